@@ -1,0 +1,1 @@
+"""Left wing: images to words."""

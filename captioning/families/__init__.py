@@ -1,0 +1,1 @@
+"""Captioner families, one file each, loaded by name."""

@@ -1,0 +1,1 @@
+"""Ground floor: what a shop sells (readers, validation, images, splits, text variants)."""

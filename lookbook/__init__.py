@@ -1,0 +1,1 @@
+"""Roof: what both wings say together."""

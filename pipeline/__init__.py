@@ -1,0 +1,1 @@
+"""How a stage runs: parameters, outputs that are whole or absent, the run record, errors, feature files."""

@@ -1,0 +1,75 @@
+"""Outputs that are whole or absent: written beside their place as `*.partial`, then renamed."""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def new_file(path: Path | str) -> Iterator[Path]:
+    """A path to write to; it becomes `path` when the block ends well, and is removed when it does not."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path | str) -> Iterator[Path]:
+    """A folder to write in; it replaces `path` when the block ends well, and is removed when it does not."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(path: Path | str, values: Any) -> None:
+    """JSON at full precision, keys in the order given.
+
+    Raises:
+        ValueError: a number is not finite; the message names its key.
+    """
+    _refuse_not_finite(values, str(path))
+    with new_file(path) as partial:
+        partial.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_parquet(path: Path | str, table: pd.DataFrame | pa.Table) -> None:
+    """The table as Parquet, with the same bytes for the same values."""
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    with new_file(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def _refuse_not_finite(values: Any, where: str) -> None:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            _refuse_not_finite(value, f"{where}: {key}")
+    elif isinstance(values, list | tuple):
+        for position, value in enumerate(values):
+            _refuse_not_finite(value, f"{where}[{position}]")
+    elif isinstance(values, float) and not math.isfinite(values):
+        raise ValueError(f"{where} is {values}: list it under what was skipped, with the reason")

@@ -1,0 +1,101 @@
+"""Typed parameters: one message with every error of what a stage reads, before anything is loaded.
+
+A stage declares a model of the root keys and sections that it reads and calls `read(Model)`. The keys of
+params.yaml are compared with studies/sample.yaml, which names every key there is.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+
+from pipeline.errors import UserError
+
+PARAMS = Path("params.yaml")
+REFERENCE = Path(__file__).parent.parent / "studies" / "sample.yaml"
+NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
+
+
+class Section(pydantic.BaseModel):
+    """A section of params.yaml: no unknown keys, no silent conversion (an int is accepted as a float)."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Model = TypeVar("Model", bound=Section)
+
+
+def read(model: type[Model], path: Path | str = PARAMS) -> Model:
+    """The root keys and sections of `path` that `model` names.
+
+    Raises:
+        UserError: lists every unknown key of the file and every wrong value among the keys that `model` names.
+    """
+    path = Path(path)
+    values = load(path)
+    problems = _unknown_keys(values, load(REFERENCE))
+    wanted = {name: values[name] for name in model.model_fields if name in values}
+    try:
+        params = model.model_validate(wanted)
+    except pydantic.ValidationError as error:
+        problems += [_describe(problem, model) for problem in error.errors() if problem["type"] != "extra_forbidden"]
+    if problems:
+        raise UserError(f"{path}: {len(problems)} error(s)\n" + "\n".join(f"  {problem}" for problem in problems))
+    return params
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The YAML file as plain values. Read as YAML 1.2, so that `1e-05` is a number.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or holds no mapping.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run from the root of the project, or: cp studies/sample.yaml {path}") from None
+    except DuplicateKeyError as error:
+        raise UserError(f"{path}: {str(error.problem)}; keep one of the two") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not valid YAML\n{error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected keys and values, found {type(values).__name__}")
+    return values
+
+
+def nearest(name: str, allowed: list[str]) -> str:
+    """`; did you mean X?` where one of the allowed names is close, else nothing."""
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _unknown_keys(values: dict[str, Any], reference: dict[str, Any], prefix: str = "") -> list[str]:
+    problems = []
+    for key, value in values.items():
+        if key not in reference:
+            allowed = [str(name) for name in reference]
+            hint = nearest(str(key), allowed) or f"; known here: {', '.join(allowed)}"
+            problems.append(f"{prefix}{key}: unknown key{hint}")
+        elif isinstance(value, dict) and isinstance(reference[key], dict) and key not in NAMED_BY_THE_STUDY:
+            problems += _unknown_keys(value, reference[key], f"{prefix}{key}.")
+    return problems
+
+
+def _describe(problem: Any, model: type[pydantic.BaseModel]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{key}: missing; see studies/sample.yaml"
+    if problem["type"] == "value_error":
+        return f"{key}: {str(problem['ctx']['error'])}" if key else str(problem["ctx"]["error"])
+    message = f"{key}: {problem['input']!r} is not allowed; {_lower(problem['msg'])}"
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        message += nearest(problem["input"], allowed)
+    return message
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,1 @@
+"""Right wing: purchases to lists."""

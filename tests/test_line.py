@@ -1,0 +1,118 @@
+"""dvc.yaml against the code: names, and deps that cover exactly what each cell imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pipeline", "catalogue", "captioning", "recsys", "lookbook")
+LOADED_BY_NAME = {
+    "captioning.train": ["captioning/families/{family}.py"],
+    "captioning.generate": ["captioning/families/{family}.py"],
+    "captioning.features": ["captioning/families/{family}.py"],
+    "recsys.features": ["recsys/extractors/{extractor}.py"],
+    "recsys.fit": ["recsys/recommenders/{recommender}.py"],
+}
+
+
+def cells() -> dict[str, dict]:
+    """Every cell of the line as `dvc.yaml` and `params.yaml` make it, by name."""
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        return {
+            stage.addressing: {"cmd": stage.cmd, "deps": [str(dep.def_path) for dep in stage.deps], "params": stage.params}
+            for stage in repo.index.stages
+            if stage.is_data_source is False and stage.cmd
+        }
+
+
+def imports(path: Path) -> set[Path]:
+    """Files of this project that `path` imports, packages by their `__init__.py`; imports inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] in PACKAGES:
+                found |= files_of(name)
+    return found
+
+
+def files_of(module: str) -> set[Path]:
+    parts = module.split(".")
+    found = {ROOT.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)}
+    found.add(ROOT.joinpath(*parts[:-1], parts[-1] + ".py"))
+    return {path for path in found if path.exists()}
+
+
+def closure(entries: list[Path]) -> set[Path]:
+    seen: set[Path] = set()
+    todo = list(entries)
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imports(path)
+    return {path.relative_to(ROOT) for path in seen if not only_says_what_it_is(path)}
+
+
+def only_says_what_it_is(path: Path) -> bool:
+    """A package file that holds a docstring and nothing else."""
+    return path.name == "__init__.py" and all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+
+
+CELLS = cells()
+COMMANDS = sorted(name for name, cell in CELLS.items() if name != "models_build")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_deps_of_a_cell_cover_what_it_imports_and_nothing_of_another_room(name: str) -> None:
+    words = CELLS[name]["cmd"].split()
+    module, options = words[2], dict(zip([w.removeprefix("--") for w in words[3::2]], words[4::2], strict=True))
+    if module == "captioning.features":
+        writer = YAML(typ="safe").load(ROOT / "params.yaml")["writer"]
+        options["family"] = YAML(typ="safe").load(ROOT / "params.yaml")["captioners"][writer]["family"]
+    entries = [ROOT / (module.replace(".", "/") + ".py")]
+    entries += [ROOT / pattern.format(**options) for pattern in LOADED_BY_NAME.get(module, [])]
+    needed = closure(entries)
+    code = {Path(dep) for dep in CELLS[name]["deps"] if dep.split("/")[0] in PACKAGES}
+    uncovered = sorted(str(path) for path in needed if not any(path == dep or dep in path.parents for dep in code))
+    unused = sorted(str(dep) for dep in code if not any(path == dep or dep in path.parents for path in needed))
+    assert (uncovered, unused) == ([], [])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_stage_has_its_module_its_section_and_its_test(name: str) -> None:
+    module = CELLS[name]["cmd"].split()[2]
+    package, entry = module.split(".")
+    assert (ROOT / package / f"{entry}.py").exists()
+    assert (ROOT / "tests" / package / f"test_{entry}.py").exists()
+    prefix = {"captioning": "caption_", "recsys": "rec_", "catalogue": "catalogue_", "lookbook": ""}[package]
+    stage = name.split("@")[0]
+    assert stage.startswith(prefix + entry), f"stage {stage} runs {module}"
+
+
+def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
+    text = (ROOT / "dvc.yaml").read_text()
+    assert len(text.splitlines()) < 320
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    assert [name for name, stage in stages.items() if stage.get("frozen")] == ["models_build"]
+    for stage in stages.values():
+        body = stage.get("do", stage)
+        assert "wdir" not in body
+        assert "persist" not in str(body)
+        timed = [dep for dep in body.get("deps", []) if dep.startswith(("metrics/train", "metrics/curves")) or dep == "metrics"]
+        assert timed == [], "nothing depends on a metrics file that holds times"
+
+
+def test_wings_never_depend_on_each_others_code() -> None:
+    for name, cell in CELLS.items():
+        rooms = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}
+        assert not {"captioning", "recsys"} <= rooms, name
+        assert "lookbook" not in rooms or name.split("@")[0] in ("compare", "report"), name
