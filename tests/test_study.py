@@ -1,0 +1,153 @@
+"""The study as its users live with it: real DVC on a copy of a study that has run. Slow; needs `dvc repro` first."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"),
+]
+
+
+def dvc(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dvc", *words]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert not check or result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def ran(result: subprocess.CompletedProcess[str]) -> set[str]:
+    """Stages that a `dvc repro` or `dvc exp run` really ran."""
+    return set(re.findall(r"Running stage '([^']+)'", result.stdout + result.stderr))
+
+
+def digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A clone of this project, with its working files, that shares the cache of the study that has run."""
+    copy = tmp_path / "study"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
+    for name in ("dvc.lock", "metrics"):
+        source = ROOT / name
+        shutil.rmtree(copy / name, ignore_errors=True)
+        shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
+    dvc(copy, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
+    dvc(copy, "checkout", "--quiet", check=False)
+    for who in (("user.name", "Study"), ("user.email", "study@localhost")):
+        subprocess.run(["git", "config", *who], cwd=copy, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "-m", "The study as it ran"], cwd=copy, check=True)
+    assert ran(dvc(copy, "repro")) == set()
+    return copy
+
+
+def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
+    started = time.perf_counter()
+    result = dvc(study, "repro")
+    print(f"no-op dvc repro: {time.perf_counter() - started:.1f} s")
+    assert ran(result) == set()
+    assert "up to date" in dvc(study, "status").stdout
+
+
+@pytest.mark.parametrize(("key", "value", "prefix"), [("captions", "pt", "caption_"), ("catalogue", "original", "rec_")])
+def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str, value: str, prefix: str) -> None:
+    started = time.perf_counter()
+    result = dvc(study, "exp", "run", "-S", f"{key}={value}", "-n", "other")
+    print(f"dvc exp run -S {key}={value}: {time.perf_counter() - started:.1f} s")
+    assert ran(result) == {"compare", "report"}
+    diff = dvc(study, "metrics", "diff", "HEAD", "other", "--json", "--targets", "metrics/headline.json").stdout
+    changed = json.loads(diff)["diff"]["metrics/headline.json"]
+    assert any(name.startswith(prefix) for name in changed)
+
+
+@full
+def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(study: Path) -> None:
+    result = dvc(study, "exp", "run", "-S", "lr=1e-4", "-n", "slow-lr")
+    stages = {stage.split("@")[0] for stage in ran(result)}
+    assert {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"} <= stages
+    allowed = {"rec_fit_text", "rec_score", "compare", "report"}
+    assert stages - {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"} <= allowed
+    texts = {re.match(r"rec_fit_text@(.+)-[^-]+$", stage)[1] for stage in ran(result) if stage.startswith("rec_fit_text")}  # type: ignore[index]
+    assert texts <= {"augmented", "masked-ft"}
+    assert (study / "params.yaml").read_text().count("lr: 0.0001") == 1
+    assert "bleu_4" in dvc(study, "metrics", "diff", "HEAD", "--targets", "metrics/headline.json").stdout
+
+
+def training_process(study: Path) -> int | None:
+    """The process id of `python -m captioning.train` that works in this copy."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if b"captioning.train" in command and Path(os.readlink(process / "cwd")) == study.resolve():
+                if b"-c" not in command[:2]:
+                    return int(process.name)
+        except OSError:
+            continue
+    return None
+
+
+def start_training(study: Path) -> subprocess.Popen[bytes]:
+    """`dvc repro` of one captioner, returned when its first checkpoint is on disk."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "dvc", "repro", "-s", "caption_train@tiny-blip2-opt"]
+    process = subprocess.Popen(command, cwd=study, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 600
+    while not checkpoints(study):
+        assert process.poll() is None, "training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return process
+
+
+def checkpoints(study: Path) -> list[Path]:
+    return [path for path in (study / ".checkpoints").rglob("step-*") if path.is_dir() and path.suffix != ".partial"]
+
+
+@full
+@pytest.mark.parametrize("victim", ["training", "dvc"])
+def test_a_killed_training_resumes_to_the_same_bytes(study: Path, victim: str) -> None:
+    undisturbed = digest(study / "data/adapters/tiny-blip2-opt")
+    shutil.rmtree(study / "data/adapters/tiny-blip2-opt")
+    dvc(study, "config", "--local", "cache.dir", str(study / ".dvc" / "cache"))  # nothing to restore the adapter from
+    process = start_training(study)
+    training = training_process(study)
+    assert training is not None
+    os.kill(training if victim == "training" else process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while training_process(study) is not None and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert training_process(study) is None, "an orphan keeps writing"
+    result = dvc(study, "repro", "-s", "caption_train@tiny-blip2-opt")
+    assert "resum" in (result.stdout + result.stderr).lower()
+    assert digest(study / "data/adapters/tiny-blip2-opt") == undisturbed
+
+
+def test_a_typo_in_params_stops_a_stage_with_one_message(study: Path) -> None:
+    params = (study / "params.yaml").read_text().replace("  max_new_tokens: 64", "  max_new_token: 64")
+    (study / "params.yaml").write_text(params)
+    command = [sys.executable, "-m", "captioning.generate", "--captioner", "tiny-llava", "--family", "llava"]
+    result = subprocess.run(command, cwd=study, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "max_new_token: unknown key; did you mean max_new_tokens?" in result.stderr
+    assert "Traceback" not in result.stderr
