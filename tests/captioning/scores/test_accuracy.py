@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioning.categories import fit, save
+from captioning.scores.accuracy import score, zero_shot
+from pipeline import minilm
+from pipeline.errors import UserError
+
+TRAINING = {
+    "Trousers": ["slim trousers with a zip fly", "wide trousers in twill", "stretch trousers with side pockets"],
+    "Dress": ["long dress in crepe", "sleeveless dress with a round neck", "knee-length dress"],
+    "Boots": ["leather boots with chunky soles", "ankle boots with laces", "high boots in suede"],
+}
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classifier")
+    texts = [(text, category) for category, group in TRAINING.items() for text in group]
+    save(folder, fit(minilm.encode([text for text, _ in texts]), [category for _, category in texts], 10.0))
+    return folder
+
+
+def test_zero_or_one_per_caption_in_order(classifier: Path) -> None:
+    captions = ["wide blue trousers", "a long red dress", "brown leather boots", "wide blue trousers"]
+    table = score(captions, ["Trousers", "Dress", "Boots", "Dress"], classifier)
+    assert table.to_numpy().tolist() == [[1, 1], [1, 1], [1, 1], [0, 0]]
+
+
+def test_empty_captions_get_a_score_and_unknown_categories_are_wrong(classifier: Path) -> None:
+    table = score(["", "a felt hat"], ["Boots", "Hat"], classifier)
+    assert table.notna().all().all()
+    assert table.iloc[1].tolist() == [0, 0]
+
+
+def test_the_same_on_every_call(classifier: Path) -> None:
+    """The study scored with dropout on: the same caption got different categories."""
+    captions = [
+        f"caption {word}" for word in ["of", "a", "thing", "that", "is", "hard", "to", "place", "anywhere", "at", "all"]
+    ] * 5
+    first = score(captions, ["Dress"] * len(captions), classifier)
+    assert first.equals(score(captions, ["Dress"] * len(captions), classifier))
+    assert not minilm.load_minilm()[1].training
+
+
+def test_zero_shot_is_the_nearest_name() -> None:
+    names = ["Trousers", "Dress", "Boots"]
+    vectors = minilm.encode(["dress", "boots", "a pair of trousers"])
+    distances = ((vectors[:, None] - minilm.encode([name.lower() for name in names])[None]) ** 2).sum(axis=2)
+    assert (
+        zero_shot(vectors, names)
+        == [names[best] for best in np.argmin(distances, axis=1)]
+        == ["Dress", "Boots", "Trousers"]
+    )
+
+
+def test_a_missing_classifier_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dvc repro caption_classifier"):
+        score(["a dress"], ["Dress"], tmp_path / "classifier")

@@ -1,0 +1,54 @@
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from captioning.scores.core import score
+from catalogue.garments.attributes import sample
+from catalogue.garments.wording import SYNONYMS, alt_text
+
+TRUTH = pd.DataFrame([{"type": "t-shirt", "colour": "red", "pattern": "striped"}])
+
+
+@pytest.mark.parametrize(
+    ("caption", "wanted"),
+    [
+        ("A red striped T-shirt with short sleeves", 1.0),
+        ("a tee with stripes", 1.0),
+        ("a red shirt", 1 / 2),  # a t-shirt is no shirt
+        ("blue t-shirt", 1 / 2),
+        ("red and blue striped tee", 3 / 4),
+        ("a blue dress with dots", 0.0),
+        ("t-shirt, tee", 1.0),  # one value, named twice
+        ("tee or dress", 1 / 2),
+    ],
+)
+def test_share_of_what_is_named(caption: str, wanted: float) -> None:
+    assert score([caption], TRUTH) == pytest.approx([wanted])
+
+
+@pytest.mark.parametrize("caption", ["", "soft cotton with long sleeves", "shirting and redness", "sweatshirt fabric"])
+def test_nothing_named_is_not_zero(caption: str) -> None:
+    assert np.isnan(score([caption], TRUTH)).all()
+
+
+def test_rows_belong_to_captions() -> None:
+    truth = pd.DataFrame({"type": ["dress", "boots"], "colour": ["red", "blue"], "pattern": ["solid", "solid"]})
+    assert score(["red dress", "red dress"], truth).tolist() == [1, 0]
+    with pytest.raises(ValueError, match="1 captions for 2 rows"):
+        score(["red dress"], truth)
+
+
+def test_true_alt_text_of_the_sample_is_always_right() -> None:
+    rng = Random(2)
+    garments = [sample(rng) for _ in range(300)]
+    truth = pd.DataFrame([{"type": g.type, "colour": g.colour, "pattern": g.pattern} for g in garments])
+    assert (score([alt_text(garment, rng) for garment in garments], truth) == 1).all()
+
+
+def test_every_synonym_names_its_own_value_only() -> None:
+    for attribute, values in SYNONYMS.items():
+        for value, phrases in values.items():
+            truth = TRUTH.assign(**{attribute: value})
+            assert [score([phrase], truth)[0] for phrase in phrases] == [1.0] * len(phrases)

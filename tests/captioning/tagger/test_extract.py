@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from captioning.tagger.extract import Word, attributes_of, extract, hyphenated
+from captioning.tagger.settings import CaptionAttributes
+from catalogue.garments.attributes import sample
+from catalogue.garments.wording import alt_text, describe
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+TAGGER = ROOT / "data" / "models" / "tiny-stanza"
+GOLD = json.loads((Path(__file__).parent / "gold.json").read_text(encoding="utf-8"))
+SETTINGS = CaptionAttributes(
+    tagger="tiny-stanza", unit="lemma", hyphen="space", participles=True, corpus="train", colour=True, min_count=1
+)
+
+FUNCTION_WORDS = "a an and at down for in no of on one the two up with"
+
+
+def tagged(text: str, *tags: str) -> list[Word]:
+    """`tagged("T - shirts", "t/NOUN/NN", …)`: words where `text` has them, `lemma/UPOS/XPOS` each."""
+    words, place = [], 0
+    for tag in tags:
+        form, lemma, upos, xpos = tag.split("/")
+        place = text.index(form, place)
+        words.append(Word(form, lemma, upos, xpos, place, place + len(form)))
+        place += len(form)
+    return words
+
+
+SHIRTS = tagged("Ribbed T-shirts made of", "Ribbed/ribbed/ADJ/JJ", "T/T/PROPN/NN", "-/-/PUNCT/HYPH", "shirts/shirt/NOUN/NNS", "made/make/VERB/VBN", "of/of/ADP/IN")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("switches", "wanted"),
+    [
+        ({}, "ribbed t shirt made"),
+        ({"unit": "form"}, "ribbed t shirts made"),
+        ({"participles": False}, "ribbed t shirt"),
+        ({"hyphen": "join"}, "ribbed t-shirt made"),
+        ({"hyphen": "join", "unit": "form", "participles": False}, "ribbed t-shirts"),
+    ],
+)
+def test_switches(switches: dict, wanted: str) -> None:
+    assert attributes_of(SHIRTS, SETTINGS.model_copy(update=switches)) == wanted.split()
+
+
+def test_an_attribute_counts_once() -> None:
+    assert attributes_of([*SHIRTS, *SHIRTS], SETTINGS) == attributes_of(SHIRTS, SETTINGS)
+
+
+@pytest.mark.parametrize("tag", ["ribbed/rib/VERB/VBN", "ribbed/ribbed/ADJ/JJ", "ribbed/rib/ADJ/VBN"])
+def test_taggers_that_differ_about_participles_agree_on_the_attribute(tag: str) -> None:
+    assert attributes_of(tagged("ribbed", tag), SETTINGS) == ["ribbed"]
+
+
+def test_verbs_that_are_no_participles_are_no_attributes() -> None:
+    assert attributes_of(tagged("fastens", "fastens/fasten/VERB/VBZ"), SETTINGS) == []
+
+
+def test_hyphens_join_only_where_no_space_is() -> None:
+    parts = "hook/hook/NOUN/NN", "-/-/PUNCT/HYPH", "and/and/CCONJ/CC", "-/-/PUNCT/HYPH", "eye/eye/NOUN/NN", "./././."
+    assert ["".join(word.form for word in group) for group in hyphenated(tagged("hook-and-eye.", *parts))] == [
+        "hook-and-eye",
+        ".",
+    ]
+    assert len(hyphenated(tagged("hook - and - eye.", *parts))) == 6
+    assert len(hyphenated(tagged("waist.", "waist/waist/NOUN/NN", "./././."))) == 2
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_close_to_hand_annotated_descriptions(lower: bool) -> None:
+    texts = [entry["text"].lower() if lower else entry["text"] for entry in GOLD]
+    found = [set(attributes) for attributes in extract(texts, SETTINGS, TAGGER)]
+    wanted = [set(entry["attributes"].split()) for entry in GOLD]
+    true = sum(len(a & b) for a, b in zip(found, wanted, strict=True))
+    f1 = 2 * true / (sum(map(len, found)) + sum(map(len, wanted)))
+    assert f1 >= 0.95
+
+
+def test_order_repeats_and_empty_texts() -> None:
+    texts = ["a red shirt", "", "blue boots with laces", "a red shirt", "  "]
+    assert extract(texts, SETTINGS, TAGGER) == [["red", "shirt"], [], ["blue", "boot", "lace"], ["red", "shirt"], []]
+
+
+def test_no_text_needs_no_tagger(tmp_path: Path) -> None:
+    assert extract(["", " "], SETTINGS, tmp_path / "nowhere") == [[], []]
+
+
+def test_alt_text_of_the_sample() -> None:
+    text = "a red striped t-shirt with short sleeves"
+    assert extract([text], SETTINGS.model_copy(update={"hyphen": "join"}), TAGGER) == [
+        ["red", "striped", "t-shirt", "short", "sleeve"]
+    ]
+
+
+def test_function_words_of_the_sample_are_no_attributes_and_all_others_are() -> None:
+    rng = Random(1)
+    garments = [sample(rng) for _ in range(150)]
+    texts = [style(garment, rng).lower() for garment in garments for style in (describe, alt_text)]
+    found = {
+        attribute
+        for attributes in extract(texts, SETTINGS.model_copy(update={"unit": "form"}), TAGGER)
+        for attribute in attributes
+    }
+    words = {word for text in texts for word in text.replace(",", " ").replace(".", " ").replace("-", " ").split()}
+    function_words = set(FUNCTION_WORDS.split())
+    assert words - function_words - found <= {"stand", "turn"}
+    assert found & function_words == set()
+
+
+def test_a_missing_tagger_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"git checkout -- .*tiny-stanza.*captioning.models --only tiny-stanza"):
+        extract(["a shirt"], SETTINGS, tmp_path / "tiny-stanza")
+    with pytest.raises(UserError, match=r"stanza.download\('en', model_dir='.*stanza-en'"):
+        extract(["a shirt"], SETTINGS, tmp_path / "stanza-en")
+
+
+def test_a_damaged_tagger_is_named(tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(TAGGER, tmp_path / "tiny-stanza")
+    (tmp_path / "tiny-stanza" / "en" / "pos" / "tiny.pt").write_bytes(b"no model")
+    with pytest.raises(UserError, match="not a readable Stanza pipeline"):
+        extract(["a shirt"], SETTINGS, tmp_path / "tiny-stanza")
+    (tmp_path / "tiny-stanza" / "en" / "pos" / "tiny.pt").unlink()
+    with pytest.raises(UserError, match="no Stanza pipeline"):
+        extract(["a shirt"], SETTINGS, tmp_path / "tiny-stanza")

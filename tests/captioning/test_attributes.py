@@ -1,0 +1,105 @@
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captioning import attributes
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+WORDS = st.sampled_from(["red", "blue", "shirt", "sleeve", "zip"])
+ITEMS = pd.DataFrame(
+    [
+        ("0000000001", "red cotton shirt with long sleeves.", "red", "train"),
+        ("0000000002", "shirt with a zip.", "other", "train"),
+        ("0000000003", None, "blue", None),
+        ("0000000004", "cotton skirt with a zip.", "blue", "test"),
+        ("0000000005", "shirt with a zip.", "green", None),
+    ],
+    columns=["item_id", "description", "colour", "split"],
+).assign(original=lambda items: items["split"].notna())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    (tmp_path / "data/models").mkdir()
+    (tmp_path / "data/models/tiny-stanza").symlink_to(ROOT / "data/models/tiny-stanza")
+    ITEMS.to_parquet("data/prepared/items.parquet")
+    shutil.copy(ROOT / "studies/sample.yaml", "params.yaml")
+    return tmp_path
+
+
+def set_params(project: Path, **switches: object) -> None:
+    text = (project / "params.yaml").read_text()
+    head, section = text.split("caption_attributes:\n")
+    lines = section.splitlines(keepends=True)
+    for key, value in switches.items():
+        place = next(number for number, line in enumerate(lines) if line.startswith(f"  {key}:"))
+        lines[place] = f"  {key}: {value}\n"
+    (project / "params.yaml").write_text(head + "caption_attributes:\n" + "".join(lines))
+
+
+def written() -> tuple[dict[str, list[str]], list[str]]:
+    items = pd.read_parquet("data/attributes/items.parquet")
+    return dict(zip(items["item_id"], map(list, items["attributes"]), strict=True)), json.loads(
+        Path("data/attributes/vocabulary.json").read_text()
+    )
+
+
+def test_attributes_of_every_description_and_vocabulary_of_training(project: Path) -> None:
+    set_params(project, min_count=1)
+    attributes.main()
+    items, vocabulary = written()
+    assert items == {
+        "0000000001": ["red", "cotton", "shirt", "long", "sleeve"],  # the colour once
+        "0000000002": ["shirt", "zip"],  # "other" is no colour
+        "0000000004": ["blue", "cotton", "skirt", "zip"],
+        "0000000005": ["green", "shirt", "zip"],
+    }
+    assert vocabulary == ["cotton", "long", "red", "shirt", "sleeve", "zip"]
+
+
+def test_corpus_colour_and_min_count(project: Path) -> None:
+    set_params(project, min_count=2, corpus="all", colour="false")
+    attributes.main()
+    items, vocabulary = written()
+    assert items["0000000004"] == ["cotton", "skirt", "zip"]
+    assert vocabulary == ["cotton", "shirt", "zip"]  # item 5 is no original
+
+
+def test_same_bytes_on_every_run(project: Path) -> None:
+    attributes.main()
+    first = Path("data/attributes/items.parquet").read_bytes()
+    attributes.main()
+    assert Path("data/attributes/items.parquet").read_bytes() == first
+
+
+def test_a_missing_tagger_leaves_nothing_behind(project: Path) -> None:
+    set_params(project, tagger="real-stanza")
+    with pytest.raises(UserError, match=r"data/models/real-stanza: no Stanza pipeline"):
+        attributes.main()
+    assert not list(project.glob("data/attributes*"))
+
+
+def test_wrong_switches_are_all_named(project: Path) -> None:
+    set_params(project, unit="lemmas", min_count=0, hyphen="joined")
+    with pytest.raises(UserError, match=r"3 error") as error:
+        attributes.main()
+    assert "caption_attributes.unit: 'lemmas' is not allowed" in str(error.value)
+    assert "did you mean lemma?" in str(error.value)
+
+
+@given(st.lists(st.lists(WORDS)), st.integers(1, 4))
+def test_vocabulary_counts_documents_not_words(documents: list[list[str]], min_count: int) -> None:
+    slow = [
+        word
+        for word in sorted({w for d in documents for w in d})
+        if len([d for d in documents if word in d]) >= min_count
+    ]
+    assert attributes.vocabulary(documents, min_count) == slow
