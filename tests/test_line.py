@@ -107,7 +107,7 @@ def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
         body = stage.get("do", stage)
         assert "wdir" not in body
         assert "persist" not in str(body)
-        timed = [dep for dep in body.get("deps", []) if dep.startswith(("metrics/train", "metrics/curves")) or dep == "metrics"]
+        timed = [dep for dep in body.get("deps", []) if dep.startswith("metrics/train") or dep == "metrics"]
         assert timed == [], "nothing depends on a metrics file that holds times"
 
 

@@ -1,0 +1,136 @@
+"""How figures are printed: names, signs, digits, stars; a table as Markdown and CSV.
+
+Captions are shown in percent and CIDEr x 100, as studies print them; recommendations as fractions. In the JSON
+files everything is a fraction.
+"""
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+Values = dict[str, Any]
+
+CAPTION_COLUMNS = {
+    "bleu_4": "BLEU-4",
+    "meteor": "METEOR",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr",
+    "spice": "SPICE",
+    "attribute_precision": "MAP",
+    "attribute_recall": "MAR",
+    "core_precision": "Core",
+    "accuracy": "Acc.",
+    "accuracy_zero_shot": "Acc. 0-shot",
+    "length_ratio": "Length",
+    "finished_share": "Finished",
+}
+DEFINITIONS = {
+    "BLEU-4": "shared word sequences of up to four words, with a penalty for shortness; of the whole test set",
+    "METEOR": "aligned words, stems, synonyms and paraphrases, fewer fragments better; of the whole test set",
+    "ROUGE-L": "longest common subsequence of words",
+    "CIDEr": "similarity of tf-idf weighted word sequences; document frequencies from the references of the test set; × 100, at most 1000",
+    "SPICE": "F-score of the objects, attributes and relations that both texts state",
+    "MAP": "mean attribute precision: how many of a caption's attributes the reference has",
+    "MAR": "mean attribute recall: how many of the reference's attributes the caption has",
+    "Core": "precision on category, colour and pattern, against the true attributes of the garment",
+    "Acc.": "how often a classifier trained on the shop's descriptions finds the category of the caption; it knows only the shop's prose",
+    "Acc. 0-shot": "how often the category name nearest to the caption is the right one; no training",
+    "Length": "caption length over reference length, a ratio",
+    "Finished": "captions that ended by themselves before the token limit",
+}
+REC_DEFINITIONS = {
+    "NDCG@k": "normalised discounted cumulative gain of the first k of the list: purchases found, those further up counting more",
+    "MAP-Elliot@k": "mean of precision@1 … precision@k: what the Elliot framework calls MAP; not average precision",
+}
+VARIANTS = {
+    "pt": "pre-trained",
+    "ft": "fine-tuned",
+    "floor": "floor: wrong images",
+    "ceiling": "ceiling: second description",
+}
+RECOMMENDERS = {"random": "Random", "mostpop": "MostPop", "userknn": "UserKNN", "itemknn": "ItemKNN", "bpr": "BPR-MF"}
+MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
+INTERVALS = "95 % intervals: users resampled, spread between runs added"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` as shown, the first `labels` columns being text; `frame` the same at full precision, for CSV."""
+
+    name: str
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    labels: int
+    frame: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """Title, table, notes. Numbers are right-aligned."""
+        rule = ["---"] * self.labels + ["--:"] * (len(self.header) - self.labels)
+        lines = [_line(cells) for cells in (self.header, rule, *self.rows)]
+        return "\n".join([f"## {self.title}", "", *lines, *(f"\n{note}" for note in self.notes)]) + "\n"
+
+    def csv(self) -> str:
+        """Full precision, an empty cell where there is no figure."""
+        buffer = io.StringIO()
+        self.frame.to_csv(buffer, index=False, lineterminator="\n")
+        return buffer.getvalue()
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def mark(row: Values | None) -> str:
+    """The stars of a comparison; none where it is not confirmatory, was not made, or is not significant."""
+    p = row.get("p_holm") if row else None
+    if p is None:
+        return ""
+    return "*" * sum(p < level for level in (0.05, 0.01, 0.001))
+
+
+def shown(metric: str, value: float | None, sign: bool = False) -> str:
+    """A figure as printed: captions in percent, CIDEr x 100, length as a ratio, recommendations to four digits."""
+    if value is None:
+        return "n/a"
+    plus = "+z" if sign else "z"  # z: no minus before a zero
+    if metric == "length_ratio":
+        text = f"{value:{plus}.2f}"
+    elif metric.startswith(("ndcg", "map_elliot", "recall", "precision", "hit", "map")):
+        text = f"{value:{plus}.4f}"
+    elif metric == "attributes_selected":
+        text = f"{value:{plus}.2f}"
+    else:
+        text = f"{100 * value:{plus}.1f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def interval(metric: str, row: Values) -> str:
+    """`+0.0123 [+0.0010, +0.0230]`"""
+    return f"{shown(metric, row['difference'], True)} [{shown(metric, row['low'], True)}, {shown(metric, row['high'], True)}]"
+
+
+def probability(p: float | None) -> str:
+    """A p to two digits; nothing where there is none."""
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def probability_said(p: float) -> str:
+    """For a sentence: `= 0.02`, `< 0.001`."""
+    text = probability(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def name_of(recommender: str) -> str:
+    """`vbpr-sbert` as `VBPR sbert`, `userknn` as `UserKNN`."""
+    return RECOMMENDERS.get(recommender, recommender.replace("vbpr-", "VBPR ", 1))
+
+
+def skipped_notes(metrics: Values) -> list[str]:
+    """What was not scored, and why: one line for every table and figure of captions."""
+    return [f"Not scored, shown as n/a: {reason}." for reason in metrics.get("skipped", [])]

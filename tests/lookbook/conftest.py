@@ -1,0 +1,213 @@
+"""A small study's outputs in the stages' own formats: 60 items, 40 users, 2 captioners."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+CAPTIONERS = ["tiny-blip2-opt", "tiny-llava"]
+MEANS = {
+    "rouge_l": 0.4,
+    "cider": 1.5,
+    "spice": 0.3,
+    "attribute_precision": 0.6,
+    "attribute_recall": 0.5,
+    "core_precision": 0.7,
+    "accuracy": 0.5,
+}
+CATALOGUES = ["original", "all"]
+RECOMMENDERS = ["random", "mostpop", "userknn", "itemknn", "bpr"]
+IMAGE_FEATURES = ["resnet50"]
+TEXT_FEATURES = ["sbert", "clip"]
+TEXTS = ["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
+TRAINED = ("random", "bpr", "vbpr")  # three runs, the others one
+
+
+def study_params(**changes: Any) -> dict[str, Any]:
+    params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml")
+    params["compare"]["draws"] = 2000
+    axes = {"captioners": {name: {"family": "llava"} for name in CAPTIONERS}, "catalogues": CATALOGUES, "texts": TEXTS}
+    axes |= {"recommenders": RECOMMENDERS, "image_features": IMAGE_FEATURES, "text_features": TEXT_FEATURES}
+    return params | axes | changes
+
+
+def _write_params(folder: Path, **changes: Any) -> None:
+    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
+        YAML().dump(study_params(**changes), file)
+
+
+@pytest.fixture
+def write_params() -> Callable[..., None]:
+    """`write_params(folder, captions="pt")` writes the study's params.yaml anew."""
+    return _write_params
+
+
+@pytest.fixture
+def read_json() -> Callable[[Path | str], Any]:
+    return lambda path: json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    rng = np.random.default_rng(1)
+    for name in ("data/prepared/images", "data/scores", "data/captions", "metrics/train", "metrics/curves"):
+        (folder / name).mkdir(parents=True)
+    items = _items()
+    items.to_parquet(folder / "data/prepared/items.parquet", index=False)
+    _write_images(folder, items)
+    test = items.loc[items["split"] == "test", "item_id"].tolist()
+    _write_captions(folder, test, rng)
+    _write_recommendations(folder, rng)
+    counts = {
+        "articles": 60,
+        "splits": {"train": 40, "test": 20},
+        "leakage": {"grouped": {"shared_product_code": 0}, "random": {"shared_product_code": 7}},
+    }
+    (folder / "metrics/catalogue.json").write_text(json.dumps(counts))
+    _write_params(folder)
+    return folder
+
+
+@pytest.fixture
+def study(built_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the study to work in; the working directory."""
+    folder = tmp_path / "study"
+    shutil.copytree(built_study, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _items() -> pd.DataFrame:
+    ids = [f"{number:010}" for number in range(60)]
+    return pd.DataFrame(
+        {
+            "item_id": ids,
+            "product_code": [item[:9] for item in ids],
+            "description": [f"garment {item} <b>&" for item in ids],  # to be escaped in HTML
+            "category": [["shirt", "dress", "socks"][number % 3] for number in range(60)],
+            "colour": "black",
+            "original": True,
+            "split": ["test" if number % 3 == number // 20 else "train" for number in range(60)],
+            "group": [number // 4 for number in range(60)],
+        }
+    )
+
+
+def _write_images(folder: Path, items: pd.DataFrame) -> None:
+    rows = []
+    for number, item in enumerate(items["item_id"]):
+        buffer = io.BytesIO()
+        Image.new("RGB", (48, 64), (4 * number, 80, 120)).save(buffer, "JPEG")
+        rows.append({"item_id": item, "jpeg": buffer.getvalue(), "width": 48, "height": 64})
+    for shard in range(2):
+        pd.DataFrame(rows[30 * shard : 30 * shard + 30]).to_parquet(
+            folder / f"data/prepared/images/{shard:05}.parquet", index=False
+        )
+
+
+def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> None:
+    rows: list[dict[str, Any]] = []
+    metrics: dict[str, Any] = {}
+    for captioner in [*CAPTIONERS, "ceiling"]:
+        variants = ["ceiling"] if captioner == "ceiling" else ["pt", "ft", "floor"]
+        scored = {variant: _scores_of(variant, test, rng) for variant in variants}
+        for variant, table in scored.items():
+            long = table.rename_axis("item_id").reset_index().melt("item_id", var_name="metric")
+            rows += (long.dropna().assign(captioner=captioner, variant=variant)).to_dict("records")
+        means = {variant: _means(table) for variant, table in scored.items()}
+        metrics |= means if captioner == "ceiling" else {captioner: means}
+        if captioner == "ceiling":
+            continue
+        for variant in ("pt", "ft"):
+            captions = pd.DataFrame(
+                {"item_id": test, "caption": f"a garment by {captioner} {variant}", "tokens": 5, "finished": True}
+            )
+            captions.to_parquet(folder / f"data/captions/{captioner}-{variant}.parquet", index=False)
+        record = {"loss": 1.0, "validation_loss": 1.2, "steps": 100, "seconds": 30.5, "kwh": 0.001, "kg_co2": 0.0004}
+        (folder / f"metrics/train/{captioner}.json").write_text(json.dumps(record))
+        (folder / f"metrics/curves/{captioner}.csv").write_text(
+            "step,loss,validation_loss,lr\n10,3.0,,0.001\n20,2.0,2.2,0.0005\n30,1.5,,0.0002\n40,1.2,1.4,0\n"
+        )
+    columns = ["item_id", "captioner", "variant", "metric", "value"]
+    pd.DataFrame(rows)[columns].to_parquet(folder / "data/scores/captions.parquet", index=False)
+    (folder / "metrics/captions.json").write_text(json.dumps(metrics | {"skipped": []}))
+
+
+def _scores_of(variant: str, test: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    """Scores and sufficient statistics; those of fine-tuned captions are higher."""
+    skill = {"pt": 0.3, "ft": 0.8, "floor": 0.2, "ceiling": 0.9}[variant]
+    n = len(test)
+    scores = {
+        metric: np.clip(rng.normal(skill * mean, 0.1, n), 0, 1 if metric != "cider" else 10)
+        for metric, mean in MEANS.items()
+    }
+    scores["attribute_precision"][0] = np.nan  # its reference has no attribute
+    length = rng.integers(8, 15, n)
+    for order in range(1, 5):
+        guess = length - order + 1
+        scores[f"bleu_guess_{order}"] = guess
+        scores[f"bleu_correct_{order}"] = rng.binomial(guess, skill**order)
+        scores[f"bleu_{order}"] = scores[f"bleu_correct_{order}"] / guess
+    scores |= {"bleu_length": length, "bleu_reference_length": rng.integers(8, 15, n)}
+    for place, value in enumerate(_meteor_statistics(length, skill, rng)):
+        scores[f"meteor_statistic_{place:02}"] = value
+    scores["meteor"] = rng.uniform(0, skill, n)
+    return pd.DataFrame(scores, index=test)
+
+
+def _meteor_statistics(length: np.ndarray, skill: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """Test length, reference length, matches by module (content and function words), chunks, matched words."""
+    matched = rng.binomial(length, skill)
+    content = matched // 2
+    zero = np.zeros_like(length)
+    return [
+        *(length, length, length // 2, length // 2),
+        *(content, content, matched - content, matched - content),
+        *([zero] * 12),
+        *(np.maximum(1, matched // 3), matched, matched),
+    ]
+
+
+def _means(table: pd.DataFrame) -> dict[str, float]:
+    shown = [*MEANS, "bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor"]
+    return table[shown].mean().to_dict() | {"length_ratio": 1.02, "finished_share": 1.0, "items": len(table)}
+
+
+def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
+    plain = [*RECOMMENDERS, *(f"vbpr-{name}" for name in IMAGE_FEATURES)]
+    arms = [(catalogue, name) for catalogue in CATALOGUES for name in plain]
+    arms += [(text, f"vbpr-{name}") for text in TEXTS for name in TEXT_FEATURES]
+    tables = []
+    taste = rng.uniform(0, 0.4, 40)
+    for arm, recommender in arms:
+        gain = {"masked-ft": 0.2, "masked-reference": 0.25}.get(arm, 0.0)
+        for run in range(3 if recommender.startswith(TRAINED) else 1):
+            ndcg = np.clip(taste + gain + rng.normal(0, 0.02, 40), 0, 1)
+            table = pd.DataFrame(
+                {"arm": arm, "recommender": recommender, "run": run, "user": np.arange(40, dtype=np.int32)}
+            )
+            table = table.assign(ndcg_5=ndcg * 0.8, ndcg_12=ndcg, map_elliot_5=ndcg * 0.5, map_elliot_12=ndcg * 0.4)
+            table = table.assign(
+                ndcg_5_common=ndcg * 0.6,
+                ndcg_12_common=ndcg * 0.7,
+                map_elliot_5_common=ndcg * 0.3,
+                map_elliot_12_common=ndcg * 0.2,
+            )
+            tables.append(table.assign(ndcg_masked_12=np.where(np.arange(40) < 25, ndcg, np.nan)))
+    users = pd.concat(tables, ignore_index=True).astype({"arm": "category", "recommender": "category"})
+    users.to_parquet(folder / "data/scores/recommendations.parquet", index=False)
+    means = users.groupby(["arm", "recommender"], observed=True).mean().drop(columns=["run", "user"])
+    metrics: dict[str, Any] = {}
+    for (arm, recommender), row in means.iterrows():
+        metrics.setdefault(arm, {})[recommender] = row.to_dict() | {"users": 40, "runs": 3}
+    (folder / "metrics/recommendations.json").write_text(json.dumps(metrics))

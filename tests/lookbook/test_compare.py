@@ -1,0 +1,207 @@
+"""The stage `compare` on a small study: its rows against the scores, the switches of the headline, empty axes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from captioning.scores.bleu import bleu_from_statistics
+from lookbook import compare
+from pipeline.errors import UserError
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def compared(study: Path, read_json: Any) -> Row:
+    compare.main()
+    return read_json("metrics/comparison.json")
+
+
+def one(rows: list[Row], **wanted: Any) -> Row:
+    found = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    assert len(found) == 1
+    return found[0]
+
+
+def captions_of(captioner: str, variant: str) -> pd.DataFrame:
+    scores = pd.read_parquet("data/scores/captions.parquet")
+    own = scores[(scores["captioner"] == captioner) & (scores["variant"] == variant)]
+    return own.pivot(index="item_id", columns="metric", values="value")
+
+
+def test_a_caption_row_holds_the_means_of_its_scores(compared: Row) -> None:
+    ft, pt = captions_of("tiny-llava", "ft"), captions_of("tiny-llava", "pt")
+    row = one(compared["captions"], captioner="tiny-llava", metric="cider")
+    assert (row["mean_a"], row["mean_b"]) == pytest.approx((ft["cider"].mean(), pt["cider"].mean()))
+    assert row["difference"] == pytest.approx(row["mean_a"] - row["mean_b"])
+    assert row["low"] < row["difference"] < row["high"]
+    assert (row["n"], row["wins"]) == (20, int((ft["cider"] > pt["cider"]).sum()))
+    items = pd.read_parquet("data/prepared/items.parquet")
+    assert row["groups"] == items.loc[items["split"] == "test", "group"].nunique()
+
+
+def test_an_item_without_a_score_is_left_out(compared: Row) -> None:
+    assert one(compared["captions"], captioner="tiny-llava", metric="attribute_precision")["n"] == 19
+
+
+def test_bleu_is_that_of_the_corpus_and_not_a_mean(compared: Row) -> None:
+    ft = captions_of("tiny-llava", "ft")
+    row = one(compared["captions"], captioner="tiny-llava", metric="bleu_4")
+    corpus = bleu_from_statistics(ft[compare.BLEU].sum().to_numpy()[None])[0, 3]
+    assert row["mean_a"] == pytest.approx(corpus)
+    assert row["mean_a"] != pytest.approx(ft["bleu_4"].mean(), abs=1e-3)
+
+
+def test_the_length_ratio_is_that_of_the_corpus(study: Path, read_json: Any) -> None:
+    scores = pd.read_parquet("data/scores/captions.parquet")
+    own = scores[scores["metric"] == "bleu_length"].assign(metric="length_ratio", value=1.0)
+    pd.concat([scores, own]).to_parquet("data/scores/captions.parquet", index=False)
+    compare.main()
+    row = one(read_json("metrics/comparison.json")["captions"], captioner="tiny-llava", metric="length_ratio")
+    ft = captions_of("tiny-llava", "ft")
+    assert row["mean_a"] == pytest.approx(ft["bleu_length"].sum() / ft["bleu_reference_length"].sum())
+
+
+def test_no_statistic_is_compared_as_if_it_were_a_score(compared: Row) -> None:
+    assert not {row["metric"] for row in compared["captions"]} & compare.STATISTICS
+
+
+def test_only_confirmatory_metrics_are_corrected(compared: Row) -> None:
+    for table in ("captions", "catalogues", "masked"):
+        for row in compared[table]:
+            tested = row["confirmatory"] and not row.get("same_by_construction")
+            assert (row["p_holm"] is not None) == tested
+            assert not tested or row["p"] <= row["p_holm"] <= 1
+    assert {row["metric"] for row in compared["captions"] if row["confirmatory"]} == {"cider", "core_precision"}
+
+
+def test_attribute_precision_confirms_where_the_truth_is_unknown(study: Path, read_json: Any) -> None:
+    scores = pd.read_parquet("data/scores/captions.parquet")
+    scores[scores["metric"] != "core_precision"].to_parquet("data/scores/captions.parquet", index=False)
+    compare.main()
+    rows = read_json("metrics/comparison.json")["captions"]
+    assert {row["metric"] for row in rows if row["confirmatory"]} == {"cider", "attribute_precision"}
+
+
+def test_recommenders_without_text_are_the_same_by_construction(compared: Row) -> None:
+    row = one(compared["catalogues"], recommender="itemknn", a="augmented", b="unfilled")
+    assert row["same_by_construction"]
+    assert (row["difference"], row["low"], row["high"], row["p"]) == (0, 0, 0, 1)
+    assert not one(compared["catalogues"], recommender="vbpr-sbert", a="augmented", b="unfilled")[
+        "same_by_construction"
+    ]
+
+
+def test_a_catalogue_row_holds_the_means_over_users_and_runs(compared: Row) -> None:
+    users = pd.read_parquet("data/scores/recommendations.parquet")
+    own = users[users["recommender"] == "vbpr-clip"].groupby("arm", observed=True)["ndcg_12_common"].mean()
+    row = one(compared["catalogues"], recommender="vbpr-clip", a="augmented", b="original")
+    assert (row["mean_a"], row["mean_b"], row["n"], row["runs"]) == (
+        pytest.approx(own["augmented"]),
+        pytest.approx(own["original"]),
+        40,
+        3,
+    )
+
+
+def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) -> None:
+    assert {row["n"] for row in compared["masked"]} == {25}
+    row = one(compared["masked"], recommender="vbpr-sbert", metric="ndcg_masked_12", a="ft", b="none")
+    assert row["low"] > 0.1
+    assert row["p_holm"] < 0.05
+    assert (row["wins"], row["losses"]) == (25, 0)
+
+
+def test_users_whom_only_one_arm_has_are_left_out(study: Path, read_json: Any) -> None:
+    users = pd.read_parquet("data/scores/recommendations.parquet")
+    users[~((users["arm"] == "all") & (users["user"] < 10))].to_parquet(
+        "data/scores/recommendations.parquet", index=False
+    )
+    compare.main()
+    row = one(read_json("metrics/comparison.json")["catalogues"], recommender="bpr", a="augmented", b="original")
+    assert row["n"] == 30
+
+
+def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: Row, read_json: Any) -> None:
+    for name in ("captions", "recommendations"):
+        scores = pd.read_parquet(f"data/scores/{name}.parquet")
+        scores.sample(frac=1, random_state=3).to_parquet(f"data/scores/{name}.parquet", index=False)
+    compare.main()
+    again = read_json("metrics/comparison.json")
+    for table in ("captions", "catalogues", "masked"):
+        for row, other in zip(compared[table], again[table], strict=True):
+            numbers = [key for key, value in row.items() if isinstance(value, float)]
+            assert np.allclose([row[key] for key in numbers], [other[key] for key in numbers], atol=1e-12)
+
+
+def test_twice_gives_the_same_bytes(compared: Row) -> None:
+    first = Path("metrics/comparison.json").read_bytes()
+    compare.main()
+    assert Path("metrics/comparison.json").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("change", "prefixes"),
+    [({"captions": "pt"}, ("caption_", "rec_masked_")), ({"catalogue": "original"}, ("rec_",))],
+)
+def test_a_switch_changes_only_its_own_keys(
+    study: Path, write_params: Any, read_json: Any, change: Row, prefixes: tuple[str, ...]
+) -> None:
+    compare.main()
+    before, rows = read_json("metrics/headline.json"), read_json("metrics/comparison.json")
+    write_params(study, **change)
+    compare.main()
+    after = read_json("metrics/headline.json")
+    changed = {key for key in before if before[key] != after[key]}
+    assert list(before) == list(after)
+    assert changed
+    assert all(key.startswith(prefixes) for key in changed)
+    assert not (change.get("catalogue") and any(key.startswith("rec_masked_") for key in changed))
+    assert read_json("metrics/comparison.json") == rows
+
+
+def test_the_headline_is_that_of_the_writer(study: Path, read_json: Any) -> None:
+    compare.main()
+    headline = read_json("metrics/headline.json")
+    metrics = read_json("metrics/captions.json")["tiny-blip2-opt"]["ft"]
+    recommendations = read_json("metrics/recommendations.json")
+    assert headline["caption_cider"] == metrics["cider"]
+    assert headline["rec_itemknn_ndcg_12"] == recommendations["all"]["itemknn"]["ndcg_12_common"]
+    assert headline["rec_sbert_ndcg_12"] == recommendations["augmented"]["vbpr-sbert"]["ndcg_12_common"]
+    users = pd.read_parquet("data/scores/recommendations.parquet")
+    masked = users[(users["arm"] == "masked-ft") & (users["recommender"] == "vbpr-sbert")]["ndcg_masked_12"]
+    assert headline["rec_masked_sbert_ndcg_12"] == pytest.approx(masked.mean())
+
+
+def test_a_study_without_purchases_has_only_captions(study: Path, write_params: Any, read_json: Any) -> None:
+    write_params(study, catalogues=[], texts=[])
+    Path("data/scores/recommendations.parquet").unlink()
+    Path("metrics/recommendations.json").unlink()
+    compare.main()
+    comparison = read_json("metrics/comparison.json")
+    assert comparison["captions"]
+    assert comparison["catalogues"] == comparison["masked"] == []
+    assert all(key.startswith("caption_") for key in read_json("metrics/headline.json"))
+
+
+def test_a_missing_file_is_one_clear_message(study: Path) -> None:
+    Path("data/scores/captions.parquet").unlink()
+    with pytest.raises(UserError, match=r"data/scores/captions\.parquet: no such file; run `dvc repro`"):
+        compare.main()
+    assert not Path("metrics/comparison.json").exists()
+
+
+def test_an_arm_without_scores_is_named(study: Path) -> None:
+    users = pd.read_parquet("data/scores/recommendations.parquet")
+    users[users["arm"] != "unfilled"].to_parquet("data/scores/recommendations.parquet", index=False)
+    with pytest.raises(UserError, match="no rows for vbpr-sbert on unfilled"):
+        compare.main()
+
+
+def test_a_writer_that_is_no_captioner_is_refused(study: Path, write_params: Any) -> None:
+    write_params(study, writer="tiny-lava")
+    with pytest.raises(UserError, match="did you mean tiny-llava"):
+        compare.main()

@@ -1,0 +1,244 @@
+"""The stage `report` on a small study: self-contained pages, the one sentence by its rule, tables equal to their inputs."""
+
+import csv
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lookbook import compare, report
+from pipeline.errors import UserError
+
+PAGES = ("reports/index.html", "reports/garments.html")
+
+
+class Links(HTMLParser):
+    """Every address of a page, and the text between its tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(path: str) -> Links:
+    links = Links()
+    links.feed(Path(path).read_text(encoding="utf-8"))
+    return links
+
+
+@pytest.fixture(scope="module")
+def built_report(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study with its report made, once for all tests here."""
+    folder = tmp_path_factory.mktemp("report") / "study"
+    shutil.copytree(built_study, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        compare.main()
+        report.main()
+    return folder
+
+
+@pytest.fixture
+def reported(built_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The report's folder in a copy of that study; the copy is the working directory."""
+    folder = tmp_path / "study"
+    shutil.copytree(built_report, folder)
+    monkeypatch.chdir(folder)
+    return folder / "reports"
+
+
+def masked_row(difference: float, low: float, high: float, p_holm: float) -> dict[str, Any]:
+    row = {
+        "recommender": "vbpr-sbert",
+        "metric": "ndcg_masked_12",
+        "a": "ft",
+        "b": "pt",
+        "n": 1200,
+        "confirmatory": True,
+    }
+    return row | {"difference": difference, "low": low, "high": high, "p_holm": p_holm}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            masked_row(0.02, 0.01, 0.03, 0.002),
+            "raised NDCG@12 on the garments they describe by 0.0200 [+0.0100, +0.0300]",
+        ),
+        (
+            masked_row(-0.02, -0.03, -0.01, 0.002),
+            "lowered NDCG@12 on the garments they describe by 0.0200 [−0.0300, −0.0100]",
+        ),
+        (
+            masked_row(0.01, -0.02, 0.04, 0.4),
+            "no difference larger than 0.0400 in NDCG@12 on the garments they describe could be shown: +0.0100 [−0.0200, +0.0400]",
+        ),
+        (
+            masked_row(0.02, 0.001, 0.04, 0.09),
+            "no difference larger than 0.0400",
+        ),  # clear before Holm's correction only
+    ],
+)
+def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], words: str) -> None:
+    sentence = report.answer([row], "tiny-llava", ["sbert", "clip"])
+    assert words in sentence
+    assert "tiny-llava" in sentence
+    assert "1,200 users" in sentence
+    assert len(re.findall(r"\.(?:\s|$)", sentence)) == 1  # one sentence
+
+
+def test_the_answer_is_about_the_first_text_feature_of_the_study() -> None:
+    assert "no masked experiment" in report.answer(
+        [masked_row(0.02, 0.01, 0.03, 0.01)], "tiny-llava", ["clip", "sbert"]
+    )
+    assert "no masked experiment" in report.answer([], "tiny-llava", [])
+
+
+def test_pages_are_self_contained(reported: Path) -> None:
+    for path in PAGES:
+        links = page(path)
+        assert "script" not in links.tags
+        assert all(
+            address.startswith("data:") or address in ("index.html", "garments.html") for address in links.addresses
+        )
+        assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\(|@import", Path(path).read_text(encoding="utf-8"))
+
+
+def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path, read_json: Any) -> None:
+    rows = read_json("metrics/comparison.json")["masked"]
+    sentence = report.answer(rows, "tiny-blip2-opt", ["sbert"])
+    text = page(PAGES[0]).text
+    assert "raised" in sentence
+    assert sentence in text
+    assert text.index(sentence) < text.index("BLEU-4")
+
+
+def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json: Any) -> None:
+    metrics = read_json("metrics/captions.json")
+    with open(reported / "tables/captions.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["captioner"], row["variant"]) for row in rows if row["captioner"]] == [
+        (c, v) for c in ("tiny-blip2-opt", "tiny-llava") for v in ("pt", "ft", "floor")
+    ]
+    for row in rows:
+        values = metrics[row["captioner"]][row["variant"]] if row["captioner"] else metrics["ceiling"]
+        assert {name: float(text) for name, text in row.items() if name not in ("captioner", "variant")} == {
+            name: values[name] for name in row if name in values
+        }
+    recommendations = read_json("metrics/recommendations.json")
+    with open(reported / "tables/recommendations.csv", encoding="utf-8") as file:
+        values = {(row["catalogue"], row["recommender"]): float(row["ndcg_12_common"]) for row in csv.DictReader(file)}
+    assert values["augmented", "bpr"] == recommendations["all"]["bpr"]["ndcg_12_common"]
+    assert values["unfilled", "vbpr-clip"] == recommendations["unfilled"]["vbpr-clip"]["ndcg_12_common"]
+    assert f"{values['augmented', 'bpr']:.4f}" in page(PAGES[0]).text
+
+
+def test_every_table_is_there_as_markdown_and_csv(reported: Path) -> None:
+    names = {
+        "captions",
+        "captions-differences",
+        "recommendations",
+        "recommendations-own",
+        "catalogues",
+        "masked",
+        "masked-all",
+        "catalogue",
+    }
+    assert {path.name for path in (reported / "tables").iterdir()} == {
+        f"{name}.{kind}" for name in names for kind in ("md", "csv")
+    }
+    assert {path.name for path in (reported / "figures").iterdir()} == {
+        "masked.svg",
+        "captions.svg",
+        "catalogues.svg",
+        "curves.svg",
+    }
+
+
+def test_training_is_summed_over_the_captioners(reported: Path) -> None:
+    assert "Fine-tuning 2 captioners took 61 s, 0.0020 kWh and an estimated 0.0008 kg CO" in page(PAGES[0]).text
+
+
+def test_a_report_without_run_records_or_curves_is_made(study: Path) -> None:
+    for path in [*Path("metrics/train").iterdir(), *Path("metrics/curves").iterdir()]:
+        path.unlink()
+    compare.main()
+    report.main()
+    assert "Training" not in page(PAGES[0]).text
+
+
+def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Path) -> None:
+    garments = report.garments_of(["tiny-llava"])
+    items = pd.read_parquet("data/prepared/items.parquet").set_index("item_id")
+    assert all(items.loc[garment["item_id"], "split"] == "test" for garment in garments)
+    assert {garment["category"] for garment in garments[:3]} == {"dress", "shirt", "socks"}
+    text = page(PAGES[1]).text
+    for garment in garments:
+        assert items.loc[garment["item_id"], "description"] in text  # holds <b>&, which must not become a tag
+        assert garment["captions"] == {
+            "tiny-llava": {"pt": "a garment by tiny-llava pt", "ft": "a garment by tiny-llava ft"}
+        }
+    assert "b" not in page(PAGES[1]).tags
+
+
+def test_twice_gives_the_same_bytes(reported: Path) -> None:
+    first = {path: path.read_bytes() for path in reported.rglob("*") if path.is_file()}
+    report.main()
+    assert {path: path.read_bytes() for path in reported.rglob("*") if path.is_file()} == first
+
+
+def test_spice_skipped_is_said_under_every_table_of_captions(study: Path, read_json: Any) -> None:
+    scores = pd.read_parquet("data/scores/captions.parquet")
+    scores[scores["metric"] != "spice"].to_parquet("data/scores/captions.parquet", index=False)
+    text = (
+        Path("metrics/captions.json")
+        .read_text()
+        .replace('"skipped": []', '"skipped": ["spice: params.yaml says skip"]')
+    )
+    Path("metrics/captions.json").write_text(re.sub(r'"spice": [0-9.e-]+, ', "", text))
+    compare.main()
+    report.main()
+    assert "caption_spice" not in read_json("metrics/headline.json")
+    for name in ("captions", "captions-differences"):
+        assert "spice: params.yaml says skip" in Path(f"reports/tables/{name}.md").read_text()
+    assert "n/a" in Path("reports/tables/captions.md").read_text()
+
+
+def test_a_study_without_purchases_has_a_report_on_captions(study: Path, write_params: Any) -> None:
+    write_params(study, catalogues=[], texts=[])
+    compare.main()
+    report.main()
+    text = page(PAGES[0]).text
+    assert "no masked experiment" in text
+    assert "BLEU-4" in text
+    assert not Path("reports/tables/recommendations.md").exists()
+
+
+def test_a_study_without_captioners_has_a_report_on_recommendations(study: Path, write_params: Any) -> None:
+    write_params(study, captioners={})
+    compare.main()
+    report.main()
+    assert not Path(PAGES[1]).exists()
+    assert "ItemKNN" in page(PAGES[0]).text
+
+
+def test_a_missing_input_is_one_clear_message_and_no_report(study: Path) -> None:
+    compare.main()
+    Path("metrics/captions.json").unlink()
+    with pytest.raises(UserError, match=r"metrics/captions\.json: no such file"):
+        report.main()
+    assert not Path("reports").exists()
