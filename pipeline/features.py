@@ -26,7 +26,9 @@ class Features:
         place = {item: row for row, item in enumerate(self.ids)}
         missing = [item for item in ids if item not in place]
         if missing:
-            raise UserError(f"{len(missing)} of {len(ids)} items have no features, first {missing[0]}; run `dvc repro` to extract them")
+            raise UserError(
+                f"{len(missing)} of {len(ids)} items have no features, first {missing[0]}; run `dvc repro` to extract them"
+            )
         return self.array[[place[item] for item in ids]].astype(np.float32)
 
 

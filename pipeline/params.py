@@ -5,6 +5,7 @@ params.yaml are compared with studies/sample.yaml, which names every key there i
 """
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,15 +37,22 @@ def read(model: type[Model], path: Path | str = PARAMS) -> Model:
     """
     path = Path(path)
     values = load(path)
-    problems = _unknown_keys(values, load(REFERENCE))
-    wanted = {name: values[name] for name in model.model_fields if name in values}
-    try:
-        params = model.model_validate(wanted)
-    except pydantic.ValidationError as error:
-        problems += [_describe(problem, model) for problem in error.errors() if problem["type"] != "extra_forbidden"]
+    problems = problems_of(values, [model])
     if problems:
         raise UserError(f"{path}: {len(problems)} error(s)\n" + "\n".join(f"  {problem}" for problem in problems))
-    return params
+    return model.model_validate(_wanted(model, values))
+
+
+def problems_of(values: dict[str, Any], models: Sequence[type[Section]]) -> list[str]:
+    """A line for each key that studies/sample.yaml does not have, and for each wrong value among those that the models name."""
+    problems = _unknown_keys(values, load(REFERENCE))
+    for model in models:
+        try:
+            model.model_validate(_wanted(model, values))
+        except pydantic.ValidationError as error:
+            for one in error.errors():  # a key is wrong once, though many stages read it
+                problems.setdefault(_key(one) or _describe(one, model), _describe(one, model))
+    return list(problems.values())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -56,9 +64,13 @@ def load(path: Path) -> dict[str, Any]:
     try:
         values = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run from the root of the project, or: cp studies/sample.yaml {path}") from None
+        raise UserError(
+            f"{path}: no such file; run from the root of the project, or: cp studies/sample.yaml {path}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a YAML file: {error}") from None
     except DuplicateKeyError as error:
-        raise UserError(f"{path}: {str(error.problem)}; keep one of the two") from None
+        raise UserError(f"{path}: {error.problem!s}; keep one of the two") from None
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML\n{error}") from None
     if not isinstance(values, dict):
@@ -72,29 +84,43 @@ def nearest(name: str, allowed: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _unknown_keys(values: dict[str, Any], reference: dict[str, Any], prefix: str = "") -> list[str]:
-    problems = []
+def _wanted(model: type[Section], values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in model.model_fields if name in values}
+
+
+def _unknown_keys(values: dict[str, Any], reference: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Dotted key -> what is wrong with it."""
+    problems = {}
     for key, value in values.items():
         if key not in reference:
             allowed = [str(name) for name in reference]
             hint = nearest(str(key), allowed) or f"; known here: {', '.join(allowed)}"
-            problems.append(f"{prefix}{key}: unknown key{hint}")
-        elif isinstance(value, dict) and isinstance(reference[key], dict) and key not in NAMED_BY_THE_STUDY:
-            problems += _unknown_keys(value, reference[key], f"{prefix}{key}.")
+            problems[f"{prefix}{key}"] = f"{prefix}{key}: unknown key{hint}"
+        elif isinstance(value, dict) and isinstance(reference[key], dict):
+            known = reference[key]
+            if key in NAMED_BY_THE_STUDY:
+                known = dict.fromkeys(value, next(iter(known.values())))
+            problems |= _unknown_keys(value, known, f"{prefix}{key}.")
     return problems
 
 
 def _describe(problem: Any, model: type[pydantic.BaseModel]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key = _key(problem)
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key, though studies/sample.yaml has it; the two are of different versions"
     if problem["type"] == "missing":
         return f"{key}: missing; see studies/sample.yaml"
     if problem["type"] == "value_error":
-        return f"{key}: {str(problem['ctx']['error'])}" if key else str(problem["ctx"]["error"])
+        return f"{key}: {problem['ctx']['error']!s}" if key else str(problem["ctx"]["error"])
     message = f"{key}: {problem['input']!r} is not allowed; {_lower(problem['msg'])}"
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         message += nearest(problem["input"], allowed)
     return message
+
+
+def _key(problem: Any) -> str:
+    return ".".join(str(part) for part in problem["loc"])
 
 
 def _lower(message: str) -> str:

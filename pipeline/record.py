@@ -3,6 +3,7 @@
 import logging
 import time
 from types import TracebackType
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +18,15 @@ class Meter:
     def __init__(self, country: str) -> None:
         self.country = country
         self.seconds = 0.0
-        self._tracker = None
-        self._emissions = None
+        self._tracker: Any = None
+        self._emissions: Any = None
 
     def __enter__(self) -> "Meter":
         try:
             from codecarbon import OfflineEmissionsTracker
 
             self._tracker = OfflineEmissionsTracker(
-                country_iso_code=self.country, save_to_file=False, log_level="critical", allow_multiple_runs=True
+                country_iso_code=self.country, output_methods=[], log_level="critical", allow_multiple_runs=True
             )
             self._tracker.start()
         except Exception as error:  # whatever codecarbon meets on this machine, the run goes on
@@ -34,7 +35,9 @@ class Meter:
         self._start = time.perf_counter()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.seconds = time.perf_counter() - self._start
         if self._tracker is None:
             return

@@ -2,10 +2,16 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 
 from pipeline.errors import UserError
+
+# How libraries say that the disk is full where they raise no OSError with its number: numpy (twice), safetensors, torch.
+DISK_FULL = re.compile(
+    r"Not enough free space to write|\d+ requested and \d+ written|No space left on device|unexpected pos \d+ vs \d+"
+)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -14,17 +20,25 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         _stop(str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _stop(f"disk full while writing {error.filename or 'an output'}; nothing half-written was kept: free some space and run `dvc repro` again")
     except KeyboardInterrupt:
         _stop("interrupted; `dvc repro` goes on from here")
+    except Exception as error:
+        if not _disk_full(error):
+            raise
+        what = getattr(error, "filename", None) or "an output"
+        _stop(
+            f"disk full while writing {what}; nothing half-written was kept: free some space and run `dvc repro` again"
+        )
 
 
 def done(message: str) -> None:
     """The one line with which a stage ends: what it wrote, and the key figures."""
     print(f"{os.environ.get('DVC_STAGE', 'done')}: {message}", flush=True)
+
+
+def _disk_full(error: Exception) -> bool:
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in numbers or DISK_FULL.search(str(error)) is not None
 
 
 def _stop(message: str) -> None:

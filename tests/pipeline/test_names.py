@@ -1,0 +1,27 @@
+"""A name is a file: what is allowed follows from the folder, and a typo gets the nearest name."""
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.names import allowed_names, check_name, unknown_name
+
+
+def test_the_names_are_the_files_of_the_folder() -> None:
+    assert set(allowed_names("recsys/extractors")) >= {"resnet50", "sbert", "resbert", "clip"}
+    assert not any(name.startswith("_") for name in allowed_names("recsys/extractors"))
+
+
+def test_a_known_name_passes() -> None:
+    assert check_name("extractor", "sbert", "recsys/extractors") is None
+
+
+@pytest.mark.parametrize("name", ["sbrt", "", "../features", "__init__", "sbert.py"])
+def test_an_unknown_name_is_refused_with_the_allowed_ones(name: str) -> None:
+    with pytest.raises(UserError, match=r"is no known extractor; must be one of: .*sbert"):
+        check_name("extractor", name, "recsys/extractors")
+
+
+def test_the_nearest_name_is_offered() -> None:
+    assert unknown_name("extractor", "sbrt", ["clip", "sbert"]).endswith("did you mean sbert?")
+    assert unknown_name("extractor", 5, ["clip"]) == "5 is no known extractor; must be one of: clip"
+    assert unknown_name("extractor", "clip", ["clip"]) == ""
