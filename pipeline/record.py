@@ -25,6 +25,7 @@ class Meter:
         try:
             from codecarbon import OfflineEmissionsTracker
 
+            logging.getLogger("codecarbon").setLevel(logging.ERROR)  # it speaks before it reads its own log_level
             self._tracker = OfflineEmissionsTracker(
                 country_iso_code=self.country, output_methods=[], log_level="critical", allow_multiple_runs=True
             )

@@ -1,0 +1,39 @@
+"""One training loop for all the small models: AdamW, one cycle of the learning rate, clipped gradients."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from pipeline.progress import track
+
+
+def optimise(
+    parameters: Sequence[nn.Parameter],
+    steps: int,
+    learning_rate: float,
+    warm_up: float,
+    weight_decay: float,
+    loss_of_step: Callable[[], torch.Tensor],
+    what: str,
+) -> list[float]:
+    """Takes `steps` steps down the loss that each call of `loss_of_step` returns for a new batch.
+
+    Args:
+        warm_up: share of the steps in which the rate rises to `learning_rate`; it then falls to almost nothing.
+
+    Returns:
+        The loss at each step.
+    """
+    optimiser = torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=warm_up)
+    losses = []
+    for _ in track(range(steps), what, unit="step"):
+        loss = loss_of_step()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,68 @@
+"""Byte-level BPE tokenizers with the special tokens of each family's real one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Special tokens in the order of their ids, which of them does what, and how a text is framed."""
+
+    special: tuple[str, ...]
+    roles: dict[str, str]
+    template: str
+
+
+FRAMES = {
+    # OPT and Llama begin a text and do not end it; T5 ends it and does not begin it.
+    "blip2_opt": Frame(
+        ("<s>", "<pad>", "</s>", "<unk>", "<image>"),
+        {"bos": "</s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>"},
+        "</s> $A",
+    ),
+    "blip2_t5": Frame(
+        ("<pad>", "</s>", "<unk>", "<image>"), {"eos": "</s>", "pad": "<pad>", "unk": "<unk>"}, "$A </s>"
+    ),
+    "llava": Frame(
+        ("<unk>", "<s>", "</s>", "<pad>", "<image>"),
+        {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>"},
+        "<s> $A",
+    ),
+    "clip": Frame(
+        ("<|startoftext|>", "<|endoftext|>"),
+        {"bos": "<|startoftext|>", "eos": "<|endoftext|>", "pad": "<|endoftext|>"},
+        "<|startoftext|> $A <|endoftext|>",
+    ),
+}
+
+
+CLIP_TOKENS = 77  # as the published models: longer texts are cut
+
+
+def train_tokenizer(family: str, texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of `vocabulary` entries (special tokens and the 256 bytes included) fitted to the texts."""
+    frame = FRAMES[family]
+    tokenizer = Tokenizer(models.BPE())
+    if family == "clip":
+        tokenizer.normalizer = normalizers.Lowercase()  # as the published one
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=list(frame.special), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    used = sorted(token for token in frame.special if token in frame.template)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=frame.template, special_tokens=[(token, tokenizer.token_to_id(token)) for token in used]
+    )
+    roles: dict[str, str | int] = {f"{role}_token": token for role, token in frame.roles.items()}
+    if family == "clip":
+        roles["model_max_length"] = CLIP_TOKENS
+    extra = ["<image>"] if "<image>" in frame.special else []
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, additional_special_tokens=extra, clean_up_tokenization_spaces=False, **roles
+    )

@@ -1,0 +1,108 @@
+"""Captioners with random weights, small enough to be built in every test that wants one."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+
+from captioning.modelling import Captioner
+from captioning.pretraining.architectures import Size, captioner
+from captioning.pretraining.tokenizer import train_tokenizer
+
+TEXTS = [
+    "a red shirt with short sleeves",
+    "striped blue trousers in cotton twill with a zip fly and button",
+    "USER: Describe the appearance of the clothing item ASSISTANT:",
+]
+SMALL = Size(image=32, vision_width=16, vision_layers=1, queries=3, qformer_layers=1, text_width=16, text_layers=2)
+
+
+@pytest.fixture
+def tiny_captioner() -> Callable[[str], Captioner]:
+    """`tiny_captioner(family)`: a fresh captioner with random weights (the same ones each time), images of 32 pixels."""
+
+    def build(family: str) -> Captioner:
+        torch.manual_seed(0)
+        made = captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
+        made.model.eval()
+        return made
+
+    return build
+
+
+@pytest.fixture
+def tiny_folder(tiny_captioner: Callable[[str], Captioner], tmp_path: Path) -> Callable[[str], Path]:
+    """`tiny_folder(family)`: such a captioner saved as a model folder, float16 safetensors and processor files."""
+
+    def save(family: str) -> Path:
+        made, folder = tiny_captioner(family), tmp_path / "models" / family
+        made.model.half().save_pretrained(folder)
+        made.processor.save_pretrained(folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture
+def tiny_project(
+    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """`tiny_project(family, {"lr": 0.01, "caption_train.patience": 3})`: a project to train and to caption in.
+
+    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description), the captioner
+    as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
+    """
+
+    def make(family: str, changes: dict[str, object] | None = None) -> Path:
+        project = tmp_path / "project"
+        _write_prepared(project / "data" / "prepared")
+        (project / "data" / "models").mkdir(parents=True)
+        tiny_folder(family).rename(project / "data" / "models" / "tiny")
+        _write_params(project / "params.yaml", SHORT_RUN | (changes or {}))
+        monkeypatch.chdir(project)
+        return project
+
+    return make
+
+
+SHORT_RUN = {
+    "lr": 0.01,
+    "batch_size": 8,
+    "epochs": 3,
+    "lora_rank": 4,
+    "caption_train.device_batch_size": 8,
+    "caption_train.checkpoint_steps": 2,
+    "caption_generate.max_new_tokens": 6,
+    "caption_generate.batch_size": 4,
+}
+
+
+def _write_params(path: Path, changes: dict[str, object]) -> None:
+    yaml = YAML()
+    params = yaml.load(Path(__file__).parents[2] / "studies" / "sample.yaml")
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        (params[sections[0]] if sections else params)[key] = value
+    yaml.dump(params, path)
+
+
+def _write_prepared(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    splits = ["train"] * 24 + ["validation"] * 8 + ["test"] * 4 + [None] * 2
+    words = " ".join(TEXTS[:2]).split()
+    rows, images = [], []
+    for number, split in enumerate(splits):
+        text = " ".join(random.choice(words, size=random.integers(2, 9))) if split else None
+        rows.append({"item_id": f"{number:010d}", "description": text, "split": split})
+        jpeg = io.BytesIO()
+        Image.fromarray(random.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(jpeg, "JPEG")
+        images.append({"item_id": f"{number:010d}", "jpeg": jpeg.getvalue(), "width": 32, "height": 32})
+    (folder / "images").mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(folder / "items.parquet")
+    pd.DataFrame(images).to_parquet(folder / "images" / "00000.parquet")
