@@ -268,8 +268,7 @@ def headline_of(params: Params, cutoff: int | None) -> dict[str, float]:
     if params.captioners:
         figures |= headline.caption_figures(_read_json(CAPTION_METRICS), params.writer, params.captions)
     if cutoff is not None:
-        names = [*params.recommenders, *(f"vbpr-{name}" for name in params.image_features)]
-        arms = [(WHOLE[params.catalogue], name) for name in names]
+        arms = [(WHOLE[params.catalogue], name) for name in params.recommenders]
         texted = [f"vbpr-{name}" for name in params.text_features]
         arms += [(params.catalogue, name) for name in texted]
         arms += [(f"masked-{params.captions}", name) for name in texted]

@@ -1,0 +1,68 @@
+"""CIDEr-D (Vedantam et al. 2015) as pycocoevalcap 1.2 computes it: n-grams of one to four words, sigma 6, times 10.
+
+Document frequencies come from the references of the evaluated items, all of them, also when only some have a caption in
+a set. The corpus score is the mean over the items. An empty caption has no n-gram and scores 0.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pycocoevalcap.cider.cider_scorer import precook
+
+ORDERS = 4
+SIGMA = 6.0
+Ngram = tuple[str, ...]
+
+
+class Vector(NamedTuple):
+    """The tf-idf weights of a text, by n-gram length."""
+
+    weights: list[dict[Ngram, float]]
+    norms: list[float]
+    length: int  # in pairs of words, as the original counts it
+
+
+class Cider:
+    """Scores captions against the references of a corpus, whose n-grams are counted once.
+
+    Args:
+        references: the tokenized references of every item of the corpus.
+    """
+
+    def __init__(self, references: Mapping[str, Sequence[str]]) -> None:
+        counts = {item: [precook(text, ORDERS) for text in texts] for item, texts in references.items()}
+        self._frequency: Counter[Ngram] = Counter()
+        for texts in counts.values():
+            self._frequency.update({ngram for text in texts for ngram in text})
+        self._log_items = math.log(len(references)) if references else 0.0
+        self._references = {item: [self._vector(text) for text in texts] for item, texts in counts.items()}
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        """The score of each (item, tokenized caption): (n,)."""
+        return np.array([self._score(item, caption) for item, caption in pairs], dtype=np.float64)
+
+    def _score(self, item: str, caption: str) -> float:
+        vector = self._vector(precook(caption, ORDERS))
+        references = self._references[item]
+        return 10.0 * sum(_similarity(vector, reference) for reference in references) / len(references) / ORDERS
+
+    def _vector(self, counts: Mapping[Ngram, int]) -> Vector:
+        weights: list[dict[Ngram, float]] = [{} for _ in range(ORDERS)]
+        for ngram, count in counts.items():
+            weights[len(ngram) - 1][ngram] = count * (self._log_items - math.log(max(1, self._frequency[ngram])))
+        norms = [math.sqrt(sum(weight * weight for weight in one.values())) for one in weights]
+        return Vector(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2))
+
+
+def _similarity(caption: Vector, reference: Vector) -> float:
+    """The sum over the n-gram lengths of the clipped cosine, discounted for a different length."""
+    total = 0.0
+    for mine, theirs, norm, other in zip(
+        caption.weights, reference.weights, caption.norms, reference.norms, strict=True
+    ):
+        shared = sum(min(weight, theirs[ngram]) * theirs[ngram] for ngram, weight in mine.items() if ngram in theirs)
+        total += shared / (norm * other) if norm and other else shared
+    return total * math.exp(-((caption.length - reference.length) ** 2) / (2 * SIGMA**2))

@@ -1,0 +1,135 @@
+"""Checkpoints outside DVC: `.checkpoints/<captioner>-<hash>/checkpoint-<step>/`, whole or absent, checked when read.
+
+The hash covers everything that the result depends on, so a changed parameter never meets an old checkpoint.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from captioning.training.curves import Log, best
+from pipeline.errors import UserError
+from pipeline.outputs import new_folder
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"  # the hash of every other file of a checkpoint
+STATE = "trainer_state.json"
+LIBRARIES = ("torch", "transformers", "peft", "accelerate")
+KEPT = 2
+
+
+def folder_for(captioner: str, params: dict[str, Any], inputs: Sequence[Path]) -> Path:
+    """The folder of a run; `CHECKPOINT_DIR` moves it.
+
+    Args:
+        params: every parameter that the run reads.
+        inputs: files and folders that it reads, code included.
+    """
+    versions = {library: importlib.metadata.version(library) for library in LIBRARIES}
+    hashes = [(str(path.relative_to(root.parent)), sha256(path)) for root in inputs for path in files(root)]
+    text = json.dumps([params, hashes, versions], sort_keys=True)
+    root = Path(os.environ.get("CHECKPOINT_DIR", ".checkpoints"))
+    return root / f"{captioner}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def files(root: Path) -> list[Path]:
+    """A file, or the files under a folder in sorted order, without what Python leaves there."""
+    if root.is_file():
+        return [root]
+    return sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock; the system frees it when the process ends, however it ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise UserError(
+                f"{folder}: process {lock.read().strip() or 'unknown'} is writing here; wait for it to end, or stop it"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
+    """A folder to write in; complete, with its manifest, when the block ends well. Then older ones are removed."""
+    with new_folder(folder / f"checkpoint-{step}") as partial:
+        yield partial
+        manifest = {path.name: sha256(path) for path in files(partial)}
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    _remove_old(folder)
+
+
+def latest(folder: Path) -> Path | None:
+    """The last checkpoint that is whole, and whose best epoch's is; damaged ones are named in a warning and removed."""
+    for checkpoint in reversed(_in_order(folder)):
+        if _intact(checkpoint) and (_best_of(checkpoint) is None or _intact(best_of(checkpoint))):
+            return checkpoint
+        log.warning("%s is damaged: going on from the one before", checkpoint)
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def log_of(checkpoint: Path) -> Log:
+    """Trainer's log at this checkpoint."""
+    return json.loads((checkpoint / STATE).read_text(encoding="utf-8"))["log_history"]
+
+
+def best_of(checkpoint: Path) -> Path:
+    """The checkpoint of the best epoch so far, as this one knows it."""
+    found = _best_of(checkpoint)
+    if found is None:
+        raise ValueError(f"{checkpoint}: no epoch had been evaluated")
+    return found
+
+
+def _best_of(checkpoint: Path) -> Path | None:
+    evaluation = best(log_of(checkpoint))
+    return checkpoint.with_name(f"checkpoint-{evaluation.step}") if evaluation else None
+
+
+def _intact(checkpoint: Path) -> bool:
+    try:
+        manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+        return bool(manifest) and all(sha256(checkpoint / name) == digest for name, digest in manifest.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _in_order(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
+
+
+def _remove_old(folder: Path) -> None:
+    """Keeps the last two, and the best epoch as either of them knows it: the second must be able to stand alone."""
+    recent = _in_order(folder)[-KEPT:]
+    kept = set(recent) | {_best_of(checkpoint) for checkpoint in recent if (checkpoint / STATE).is_file()}
+    for checkpoint in _in_order(folder):
+        if checkpoint not in kept:
+            shutil.rmtree(checkpoint)

@@ -1,0 +1,107 @@
+"""transformers' Trainer with a token-weighted loss, our schedule and order, and checkpoints that are whole or absent."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, Sampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from captioning.modelling import Captioner
+from captioning.training.checkpoints import STATE, new_checkpoint
+from captioning.training.data import CaptionedImages, EpochOrder, collator
+from captioning.training.loss import summed_loss, supervised
+
+SPENT = "spent.json"
+
+
+class CaptionTrainer(Trainer):
+    """Fine-tunes a captioner. The same result for any split of the effective batch, and resumed at any checkpoint.
+
+    Args:
+        captioner: with its adapter, from `captioning.modelling.apply_lora`.
+        factor: learning rate of a step as a share of `args.learning_rate`.
+        seconds: how long this run has taken so far, parts before a resume included.
+    """
+
+    loss_is_scaled_for_ga = True  # summed_loss is divided by the tokens of the whole effective batch
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        args: TrainingArguments,
+        training: CaptionedImages,
+        validation: CaptionedImages,
+        factor: Callable[[int], float],
+        callbacks: list[TrainerCallback],
+        seconds: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            model=captioner.model,
+            args=args,
+            train_dataset=training,
+            eval_dataset=validation,
+            data_collator=collator(captioner.pad_id),
+            callbacks=callbacks,
+        )
+        self.remove_callback(PrinterCallback)  # it prints every logged row
+        self.captioner, self.training, self.factor, self.seconds = captioner, training, factor, seconds
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, self.factor)  # type: ignore[arg-type]
+        return self.lr_scheduler
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
+        return EpochOrder(self.training, self.args.seed)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], torch.Tensor]:
+        """The parts of the next effective batch, and how many supervised tokens they have together, on all devices."""
+        parts = [part for _, part in zip(range(num_batches), epoch_iterator, strict=False)]
+        tokens = sum((supervised(part["labels"]) for part in parts), torch.tensor(0)).to(device)
+        return parts, self.accelerator.gather(tokens).sum()
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """This part's share of the mean over the effective batch; the shares of its parts add up to that mean."""
+        tokens = supervised(inputs["labels"]) if num_items_in_batch is None else num_items_in_batch
+        # Gradients of several processes are averaged, hence the factor.
+        return summed_loss(self.captioner, model, inputs) / tokens * self.accelerator.num_processes
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Mean loss over all supervised tokens of the validation split. (Trainer's own is a mean of batch means.)"""
+        self.captioner.model.eval()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)  # loss, tokens
+        for batch in self.get_eval_dataloader(eval_dataset):
+            batch = self._prepare_inputs(batch)
+            loss = summed_loss(self.captioner, self.captioner.model, batch)
+            sums += torch.stack([loss, supervised(batch["labels"])]).to(sums)
+        sums = self.accelerator.reduce(sums, "sum")
+        metrics = {f"{metric_key_prefix}_loss": (sums[0] / sums[1]).item()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        with new_checkpoint(Path(str(self.args.output_dir)), self.state.global_step) as folder:
+            self.captioner.model.save_pretrained(folder)
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_rng_state(str(folder))
+            self.state.save_to_json(str(folder / STATE))
+            (folder / SPENT).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")

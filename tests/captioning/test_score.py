@@ -1,0 +1,240 @@
+"""The stage on a small study: real tagger, real MiniLM, real METEOR; SPICE only where CoreNLP lies."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from captioning import score
+from captioning.scores import bleu, meteor
+from captioning.scores.study import load
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+COLOURS, TYPES = ("red", "blue", "green", "white"), ("dress", "skirt", "jacket")
+SETS = [
+    ("one", "pt"),
+    ("one", "ft"),
+    ("one", "floor"),
+    ("two", "pt"),
+    ("two", "ft"),
+    ("two", "floor"),
+    ("ceiling", "ceiling"),
+]
+CONTRACT = {
+    *(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "cider", "attribute_precision", "attribute_recall", "attributes_selected",
+    "core_precision", "accuracy", "accuracy_zero_shot", "length_ratio", "finished_share", "items",
+}  # fmt: skip
+STATISTICS = {*bleu.STATISTICS, *meteor.STATISTICS}
+
+
+def write_study(folder: Path, spice: str) -> None:
+    """Twelve test items of twelve groups, two captioners, the truth; a training item and one without description beside them."""
+    rows = [(colour, kind) for colour in COLOURS for kind in TYPES]
+    ids = [f"{place:010}" for place in range(len(rows) + 2)]
+    described = [f"{colour} {kind} in soft cotton with long sleeves." for colour, kind in rows]
+    data = folder / "data"
+    for name in ("prepared", "captions", "attributes", "classifier", "models"):
+        (data / name).mkdir(parents=True)
+    items = pd.DataFrame({"item_id": ids, "description": [*described, "red dress.", None]})
+    items["category"] = [*(kind for _, kind in rows), "dress", "dress"]
+    items["group"], items["split"] = range(len(ids)), [*["test"] * len(rows), "train", None]
+    items.sample(frac=1, random_state=0).to_parquet(data / "prepared" / "items.parquet")
+    truth = pd.DataFrame({"item_id": ids, "type": items["category"], "pattern": "solid"})
+    truth["colour"] = [*(colour for colour, _ in rows), "red", "red"]
+    truth["second_description"] = [*(f"Long-sleeved {kind} in {colour} cotton." for colour, kind in rows), None, None]
+    truth.to_parquet(data / "prepared" / "truth.parquet")
+    attributes = [[*row, "cotton", "sleeve"] for row in rows] + [["red", "dress"], []]
+    pd.DataFrame({"item_id": ids, "attributes": attributes}).to_parquet(data / "attributes" / "items.parquet")
+    (data / "attributes" / "vocabulary.json").write_text(json.dumps(sorted([*COLOURS, *TYPES, "sleeve"])))
+    for captioner, finished in (("one", True), ("two", False)):
+        for variant, captions in (
+            ("pt", [f"a photo of a {colour} {kind}" for colour, kind in rows]),
+            ("ft", described),
+        ):
+            table = pd.DataFrame({"item_id": ids[:-2], "caption": captions})
+            if captioner == "two":
+                table.loc[0, "caption"] = ""
+            table.loc[len(table)] = [ids[-1], "a made-up text"]
+            table["tokens"], table["finished"] = 7, True
+            table.loc[1, "finished"] = finished
+            table.to_parquet(data / "captions" / f"{captioner}-{variant}.parquet")
+    (data / "models" / "tiny-stanza").symlink_to(ROOT / "data" / "models" / "tiny-stanza")
+    yaml = YAML()
+    params = yaml.load(ROOT / "studies" / "sample.yaml")
+    params["captioners"] = {"one": {"family": "blip2_opt"}, "two": {"family": "llava"}}
+    params["caption_score"]["spice"] = spice
+    yaml.dump(params, folder / "params.yaml")
+
+
+def write_classifier(folder: Path) -> None:
+    from captioning.categories import fit, save
+    from pipeline import minilm
+
+    save(folder, fit(minilm.encode(list(TYPES)), TYPES, 1.0))
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """The study before anything is scored, without a classifier."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, "skip")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """metrics/captions.json, data/scores/captions.parquet and the folder, after the stage ran once."""
+    folder = tmp_path_factory.mktemp("scored")
+    write_study(folder, "skip")
+    write_classifier(folder / "data" / "classifier")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        score.main()
+    return json.loads((folder / score.METRICS).read_text()), pd.read_parquet(folder / score.SCORES), folder
+
+
+def values(metrics, captioner, variant):
+    return metrics[captioner] if captioner == "ceiling" else metrics[captioner][variant]
+
+
+def test_the_metrics_are_those_of_the_contract_and_spice_is_listed_as_skipped(scored):
+    metrics, _, _ = scored
+    assert list(metrics) == ["one", "two", "ceiling", "skipped"]
+    for captioner, variant in SETS:
+        found = values(metrics, captioner, variant)
+        assert set(found) == CONTRACT - ({"finished_share"} if captioner == "ceiling" else set())
+        assert all(math.isfinite(value) for value in found.values())
+        assert found["items"] == 12
+    assert metrics["skipped"][0] == "spice: `caption_score.spice: skip` in params.yaml"
+
+
+def test_every_item_has_every_metric_and_statistic(scored):
+    _, table, _ = scored
+    assert list(table.columns) == ["item_id", "captioner", "variant", "metric", "value"]
+    assert table["value"].dtype == "float64"
+    assert not table.duplicated(["item_id", "captioner", "variant", "metric"]).any()
+    for captioner, variant in SETS:
+        rows = table[table["captioner"].eq(captioner) & table["variant"].eq(variant)]
+        expected = (CONTRACT - {"items"}) | STATISTICS
+        assert set(rows["metric"]) == expected - ({"finished_share"} if captioner == "ceiling" else set())
+        assert rows["item_id"].nunique() == 12
+
+
+def test_the_scores_on_disk_give_the_metrics_at_full_precision(scored):
+    """Defect: rounded twice, the corpus scores would not be the means and sums of the per-item scores."""
+    metrics, table, _ = scored
+    for captioner, variant in SETS:
+        rows = table[table["captioner"].eq(captioner) & table["variant"].eq(variant)]
+        wide = rows.pivot(index="item_id", columns="metric", values="value")
+        found = values(metrics, captioner, variant)
+        sums = wide.sum()
+        corpus = bleu.bleu_from_statistics(sums[list(bleu.STATISTICS)].to_numpy()).tolist()
+        assert corpus == [found[f"bleu_{n}"] for n in (1, 2, 3, 4)]
+        assert meteor.meteor_from_statistics(sums[list(meteor.STATISTICS)].to_numpy()) == found["meteor"]
+        for metric in ("rouge_l", "cider", "attribute_precision", "attribute_recall", "core_precision", "accuracy"):
+            assert found[metric] == pytest.approx(wide[metric].mean(), abs=1e-15)
+
+
+def test_captions_equal_to_the_references_floor_and_ceiling(scored):
+    metrics, _, _ = scored
+    ft, floor, ceiling = metrics["one"]["ft"], metrics["one"]["floor"], metrics["ceiling"]
+    assert ft["bleu_4"] == pytest.approx(1.0, abs=1e-8)
+    assert ft["attribute_precision"] == ft["core_precision"] == ft["length_ratio"] == 1.0
+    assert floor["bleu_4"] < ft["bleu_4"]
+    assert floor["core_precision"] < 0.7
+    assert floor["length_ratio"] == 1.0  # the same captions
+    assert ceiling["core_precision"] == 1.0
+    assert 0 < ceiling["bleu_1"] < 1
+
+
+def test_an_empty_caption_counts_and_unfinished_ones_are_seen(scored):
+    metrics, table, _ = scored
+    empty = table[table["captioner"].eq("two") & table["variant"].eq("ft") & table["item_id"].eq("0000000000")]
+    found = empty.set_index("metric")["value"]
+    assert found["bleu_4"] < 1e-9
+    assert found[["meteor", "rouge_l", "cider", "attribute_precision", "attributes_selected"]].tolist() == [0.0] * 5
+    assert "core_precision" not in found  # it names nothing: left out, and said so
+    assert any(note.startswith("core_precision: left out where") and "two ft 1" in note for note in metrics["skipped"])
+    assert metrics["two"]["ft"]["finished_share"] == 11 / 12
+    assert metrics["one"]["ft"]["finished_share"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_same_inputs_give_the_same_bytes(scored, monkeypatch):
+    _, _, folder = scored
+    monkeypatch.chdir(folder)
+    before = [path.read_bytes() for path in (score.METRICS, score.SCORES)]
+    score.main()
+    assert [path.read_bytes() for path in (score.METRICS, score.SCORES)] == before
+
+
+def test_a_captioner_that_left_the_axis_is_not_read(study):
+    shutil.copy("data/captions/one-pt.parquet", "data/captions/gone-pt.parquet")
+    assert set(load(["one"]).captions["captioner"]) == {"one", "ceiling"}
+
+
+def test_the_floor_is_the_ft_captions_on_other_groups(study):
+    captions = load(["one"]).captions
+    ft, floor = (
+        captions[captions["variant"].eq(variant)].set_index("item_id")["caption"] for variant in ("ft", "floor")
+    )
+    assert sorted(ft) == sorted(floor)
+    assert (ft != floor[ft.index]).all()
+
+
+def test_without_truth_there_is_no_ceiling_and_it_says_so(study):
+    pd.DataFrame({"item_id": np.array([], dtype=str)}).to_parquet("data/prepared/truth.parquet")
+    made = load(["one"])
+    assert set(made.captions["variant"]) == {"pt", "ft", "floor"}
+    assert [note.split(":")[0] for note in made.skipped] == ["ceiling", "core_precision"]
+
+
+def test_one_large_group_has_no_floor_and_it_says_so(study):
+    items = pd.read_parquet("data/prepared/items.parquet")
+    items.assign(group=1).to_parquet("data/prepared/items.parquet")
+    made = load(["one"])
+    assert "floor" not in set(made.captions["variant"])
+    assert made.skipped[0].startswith("floor: ")
+
+
+def test_captions_that_do_not_fit_are_refused(study):
+    path = Path("data/captions/one-ft.parquet")
+    table = pd.read_parquet(path)
+    table.iloc[3:].to_parquet(path)
+    with pytest.raises(UserError, match=r"one-ft\.parquet: no caption for 3 of 12 test items, first 0000000000"):
+        load(["one"])
+    pd.concat([table, table.iloc[:1]]).to_parquet(path)
+    with pytest.raises(UserError, match="item 0000000000 comes twice"):
+        load(["one"])
+    table.assign(caption=None).astype({"caption": "str"}).to_parquet(path)
+    with pytest.raises(UserError, match="the caption of 0000000000 is no text"):
+        load(["one"])
+    path.unlink()
+    with pytest.raises(UserError, match="no such file"):
+        load(["one"])
+
+
+def test_spice_required_without_corenlp_says_which_command_fetches_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, "required")
+    with pytest.raises(UserError, match="dvc repro caption_spice_models"):
+        score.main()
+    (tmp_path / "data" / "corenlp").mkdir()
+    (tmp_path / "data" / "corenlp" / "SKIPPED").touch()
+    with pytest.raises(UserError, match="dvc repro caption_spice_models"):
+        score.main()
+
+
+def test_a_captioner_named_like_a_key_of_the_metrics_is_refused(study):
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params["captioners"] = {"ceiling": {"family": "llava"}}
+    yaml.dump(params, Path("params.yaml"))
+    with pytest.raises(UserError, match="ceiling: this name has a meaning of its own"):
+        score.main()

@@ -1,0 +1,238 @@
+"""The stage caption_train: parameters, outputs, and what it must leave alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from ruamel.yaml import YAML
+from safetensors.torch import load_file
+
+from captioning import train
+from captioning.modelling import load
+from captioning.training import checkpoints
+from pipeline.errors import UserError
+from pipeline.params import read
+
+ROOT = Path(__file__).parents[2]
+Project = Callable[..., Path]
+
+
+def run_stage(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tiny", "--family", family])
+    train.main()
+
+
+def params_with(tmp_path: Path, **changes: object) -> Path:
+    yaml = YAML()
+    values = yaml.load(ROOT / "studies" / "sample.yaml")
+    for name, value in changes.items():
+        (values["caption_train"] if name in values["caption_train"] else values)[name] = value
+    yaml.dump(values, tmp_path / "params.yaml")
+    return tmp_path / "params.yaml"
+
+
+def test_the_study_as_shipped_is_valid() -> None:
+    params = read(train.Params, ROOT / "params.yaml")
+    assert params.batch_size % params.caption_train.device_batch_size == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 24}, "device_batch_size: 16 does not divide batch_size: 24"),
+        ({"lr": 1e-7}, "lr_min: 1e-06 is above lr: 1e-07"),
+        ({"lr": -1.0}, "lr: -1.0 is not allowed"),
+        ({"lora_layers": "query"}, "lora_layers: 'query' is not allowed"),
+        ({"warmup": 1.0}, "caption_train.warmup"),
+        ({"country": "Germany"}, "caption_train.country"),
+        ({"precision": "fp16"}, "caption_train.precision"),
+        ({"patience": 0}, "caption_train.patience"),
+    ],
+)
+def test_wrong_parameters_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(train.Params, params_with(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("rate", ["1e-05", "1e-5", "5e-05", "0.0001", "1"])
+def test_a_rate_in_any_notation_is_a_number(tmp_path: Path, rate: str) -> None:
+    path = params_with(tmp_path)
+    path.write_text(path.read_text().replace("\nlr: 0.0005", f"\nlr: {rate}"))
+    assert read(train.Params, path).lr == float(rate)
+
+
+def test_parameters_are_read_before_torch_is_loaded() -> None:
+    code = "import sys, captioning.train, captioning.generate; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("gone", ["data/prepared/items.parquet", "data/prepared/images", "data/models/tiny"])
+def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    project = tiny_project("llava")
+    (project / gone).rename(project / "elsewhere")
+    with pytest.raises(UserError, match=gone):
+        run_stage(monkeypatch, "llava")
+
+
+def test_the_stage_writes_what_the_line_expects(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inside a project of DVC and git, whose dvc.yaml DVCLive would like to edit."""
+    project = tiny_project("llava")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / ".dvc").mkdir()
+    (project / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
+    (project / "dvc.yaml").write_text("# by hand\nstages: {}\n")
+    (project / ".gitignore").write_text("/.checkpoints/\n")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"], cwd=project, check=True)
+    run_stage(monkeypatch, "llava")
+
+    assert (project / "dvc.yaml").read_text() == "# by hand\nstages: {}\n"
+    assert not (project / "dvclive").exists()
+    assert list((project / ".checkpoints").iterdir()) == []
+    adapter = project / "data" / "adapters" / "tiny"
+    assert sorted(path.name for path in adapter.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert str(project) not in (adapter / "adapter_config.json").read_text()
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "data/models/tiny"
+    metrics = json.loads((project / "metrics" / "train" / "tiny.json").read_text())
+    assert {"loss", "validation_loss", "best_epoch", "epochs", "steps", "seconds", "kwh", "kg_co2"} <= metrics.keys()
+    assert (metrics["steps"], metrics["training_items"], metrics["validation_items"]) == (9, 24, 8)
+    assert 0 < metrics["kg_co2"] < metrics["kwh"] < 0.01
+    curve = pd.read_csv(project / "metrics" / "curves" / "tiny.csv")
+    assert curve.columns.tolist() == ["step", "loss", "validation_loss", "lr"]
+    assert curve["validation_loss"].min() == metrics["validation_loss"]
+    assert capsys.readouterr().out.startswith("done: wrote data/adapters/tiny: validation loss")
+
+
+def test_a_repository_without_a_commit_is_refused_in_words(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVCLive asks git for the current commit."""
+    project = tiny_project("llava")
+    monkeypatch.setattr(train, "Meter", Unmetered)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / ".dvc").mkdir()
+    with pytest.raises(UserError, match="make a first commit"):
+        run_stage(monkeypatch, "llava")
+
+
+@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+def test_the_adapter_changes_what_the_captioner_says(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    project = tiny_project(family, {"epochs": 1})
+    monkeypatch.setattr(train, "Meter", Unmetered)
+    run_stage(monkeypatch, family)
+    model, adapter = project / "data" / "models" / "tiny", project / "data" / "adapters" / "tiny"
+    assert len(load_file(adapter / "adapter_model.safetensors")) > 0
+    plain, tuned = load(model, family, torch.float32), load(model, family, torch.float32, adapter=adapter)
+    example = plain.family.encode_training(plain, ["a red shirt"])[0]
+    batch = {"pixel_values": torch.ones(1, 3, 32, 32), "input_ids": torch.tensor([example.input_ids])}
+    batch |= {"labels": torch.tensor([example.labels])}
+    with torch.no_grad():
+        assert not torch.equal(plain.model(**batch).logits, tuned.model(**batch).logits)
+
+
+class Unmetered:
+    """In the place of the meter, whose start takes seconds."""
+
+    def __init__(self, country: str) -> None: ...
+
+    def __enter__(self) -> "Unmetered":
+        return self
+
+    def __exit__(self, *args: object) -> None: ...
+
+    def record(self) -> dict[str, float]:
+        return {"seconds": 1.0, "kwh": 0.5}
+
+
+def test_a_changed_rate_does_not_meet_the_old_checkpoint(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tiny_project("blip2_opt")
+    monkeypatch.setattr(train, "Meter", Unmetered)
+    used = []
+    folder_for = checkpoints.folder_for
+    monkeypatch.setattr(checkpoints, "folder_for", lambda *args: used.append(folder_for(*args)) or used[-1])
+    run_stage(monkeypatch, "blip2_opt")
+    run_stage(monkeypatch, "blip2_opt")
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("\nlr: 0.01", "\nlr: 0.02"))
+    run_stage(monkeypatch, "blip2_opt")
+    assert used[0] == used[1] != used[2]
+
+
+def test_what_was_spent_before_a_resume_is_added() -> None:
+    record = train.spent({"seconds": 10.0, "kwh": 0.2, "kg_co2": 0.1}, seconds_before=30.0)
+    assert record == {"seconds": 40.0, "kwh": pytest.approx(0.8), "kg_co2": pytest.approx(0.4)}
+    assert train.spent({"seconds": 10.0}, 0.0) == {"seconds": 10.0}
+
+
+def test_the_key_covers_the_code_that_the_line_names() -> None:
+    """dvc.yaml's deps are compared with what a cell imports elsewhere."""
+    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["caption_train"]["do"]["deps"]
+    code = {name.replace("${item.family}", "llava") for name in deps if not name.startswith("data/")}
+    assert {str(path.relative_to(ROOT)) for path in train.code("llava")} == code
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(tiny_project: Project) -> None:
+    """kill -9 of the process after its first and its third checkpoint; the third start ends the run."""
+    project = tiny_project("blip2_t5", {"epochs": 12, "caption_train.patience": 12})
+    adapter = project / "data" / "adapters" / "tiny" / "adapter_model.safetensors"
+    finish(start(project, "blip2_t5"))
+    expected = adapter.read_bytes()
+    adapter.unlink()
+    for step in (2, 8):
+        process = start(project, "blip2_t5")
+        wait_for_checkpoint(project, step)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not adapter.exists()
+    finish(start(project, "blip2_t5"))
+    assert adapter.read_bytes() == expected
+    assert list((project / ".checkpoints").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_second_process_is_refused_while_the_first_one_trains(tiny_project: Project) -> None:
+    project = tiny_project("blip2_opt", {"epochs": 500, "caption_train.patience": 500})
+    first = start(project, "blip2_opt")
+    wait_for_checkpoint(project, 2)
+    second = start(project, "blip2_opt")
+    _, errors = second.communicate(timeout=120)
+    first.kill()
+    first.wait()
+    assert second.returncode == 1
+    assert f"process {first.pid} is writing" in errors
+
+
+def start(project: Path, family: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "captioning.train", "--captioner", "tiny", "--family"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*command, family], cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> None:
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+
+
+def wait_for_checkpoint(project: Path, step: int) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        found = [int(path.name.split("-")[-1]) for path in project.glob(".checkpoints/*/checkpoint-*[0-9]")]
+        if any(number >= step for number in found):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no checkpoint of step {step} within 120 s")

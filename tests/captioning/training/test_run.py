@@ -1,0 +1,195 @@
+"""Whole runs of tiny captioners: the same bytes every time, interrupted or not; the best epoch, not the last."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from captioning.train import IMAGES, ITEMS, Params
+from captioning.training import checkpoints, curves, run
+from captioning.training.trainer import CaptionTrainer
+from pipeline.errors import UserError
+from pipeline.params import read
+
+MODEL = Path("data/models/tiny")
+Project = Callable[..., Path]
+
+
+def train(family: str, folder: str) -> tuple[run.Result, bytes]:
+    """A run of the project in the working directory, from where `folder` has got to; and the bytes of its adapter."""
+    result = run.fine_tune(MODEL, family, ITEMS, IMAGES, read(Params), Path(folder))
+    run.write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
+    return result, Path(f"{folder}-adapter/adapter_model.safetensors").read_bytes()
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class KillAt(TrainerCallback):
+    def __init__(self, event: str, step: int) -> None:
+        setattr(self, event, lambda args, state, control, **kwargs: self._at(state, step))
+
+    def _at(self, state: Any, step: int) -> None:
+        if state.global_step == step:
+            raise KilledError
+
+
+def train_until(family: str, folder: str, event: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the run at an event (a callback's method) of a step."""
+    build = CaptionTrainer.__init__
+
+    def with_killer(self: CaptionTrainer, *args: Any) -> None:
+        build(self, *args)
+        self.add_callback(KillAt(event, step))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CaptionTrainer, "__init__", with_killer)
+        with pytest.raises(KilledError):
+            train(family, folder)
+
+
+@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3 epochs of 3 steps, saved every 2: killed between checkpoints, before an evaluation, just after saving."""
+    tiny_project(family, {"caption_train.device_batch_size": 4})
+    whole, expected = train(family, "whole")
+    train_until(family, "parts", "on_step_end", 3, monkeypatch)
+    assert sorted(path.name for path in Path("parts").glob("checkpoint-*")) == ["checkpoint-2"]
+    train_until(family, "parts", "on_evaluate", 6, monkeypatch)
+    train_until(family, "parts", "on_save", 8, monkeypatch)
+    parts, found = train(family, "parts")
+    assert found == expected
+    assert parts.curve == whole.curve
+    assert parts.metrics == whole.metrics
+    assert parts.seconds_before > 0 == whole.seconds_before
+
+
+def test_a_damaged_last_checkpoint_costs_time_but_changes_nothing(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiny_project("blip2_opt")
+    _, expected = train("blip2_opt", "whole")
+    train_until("blip2_opt", "parts", "on_step_end", 5, monkeypatch)
+    optimizer = Path("parts/checkpoint-4/optimizer.pt")
+    optimizer.write_bytes(optimizer.read_bytes()[:-100])
+    assert train("blip2_opt", "parts")[1] == expected
+    assert "parts/checkpoint-4 is damaged" in caplog.text
+
+
+def test_a_finished_run_is_not_trained_again(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between its last checkpoint and its outputs."""
+    tiny_project("blip2_opt")
+    first, expected = train("blip2_opt", "run")
+    monkeypatch.setattr(CaptionTrainer, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    second, found = train("blip2_opt", "run")
+    assert (second.metrics, second.curve, found) == (first.metrics, first.curve, expected)
+
+
+def test_the_seed_decides_the_bytes(tiny_project: Project) -> None:
+    tiny_project("blip2_opt")
+    assert train("blip2_opt", "once")[1] == train("blip2_opt", "again")[1]
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("\nseed: 42", "\nseed: 43"))
+    assert train("blip2_opt", "other")[1] != train("blip2_opt", "once")[1]
+
+
+def test_the_best_epoch_is_kept_not_the_last(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validation loss is made to rise after the second epoch: the adapter is that of step 6."""
+    tiny_project("blip2_opt", {"epochs": 9, "caption_train.patience": 2})
+    losses, weights = iter([3.0, 1.0, 2.0, 1.5, 0.1]), {}
+    log = CaptionTrainer.log
+
+    def forged(self: CaptionTrainer, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "eval_loss" in logs:
+            logs["eval_loss"] = next(losses)
+        log(self, logs, start_time)
+
+    save = CaptionTrainer._save_checkpoint
+
+    def remember(self: CaptionTrainer, *args: Any) -> None:
+        save(self, *args)
+        adapter = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / "adapter_model.safetensors"
+        weights[self.state.global_step] = adapter.read_bytes()
+
+    monkeypatch.setattr(CaptionTrainer, "log", forged)
+    monkeypatch.setattr(CaptionTrainer, "_save_checkpoint", remember)
+    result, adapter = train("blip2_opt", "run")
+    assert (result.metrics["best_epoch"], result.metrics["validation_loss"]) == (2, 1.0)
+    assert (result.metrics["epochs"], result.metrics["steps"]) == (4, 12)  # patience of 2, so the 0.1 is never seen
+    assert adapter == weights[6] != weights[12]
+
+
+def test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run(tiny_project: Project) -> None:
+    tiny_project("llava", {"caption_train.lr_min": 0.0005, "caption_train.warmup": 0.25})
+    result, _ = train("llava", "run")
+    rates = [row["lr"] for row in result.curve]
+    assert [row["step"] for row in result.curve] == list(range(1, 10))
+    assert rates[:3] == sorted(rates[:3])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0.0005, rel=1e-12)
+
+
+def test_validation_loss_is_the_mean_over_tokens_whatever_the_batches(tiny_project: Project) -> None:
+    tiny_project("blip2_t5", {"epochs": 1})
+    whole = train("blip2_t5", "whole")[0].metrics["validation_loss"]
+    params = Path("params.yaml")
+    for size in (1, 2, 4):
+        text = params.read_text().replace("device_batch_size: 8", f"device_batch_size: {size}")
+        Path(f"params-{size}.yaml").write_text(text)
+        changed = read(Params, Path(f"params-{size}.yaml"))
+        trainer = trainer_at(Path("whole"), changed)
+        assert trainer.evaluate()["eval_loss"] == pytest.approx(whole, rel=1e-6)
+
+
+def trainer_at(folder: Path, params: Params) -> CaptionTrainer:
+    """A trainer with the weights of the best epoch of a run."""
+    captioner = run.adapted(MODEL, "blip2_t5", params)
+    best = checkpoints.best_of(checkpoints.latest(folder))
+    captioner.model.load_adapter(str(best), "default", is_trainable=True)
+    store, items = run.ImageStore(IMAGES), run.read_split(ITEMS, "validation")
+    data = run.CaptionedImages(captioner, store, items, captioner.base.dtype)
+    return run.make_trainer(captioner, data, data, params, Path("other"))
+
+
+def test_only_the_language_models_adapter_learns(tiny_project: Project) -> None:
+    tiny_project("llava", {"lora_layers": "all-linear"})
+    result, _ = train("llava", "run")
+    adapter = load_file(result.best / "adapter_model.safetensors")
+    assert all("language_model" in name for name in adapter)
+    assert all(adapter[name].any() for name in adapter if "lora_B" in name)  # zero before training
+    assert result.metrics["trainable_parameters"] == sum(weights.numel() for weights in adapter.values())
+    losses = [row["loss"] for row in result.curve]
+    assert losses[-1] < losses[0]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tiny_project: Project) -> None:
+    tiny_project("blip2_opt", {"lr": 1e30})
+    with pytest.raises(UserError, match="try a smaller lr"):
+        train("blip2_opt", "run")
+
+
+def test_bf16_trains(tiny_project: Project) -> None:
+    tiny_project("blip2_t5", {"caption_train.precision": "bf16"})
+    result, _ = train("blip2_t5", "run")
+    evaluations = [row["validation_loss"] for row in result.curve if row["validation_loss"]]
+    assert evaluations[-1] < evaluations[0]
+
+
+def test_a_missing_gpu_is_said_before_anything_is_loaded(tiny_project: Project) -> None:
+    tiny_project("blip2_opt", {"device": "cuda"})
+    if run.torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UserError, match="device: cuda"):
+        train("blip2_opt", "run")
+
+
+def test_the_curve_has_a_loss_for_every_epoch(tiny_project: Project) -> None:
+    tiny_project("blip2_opt")
+    result, _ = train("blip2_opt", "run")
+    assert [row["step"] for row in result.curve if row["validation_loss"] is not None] == [3, 6, 9]
+    assert curves.best(checkpoints.log_of(checkpoints.latest(Path("run")))).loss == result.metrics["validation_loss"]
