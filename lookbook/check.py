@@ -14,7 +14,12 @@ from pipeline.params import Section, load, nearest, problems_of
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
-MODEL_KEYS = (("caption_attributes", "tagger"), ("caption_features", "captioner"), ("rec_features", "image_model"), ("rec_features", "clip_model"))
+MODEL_KEYS = (
+    ("caption_attributes", "tagger"),
+    ("caption_features", "captioner"),
+    ("rec_features", "image_model"),
+    ("rec_features", "clip_model"),
+)
 HOLDS_A_MODEL = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
 
 

@@ -24,7 +24,11 @@ def cells() -> dict[str, dict]:
 
     with Repo(str(ROOT)) as repo:
         return {
-            stage.addressing: {"cmd": stage.cmd, "deps": [str(dep.def_path) for dep in stage.deps], "params": stage.params}
+            stage.addressing: {
+                "cmd": stage.cmd,
+                "deps": [str(dep.def_path) for dep in stage.deps],
+                "params": stage.params,
+            }
             for stage in repo.index.stages
             if stage.is_data_source is False and stage.cmd
         }

@@ -18,7 +18,9 @@ full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"),
+    pytest.mark.skipif(
+        not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"
+    ),
 ]
 
 
@@ -67,7 +69,9 @@ def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
     assert "up to date" in dvc(study, "status").stdout
 
 
-@pytest.mark.parametrize(("key", "value", "prefix"), [("captions", "pt", "caption_"), ("catalogue", "original", "rec_")])
+@pytest.mark.parametrize(
+    ("key", "value", "prefix"), [("captions", "pt", "caption_"), ("catalogue", "original", "rec_")]
+)
 def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str, value: str, prefix: str) -> None:
     started = time.perf_counter()
     result = dvc(study, "exp", "run", "-S", f"{key}={value}", "-n", "other")
@@ -84,8 +88,13 @@ def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(s
     stages = {stage.split("@")[0] for stage in ran(result)}
     assert {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"} <= stages
     allowed = {"rec_fit_text", "rec_score", "compare", "report"}
-    assert stages - {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"} <= allowed
-    texts = {re.match(r"rec_fit_text@(.+)-[^-]+$", stage)[1] for stage in ran(result) if stage.startswith("rec_fit_text")}  # type: ignore[index]
+    assert (
+        stages - {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
+        <= allowed
+    )
+    texts = {
+        re.match(r"rec_fit_text@(.+)-[^-]+$", stage)[1] for stage in ran(result) if stage.startswith("rec_fit_text")
+    }  # type: ignore[index]
     assert texts <= {"augmented", "masked-ft"}
     assert (study / "params.yaml").read_text().count("lr: 0.0001") == 1
     assert "bleu_4" in dvc(study, "metrics", "diff", "HEAD", "--targets", "metrics/headline.json").stdout
@@ -99,8 +108,7 @@ def training_process(study: Path) -> int | None:
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
             if b"captioning.train" in command and Path(os.readlink(process / "cwd")) == study.resolve():
-                if b"-c" not in command[:2]:
-                    return int(process.name)
+                return int(process.name)
         except OSError:
             continue
     return None
@@ -110,7 +118,9 @@ def start_training(study: Path) -> subprocess.Popen[bytes]:
     """`dvc repro` of one captioner, returned when its first checkpoint is on disk."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", "-s", "caption_train@tiny-blip2-opt"]
-    process = subprocess.Popen(command, cwd=study, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=study, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 600
     while not checkpoints(study):
         assert process.poll() is None, "training ended before it could be killed"
@@ -120,7 +130,7 @@ def start_training(study: Path) -> subprocess.Popen[bytes]:
 
 
 def checkpoints(study: Path) -> list[Path]:
-    return [path for path in (study / ".checkpoints").rglob("step-*") if path.is_dir() and path.suffix != ".partial"]
+    return [path.parent for path in (study / ".checkpoints").glob("*/checkpoint-*/manifest.json")]
 
 
 @full

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,10 +53,7 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
     trainer = make_trainer(captioner, splits[0], splits[1], params, folder, before)
     steps = params.epochs * steps_an_epoch(len(splits[0]), params.batch_size)
     if checkpoint is None or not curves.finished(checkpoints.log_of(checkpoint), steps, params.caption_train.patience):
-        with warnings.catch_warnings():
-            # The order in which PyTorch wants the first two calls; Trainer resumes the schedule after the optimiser.
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         checkpoint = checkpoints.latest(folder)
     if checkpoint is None:
         raise UserError(f"{folder}: every checkpoint is damaged; check the disk and run `dvc repro` again")
