@@ -50,6 +50,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
     splits = [CaptionedImages(captioner, store, read_split(items, split), dtype) for split in ("train", "validation")]
     checkpoint = checkpoints.latest(folder)
     before = json.loads((checkpoint / SPENT).read_text())["seconds"] if checkpoint else 0.0
+    if checkpoint:
+        print(f"resuming from {checkpoint}, after {before:.0f} s of training", flush=True)
     trainer = make_trainer(captioner, splits[0], splits[1], params, folder, before)
     steps = params.epochs * steps_an_epoch(len(splits[0]), params.batch_size)
     if checkpoint is None or not curves.finished(checkpoints.log_of(checkpoint), steps, params.caption_train.patience):
