@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from catalogue import sample
 from pipeline.errors import UserError
 
+ROOT = Path(__file__).parent.parent.parent
 COLUMNS = (
     "article_id,product_code,prod_name,product_type_no,product_type_name,product_group_name,graphical_appearance_no,graphical_appearance_name,"
     "colour_group_code,colour_group_name,perceived_colour_value_id,perceived_colour_value_name,perceived_colour_master_id,perceived_colour_master_name,"
@@ -134,3 +135,18 @@ def hit_rate(purchases: pd.DataFrame, truth: pd.DataFrame, by_content: bool) -> 
     scores = bought @ looks @ looks.T if by_content else np.tile(bought.sum(axis=0), (shape[0], 1))
     top = np.argsort(-np.where(bought > 0, -np.inf, scores), axis=1, kind="stable")[:, :12]
     return float((np.take_along_axis(later, top, axis=1) > 0).any(axis=1).mean())
+
+
+def test_a_disk_that_fills_up_leaves_one_message_and_nothing_half_written(small_disk: Path) -> None:
+    (small_disk / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    ended = subprocess.run(
+        [sys.executable, "-m", "catalogue.sample"],
+        cwd=small_disk,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: disk full")
+    assert "Traceback" not in ended.stderr
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["params.yaml"]
