@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from pipeline.errors import UserError
+from pipeline.names import check_name
 from pipeline.outputs import write_parquet
 from pipeline.params import Section, read
 from pipeline.progress import track
@@ -43,6 +44,7 @@ class Params(Section):
 
 def main() -> None:
     given, params = options(), read(Params)
+    check_name("family", given.family, "captioning/families")
     ids = items_to_caption(ITEMS)
     captioner = load_captioner(Path("data/models") / given.captioner, given.family, given.adapter, params)
     captions = generate(captioner, ids, params.caption_generate)

@@ -24,12 +24,16 @@ CLASSIFIER, CORENLP, MODELS = Path("data/classifier"), Path("data/corenlp"), Pat
 METRICS, SCORES = Path("metrics/captions.json"), Path("data/scores/captions.parquet")
 ORDER = (
     *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider", "spice"),
-    *("attribute_precision", "attribute_recall", "attributes_selected", "core_precision"),
+    *("attribute_precision", "attribute_recall", "attributes_selected"),
+    *("core_precision", "core_type", "core_colour", "core_pattern"),
     *("accuracy", "accuracy_zero_shot", "length_ratio", "finished_share"),
 )
 LEFT_OUT = {  # why a caption can be without a value
     "attribute_precision": "the reference has no attribute of the vocabulary",
     "core_precision": "the caption names no type, colour or pattern",
+    "core_type": "the caption names no type",
+    "core_colour": "the caption names no colour",
+    "core_pattern": "the caption names no pattern",
 }
 
 
@@ -111,7 +115,8 @@ def _score_words(study: Study, settings: CaptionAttributes) -> pd.DataFrame:
     if len(study.truth):
         truth = study.truth.loc[pairs["item_id"]].reset_index(drop=True)
         known = truth["type"].notna()
-        parts.append(pd.DataFrame({"core_precision": core.score(captions, truth)}).where(known, axis=0))
+        found = core.by_attribute(captions, truth).assign(core_precision=core.score(captions, truth))
+        parts.append(found.where(known, axis=0))
     return pd.concat(parts, axis=1)
 
 

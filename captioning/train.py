@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from pipeline.errors import UserError
+from pipeline.names import check_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
 from pipeline.record import Meter
@@ -73,6 +74,7 @@ def main() -> None:
     captioner, family = options()
     params = read(Params)
     model = Path("data/models") / captioner
+    check_name("family", family, "captioning/families")
     check_inputs(model)
 
     from captioning.training.checkpoints import folder_for, sole_writer  # torch from here on: seconds

@@ -17,9 +17,7 @@ def main() -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="a parameter file, such as studies/thesis-hm.yaml")] = Path(
-        "params.yaml"
-    ),
+    file: Annotated[Path, typer.Argument(help="a parameter file, such as studies/sample.yaml")] = Path("params.yaml"),
 ) -> None:
     """Validate a whole parameter file: every error at once. Run it from the root of the project."""
     from lookbook.check import find_problems, summary

@@ -21,6 +21,9 @@ CAPTION_COLUMNS = {
     "attribute_precision": "MAP",
     "attribute_recall": "MAR",
     "core_precision": "Core",
+    "core_type": "Type",
+    "core_colour": "Colour",
+    "core_pattern": "Pattern",
     "accuracy": "Acc.",
     "accuracy_zero_shot": "Acc. 0-shot",
     "length_ratio": "Length",
@@ -34,7 +37,8 @@ DEFINITIONS = {
     "SPICE": "F-score of the objects, attributes and relations that both texts state",
     "MAP": "mean attribute precision: how many of a caption's attributes the reference has",
     "MAR": "mean attribute recall: how many of the reference's attributes the caption has",
-    "Core": "precision on category, colour and pattern, against the true attributes of the garment",
+    "Core": "precision on category, colour and pattern, against the true attributes of the garment, of those that the caption names; styles that name different ones are better compared by the next three",
+    "Type": "the same on the category alone; Colour and Pattern likewise, n/a where no caption names it",
     "Acc.": "how often a classifier trained on the shop's descriptions finds the category of the caption; it knows only the shop's prose",
     "Acc. 0-shot": "how often the category name nearest to the caption is the right one; no training",
     "Length": "caption length over reference length, a ratio",
@@ -133,4 +137,4 @@ def name_of(recommender: str) -> str:
 
 def skipped_notes(metrics: Values) -> list[str]:
     """What was not scored, and why: one line for every table and figure of captions."""
-    return [f"Not scored, shown as n/a: {reason}." for reason in metrics.get("skipped", [])]
+    return [f"Not scored: {reason}." for reason in metrics.get("skipped", [])]

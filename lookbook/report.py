@@ -57,6 +57,7 @@ def main() -> None:
         "tables": {table.name: table for table in made},
         "figures": {name: _data_uri(svg, "image/svg+xml") for name, svg in drawn.items()},
         "definitions": printing.DEFINITIONS,
+        "others": other_answers(comparison["masked"], list(params.text_features)),
         "rec_definitions": printing.REC_DEFINITIONS,
         "headline": _read_json("metrics/headline.json"),
         "chosen": {"captions": params.captions, "catalogue": params.catalogue, "writer": params.writer},
@@ -117,9 +118,20 @@ def answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
     largest = printing.shown("ndcg_12", max(abs(row["low"]), abs(row["high"])))
     effect = printing.shown("ndcg_12", row["difference"], True)
     return (
-        f"Between fine-tuned and pre-trained captions by {writer}, no difference larger than {largest} "
-        f"in {measure} could be shown: {effect} [{low}, {high}] {basis}."
+        f"Between fine-tuned and pre-trained captions by {writer}, no difference in {measure} was shown: "
+        f"{effect} [{low}, {high}] {basis}; one of up to {largest} remains possible."
     )
+
+
+def other_answers(masked: list[Values], text_features: list[str]) -> str:
+    """The same difference for the study's other text features, so that none is picked; empty where there is none."""
+    found = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
+    rows = [found[f"vbpr-{name}"] for name in text_features[1:] if f"vbpr-{name}" in found]
+    said = [
+        f"{printing.name_of(row['recommender'])} {printing.interval('ndcg_12', row)}, corrected p {printing.probability_said(row['p_holm'])}"
+        for row in rows
+    ]
+    return f"The same with the other text features: {'; '.join(said)}." if said else ""
 
 
 def make_tables(params: Params, comparison: Values) -> list[Table]:

@@ -21,6 +21,21 @@ from lookbook.printing import (
     skipped_notes,
 )
 
+# Filters are applied one after another; the count of a row is what is left after it.
+CATALOGUE_ROWS = {
+    "with_description": "… and with a description",
+    "with_image": "… and with an image",
+    "frequent_type": "… and of a product type with enough articles",
+    "frequent_types": "product types with enough articles",
+    "fashion": "… and fashion or accessories",
+    "fashion_types": "product types that are fashion or accessories",
+    "catalogue_original": "catalogue original: what all filters leave",
+    "catalogue_all": "catalogue all: any article with an image",
+    "without_description": "… of these without a description",
+    "groups": "groups of equal product or description",
+    "largest_group": "articles in the largest group",
+}
+
 
 def captions_table(metrics: Values, comparisons: list[Values], captioners: list[str]) -> Table:
     """Captioner by variant by metric; stars at fine-tuned figures that differ from pre-trained ones."""
@@ -89,6 +104,7 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
     notes = [
         "original: the filtered articles. augmented: every article with an image, missing descriptions written by the captioner. unfilled: the same articles, missing descriptions left empty. Lists and purchases are restricted to the articles that every catalogue has, so that the rows can be compared.",
         "same: equal to augmented by construction, as no description enters these recommenders.",
+        "VBPR's features: resnet50 is the image model that rec_features.image_model names, sbert is MiniLM of the text, resbert is both, clip is picture and text by rec_features.clip_model.",
         f"{MARKS}: against the original catalogue, over the users of both.",
     ]
     return Table(
@@ -103,10 +119,10 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
 
 
 def own_recommendations_table(metrics: Values, axes: Values) -> Table:
-    """Recommender by catalogue, each catalogue scored alone, as the study did; no tests."""
+    """Recommender by catalogue, each catalogue scored alone, as the original study did; no tests."""
     rows, frame = _recommendation_rows(metrics, axes, "", {})
     notes = [
-        "Each catalogue with its own articles and users, as the study published them. Rows of different catalogues measure different tasks and are not tested against one another."
+        "Each catalogue with its own articles and users, as the original study published them. Rows of different catalogues measure different tasks and are not tested against one another."
     ]
     return Table(
         "recommendations-own",
@@ -135,7 +151,7 @@ def _recommendation_rows(
         )
         values.append({"catalogue": catalogue, "recommender": name} | {c: found.get(c) for c in columns})
     if "unfilled" in axes["texts"] and "all" in axes["catalogues"]:
-        rows.append(["unfilled", "all without texts", *["same"] * len(columns)])
+        rows.append(["unfilled", "recommenders without texts", *["same"] * len(columns)])
     return rows, pd.DataFrame(values)
 
 
@@ -179,7 +195,7 @@ def masked_table(comparisons: list[Values], cutoff: int) -> Table:
     """The question itself: only the descriptions of the test garments differ between a and b."""
     rows = [row for row in comparisons if row["confirmatory"]]
     notes = [
-        f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); articles, purchases and split stay the same.",
+        f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); articles, purchases and split stay the same. With none, all of them share the vector of the empty text, which can rank below chance.",
         f"Users who bought one of those garments in the test period. {INTERVALS}. p is corrected by Holm.",
     ]
     return _differences_table("masked", "The masked experiment", "Recommender", rows, _arms_compared, notes)
@@ -231,7 +247,7 @@ def catalogue_table(counts: Values) -> Table:
     flat = list(_flatten(counts))
     rows = [
         [
-            " · ".join(part.replace("_", " ") for part in path),
+            CATALOGUE_ROWS.get(path[0], " · ".join(part.replace("_", " ") for part in path)),
             f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value),
         ]
         for path, value in flat

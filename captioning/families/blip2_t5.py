@@ -10,6 +10,7 @@ from captioning.modelling.captioner import Caption, Captioner, Example
 __all__ = ["encode_prompt", "encode_training", "generate", "image_tokens", "processor", "vision_parts"]
 
 MODEL = Blip2ForConditionalGeneration
+LANGUAGE_MODEL = "t5"
 IMAGE_PROCESSOR = BlipImageProcessorPil
 PROMPT = ""
 LORA_TARGETS = {

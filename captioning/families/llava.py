@@ -10,6 +10,7 @@ from captioning.modelling import encoding, generation
 from captioning.modelling.captioner import Caption, Captioner, Example
 
 MODEL = LlavaForConditionalGeneration
+LANGUAGE_MODEL = "llama"
 IMAGE_PROCESSOR = CLIPImageProcessorPil
 PROMPT = "USER: <image>\nDescribe the appearance of the clothing item\nASSISTANT:"
 LORA_TARGETS = {

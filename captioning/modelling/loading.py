@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.utils.logging import disable_progress_bar
 
 from captioning.modelling.captioner import Captioner
@@ -18,7 +18,7 @@ from captioning.modelling.lora import freeze_vision, without_peft_warning
 from pipeline.errors import UserError
 from pipeline.models import where
 
-SAFE = {"trust_remote_code": False}
+SAFE: dict[str, Any] = {"trust_remote_code": False}
 
 
 def load(
@@ -43,6 +43,7 @@ def load(
     module = _family(family)
     source = where(folder)
     try:
+        _check_family(AutoConfig.from_pretrained(**source, **SAFE), module, folder)
         model = module.MODEL.from_pretrained(**source, **SAFE, use_safetensors=True, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(**source, **SAFE)
         image_processor = module.IMAGE_PROCESSOR.from_pretrained(**source)
@@ -63,6 +64,17 @@ def _family(name: str) -> Any:
     if not name.isidentifier() or not (Path(__file__).parent.parent / "families" / f"{name}.py").is_file():
         raise UserError(f"{name}: no such captioner family in captioning/families/")
     return importlib.import_module(f"captioning.families.{name}")
+
+
+def _check_family(config: PretrainedConfig, module: Any, folder: Path | str) -> None:
+    found = (config.model_type, config.get_text_config().model_type)
+    wanted = (module.MODEL.config_class.model_type, module.LANGUAGE_MODEL)
+    if found != wanted:
+        name = module.__name__.rpartition(".")[2]
+        raise UserError(
+            f"{folder}: {found[0]} with {found[1]}, while the family {name} is {wanted[0]} with {wanted[1]}; "
+            "correct its `family` under `captioners` in params.yaml"
+        )
 
 
 def _check_image_token(captioner: Captioner, folder: Path | str) -> None:

@@ -27,6 +27,21 @@ def score(captions: Sequence[str], truth: pd.DataFrame) -> np.ndarray:
     return np.array([_precision(caption, row) for caption, row in zip(captions, rows, strict=True)], dtype=np.float64)
 
 
+def by_attribute(captions: Sequence[str], truth: pd.DataFrame) -> pd.DataFrame:
+    """The same for each attribute alone: `core_type`, `core_colour`, `core_pattern`, NaN where a caption does not name it.
+
+    Two styles can be compared only on what both name: a shop that never names the easy colour lowers the joint figure.
+    """
+    scores = {}
+    for attribute in ATTRIBUTES:
+        named = [parse(caption)[attribute] for caption in captions]
+        scores[f"core_{attribute}"] = [
+            sum(value == true for value in values) / len(values) if values else float("nan")
+            for values, true in zip(named, truth[attribute], strict=True)
+        ]
+    return pd.DataFrame(scores, dtype=np.float64)
+
+
 def _precision(caption: str, truth: dict) -> float:
     named = [(attribute, value) for attribute, values in parse(caption).items() for value in values]
     true = sum(truth[attribute] == value for attribute, value in named)

@@ -28,7 +28,7 @@ SETS = [
 ]
 CONTRACT = {
     *(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "cider", "attribute_precision", "attribute_recall", "attributes_selected",
-    "core_precision", "accuracy", "accuracy_zero_shot", "length_ratio", "finished_share", "items",
+    "core_precision", "core_type", "core_colour", "accuracy", "accuracy_zero_shot", "length_ratio", "finished_share", "items",
 }  # fmt: skip
 STATISTICS = {*bleu.STATISTICS, *meteor.STATISTICS}
 

@@ -85,11 +85,11 @@ def masked_row(difference: float, low: float, high: float, p_holm: float) -> dic
         ),
         (
             masked_row(0.01, -0.02, 0.04, 0.4),
-            "no difference larger than 0.0400 in NDCG@12 on the garments they describe could be shown: +0.0100 [−0.0200, +0.0400]",
+            "no difference in NDCG@12 on the garments they describe was shown: +0.0100 [−0.0200, +0.0400]",
         ),
         (
             masked_row(0.02, 0.001, 0.04, 0.09),
-            "no difference larger than 0.0400",
+            "one of up to 0.0400 remains possible",
         ),  # clear before Holm's correction only
     ],
 )
@@ -99,6 +99,13 @@ def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], wo
     assert "tiny-llava" in sentence
     assert "1,200 users" in sentence
     assert len(re.findall(r"\.(?:\s|$)", sentence)) == 1  # one sentence
+
+
+def test_the_other_text_features_are_told_whatever_they_say() -> None:
+    rows = [masked_row(0.02, 0.01, 0.03, 0.002), masked_row(-0.01, -0.02, 0.01, 0.4) | {"recommender": "vbpr-clip"}]
+    text = report.other_answers(rows, ["sbert", "clip"])
+    assert text == "The same with the other text features: VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
+    assert report.other_answers(rows, ["sbert"]) == report.other_answers([], []) == ""
 
 
 def test_the_answer_is_about_the_first_text_feature_of_the_study() -> None:

@@ -139,7 +139,7 @@ def test_recommendations_keep_cutoffs_in_order_and_say_what_is_the_same() -> Non
         ["original", "VBPR sbert", "0.0500", "0.1200"],
         ["augmented", "ItemKNN", "0.0500", "0.1200"],
         ["unfilled", "VBPR sbert", "0.0500", "0.2000*"],
-        ["unfilled", "all without texts", "same", "same"],
+        ["unfilled", "recommenders without texts", "same", "same"],
     ]
 
 

@@ -386,3 +386,9 @@ def test_an_empty_folder_and_an_unknown_family_are_named(tmp_path: Path) -> None
         load(tmp_path, "llava", torch.float32)
     with pytest.raises(UserError, match="no such captioner family"):
         load(tmp_path, "lava", torch.float32)
+
+
+def test_a_folder_of_another_family_is_named(tiny_folder: Callable[[str], Path]) -> None:
+    for family, other in [("blip2_opt", "blip2_t5"), ("blip2_t5", "blip2_opt"), ("llava", "blip2_opt")]:
+        with pytest.raises(UserError, match=f"while the family {other} is blip-2"):
+            load(tiny_folder(family), other, torch.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from captioning.scores.core import score
+from captioning.scores.core import by_attribute, score
 from catalogue.garments.attributes import sample
 from catalogue.garments.wording import SYNONYMS, alt_text
 
@@ -52,3 +52,23 @@ def test_every_synonym_names_its_own_value_only() -> None:
         for value, phrases in values.items():
             truth = TRUTH.assign(**{attribute: value})
             assert [score([phrase], truth)[0] for phrase in phrases] == [1.0] * len(phrases)
+
+
+def test_each_attribute_alone_is_what_is_named_of_it() -> None:
+    truth = pd.concat([TRUTH] * 4, ignore_index=True)
+    found = by_attribute(["a red striped dress", "tee or dress", "blue and red", "soft cotton"], truth)
+    nan = float("nan")
+    expected = {
+        "core_type": [0, 1 / 2, nan, nan],
+        "core_colour": [1, nan, 1 / 2, nan],
+        "core_pattern": [1, nan, nan, nan],
+    }
+    pd.testing.assert_frame_equal(found, pd.DataFrame(expected, dtype=float))
+
+
+def test_leaving_out_the_easy_attribute_lowers_the_joint_figure_alone() -> None:
+    truth = pd.concat([TRUTH] * 2, ignore_index=True)
+    told = ["red dress", "red tee"]
+    silent = ["dress", "tee"]
+    assert np.mean(score(told, truth)) > np.mean(score(silent, truth))
+    assert by_attribute(told, truth)["core_type"].equals(by_attribute(silent, truth)["core_type"])
