@@ -39,8 +39,9 @@ def seconds_by_stage(lines: Iterable[str]) -> dict[str, dict[str, float]]:
     stage, since = "dvc", time.perf_counter()
     for line in lines:
         now = time.perf_counter()
-        if found := IMPORT.match(line):
-            table[stage]["imports"] += int(found[1]) / 1e6
+        if line.startswith("import time:"):
+            found = IMPORT.match(line)  # None: the head of the table
+            table[stage]["imports"] += int(found[1]) / 1e6 if found else 0
             continue
         print(line, end="", flush=True)
         if (started := STARTED.search(line)) or (ENDED.match(line) and stage != "dvc"):

@@ -78,7 +78,7 @@ def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str
     print(f"dvc exp run -S {key}={value}: {time.perf_counter() - started:.1f} s")
     assert ran(result) == {"compare", "report"}
     diff = dvc(study, "metrics", "diff", "HEAD", "other", "--json", "--targets", "metrics/headline.json").stdout
-    changed = json.loads(diff)["diff"]["metrics/headline.json"]
+    changed = json.loads(diff)["metrics/headline.json"]
     assert any(name.startswith(prefix) for name in changed)
 
 

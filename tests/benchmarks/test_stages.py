@@ -11,6 +11,7 @@ stages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(stages)
 
 LINES = [
+    "import time: self [us] | cumulative | imported package",
     "import time:      1000 |       1000 | dvc",
     "Running stage 'rec_fit@all-bpr':",
     "> python -m recsys.fit",
