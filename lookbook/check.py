@@ -33,7 +33,7 @@ def find_problems(path: Path) -> list[str]:
     problems = problems_of(values, stage_models())
     for look in (_captioners, _writer, _model_folders, _axes):
         problems += look(values)
-    return problems
+    return list(dict.fromkeys(problems))  # a stage may refuse what is looked at here too
 
 
 def summary(path: Path) -> str:

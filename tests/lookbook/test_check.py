@@ -169,3 +169,8 @@ def test_no_stage_imports_torch_before_its_params_are_checked() -> None:
     code = "import sys\nfrom lookbook.check import stage_models\nstage_models()\nprint({'torch', 'transformers', 'stanza'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stdout.strip() == "set()", ended.stderr
+
+
+def test_what_two_looks_find_is_told_once(project: Path) -> None:
+    problems = problems_with({"recommenders": ["userkn"]})
+    assert len(problems) == len(set(problems)) == 1
