@@ -27,6 +27,7 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 TEXTS = Path("data/texts")
 FOLDER = Path("data/features")
+SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
 
 
 class Params(Section):
@@ -62,24 +63,37 @@ def of_images(name: str, extractor: ModuleType, options: Options) -> None:
 def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Options) -> None:
     """Writes the features of every text variant."""
     tables = {text: read_text(text) for text in texts}
-    unique = sorted({words for table in tables.values() for words in table["text"]})
-    vectors = extractor.text_vectors(unique, options)  # (n_texts, dim of the text)
-    row_of_text = {words: row for row, words in enumerate(unique)}
+    vectors = encode_by_source(extractor, list(tables.values()), options)
     ids = sorted({item for table in tables.values() for item in table["item_id"]})
     pictures = _pictures(extractor, ids, options)  # (n_items, dim of the picture), dim 0 where words alone count
     row_of_item = {item: row for row, item in enumerate(ids)}
     for text, table in tables.items():
-        of_words = vectors[[row_of_text[words] for words in table["text"]]]
+        of_words = np.stack([vectors[words] for words in table["text"]])  # (n_items, dim of the text)
         of_pictures = pictures[[row_of_item[item] for item in table["item_id"]]]
         write_features(FOLDER / "text" / text / name, table["item_id"].tolist(), np.hstack([of_pictures, of_words]))
-    dimensions = pictures.shape[1] + vectors.shape[1]
+    dimensions = pictures.shape[1] + len(next(iter(vectors.values()), ()))
     done(
-        f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(unique)} different, {dimensions} dimensions"
+        f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(vectors)} different, {dimensions} dimensions"
     )
 
 
+def encode_by_source(extractor: ModuleType, tables: list[pd.DataFrame], options: Options) -> dict[str, np.ndarray]:
+    """The vector of each different text, encoded once and beside texts of its own source alone.
+
+    The last bits of a vector depend on the texts in its batch. Fine-tuned captions come last, so that new ones change
+    no bit of the features of texts that are not theirs, and nothing that reads those runs again.
+    """
+    vectors: dict[str, np.ndarray] = {}
+    for source in SOURCES:
+        words = {text for table in tables for text in table.loc[table["source"] == source, "text"]}
+        new = sorted(words - vectors.keys())
+        if new:
+            vectors |= dict(zip(new, extractor.text_vectors(new, options), strict=True))
+    return vectors
+
+
 def read_text(text: str) -> pd.DataFrame:
-    """`item_id` and `text` of the catalogue of a text variant.
+    """`item_id`, `text` and `source` of the catalogue of a text variant.
 
     Raises:
         UserError: there is no such variant, or it has no words for an item ("" says that there are none).
@@ -89,7 +103,7 @@ def read_text(text: str) -> pd.DataFrame:
         raise UserError(
             f"{path}: no such file; is {text!r} one of the `texts` of params.yaml? `dvc repro catalogue_texts` writes it"
         )
-    table = pd.read_parquet(path, columns=["item_id", "text"])
+    table = pd.read_parquet(path, columns=["item_id", "text", "source"])
     if table["text"].isna().any():
         raise UserError(
             f"{path}: item {table['item_id'][table['text'].isna()].iloc[0]} has a null text; expected an empty one where there is none"

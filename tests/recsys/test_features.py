@@ -45,7 +45,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_text(text: str, words: dict[str, str]) -> None:
-    write_parquet(f"data/texts/{text}.parquet", pd.DataFrame({"item_id": list(words), "text": list(words.values())}))
+    source = ["ft" if "caption" in said else "own" if said else "none" for said in words.values()]
+    table = pd.DataFrame({"item_id": list(words), "text": list(words.values()), "source": source})
+    write_parquet(f"data/texts/{text}.parquet", table)
 
 
 class Greys:
@@ -97,7 +99,19 @@ def test_permuted_items_find_every_row_still_with_its_item(study: Path, seed: in
 def test_each_distinct_text_is_encoded_once_over_all_variants(study: Path) -> None:
     lengths = Lengths()
     features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS)
-    assert lengths.asked == [["", "a blue hat", "a caption", "a red shirt"]]
+    assert lengths.asked == [[""], ["a blue hat", "a red shirt"], ["a caption"]]
+
+
+def test_other_captions_leave_the_texts_of_other_sources_their_batches(study: Path) -> None:
+    asked = []
+    for caption in ("a caption", "quite another caption"):
+        table = pd.read_parquet("data/texts/augmented.parquet")
+        write_text("augmented", dict(zip(table["item_id"], table["text"], strict=True)) | {sorted(IDS)[0]: caption})
+        lengths = Lengths()
+        features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS)
+        asked.append(lengths.asked)
+    assert asked[0][:-1] == asked[1][:-1]
+    assert asked[0][-1] != asked[1][-1]
 
 
 def test_a_text_has_rows_for_its_own_catalogue(study: Path) -> None:
@@ -120,7 +134,9 @@ def test_an_unknown_text_is_refused(study: Path) -> None:
 
 
 def test_a_null_text_is_refused_with_its_item(study: Path) -> None:
-    write_parquet("data/texts/original.parquet", pd.DataFrame({"item_id": ["0000000005"], "text": [None]}))
+    write_parquet(
+        "data/texts/original.parquet", pd.DataFrame({"item_id": ["0000000005"], "text": [None], "source": ["own"]})
+    )
     with pytest.raises(UserError, match="item 0000000005 has a null text"):
         features.read_text("original")
 
