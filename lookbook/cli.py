@@ -2,7 +2,7 @@
 
 import typer
 
-from lookbook.commands import check
+from lookbook.commands import check, grid
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -13,6 +13,7 @@ def main() -> None:
 
 
 app.command("check")(check.check)
+app.command("grid")(grid.grid)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""lookbook grid [FILE]: the cells of a grid as a table, from `dvc exp show`; with --queue, those that have not run are queued."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lookbook.commands import command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@command
+def grid(
+    file: Annotated[Path, typer.Argument(help="lists of values under the names of root parameters")] = Path(
+        "studies/grids/study.yaml"
+    ),
+    queue: Annotated[
+        bool, typer.Option(help="queue the cells that have not run; `dvc queue start -j 1` runs them")
+    ] = False,
+    target: Annotated[
+        list[str] | None, typer.Option(help="with --queue: what to run, instead of caption_score")
+    ] = None,
+    captioner: Annotated[list[str] | None, typer.Option(help="instead of all that params.yaml names")] = None,
+    all_commits: Annotated[bool, typer.Option(help="look for experiments of earlier commits too")] = False,
+    csv: Annotated[Path | None, typer.Option(help="write the table here too, at full precision")] = None,
+) -> None:
+    """What each cell of a grid of parameters reached: validation loss, scores, seconds, kg CO2."""
+    from lookbook import grid as grids
+    from pipeline.outputs import new_file
+    from pipeline.params import load
+
+    params = load(Path("params.yaml"))
+    cells = grids.read_grid(file, params)
+    names = captioner or list(params["captioners"])
+    runs = grids.read_runs(all_commits)
+    if queue:
+        missing = [cell for cell in cells if any(grids.find(cell, runs, params, name) is None for name in names)]
+        grids.queue(missing, target or ["caption_score"])
+        typer.echo(f"{len(missing)} of {len(cells)} cells queued; run them with: dvc queue start -j 1")
+        return
+    frame = grids.table(cells, runs, params, names)
+    if csv:
+        with new_file(csv) as partial:
+            frame.to_csv(partial, index=False, lineterminator="\n")
+    show(frame, file)
+
+
+def show(frame: "pd.DataFrame", file: Path) -> None:
+    """On the terminal; `*` marks a captioner's lowest validation loss."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    ran = (frame["experiment"] != "").sum()
+    view = Table(
+        box=SIMPLE_HEAD,
+        title=f"{file}: {ran} of {len(frame)} cells have run",
+        caption="* lowest validation loss of a captioner",
+    )
+    for name in frame.columns.drop("best"):
+        view.add_column(name, justify="left" if frame[name].dtype == object else "right")
+    for best, *values in frame[["best", *frame.columns.drop("best")]].itertuples(index=False):
+        cells = [
+            "" if value is None or value != value else f"{value:.4g}" if isinstance(value, float) else str(value)
+            for value in values
+        ]
+        cells[list(frame.columns).index("experiment")] += " *" if best else ""
+        view.add_row(*cells)
+    Console().print(view)

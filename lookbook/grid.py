@@ -1,0 +1,123 @@
+"""A grid of parameters as DVC experiments: which cells have run, what they reached, and how to queue the rest."""
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.params import load
+
+Cell = dict[str, Any]  # parameter -> value
+VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
+TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
+SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An experiment, a commit or the workspace: its parameters and metrics as DVC read them."""
+
+    name: str
+    params: Cell
+    metrics: dict[str, Any]
+
+
+def read_grid(path: Path, params: Cell) -> list[Cell]:
+    """Every combination of a file that lists values under the names of root parameters.
+
+    Raises:
+        UserError: a name that is no root parameter with a single value, or values that are no list.
+    """
+    axes = load(path)
+    allowed = [name for name, value in params.items() if not isinstance(value, dict | list)]
+    for name, values in axes.items():
+        if name not in allowed:
+            raise UserError(f"{path}: {name}: not a root parameter; must be one of: {', '.join(allowed)}")
+        if not isinstance(values, list) or not values or any(isinstance(value, dict | list) for value in values):
+            raise UserError(f"{path}: {name}: {values!r}; must be a list of values")
+    if not axes:
+        raise UserError(f"{path}: empty; list values under the names of root parameters, such as lr")
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def read_runs(all_commits: bool) -> list[Run]:
+    """What `dvc exp show` knows: the workspace, the commit(s), their experiments.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
+    words = ["exp", "show", "--json", *(["--all-commits"] if all_commits else [])]
+    shown = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    if shown.returncode:
+        raise UserError(f"dvc {' '.join(words)} failed: {shown.stderr.strip()}")
+    return list(_runs(json.loads(shown.stdout)))
+
+
+def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
+    for state in states:
+        yield from _run(state)
+        for experiment in state.get("experiments") or []:
+            for revision in experiment.get("revs") or []:
+                yield from _run(revision)
+
+
+def _run(state: dict[str, Any]) -> Iterator[Run]:
+    data = state.get("data") or {}  # absent while an experiment waits in the queue; then it has an error instead
+    params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
+    if params:
+        metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
+        yield Run(state.get("name") or str(state["rev"])[:12], params, metrics)
+
+
+def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str]) -> pd.DataFrame:
+    """A row per captioner and cell: the cell's values, `experiment` ("" where it has not run), what it reached.
+
+    A run belongs to a cell when it has the cell's values and, but for what is only shown, this study's others.
+    The row with a captioner's lowest validation loss is its `best`.
+    """
+    rows = []
+    for captioner, cell in itertools.product(captioners, cells):
+        run = find(cell, runs, params, captioner)
+        rows.append({"captioner": captioner, **cell, "experiment": run.name if run else "", **_reached(run, captioner)})
+    frame = pd.DataFrame(rows)
+    lowest = frame.groupby("captioner")["validation_loss"].transform("min")
+    frame["best"] = frame["validation_loss"].notna() & (frame["validation_loss"] == lowest)
+    return frame
+
+
+def find(cell: Cell, runs: list[Run], params: Cell, captioner: str) -> Run | None:
+    """The first run of this cell in which the captioner was trained: the workspace, then commits and experiments."""
+    wanted = _essential({**params, **cell})
+    trained = (run for run in runs if _essential(run.params) == wanted)
+    return next((run for run in trained if f"metrics/train/{captioner}.json" in run.metrics), None)
+
+
+def _essential(params: Cell) -> Cell:
+    return {name: value for name, value in params.items() if name not in VIEW}
+
+
+def _reached(run: Run | None, captioner: str) -> dict[str, float | None]:
+    metrics = run.metrics if run else {}
+    training = metrics.get(f"metrics/train/{captioner}.json", {})
+    scores = metrics.get("metrics/captions.json", {}).get(captioner, {}).get("ft", {})
+    return {name: training.get(name) for name in TRAINED} | {name: scores.get(name) for name in SCORED}
+
+
+def queue(cells: list[Cell], targets: list[str]) -> None:
+    """Queues an experiment per cell; nothing runs yet.
+
+    Raises:
+        UserError: DVC refuses, for instance because the repository has no commit.
+    """
+    for cell in cells:
+        sets = [word for name, value in cell.items() for word in ("-S", f"{name}={value}")]
+        done = subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--queue", *sets, *targets])
+        if done.returncode:
+            raise UserError(f"dvc exp run --queue {' '.join(sets)} failed")

@@ -1,0 +1,89 @@
+"""`lookbook grid` on what `dvc exp show --json` prints."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookbook.grid import Run, find, read_grid, table
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parent.parent.parent
+PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}}
+
+
+def run(name: str, changed: dict[str, Any], losses: dict[str, float]) -> Run:
+    training = {
+        f"metrics/train/{captioner}.json": {"validation_loss": loss, "seconds": 9.0}
+        for captioner, loss in losses.items()
+    }
+    scores = {
+        "metrics/captions.json": {
+            captioner: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 1 - loss}} for captioner, loss in losses.items()
+        }
+    }
+    return Run(name, {**PARAMS, **changed}, training | scores)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "grid.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_studys_grid_has_sixteen_cells() -> None:
+    params = {"lr": 1.0, "batch_size": 1, "lora_layers": "x"}
+    cells = read_grid(ROOT / "studies/grids/study.yaml", params)
+    assert len(cells) == len({tuple(cell.values()) for cell in cells}) == 16
+    assert {cell["lr"] for cell in cells} == {1e-5, 5e-5, 1e-4, 5e-4}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("rate: [1]", "rate: not a root parameter; must be one of: lr, batch_size, captions"),
+        ("captioners: [a]", "captioners: not a root parameter"),
+        ("lr: 0.1", "lr: 0.1; must be a list of values"),
+        ("lr: []", "lr: []; must be a list"),
+        ("{}", "empty"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(UserError, match=r"grid\.yaml") as refusal:
+        read_grid(write(tmp_path, text), PARAMS)
+    assert part in str(refusal.value)
+
+
+def test_a_run_belongs_to_a_cell_when_all_that_matters_is_equal(tmp_path: Path) -> None:
+    cells = read_grid(write(tmp_path, "lr: [0.0005, 0.0001]"), PARAMS)
+    here, other = run("workspace", {"captions": "pt"}, {"a": 0.3, "b": 0.2}), run("exp", {"lr": 1e-4}, {"a": 0.5})
+    stranger = run("longer", {"lr": 1e-4, "batch_size": 32}, {"a": 0.1, "b": 0.1})
+    runs = [stranger, here, other]
+    assert find(cells[0], runs, PARAMS, "a") is here
+    assert find(cells[1], runs, PARAMS, "a") is other
+    assert find(cells[1], runs, PARAMS, "b") is None
+
+
+def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> None:
+    cells = read_grid(write(tmp_path, "lr: [0.0005, 0.0001]"), PARAMS)
+    runs = [run("workspace", {}, {"a": 0.3, "b": 0.2}), run("exp", {"lr": 1e-4}, {"a": 0.1})]
+    frame = table(cells, runs, PARAMS, ["a", "b"])
+    assert frame[["captioner", "lr", "experiment", "best"]].values.tolist() == [
+        ["a", 0.0005, "workspace", False],
+        ["a", 0.0001, "exp", True],
+        ["b", 0.0005, "workspace", True],
+        ["b", 0.0001, "", False],
+    ]
+    assert frame["bleu_4"].tolist()[:3] == pytest.approx([0.7, 0.9, 0.8])
+    assert frame["seconds"].isna().tolist() == [False, False, False, True]
+
+
+def test_the_command_reads_this_repository(tmp_path: Path) -> None:
+    out = tmp_path / "grid.csv"
+    words = ["-m", "lookbook.cli", "grid", "--captioner", "tiny-llava", "--csv", str(out)]
+    result = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "of 16 cells have run" in result.stdout
+    assert len(out.read_text().splitlines()) == 17
