@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.params import load
 
 Cell = dict[str, Any]  # parameter -> value
+WORKSPACE = "workspace"
 VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
 TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
 SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
@@ -22,7 +23,7 @@ SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"
 
 @dataclass(frozen=True)
 class Run:
-    """An experiment, a commit or the workspace: its parameters and metrics as DVC read them."""
+    """An experiment or the workspace: its parameters and metrics as DVC read them."""
 
     name: str
     params: Cell
@@ -47,32 +48,47 @@ def read_grid(path: Path, params: Cell) -> list[Cell]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def read_runs(all_commits: bool) -> list[Run]:
-    """What `dvc exp show` knows: the workspace, the commit(s), their experiments.
+def read_runs(captioners: list[str], all_commits: bool) -> list[Run]:
+    """The workspace, as far as it is up to date, and the experiments of the commit (of all commits).
 
     Raises:
         UserError: DVC cannot tell.
     """
-    words = ["exp", "show", "--json", *(["--all-commits"] if all_commits else [])]
-    shown = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
-    if shown.returncode:
-        raise UserError(f"dvc {' '.join(words)} failed: {shown.stderr.strip()}")
-    return list(_runs(json.loads(shown.stdout)))
+    states = json.loads(_dvc("exp", "show", "--json", *(["--all-commits"] if all_commits else [])))
+    runs = list(_runs(states))
+    return [_up_to_date(run, captioners) if run.name == WORKSPACE else run for run in runs]
+
+
+def _dvc(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"dvc {' '.join(words)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _up_to_date(workspace: Run, captioners: list[str]) -> Run:
+    """The workspace without metrics of stages that have yet to run with its parameters: git keeps the last ones."""
+    cells = {f"metrics/train/{name}.json": f"caption_train@{name}" for name in captioners}
+    cells["metrics/captions.json"] = "caption_score"
+    clean = {name for name, cell in cells.items() if json.loads(_dvc("status", "--json", "--with-deps", cell)) == {}}
+    return Run(WORKSPACE, workspace.params, {name: found for name, found in workspace.metrics.items() if name in clean})
 
 
 def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
+    """The workspace and the experiments; a commit alone may hold metrics of other parameters than its own."""
     for state in states:
-        yield from _run(state)
+        if state["rev"] == WORKSPACE:
+            yield from _run(state)
         for experiment in state.get("experiments") or []:
             for revision in experiment.get("revs") or []:
                 yield from _run(revision)
 
 
 def _run(state: dict[str, Any]) -> Iterator[Run]:
-    data = state.get("data") or {}  # absent while an experiment waits in the queue; then it has an error instead
+    data = state.get("data") or {}  # absent where an experiment failed
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
+    metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
     if params:
-        metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
         yield Run(state.get("name") or str(state["rev"])[:12], params, metrics)
 
 
@@ -93,7 +109,7 @@ def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str
 
 
 def find(cell: Cell, runs: list[Run], params: Cell, captioner: str) -> Run | None:
-    """The first run of this cell in which the captioner was trained: the workspace, then commits and experiments."""
+    """The first run of this cell in which the captioner was trained: the workspace, then experiments."""
     wanted = _essential({**params, **cell})
     trained = (run for run in runs if _essential(run.params) == wanted)
     return next((run for run in trained if f"metrics/train/{captioner}.json" in run.metrics), None)

@@ -34,7 +34,7 @@ def grid(
     params = load(Path("params.yaml"))
     cells = grids.read_grid(file, params)
     names = captioner or list(params["captioners"])
-    runs = grids.read_runs(all_commits)
+    runs = grids.read_runs(names, all_commits)
     if queue:
         missing = [cell for cell in cells if any(grids.find(cell, runs, params, name) is None for name in names)]
         grids.queue(missing, target or ["caption_score"])

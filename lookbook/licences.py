@@ -1,0 +1,25 @@
+"""What the licences of the data sets and base models allow, in a sentence each: for model cards and warnings."""
+
+DATASETS = {
+    "sample": "drawn by Lookbook itself, Apache-2.0.",
+    "hm": "H&M Personalized Fashion Recommendations, under the rules of its Kaggle competition: non-commercial, not to be redistributed. "
+    "Ask yourself whether a public copy of this adapter is compatible with them before you publish it.",
+    "facad": "Fashion Captioning Dataset (FACAD), for non-commercial research only.",
+}
+UNKNOWN_DATASET = "a shop of your own: say here what its owner allows."
+
+# Hub owners and names as they begin -> licence as the model's page states it.
+BASE_MODELS = {
+    "Salesforce/blip2-": "MIT; its language model (OPT or Flan-T5) has a licence of its own.",
+    "llava-hf/llava-1.5-": "Llama 2 Community License.",
+    "data/models/tiny-": "part of Lookbook, Apache-2.0.",
+}
+UNKNOWN_BASE = "see the page of the base model."
+
+
+def of_dataset(name: str) -> str:
+    return DATASETS.get(name, UNKNOWN_DATASET)
+
+
+def of_base(model: str) -> str:
+    return next((text for start, text in BASE_MODELS.items() if model.startswith(start)), UNKNOWN_BASE)
