@@ -48,7 +48,7 @@ def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
     Raises:
         UserError: a file is missing, is no picture, or has too many pixels.
     """
-    images = []
+    images: list[Image.Image] = []
     for path in paths:
         try:
             data = path.read_bytes()

@@ -4,7 +4,6 @@ Reads the scores per item and per user, writes metrics/comparison.json (a row pe
 metrics/headline.json (few flat keys, chosen by `captions` and `catalogue`).
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -17,6 +16,7 @@ from pydantic import Field
 
 from captioning.scores import bleu, meteor
 from lookbook import headline, significance
+from lookbook.outputs import read_json, read_parquet
 from pipeline.errors import UserError
 from pipeline.outputs import write_json
 from pipeline.params import Section, nearest, read
@@ -63,7 +63,7 @@ def main() -> None:
     comparison: dict[str, Any] = {"draws": params.compare.draws, "interval": significance.LEVEL}
     comparison |= {"captions": compare_captions(params), "catalogues": [], "masked": []}
     if params.catalogues or params.texts:
-        users = _read(USER_SCORES)
+        users = read_parquet(USER_SCORES)
         cutoff = largest_cutoff(users.columns)
         comparison |= {
             "cutoff": cutoff,
@@ -89,8 +89,8 @@ def compare_captions(params: Params) -> list[dict[str, Any]]:
     """A row per captioner and metric: fine-tuned minus pre-trained, groups of items resampled."""
     if not params.captioners:
         return []
-    scores = _read(CAPTION_SCORES)
-    groups = _read(ITEMS).set_index("item_id")["group"]
+    scores = read_parquet(CAPTION_SCORES)
+    groups = read_parquet(ITEMS).set_index("item_id")["group"]
     rows = []
     for captioner in params.captioners:
         own = scores[scores["captioner"] == captioner]
@@ -266,26 +266,14 @@ def headline_of(params: Params, cutoff: int | None) -> dict[str, float]:
     """The figures of the chosen `captions` and `catalogue`; `cutoff` is null in a study without recommendations."""
     figures: dict[str, float] = {}
     if params.captioners:
-        figures |= headline.caption_figures(_read_json(CAPTION_METRICS), params.writer, params.captions)
+        figures |= headline.caption_figures(read_json(CAPTION_METRICS), params.writer, params.captions)
     if cutoff is not None:
         arms = [(WHOLE[params.catalogue], name) for name in params.recommenders]
         texted = [f"vbpr-{name}" for name in params.text_features]
         arms += [(params.catalogue, name) for name in texted]
         arms += [(f"masked-{params.captions}", name) for name in texted]
-        figures |= headline.ranking_figures(_read_json(REC_METRICS), arms, cutoff)
+        figures |= headline.ranking_figures(read_json(REC_METRICS), arms, cutoff)
     return figures
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run `dvc repro` to make it")
-    return pd.read_parquet(path)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run `dvc repro` to make it")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

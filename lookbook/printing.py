@@ -77,6 +77,15 @@ class Table:
         lines = [_line(cells) for cells in (self.header, rule, *self.rows)]
         return "\n".join([f"## {self.title}", "", *lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
+    def latex(self) -> str:
+        """A booktabs table with its title as caption and its notes below."""
+        columns = "l" * self.labels + "r" * (len(self.header) - self.labels)
+        body = [" & ".join(map(_latex, cells)) + r" \\" for cells in (self.header, *self.rows)]
+        lines = [r"\begin{table}", rf"\caption{{{_latex(self.title)}}}", rf"\label{{tab:{self.name}}}"]
+        lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule"]
+        lines += [r"\end{tabular}", *(rf"\par\footnotesize {_latex(note)}" for note in self.notes), r"\end{table}"]
+        return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+
     def csv(self) -> str:
         """Full precision, an empty cell where there is no figure."""
         buffer = io.StringIO()
@@ -86,6 +95,23 @@ class Table:
 
 def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\N{MINUS SIGN}": "$-$",
+    "×": r"$\times$",
+    "<": "$<$",
+    ">": "$>$",
+}
+LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+def _latex(text: str) -> str:
+    """Text with everything escaped that LaTeX reads as a command."""
+    return "".join(LATEX.get(sign, sign) for sign in text)
 
 
 def mark(row: Values | None) -> str:

@@ -1,35 +1,33 @@
-"""python -m lookbook.report: reports/ with index.html, garments.html, tables (Markdown, CSV) and figures (SVG).
+"""python -m lookbook.report: reports/ with index.html, garments.html, tables (Markdown, LaTeX, CSV) and figures (SVG).
 
 Both pages are self-contained: styles inline, images as data URIs, no scripts. Seconds and emissions of training are
 shown, but are no dependency of the stage: they differ on every run, and a report must not be made anew for that.
 """
 
-import base64
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
 import pandas as pd
-import pyarrow.dataset
 
-from lookbook import figures, printing, tables
+from lookbook import figures, printing
+from lookbook.answer import answer, other_answers
 from lookbook.figures import Bar, Panel
-from lookbook.printing import Table
-from pipeline.errors import UserError
+from lookbook.garments import data_uri, garments_of
+from lookbook.outputs import read_json
+from lookbook.printing import Table, Values
+from lookbook.tables import captions, catalogue, published, recommendations
 from pipeline.outputs import new_folder
 from pipeline.params import Section, read
 from pipeline.stage import done, run
 
-GARMENTS = 24  # shown on the page of garments
 COMPARED = {
     "bleu_4": "BLEU-4",
     "cider": "CIDEr × 100",
     "attribute_precision": "MAP",
     "core_precision": "Core precision",
 }
-Values = dict[str, Any]
 
 
 class Params(Section):
@@ -47,7 +45,7 @@ class Params(Section):
 
 def main() -> None:
     params = read(Params)
-    comparison = _read_json("metrics/comparison.json")
+    comparison = read_json("metrics/comparison.json")
     made = make_tables(params, comparison)
     drawn = make_figures(params, comparison)
     garments = garments_of(list(params.captioners)) if params.captioners else []
@@ -55,11 +53,11 @@ def main() -> None:
         "dataset": params.dataset,
         "answer": answer(comparison["masked"], params.writer, params.text_features),
         "tables": {table.name: table for table in made},
-        "figures": {name: _data_uri(svg, "image/svg+xml") for name, svg in drawn.items()},
+        "figures": {name: data_uri(svg, "image/svg+xml") for name, svg in drawn.items()},
         "definitions": printing.DEFINITIONS,
         "others": other_answers(comparison["masked"], list(params.text_features)),
         "rec_definitions": printing.REC_DEFINITIONS,
-        "headline": _read_json("metrics/headline.json"),
+        "headline": read_json("metrics/headline.json"),
         "chosen": {"captions": params.captions, "catalogue": params.catalogue, "writer": params.writer},
         "draws": comparison["draws"],
         "energy": training_energy(list(params.captioners)),
@@ -78,6 +76,7 @@ def _write(folder: Path, page: Values, made: list[Table], drawn: dict[str, bytes
     (folder / "tables").mkdir()
     for table in made:
         (folder / "tables" / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
+        (folder / "tables" / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")
         (folder / "tables" / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
     (folder / "figures").mkdir()
     for name, svg in drawn.items():
@@ -93,66 +92,36 @@ def render(template: str, page: Values) -> str:
     return environment.get_template(f"{template}.j2").render(**page)
 
 
-def answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
-    """The masked result in one sentence, its words chosen by rule.
-
-    It is about fine-tuned against pre-trained captions and the first text feature of the study: chosen before any
-    result. "raised" and "lowered" need an interval without zero and a Holm-corrected p below 0.05.
-    """
-    first = f"vbpr-{text_features[0]}" if text_features else ""
-    rows = [
-        row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
-    ]
-    if not rows:
-        return "This study has no masked experiment, so it does not say whether captions help recommendations."
-    row = rows[0]
-    low, high = printing.shown("ndcg_12", row["low"], True), printing.shown("ndcg_12", row["high"], True)
-    basis = f"({printing.name_of(row['recommender'])}, {row['n']:,} users, corrected p {printing.probability_said(row['p_holm'])})"
-    measure = f"NDCG@{row['metric'].rpartition('_')[2]} on the garments they describe"
-    if row["p_holm"] < 0.05 and (row["low"] > 0 or row["high"] < 0):
-        verb = "raised" if row["difference"] > 0 else "lowered"
-        size = printing.shown("ndcg_12", abs(row["difference"]))
-        return (
-            f"Fine-tuned captions by {writer} {verb} {measure} by {size} [{low}, {high}] over pre-trained ones {basis}."
-        )
-    largest = printing.shown("ndcg_12", max(abs(row["low"]), abs(row["high"])))
-    effect = printing.shown("ndcg_12", row["difference"], True)
-    return (
-        f"Between fine-tuned and pre-trained captions by {writer}, no difference in {measure} was shown: "
-        f"{effect} [{low}, {high}] {basis}; one of up to {largest} remains possible."
-    )
-
-
-def other_answers(masked: list[Values], text_features: list[str]) -> str:
-    """The same difference for the study's other text features, so that none is picked; empty where there is none."""
-    found = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [found[f"vbpr-{name}"] for name in text_features[1:] if f"vbpr-{name}" in found]
-    said = [
-        f"{printing.name_of(row['recommender'])} {printing.interval('ndcg_12', row)}, corrected p {printing.probability_said(row['p_holm'])}"
-        for row in rows
-    ]
-    return f"The same with the other text features: {'; '.join(said)}." if said else ""
-
-
 def make_tables(params: Params, comparison: Values) -> list[Table]:
     """The tables of this study, those of an empty axis left out."""
     made = []
     if params.captioners:
-        metrics = _read_json("metrics/captions.json")
-        made.append(tables.captions_table(metrics, comparison["captions"], list(params.captioners)))
-        made.append(tables.caption_differences_table(metrics, comparison["captions"]))
+        metrics = read_json("metrics/captions.json")
+        made.append(captions.captions_table(metrics, comparison["captions"], list(params.captioners)))
+        made.append(captions.caption_differences_table(metrics, comparison["captions"]))
     if params.catalogues or params.texts:
         axes = params.model_dump(include={"catalogues", "texts", "recommenders", "image_features", "text_features"})
-        metrics = _read_json("metrics/recommendations.json")
-        made.append(tables.recommendations_table(metrics, comparison["catalogues"], axes))
-        made.append(tables.own_recommendations_table(metrics, axes))
+        metrics = read_json("metrics/recommendations.json")
+        made.append(recommendations.recommendations_table(metrics, comparison["catalogues"], axes))
+        made.append(recommendations.own_recommendations_table(metrics, axes))
     if comparison["catalogues"]:
-        made.append(tables.catalogue_differences_table(comparison["catalogues"], comparison["cutoff"]))
+        made.append(recommendations.catalogue_differences_table(comparison["catalogues"], comparison["cutoff"]))
     if comparison["masked"]:
-        made.append(tables.masked_table(comparison["masked"], comparison["cutoff"]))
-        made.append(tables.masked_all_table(comparison["masked"], comparison["cutoff"]))
-    made.append(tables.catalogue_table(_read_json("metrics/catalogue.json")))
-    return made
+        made.append(recommendations.masked_table(comparison["masked"], comparison["cutoff"]))
+        made.append(recommendations.masked_all_table(comparison["masked"], comparison["cutoff"]))
+    made.append(catalogue.catalogue_table(read_json("metrics/catalogue.json")))
+    return made + published_tables(params)
+
+
+def published_tables(params: Params) -> list[Table]:
+    """The original study's tables beside ours, where this study is about its data."""
+    made = []
+    if params.captioners:
+        made.append(published.published_captions_table(params.dataset, read_json("metrics/captions.json")))
+    if params.catalogues or params.texts:
+        metrics = read_json("metrics/recommendations.json")
+        made.append(published.published_recommendations_table(params.dataset, metrics))
+    return [table for table in made if table]
 
 
 def make_figures(params: Params, comparison: Values) -> dict[str, bytes]:
@@ -203,56 +172,13 @@ def _panel(title: str, unit: str, rows: list[Values], label: Callable[[Values], 
 def training_energy(captioners: list[str]) -> Values:
     """Sums over the captioners' run records: `captioners` counted, `seconds`, and `kwh`, `kg_co2` where recorded."""
     paths = [Path(f"metrics/train/{name}.json") for name in captioners]
-    records = [_read_json(path) for path in paths if path.exists()]
+    records = [read_json(path) for path in paths if path.exists()]
     sums: Values = {"captioners": len(records)}
     for key in ("seconds", "kwh", "kg_co2"):
         values = [record[key] for record in records if key in record]
         if values and len(values) == len(records):
             sums[key] = sum(values)
     return sums
-
-
-def garments_of(captioners: list[str]) -> list[Values]:
-    """Test garments with image, reference and captions: the first of every category in turn, then the second, …"""
-    items = pd.read_parquet("data/prepared/items.parquet")
-    test = items[items["split"] == "test"].sort_values("item_id")
-    turn = test.groupby("category").cumcount()
-    chosen = test.assign(turn=turn).sort_values(["turn", "category", "item_id"]).head(GARMENTS)
-    images = _jpegs(chosen["item_id"].tolist())
-    captions = {(name, variant): _captions(name, variant) for name in captioners for variant in ("pt", "ft")}
-    garments: list[Any] = chosen[["item_id", "category", "colour", "description"]].to_dict("records")
-    for garment in garments:
-        item = garment["item_id"]
-        garment["image"] = _data_uri(images[item], "image/jpeg")
-        garment["captions"] = {
-            name: {variant: captions[name, variant].get(item, "") for variant in ("pt", "ft")} for name in captioners
-        }
-    return garments
-
-
-def _captions(captioner: str, variant: str) -> dict[str, str]:
-    table = pd.read_parquet(f"data/captions/{captioner}-{variant}.parquet", columns=["item_id", "caption"])
-    return dict(zip(table["item_id"], table["caption"], strict=True))
-
-
-def _jpegs(ids: list[str]) -> dict[str, bytes]:
-    """The packed JPEGs of these items; the shards' other rows are not read into memory."""
-    shards = pyarrow.dataset.dataset(
-        sorted(str(path) for path in Path("data/prepared/images").glob("*.parquet")), format="parquet"
-    )
-    rows = shards.to_table(columns=["item_id", "jpeg"], filter=pyarrow.dataset.field("item_id").isin(ids))
-    return dict(zip(rows["item_id"].to_pylist(), rows["jpeg"].to_pylist(), strict=True))
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _read_json(path: Path | str) -> Values:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro` to make it") from None
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from lookbook import compare, report
+from lookbook.answer import answer, other_answers
+from lookbook.garments import garments_of
 from pipeline.errors import UserError
 
 PAGES = ("reports/index.html", "reports/garments.html")
@@ -94,7 +96,7 @@ def masked_row(difference: float, low: float, high: float, p_holm: float) -> dic
     ],
 )
 def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], words: str) -> None:
-    sentence = report.answer([row], "tiny-llava", ["sbert", "clip"])
+    sentence = answer([row], "tiny-llava", ["sbert", "clip"])
     assert words in sentence
     assert "tiny-llava" in sentence
     assert "1,200 users" in sentence
@@ -103,16 +105,14 @@ def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], wo
 
 def test_the_other_text_features_are_told_whatever_they_say() -> None:
     rows = [masked_row(0.02, 0.01, 0.03, 0.002), masked_row(-0.01, -0.02, 0.01, 0.4) | {"recommender": "vbpr-clip"}]
-    text = report.other_answers(rows, ["sbert", "clip"])
+    text = other_answers(rows, ["sbert", "clip"])
     assert text == "The same with the other text features: VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
-    assert report.other_answers(rows, ["sbert"]) == report.other_answers([], []) == ""
+    assert other_answers(rows, ["sbert"]) == other_answers([], []) == ""
 
 
 def test_the_answer_is_about_the_first_text_feature_of_the_study() -> None:
-    assert "no masked experiment" in report.answer(
-        [masked_row(0.02, 0.01, 0.03, 0.01)], "tiny-llava", ["clip", "sbert"]
-    )
-    assert "no masked experiment" in report.answer([], "tiny-llava", [])
+    assert "no masked experiment" in answer([masked_row(0.02, 0.01, 0.03, 0.01)], "tiny-llava", ["clip", "sbert"])
+    assert "no masked experiment" in answer([], "tiny-llava", [])
 
 
 def test_pages_are_self_contained(reported: Path) -> None:
@@ -127,7 +127,7 @@ def test_pages_are_self_contained(reported: Path) -> None:
 
 def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path, read_json: Any) -> None:
     rows = read_json("metrics/comparison.json")["masked"]
-    sentence = report.answer(rows, "tiny-blip2-opt", ["sbert"])
+    sentence = answer(rows, "tiny-blip2-opt", ["sbert"])
     text = page(PAGES[0]).text
     assert "raised" in sentence
     assert sentence in text
@@ -154,7 +154,7 @@ def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json
     assert f"{values['augmented', 'bpr']:.4f}" in page(PAGES[0]).text
 
 
-def test_every_table_is_there_as_markdown_and_csv(reported: Path) -> None:
+def test_every_table_is_there_as_markdown_latex_and_csv(reported: Path) -> None:
     names = {
         "captions",
         "captions-differences",
@@ -166,7 +166,7 @@ def test_every_table_is_there_as_markdown_and_csv(reported: Path) -> None:
         "catalogue",
     }
     assert {path.name for path in (reported / "tables").iterdir()} == {
-        f"{name}.{kind}" for name in names for kind in ("md", "csv")
+        f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")
     }
     assert {path.name for path in (reported / "figures").iterdir()} == {
         "masked.svg",
@@ -189,7 +189,7 @@ def test_a_report_without_run_records_or_curves_is_made(study: Path) -> None:
 
 
 def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Path) -> None:
-    garments = report.garments_of(["tiny-llava"])
+    garments = garments_of(["tiny-llava"])
     items = pd.read_parquet("data/prepared/items.parquet").set_index("item_id")
     assert all(items.loc[garment["item_id"], "split"] == "test" for garment in garments)
     assert {garment["category"] for garment in garments[:3]} == {"dress", "shirt", "socks"}

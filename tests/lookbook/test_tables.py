@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lookbook import printing, tables
+from lookbook import printing
+from lookbook.tables import captions, catalogue, published, recommendations
 
 SCORES = {
     "bleu_4": 0.4123,
@@ -87,31 +88,31 @@ def test_p_is_never_printed_as_zero(p: float | None, text: str) -> None:
 
 
 def test_captions_skipped_are_na_with_the_reason_and_never_zero() -> None:
-    table = tables.captions_table(METRICS, [row()], ["tiny-llava"])
+    table = captions.captions_table(METRICS, [row()], ["tiny-llava"])
     spice = table.header.index("SPICE")
     assert {cells[spice] for cells in table.rows} == {"n/a"}
     assert any("spice: params.yaml says skip" in note for note in table.notes)
-    differences = tables.caption_differences_table(METRICS, [row()])
+    differences = captions.caption_differences_table(METRICS, [row()])
     assert any("spice: params.yaml says skip" in note for note in differences.notes)
     assert table.frame["spice"].isna().all()
 
 
 def test_only_fine_tuned_figures_carry_stars() -> None:
-    table = tables.captions_table(METRICS, [row()], ["tiny-llava"])
+    table = captions.captions_table(METRICS, [row()], ["tiny-llava"])
     cider = table.header.index("CIDEr")
     assert [cells[cider] for cells in table.rows] == ["7.0", "275.2***", "275.2", "275.2"]
     assert [cells[1] for cells in table.rows] == list(printing.VARIANTS.values())
 
 
 def test_differences_are_printed_with_interval_p_and_counts() -> None:
-    table = tables.caption_differences_table(METRICS, [row()])
+    table = captions.caption_differences_table(METRICS, [row()])
     assert table.rows == [
         ["tiny-llava", "CIDEr", "275.2", "7.0", "+268.2 [+250.0, +290.0]***", "< 0.001", "1,250", "1,200 / 30 / 20"]
     ]
 
 
 def test_csv_keeps_every_digit_and_markdown_escapes_bars() -> None:
-    table = tables.caption_differences_table(METRICS, [row(captioner="a|b")])
+    table = captions.caption_differences_table(METRICS, [row(captioner="a|b")])
     assert float(next(csv.DictReader(io.StringIO(table.csv())))["difference"]) == 2.6821
     assert "| a\\|b | CIDEr |" in table.markdown()
     assert all(
@@ -132,7 +133,7 @@ def test_recommendations_keep_cutoffs_in_order_and_say_what_is_the_same() -> Non
         "unfilled": {"vbpr-sbert": values | {"ndcg_12_common": 0.2}},
     }
     tested = [row(recommender="vbpr-sbert", metric="ndcg_12_common", a="unfilled", b="original", p_holm=0.01)]
-    table = tables.recommendations_table(metrics, tested, AXES)
+    table = recommendations.recommendations_table(metrics, tested, AXES)
     assert table.header == ["Catalogue", "Recommender", "NDCG@5", "NDCG@12", "MAP-Elliot@5", "MAP-Elliot@12"]
     assert [cells[:4] for cells in table.rows] == [
         ["original", "ItemKNN", "0.0500", "0.1200"],
@@ -154,16 +155,59 @@ def test_rows_the_same_by_construction_show_no_test() -> None:
         mean_a=0.1,
         mean_b=0.1,
     )
-    cells = tables.catalogue_differences_table([same], 12).rows[0]
+    cells = recommendations.catalogue_differences_table([same], 12).rows[0]
     assert cells[:2] == ["ItemKNN", "augmented − unfilled"]
     assert "same by construction" in cells
     assert not any("*" in cell for cell in cells)
 
 
 def test_the_catalogue_is_shown_whatever_it_counts() -> None:
-    table = tables.catalogue_table({"articles": 3000, "leakage": {"random": {"shared_product_code": 7, "share": 0.25}}})
+    table = catalogue.catalogue_table(
+        {"articles": 3000, "leakage": {"random": {"shared_product_code": 7, "share": 0.25}}}
+    )
     assert table.rows == [
         ["articles", "3,000"],
         ["leakage · random · shared product code", "7"],
         ["leakage · random · share", "0.25"],
     ]
+
+
+def test_latex_has_every_cell_and_escapes_what_it_would_read_as_a_command() -> None:
+    table = captions.caption_differences_table(METRICS, [row(captioner="a_b & 5 %")])
+    text = table.latex()
+    assert r"a\_b \& 5 \%" in text
+    body = [line for line in text.splitlines() if line.endswith(r" \\")]
+    assert len(body) == 1 + len(table.rows)
+    assert all(line.replace(r"\&", "").count("&") == len(table.header) - 1 for line in body)
+    assert rf"\begin{{tabular}}{{ll{'r' * (len(table.header) - 2)}}}" in text
+
+
+def test_published_captions_stand_beside_those_of_the_same_captioner() -> None:
+    ours = {"blip2-opt-2.7b": {"ft": {"bleu_4": 0.5, "cider": 3.1, "attribute_precision": 0.75}}}
+    table = published.published_captions_table("hm", ours)
+    assert table is not None
+    assert len(table.rows) == 12
+    cells = dict(zip(table.header, table.rows[1], strict=True))
+    assert (cells["Captioner"], cells["Captions"]) == ("BLIP-2-2.7B", "ft")
+    assert (cells["BLEU-4"], cells["CIDEr"], cells["MAP"]) == ("40.8 / 50.0", "275.2 / 310.0", "70.8 / 75.0")
+    assert cells["SPICE"] == "44.7 / n/a"
+    facad = published.published_captions_table("facad", {})
+    assert facad is not None
+    assert facad.rows[-1][0] == "SRFC"
+    assert published.published_captions_table("sample", ours) is None
+
+
+def test_published_recommendations_know_which_lists_read_texts() -> None:
+    ours = {
+        "original": {"itemknn": {"ndcg_12": 0.06}},
+        "all": {"itemknn": {"ndcg_12": 0.07}},
+        "augmented": {"vbpr-sbert": {"ndcg_12": 0.03}},
+    }
+    table = published.published_recommendations_table("hm", ours)
+    assert table is not None
+    cells = {(row[0], row[1]): row[3] for row in table.rows}
+    assert cells["original", "ItemKNN"] == "0.06421 / 0.0600"
+    assert cells["augmented", "ItemKNN"] == "0.06423 / 0.0700"
+    assert cells["augmented", "VBPR sbert"] == "0.02950 / 0.0300"
+    assert cells["original", "VBPR sbert"] == "0.02986 / n/a"
+    assert published.published_recommendations_table("facad", ours) is None

@@ -1,0 +1,1 @@
+"""The report's tables: rows as printed, and the same at full precision."""

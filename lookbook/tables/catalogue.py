@@ -1,0 +1,44 @@
+"""The catalogue's counts: filters, splits, leakage."""
+
+from typing import Any
+
+import pandas as pd
+
+from lookbook.printing import Table, Values
+
+# Filters are applied one after another; the count of a row is what is left after it.
+CATALOGUE_ROWS = {
+    "with_description": "… and with a description",
+    "with_image": "… and with an image",
+    "frequent_type": "… and of a product type with enough articles",
+    "frequent_types": "product types with enough articles",
+    "fashion": "… and fashion or accessories",
+    "fashion_types": "product types that are fashion or accessories",
+    "catalogue_original": "catalogue original: what all filters leave",
+    "catalogue_all": "catalogue all: any article with an image",
+    "without_description": "… of these without a description",
+    "groups": "groups of equal product or description",
+    "largest_group": "articles in the largest group",
+}
+
+
+def catalogue_table(counts: Values) -> Table:
+    """Every count of metrics/catalogue.json, nested names joined."""
+    flat = list(_flatten(counts))
+    rows = [
+        [
+            CATALOGUE_ROWS.get(path[0], " · ".join(part.replace("_", " ") for part in path)),
+            f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value),
+        ]
+        for path, value in flat
+    ]
+    frame = pd.DataFrame([{"what": ".".join(path), "value": value} for path, value in flat])
+    return Table("catalogue", "The catalogue: filters, splits, leakage", ["What", "Count"], rows, 1, frame)
+
+
+def _flatten(values: Values, path: tuple[str, ...] = ()) -> Any:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, (*path, str(key)))
+        elif not isinstance(value, list):
+            yield (*path, str(key)), value
