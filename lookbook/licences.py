@@ -6,6 +6,7 @@ DATASETS = {
     "Ask yourself whether a public copy of this adapter is compatible with them before you publish it.",
     "facad": "Fashion Captioning Dataset (FACAD), for non-commercial research only.",
 }
+RESTRICTED = {"hm", "facad"}  # whose data must not reach a public remote
 UNKNOWN_DATASET = "a shop of your own: say here what its owner allows."
 
 # Hub owners and names as they begin -> licence as the model's page states it.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.study import copy_of_study
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -22,3 +24,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A copy of the study that has run here, to work in with DVC."""
+    return copy_of_study(tmp_path / "study")

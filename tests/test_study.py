@@ -1,9 +1,7 @@
 """The study as its users live with it: real DVC on a copy of a study that has run. Slow; needs `dvc repro` first."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -13,57 +11,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.study import digest, dvc, needs_a_study, ran, ran_or_restored
+
 full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(3600),
-    pytest.mark.skipif(
-        not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"
-    ),
-]
-
-
-def dvc(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *words]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert not check or result.returncode == 0, result.stdout + result.stderr
-    return result
-
-
-def ran(result: subprocess.CompletedProcess[str]) -> set[str]:
-    """Stages that a `dvc repro` or `dvc exp run` really ran."""
-    return set(re.findall(r"Running stage '([^']+)'", result.stdout + result.stderr))
-
-
-def ran_or_restored(result: subprocess.CompletedProcess[str]) -> set[str]:
-    """The same with what DVC's run cache already knew: an experiment that has been made here before."""
-    return ran(result) | set(re.findall(r"Stage '([^']+)' is cached - skipping run", result.stdout + result.stderr))
-
-
-def digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """A clone of this project, with its working files, that shares the cache of the study that has run."""
-    copy = tmp_path / "study"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
-    for name in ("dvc.lock", "metrics"):
-        source = ROOT / name
-        shutil.rmtree(copy / name, ignore_errors=True)
-        shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
-    dvc(copy, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
-    dvc(copy, "checkout", "--quiet", check=False)
-    for who in (("user.name", "Study"), ("user.email", "study@localhost")):
-        subprocess.run(["git", "config", *who], cwd=copy, check=True)
-    subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
-    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "-m", "The study as it ran"], cwd=copy, check=True)
-    assert ran(dvc(copy, "repro")) == set()
-    return copy
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
 
 
 def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
