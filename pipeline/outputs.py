@@ -4,7 +4,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,25 @@ def write_parquet(path: Path | str, table: pd.DataFrame | pa.Table) -> None:
         table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     with new_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
+
+
+def write_tables(path: Path | str, tables: Iterable[pa.Table]) -> None:
+    """Tables of one schema, at least one, as the row groups of a Parquet file, so that all need not be in memory.
+
+    Raises:
+        ValueError: there is none.
+    """
+    with new_file(path) as partial:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for table in tables:
+                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+                writer.write_table(table, row_group_size=max(1, len(table)))
+        finally:
+            if writer:
+                writer.close()
+        if writer is None:
+            raise ValueError(f"{path}: nothing to write")
 
 
 def _refuse_not_finite(values: Any, where: str) -> None:

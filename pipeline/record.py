@@ -1,6 +1,8 @@
-"""The run record: seconds, kWh and kg CO2 of a piece of work (codecarbon, offline)."""
+"""The run record: seconds, kWh and kg CO2 of a piece of work, where and on what (codecarbon, offline)."""
 
 import logging
+import os
+import platform
 import time
 from types import TracebackType
 from typing import Any
@@ -9,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Meter:
-    """`with Meter(country) as meter: …`, then `meter.record()`. It never breaks a run and never asks the network.
+    """`with Meter(country) as meter: …`, then `meter.record()` and `meter.place()`. It never breaks a run and never asks the network.
 
     Args:
         country: ISO 3166 code of three letters, for the carbon intensity of its electricity.
@@ -54,3 +56,13 @@ class Meter:
         if self._emissions is not None:
             record |= {"kwh": float(self._emissions.energy_consumed), "kg_co2": float(self._emissions.emissions)}
         return record
+
+    def place(self) -> dict[str, str]:
+        """`country`, as it was given, and `hardware`: processors and, as far as codecarbon has found them, GPUs."""
+        found = self._emissions
+        processor = getattr(found, "cpu_model", None) or platform.processor() or platform.machine()
+        gpus = getattr(found, "gpu_model", None)
+        return {
+            "country": self.country,
+            "hardware": f"{os.cpu_count()} x {processor}" + (f", {gpus}" if gpus else ""),
+        }

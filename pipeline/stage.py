@@ -13,6 +13,8 @@ DISK_FULL = re.compile(
     r"Not enough free space to write|\d+ requested and \d+ written|No space left on device|unexpected pos \d+ vs \d+"
 )
 
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # permissions, or a disk mounted read-only
+
 
 def run(main: Callable[[], None]) -> None:
     """Calls `main`; an error that a user can act on becomes one message and exit status 1, without a traceback."""
@@ -23,6 +25,10 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _stop("interrupted; `dvc repro` goes on from here")
     except Exception as error:
+        if getattr(error, "errno", None) in REFUSED:
+            _stop(
+                f"{error}: what is there was left alone; make it writable (or readable) for you and run `dvc repro` again"
+            )
         if not _disk_full(error):
             raise
         what = getattr(error, "filename", None) or "an output"
