@@ -1,58 +1,92 @@
-"""Images packed into Parquet shards of 1,000 JPEGs, and the store that reads them by item."""
+"""Images packed into Parquet shards of 1,000 JPEGs, and the store that reads them by item.
 
+By rule: upright (EXIF), RGB, at most `image_size` on the longest side, JPEG of quality 90; transparent pixels become
+white, of an animation the first frame is taken; a JPEG that needs none of this keeps its bytes. What is truncated, is no
+image or has more than 50 million pixels is refused by name.
+"""
+
+import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import UserError
-from pipeline.progress import track
+from pipeline.outputs import new_file
+from pipeline.progress import bar
 
 SHARD_ITEMS = 1_000
-ROW_GROUP_ITEMS = 50  # what is read together when one image is asked for
-CACHED_ROW_GROUPS = 256
+ROW_GROUP_ITEMS = 16  # are read for one: fewer, and what Parquet keeps of a million groups fills the memory
 PIXEL_LIMIT = 50_000_000  # more is taken for a decompression bomb
 JPEG_QUALITY = 90
-THREADS = 2
 EXIF_ORIENTATION = 0x0112
-Item = TypeVar("Item")
-SCHEMA = pa.schema([("item_id", pa.string()), ("jpeg", pa.binary()), ("width", pa.int32()), ("height", pa.int32())])
+SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("jpeg", pa.binary()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("source_sha256", pa.string()),  # of the file as it was found
+    ]
+)
 
 
-def pack_images(folder: Path, names: Mapping[str, str], image: Callable[[str], bytes], image_size: int) -> None:
+def pack_images(
+    folder: Path, names: Mapping[str, str], image: Callable[[str], bytes], image_size: int, work: Path | None = None
+) -> None:
     """Writes `00000.parquet`, `00001.parquet`, … to an existing folder, in the order of `names`.
 
     Args:
         names: item_id -> the image's name, for messages.
         image: item_id -> the image's bytes.
         image_size: longest side in pixels.
+        work: where finished shards of an earlier try lie, and this one's are kept until all are there.
 
     Raises:
         UserError: an image is truncated, is none, or has too many pixels.
     """
-    shrunk = track(_shrink_all(names, image, image_size), "packing images", total=len(names), unit="image")
-    for number, rows in enumerate(_runs(shrunk, SHARD_ITEMS)):
-        table = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA)
-        pq.write_table(table, folder / f"{number:05d}.parquet", row_group_size=ROW_GROUP_ITEMS, compression="none")
+    work, items = work or folder, list(names)
+    shards = {
+        f"{first // SHARD_ITEMS:05d}.parquet": items[first : first + SHARD_ITEMS]
+        for first in range(0, len(items), SHARD_ITEMS)
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as pool, bar("packing images", len(items), "image") as progress:
+        for name, members in shards.items():
+            if not (work / name).exists():
+                _write_shard(
+                    work / name, pool.map(lambda item: (item, *pack(image(item), image_size, names[item])), members)
+                )
+            progress.update(len(members))
+    if work != folder:
+        for name in shards:
+            shutil.move(work / name, folder / name)
 
 
-def _shrink_all(
-    names: Mapping[str, str], image: Callable[[str], bytes], image_size: int
-) -> Iterator[tuple[str, bytes, int, int]]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        for items in _runs(names, ROW_GROUP_ITEMS):
-            data = [image(item) for item in items]
-            sized = pool.map(
-                lambda pair: shrink(pair[0], image_size, pair[1]),
-                zip(data, [names[item] for item in items], strict=True),
-            )
-            yield from ((item, *row) for item, row in zip(items, sized, strict=True))
+def _write_shard(path: Path, rows: Iterator[tuple[Any, ...]]) -> None:
+    columns = zip(*rows, strict=True)
+    table = pa.table([pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    with new_file(path) as partial:
+        pq.write_table(
+            table,
+            partial,
+            row_group_size=ROW_GROUP_ITEMS,
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+        )
+
+
+def pack(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int, str]:
+    """JPEG, width, height, and the hash of what it was made from; see `shrink`."""
+    return *shrink(data, image_size, name), hashlib.sha256(data).hexdigest()
 
 
 def shrink(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int]:
@@ -68,7 +102,8 @@ def shrink(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int]:
                     f"{name}: {picture.width} × {picture.height} pixels, at most {PIXEL_LIMIT:,} are read; shrink it or remove it"
                 )
             turned = picture.getexif().get(EXIF_ORIENTATION, 1) != 1
-            if picture.format == "JPEG" and not turned and max(picture.size) <= image_size:
+            as_wanted = picture.format == "JPEG" and picture.mode == "RGB" and not turned
+            if as_wanted and max(picture.size) <= image_size:
                 picture.load()  # finds truncated files
                 return data, picture.width, picture.height
             return _encode(picture, image_size)
@@ -83,21 +118,31 @@ def shrink(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int]:
 
 def _encode(picture: Image.Image, image_size: int) -> tuple[bytes, int, int]:
     picture.draft("RGB", (image_size, image_size))  # JPEG: decoded at a fraction of its size, four times as fast
-    upright = ImageOps.exif_transpose(picture).convert("RGB")
+    upright = _without_alpha(_in_8_bits(ImageOps.exif_transpose(picture))).convert("RGB")
     upright.thumbnail((image_size, image_size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     upright.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue(), upright.width, upright.height
 
 
-def _runs(items: Iterable[Item], length: int) -> Iterator[tuple[Item, ...]]:
-    rest = iter(items)
-    while run := tuple(islice(rest, length)):
-        yield run
+def _in_8_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits scaled down: `convert` would cut it off at 255, and all but black would be white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    grey = np.asarray(picture, dtype=np.float64)
+    return Image.fromarray((grey / 257).clip(0, 255).round().astype(np.uint8))
+
+
+def _without_alpha(picture: Image.Image) -> Image.Image:
+    """On white where it is transparent: `convert` would show whatever colour lies hidden there."""
+    if not picture.has_transparency_data:
+        return picture
+    layer = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
 class ImageStore:
-    """The packed images of a folder: `store[item_id]` is an RGB picture.
+    """The packed images of a folder: `store[item_id]` is an RGB picture. Several threads may read at once.
 
     Raises:
         UserError: the folder holds no shards.
@@ -107,9 +152,12 @@ class ImageStore:
         shards = sorted(Path(folder).glob("*.parquet"))
         if not shards:
             raise UserError(f"{folder}: no packed images; run `dvc repro catalogue_prepare`")
-        self._place = dict(_places(shards))
+        self._place = {item: place for shard in shards for item, place in _places(shard)}
         self.ids: list[str] = list(self._place)
-        self._cache: dict[tuple[Path, int], list[bytes]] = {}
+        self._open: dict[Path, pq.ParquetFile] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}}  # a worker process maps the files itself
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -121,17 +169,17 @@ class ImageStore:
         return Image.open(io.BytesIO(self.jpeg(item_id))).convert("RGB")
 
     def jpeg(self, item_id: str) -> bytes:
-        """The image as it is stored."""
-        shard, row = self._place[item_id]
-        group = (shard, row // ROW_GROUP_ITEMS)
-        if group not in self._cache:
-            if len(self._cache) >= CACHED_ROW_GROUPS:
-                self._cache.pop(next(iter(self._cache)))  # the oldest
-            self._cache[group] = pq.ParquetFile(shard).read_row_group(group[1], columns=["jpeg"])["jpeg"].to_pylist()
-        return self._cache[group][row % ROW_GROUP_ITEMS]
+        """The image as it is stored, from the memory-mapped shard."""
+        shard, group, row = self._place[item_id]
+        if shard not in self._open:
+            self._open[shard] = pq.ParquetFile(shard, memory_map=True)
+        return self._open[shard].read_row_group(group, columns=["jpeg"])["jpeg"][row].as_py()
 
 
-def _places(shards: Iterable[Path]) -> Iterator[tuple[str, tuple[Path, int]]]:
-    for shard in shards:
-        for row, item in enumerate(pq.read_table(shard, columns=["item_id"])["item_id"].to_pylist()):
-            yield item, (shard, row)
+def _places(shard: Path) -> Iterator[tuple[str, tuple[Path, int, int]]]:
+    """Each item of a shard, its row group, and its row there."""
+    file = pq.ParquetFile(shard, memory_map=True)
+    ids = iter(file.read(columns=["item_id"])["item_id"].to_pylist())
+    for group in range(file.num_row_groups):
+        for row in range(file.metadata.row_group(group).num_rows):
+            yield next(ids), (shard, group, row)

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from catalogue import prepare, sample
+from catalogue import prepare
+from tests.raw_data import SMALL_SAMPLE, write_sample
 
 REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
 SMALL = {
-    "catalogue_sample": {"seed": 1, "articles": 150, "customers": 40, "purchases": 400},
+    "catalogue_sample": SMALL_SAMPLE,
     "catalogue_prepare": {"min_items_per_type": 4},
 }
 
@@ -38,12 +39,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteParams:
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's raw folder, small, made once."""
-    folder = tmp_path_factory.mktemp("shop")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_params()
-        sample.main()
-    return folder / "data/raw/sample"
+    return write_sample(tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="session")

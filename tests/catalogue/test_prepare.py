@@ -4,12 +4,14 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from catalogue import prepare
 from catalogue.images import ImageStore
 from catalogue.readers import hm
 from pipeline.errors import UserError
+from pipeline.params import read
 
 
 @pytest.fixture
@@ -42,6 +44,7 @@ def test_items_are_every_article_with_an_image(prepared: Path) -> None:
         "original",
         "split",
         "group",
+        "attributes",
     ]
     with zipfile.ZipFile("data/raw/sample/images.zip") as archive:
         assert items["item_id"].tolist() == sorted(name[-14:-4] for name in archive.namelist())
@@ -121,7 +124,7 @@ def test_rare_types_are_counted_after_the_filters_before(shop: Path, study) -> N
         ),
     )
     raw = hm.open_raw(shop)
-    params = prepare.CataloguePrepare(seed=1, split="grouped", min_items_per_type=7, image_size=64, lower_case=True)
+    params = read(prepare.Params).catalogue_prepare.model_copy(update={"min_items_per_type": 7})
     complete, _ = prepare.filtered(raw, params)
     raw.articles.loc[raw.articles["category"].eq("Dress").idxmax(), "description"] = None
     rare, _ = prepare.filtered(raw, params)
@@ -131,7 +134,7 @@ def test_rare_types_are_counted_after_the_filters_before(shop: Path, study) -> N
 
 def test_a_missing_raw_folder_says_what_to_put_where(study) -> None:  # type: ignore[no-untyped-def]
     study(dataset="hm")
-    with pytest.raises(UserError, match=r"data/raw/hm: no such folder; put articles\.csv, .*Kaggle"):
+    with pytest.raises(UserError, match=r"data/raw/hm: no such folder; put the zip of the Kaggle competition"):
         prepare.main()
     study(dataset="sample")
     with pytest.raises(UserError, match=r"data/raw/sample: no such folder; run `dvc repro catalogue_sample`"):
@@ -139,9 +142,9 @@ def test_a_missing_raw_folder_says_what_to_put_where(study) -> None:  # type: ig
     assert nothing_written()
 
 
-def test_an_unknown_dataset_lists_what_is_allowed(study) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_dataset_is_a_shop_or_a_typo(study) -> None:  # type: ignore[no-untyped-def]
     study(dataset="smaple")
-    with pytest.raises(UserError, match=r"dataset: 'smaple' is not allowed.*'sample'.*did you mean sample"):
+    with pytest.raises(UserError, match=r"data/raw/smaple: no such folder.*`lookbook init.*did you mean sample"):
         prepare.main()
 
 
@@ -235,3 +238,11 @@ def test_the_raw_folder_may_be_a_link(small_shop: Path, study, tmp_path: Path) -
     study(dataset="hm")
     prepare.main()
     assert Path("data/prepared/items.parquet").is_file()
+
+
+def test_batches_of_purchases_are_gathered_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "ROWS_AT_ONCE", 7)
+    batches = [pa.record_batch({"day": pa.array(range(start, start + 3))}) for start in range(0, 24, 3)]
+    tables = list(prepare._in_tables(iter(batches)))
+    assert [len(table) for table in tables] == [9, 9, 6]
+    assert [day for table in tables for day in table["day"].to_pylist()] == list(range(24))

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from catalogue.readers import hm
+from catalogue.readers.files import Folder
 from pipeline.errors import UserError
 
 
@@ -43,8 +44,12 @@ def write_articles(folder: Path, **changes: list[str]) -> Path:
     return folder / "articles.csv"
 
 
+def articles_of(path: Path) -> pd.DataFrame:
+    return hm.read_articles(Folder(path.parent), path.name)
+
+
 def test_ids_have_ten_digits_and_words_stay_words(tmp_path: Path) -> None:
-    articles = hm.read_articles(write_articles(tmp_path))
+    articles = articles_of(write_articles(tmp_path))
     assert articles["item_id"].tolist() == ["0108775015", "0108775044", "0351332007"]
     assert articles["product_code"].tolist() == ["0108775", "0108775", "0351332"]
     assert articles["description"].isna().tolist() == [False, True, False]
@@ -55,13 +60,13 @@ def test_ids_have_ten_digits_and_words_stay_words(tmp_path: Path) -> None:
 def test_duplicate_ids_are_refused_also_when_written_differently(tmp_path: Path) -> None:
     path = write_articles(tmp_path, article_id=["108775015", "0108775015", "0351332007"])
     with pytest.raises(UserError, match=r"articles\.csv: article_id 0108775015 comes more than once"):
-        hm.read_articles(path)
+        articles_of(path)
 
 
 def test_an_article_without_product_type_is_refused(tmp_path: Path) -> None:
     path = write_articles(tmp_path, product_type_name=["Vest top", "", "Dress"])
     with pytest.raises(UserError, match=r"column product_type_name is empty in 1 row\(s\), first in row 2"):
-        hm.read_articles(path)
+        articles_of(path)
 
 
 def test_purchases_come_in_file_order_with_days_since_1970(tmp_path: Path) -> None:
@@ -69,7 +74,7 @@ def test_purchases_come_in_file_order_with_days_since_1970(tmp_path: Path) -> No
     path.write_text(
         "t_dat,customer_id,article_id,price,sales_channel_id\n2018-09-20,00b,0351332007,0.05,2\n1970-01-03,00a,108775015,0.05,1\n"
     )
-    (batch,) = hm.read_purchases(path)
+    (batch,) = hm.read_purchases(Folder(path.parent), path.name)
     assert batch.to_pydict() == {"user_id": ["00b", "00a"], "item_id": ["0351332007", "0108775015"], "day": [17794, 2]}
 
 
@@ -80,7 +85,7 @@ def test_a_wrong_purchase_is_named(tmp_path: Path, line: str, message: str) -> N
     path = tmp_path / "transactions_train.csv"
     path.write_text(f"t_dat,customer_id,article_id,price,sales_channel_id\n{line}\n")
     with pytest.raises(UserError, match=rf"transactions_train\.csv.*{message}"):
-        list(hm.read_purchases(path))
+        list(hm.read_purchases(Folder(path.parent), path.name))
 
 
 def test_images_may_be_a_zip_or_folders(small_shop: Path, tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""What a reader is told about raw data that is not always the same: keys of `catalogue_prepare` in params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.params import Section
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Columns(Section):
+    """Of a shop's items.csv, and of its purchases.csv (`user`, `purchased`, `day`); an empty name: there is no such column."""
+
+    item: Name
+    description: Name
+    category: str
+    product: str
+    colour: str
+    image: str
+    user: Name
+    purchased: Name
+    day: Name
+
+    def of_items(self) -> list[str]:
+        """Columns that items.csv must have."""
+        named = (self.item, self.description, self.category, self.product, self.colour, self.image)
+        return [name for name in named if name]
+
+
+class ReaderSettings(Section):
+    """The part of the section `catalogue_prepare` that readers see."""
+
+    columns: Columns
+    facad_test: Literal["refuse", "raw", "first_99946"]

@@ -1,0 +1,164 @@
+"""Raw data in each published format, small, through real DVC to the report. Minutes each: .ci/full runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from tests.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
+from tests.study import dvc, ran
+
+ROOT = Path(__file__).parents[1]
+CAPTIONERS = {"tiny-llava": {"family": "llava"}}
+SMALL: dict[str, Any] = {
+    **{"epochs": 1, "captioners": CAPTIONERS, "writer": "tiny-llava"},
+    **{"recommenders": ["mostpop", "itemknn"], "image_features": ["resnet50"], "text_features": ["sbert"]},
+    "caption_score": {"spice": "skip"},
+    "catalogue_prepare": {"min_items_per_type": 2},
+    "caption_attributes": {"min_count": 2},
+    "compare": {"draws": 100},
+    "rec_fit": {"seeds": 2, "epochs": 2},
+}
+NO_PURCHASES: dict[str, list[str]] = {
+    key: [] for key in ("catalogues", "texts", "recommenders", "image_features", "text_features")
+}
+CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_score", "compare", "report"}
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it"),
+]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample(tmp_path_factory.mktemp("sample"), articles=240, customers=60, purchases=1500)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project's working files as they are, in a repository of their own, with nothing run."""
+    folder = tmp_path / "project"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    for words in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "-m", "As it is"]):
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@localhost", *words], cwd=folder, check=True)
+    return folder
+
+
+def set_params(study: Path, target: Path, **changes: Any) -> None:
+    """A parameter file made small, for the recipe of any data set."""
+    params = YAML(typ="safe", pure=True).load(study)
+    for part in (SMALL, changes):
+        for key, value in part.items():
+            inner = isinstance(value, dict) and key != "captioners"
+            params[key] = params[key] | value if inner else value
+    with open(target, "w", encoding="utf-8") as file:
+        YAML().dump(params, file)
+
+
+def reported(project: Path, target: str = "report") -> tuple[set[str], dict[str, Any]]:
+    """Runs the line; what ran, and the counts of the catalogue."""
+    result = dvc(project, "repro", target)
+    assert (project / "reports/index.html").stat().st_size > 10_000
+    assert "up to date" in dvc(project, "repro", target).stdout
+    return ran(result), json.loads((project / "metrics/catalogue.json").read_text())
+
+
+@pytest.mark.parametrize("write", [write_hm_zip, write_hm_folder], ids=["zip", "a link to a folder"])
+def test_hm_reaches_its_report(project: Path, sample: Path, write: Callable[[Path, Path], None]) -> None:
+    raw = project / "data/raw/hm"
+    if write is write_hm_folder:
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.symlink_to(project.parent / "kaggle")
+        write(sample, project.parent / "kaggle")
+    else:
+        write(sample, raw)
+    set_params(
+        ROOT / "studies/sample.yaml",
+        project / "params.yaml",
+        dataset="hm",
+        catalogue_prepare={"split": "random", "min_items_per_type": 2},
+    )
+    stages, counts = reported(project)
+    assert CELLS | {"rec_fit@all-itemknn", "rec_fit_text@augmented-sbert"} <= stages
+    assert counts["articles"] == 240
+    assert counts["purchases_read"] == 1500
+    assert counts["split"] == counts["split_by_policy"]["random"]
+    assert list((project / "reports/tables").glob("published*"))
+    if raw.is_symlink():  # DVC looks behind the link
+        table = raw / "articles.csv"
+        table.write_text(table.read_text().replace("Solid", "Plain"))
+        assert "catalogue_prepare" in dvc(project, "status", "catalogue_prepare").stdout
+
+
+@pytest.mark.parametrize(
+    ("write", "edition", "split"),
+    [(write_facad, "first_99946", "published"), (write_facad_raw, "raw", "grouped")],
+    ids=["hdf5", "raw"],
+)
+def test_facad_reaches_its_report_without_purchases(
+    project: Path, sample: Path, write: Callable[[Path, Path], None], edition: str, split: str
+) -> None:
+    write(sample, project / "data/raw/facad")
+    prepare = {"facad_test": edition, "split": split, "min_items_per_type": 1}
+    set_params(
+        ROOT / "studies/sample.yaml",
+        project / "params.yaml",
+        dataset="facad",
+        catalogue_prepare=prepare,
+        **NO_PURCHASES,
+    )
+    stages, counts = reported(project)
+    assert stages >= CELLS
+    assert not {stage for stage in stages if "features" in stage or stage.startswith("rec_fit")}
+    assert counts["attributes"] > 3
+    assert json.loads((project / "data/attributes/vocabulary.json").read_text())
+    notes = [path.read_text() for path in (project / "reports/tables").glob("*.md")]
+    assert len(notes) >= 3
+    assert all(("Unverified: the" in note) == (edition == "first_99946") for note in notes)
+
+
+@pytest.mark.parametrize("purchases", [True, False], ids=["with purchases", "without"])
+def test_a_shop_of_ones_own_reaches_its_report(project: Path, sample: Path, purchases: bool) -> None:
+    shop = project.parent / "shop"
+    write_shop(sample, shop, purchases)
+    words = ["--name", "boutique", "--items", str(shop / "catalogue.csv"), "--images", str(shop / "pictures")]
+    words += ["--column", "description=title", "--captioner", "tiny-llava", "--family", "llava"]
+    words += ["--purchases", str(shop / "orders.csv")] if purchases else []
+    made = subprocess.run(
+        [sys.executable, "-m", "lookbook.cli", "init", *words], cwd=project, capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+    axes = {} if purchases else NO_PURCHASES
+    set_params(project / "studies/boutique.yaml", project / "params.yaml", **axes)
+    stages, counts = reported(project)
+    assert stages >= CELLS
+    assert ("rec_fit@all-itemknn" in stages) == purchases
+    assert (counts["purchases"] > 0) == purchases
+    captions = pd.read_parquet(project / "data/captions/tiny-llava-ft.parquet")
+    assert captions["item_id"].str.startswith("SKU-").all()
+
+
+def test_without_raw_data_dvc_names_the_folder(project: Path) -> None:
+    shutil.copy(ROOT / "studies/thesis-hm.yaml", project / "params.yaml")
+    result = dvc(project, "repro", "catalogue_prepare", check=False)
+    assert result.returncode != 0
+    assert "data/raw/hm" in result.stderr
