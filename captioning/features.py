@@ -4,22 +4,30 @@ Writes, a row for each item of items.parquet,
 - `data/features/image/blip2-visual/`: the mean of the vision tower's tokens (257 of 1408 in the published models);
 - `data/features/image/blip2-queries/`: the Q-Former's output (32 queries of 768): `flat`, one after another; their `mean`;
   or `pca95`, the flat ones projected on the principal components that keep 95 % of the variance.
+
+They are those of the model as it comes, or with the adapter that `features_adapter` names. Shards of some 4,000 items are
+kept until all are there, so that a run that was killed goes on.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, field_validator
 
 from catalogue.images import ImageStore
+from catalogue.items import read_items
+from pipeline.ahead import batches
+from pipeline.checkpoints import key_folder, workplace
+from pipeline.components import KEPT_VARIANCE, Blocks, projected
 from pipeline.errors import UserError
-from pipeline.features import write_features
-from pipeline.names import allowed_names, unknown_name
+from pipeline.features import read_features, write_features
+from pipeline.models import MODELS, check_folder
+from pipeline.names import ROOT, allowed_names, unknown_name
 from pipeline.params import Section, read
 from pipeline.progress import track
+from pipeline.shards import Shards
 from pipeline.stage import done, run
 
 if TYPE_CHECKING:
@@ -27,10 +35,13 @@ if TYPE_CHECKING:
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
-MODELS = Path("data/models")
+ADAPTERS = Path("data/adapters")
 FOLDER = Path("data/features/image")
 NAMES = ("blip2-visual", "blip2-queries")  # as they stand under image_features in params.yaml
 BLIP2 = "blip2"  # how the names of its families begin
+CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/features.py", "captioning/modelling")
+LIBRARIES = ("numpy", "torch", "transformers", "peft", "pillow")  # other versions may give other bits
+SHOWN = 5  # items that a message names
 
 
 class CaptionFeatures(Section):
@@ -38,8 +49,10 @@ class CaptionFeatures(Section):
 
     captioner: str
     family: str
+    features_adapter: str
     queries: Literal["flat", "mean", "pca95"]
     batch_size: Annotated[int, Field(gt=0)]
+    precision: Literal["fp32", "bf16"]
 
     @field_validator("family")
     @classmethod
@@ -49,6 +62,11 @@ class CaptionFeatures(Section):
         if problem:
             raise ValueError(problem)
         return family
+
+    @property
+    def adapter(self) -> Path | None:
+        """Its folder, if one is to be applied."""
+        return None if self.features_adapter == "none" else ADAPTERS / self.features_adapter
 
 
 class Params(Section):
@@ -60,81 +78,98 @@ class Params(Section):
 def main() -> None:
     params = read(Params)
     settings = params.caption_features
-    captioner = load_captioner(MODELS / settings.captioner, settings.family, params.device, params.threads)
-    ids = pd.read_parquet(ITEMS, columns=["item_id"])["item_id"].tolist()
-    visual, queries = features(captioner, ids, ImageStore(IMAGES), settings.batch_size)
-    reduced = reduce_queries(queries, settings.queries)
-    for name, array in zip(NAMES, (visual, reduced), strict=True):
-        write_features(FOLDER / name, ids, array)
+    check_folder(MODELS / settings.captioner)
+    ids = read_items(ITEMS, ["item_id"])["item_id"].tolist()
+    store = ImageStore(IMAGES)
+    check_pictures(ids, store)
+    with workplace(work_folder(params)) as place:
+        captioner = load_captioner(MODELS / settings.captioner, params)
+        forward = lambda some: features(captioner, some, store, settings.batch_size)  # noqa: E731
+        shards = Shards(place / "features", ids, forward, settings.batch_size)
+        write_features(FOLDER / NAMES[0], ids, shards.blocks(0))
+        write_features(FOLDER / NAMES[1], ids, reduced(lambda: shards.blocks(1), settings.queries))
+    dims = [read_features(FOLDER / name).array.shape[1] for name in NAMES]
     done(
-        f"wrote {FOLDER}/blip2-*: {len(ids)} items by {settings.captioner}, {visual.shape[1]} visual dimensions, "
-        f"{reduced.shape[1]} of queries ({settings.queries})"
+        f"wrote {FOLDER}/blip2-*: {len(ids)} items by {settings.captioner}, {dims[0]} visual dimensions, "
+        f"{dims[1]} of queries ({settings.queries})"
     )
 
 
-def load_captioner(folder: Path, family: str, device: str, threads: int) -> "Captioner":
-    """The model without an adapter, in float32."""
-    import torch
+def check_pictures(ids: Sequence[str], store: ImageStore) -> None:
+    """Raises UserError unless every item has a picture, and there is an item."""
+    without = [item for item in ids if item not in store]
+    if without or not ids:
+        problem = f"{len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}"
+        raise UserError(
+            f"{IMAGES}: {problem if ids else f'no items in {ITEMS}'}; run `dvc repro catalogue_prepare`, "
+            "which keeps the articles that have one"
+        )
+
+
+def work_folder(params: Params) -> Path:
+    """Where finished shards are kept: the name depends on all that a feature depends on."""
+    settings = params.caption_features
+    code = [ROOT / name for name in (*CODE, f"captioning/families/{settings.family}.py")]
+    inputs = [ITEMS, IMAGES, MODELS / settings.captioner, *([settings.adapter] if settings.adapter else []), *code]
+    return key_folder("caption_features", params.model_dump(), inputs, LIBRARIES)
+
+
+def load_captioner(folder: Path, params: Params) -> "Captioner":
+    """The model, with the adapter where there is one.
+
+    Raises:
+        UserError: what `load` refuses, or an adapter that changes no feature.
+    """
+    import torch  # seconds: after everything that can be refused without it
 
     from captioning.modelling import DTYPES, load
 
-    torch.set_num_threads(threads)
-    return load(folder, family, DTYPES["fp32"], device)
+    settings = params.caption_features
+    torch.set_num_threads(params.threads)
+    captioner = load(folder, settings.family, DTYPES[settings.precision], params.device, settings.adapter)
+    if settings.adapter:
+        check_reach(captioner, settings.adapter)
+    return captioner
+
+
+def check_reach(captioner: "Captioner", adapter: Path) -> None:
+    """Raises UserError for an adapter inside the language model, which no image feature passes through."""
+    from captioning.modelling.lora import language_model_name, lora_names
+
+    inside = language_model_name(captioner.base)
+    if all(name.startswith(f"{inside}.") for name in lora_names(captioner)):
+        raise UserError(
+            f"params.yaml: caption_features.features_adapter: {adapter} was trained with lora_scope: language and changes no "
+            "image feature; set caption_train.lora_scope: all and train it again, or features_adapter: none"
+        )
 
 
 def features(
     captioner: "Captioner", ids: Sequence[str], store: ImageStore, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Visual features (n_items, width) and the output of every query (n_items, queries, width), float32."""
+    import torch
+
+    from captioning.modelling import image_inputs, join_images, on_device
+
     visual, queries = [], []
-    starts = range(0, len(ids), batch_size)
-    batches = ([store[item] for item in ids[start : start + batch_size]] for start in starts)
-    for of_tower, of_queries in track(_forward(captioner, batches), "BLIP-2 features", total=len(starts), unit="batch"):
-        visual.append(of_tower)
-        queries.append(of_queries)
+    for batch in track(batches(list(ids), batch_size), "BLIP-2 features", unit="batch"):
+        images = join_images(image_inputs(captioner, [store[item] for item in batch]))
+        with torch.inference_mode():
+            output = captioner.base.get_image_features(**on_device(captioner, images))
+        tokens = output.last_hidden_state.float()  # (batch, tokens, width)
+        visual.append(tokens.mean(dim=1).cpu().numpy())
+        queries.append(output.qformer_outputs.last_hidden_state.float().cpu().numpy())  # (batch, queries, width)
     return np.concatenate(visual), np.concatenate(queries)
 
 
-def reduce_queries(queries: np.ndarray, how: Literal["flat", "mean", "pca95"]) -> np.ndarray:
-    """(n_items, queries, width) to (n_items, dim)."""
+def reduced(queries: Blocks, how: Literal["flat", "mean", "pca95"]) -> Iterator[np.ndarray]:
+    """Blocks of (n, queries, width) as blocks of (n, dim)."""
     if how == "mean":
-        return queries.mean(axis=1)
-    flat = queries.reshape(len(queries), -1)  # (n_items, queries * width)
-    return flat if how == "flat" else keep_variance(flat, 0.95)
-
-
-def keep_variance(array: np.ndarray, share: float) -> np.ndarray:
-    """Projection on the fewest principal components that keep this share of the variance: (n, dim) to (n, fewer).
-
-    A component's largest weight is positive, so that its sign is a property of the data.
-
-    Raises:
-        UserError: fewer than two rows.
-    """
-    from sklearn.decomposition import PCA
-
-    if len(array) < 2:
-        raise UserError(f"caption_features.queries: pca95 needs at least two items, found {len(array)}")
-    pca = PCA(n_components=share, svd_solver="covariance_eigh").fit(array.astype(np.float64))
-    largest = np.abs(pca.components_).argmax(axis=1)
-    signs = np.sign(pca.components_[np.arange(len(largest)), largest])  # (n_components,)
-    return (pca.transform(array.astype(np.float64)) * signs).astype(np.float32)
-
-
-def _forward(captioner: "Captioner", batches: Iterator[list[Any]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    import torch
-
-    from captioning.modelling import pixel_values
-
-    model: Any = captioner.base
-    for images in batches:
-        with torch.inference_mode():
-            output = model.get_image_features(
-                pixel_values=pixel_values(captioner, images).to(model.device, model.dtype)
-            )
-        tokens = output.last_hidden_state  # (batch, tokens, width)
-        of_queries = output.qformer_outputs.last_hidden_state  # (batch, queries, width)
-        yield tokens.mean(dim=1).float().cpu().numpy(), of_queries.float().cpu().numpy()
+        yield from (block.mean(axis=1, dtype=np.float32) for block in queries())
+        return
+    flat = lambda: (block.reshape(len(block), -1) for block in queries())  # noqa: E731
+    yield from flat() if how == "flat" else projected(flat, KEPT_VARIANCE, "caption_features.queries")
 
 
 if __name__ == "__main__":

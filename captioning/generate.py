@@ -2,28 +2,47 @@
 
 Greedy captions of the items of split `test` and of every item without description, by the captioner as it comes, or with
 an adapter. Writes data/captions/<captioner>-pt.parquet, with an adapter data/captions/<captioner>-ft.parquet.
+
+Every finished batch is kept until the table is there, so that a run that was killed goes on from the batch it was at.
 """
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 from pydantic import PositiveInt
 
+from catalogue.items import read_items
+from pipeline.ahead import ahead, batches
+from pipeline.checkpoints import key_folder, workplace
+from pipeline.checkpoints import load as load_checkpoint
+from pipeline.checkpoints import save as save_checkpoint
 from pipeline.errors import UserError
-from pipeline.names import check_name
+from pipeline.models import MODELS, check_folder
+from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_parquet
 from pipeline.params import Section, read
+from pipeline.processes import check_number, local_rank, rank, share, shared, world
 from pipeline.progress import track
 from pipeline.stage import done, run
 
 if TYPE_CHECKING:
-    from captioning.modelling import Caption, Captioner
+    from captioning.modelling import Caption, Captioner, ImageInputs
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
+CAPTIONS = Path("data/captions")
 COLUMNS = {"item_id": "str", "caption": "str", "tokens": "int32", "finished": "bool"}
+CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/generate.py", "captioning/modelling")
+LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may say other words
+FILE = "file"  # the family that has captions and no model
+THREADS = {"cpu": 0, "cuda": 4}  # that prepare images while the model is at work
+PATIENCE = timedelta(days=7)  # of a process for the slowest one
 
 
 class CaptionGenerate(Section):
@@ -32,6 +51,7 @@ class CaptionGenerate(Section):
     max_new_tokens: PositiveInt
     batch_size: PositiveInt
     precision: Literal["fp32", "bf16"]
+    quantization: Literal["none", "nf4"]
 
 
 class Params(Section):
@@ -39,22 +59,27 @@ class Params(Section):
 
     device: Literal["cpu", "cuda"]
     threads: PositiveInt
+    processes: PositiveInt
     caption_generate: CaptionGenerate
 
 
 def main() -> None:
     given, params = options(), read(Params)
     check_name("family", given.family, "captioning/families")
-    ids = items_to_caption(ITEMS)
-    captioner = load_captioner(Path("data/models") / given.captioner, given.family, given.adapter, params)
-    captions = generate(captioner, ids, params.caption_generate)
-    table = as_table(ids, captions)
-    path = Path("data/captions") / f"{given.captioner}-{'ft' if given.adapter else 'pt'}.parquet"
-    write_parquet(path, table)
-    done(
-        f"wrote {path}: {len(table)} captions, {table['finished'].mean() if len(table) else 1:.1%} finished, "
-        f"{table['tokens'].mean() if len(table) else 0:.1f} tokens on average"
-    )
+    model, items = MODELS / given.captioner, read_items(ITEMS, ["item_id", "description", "split"])
+    ids, variant = to_caption(items), "ft" if given.adapter else "pt"
+    path = CAPTIONS / f"{given.captioner}-{variant}.parquet"
+    if given.family == FILE:
+        family = import_module(f"captioning.families.{FILE}")
+        write(path, family.read_captions(model, variant, ids, items["item_id"].tolist()))
+        return
+    check_folder(model)
+    share(params.processes, "captioning.generate")
+    with work_of_all(work_folder(model, given.family, given.adapter, params)) as folder:
+        captioner = load_captioner(model, given.family, given.adapter, params)
+        parts = generate(captioner, ids, params.caption_generate, folder)
+        if rank() == 0:
+            write(path, as_table(ids, [caption for part in parts for caption in read_batch(part)]))
 
 
 def options() -> argparse.Namespace:
@@ -65,19 +90,38 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def items_to_caption(path: Path) -> list[str]:
-    """Ids of the test split and of every item without description, sorted.
+def to_caption(items: pd.DataFrame) -> list[str]:
+    """Ids of the test split and of every item without description, sorted."""
+    return items.loc[(items["split"] == "test") | items["description"].isna(), "item_id"].tolist()
 
-    Raises:
-        UserError: no such file, or one without these columns.
-    """
-    try:
-        items = pd.read_parquet(path, columns=["item_id", "description", "split"])
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro catalogue_prepare`") from None
-    except ValueError as error:  # pyarrow's ArrowInvalid is one: a column is missing, or this is not Parquet
-        raise UserError(f"{path}: {error}; run `dvc repro catalogue_prepare`") from error
-    return sorted(items.loc[(items["split"] == "test") | items["description"].isna(), "item_id"])
+
+def work_folder(model: Path, family: str, adapter: Path | None, params: Params) -> Path:
+    """Where finished batches are kept: the name depends on all that a caption depends on, not on who shares the work."""
+    code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
+    inputs = [ITEMS, IMAGES, model, *([adapter] if adapter else []), *code]
+    name = f"caption_generate-{model.name}-{'ft' if adapter else 'pt'}"
+    return key_folder(name, params.model_dump(exclude={"processes"}), inputs, LIBRARIES)
+
+
+@contextmanager
+def work_of_all(folder: Path) -> Iterator[Path]:
+    """The workplace for every process that shares the work; process 0 holds its lock."""
+    if not shared():
+        with workplace(folder):
+            yield folder
+        return
+    from torch import distributed
+
+    distributed.init_process_group("gloo", timeout=PATIENCE)  # they only wait for one another
+    check_number(distributed.get_world_size())
+    if rank() == 0:
+        with workplace(folder):
+            distributed.barrier()
+            yield folder
+    else:
+        distributed.barrier()
+        yield folder
+    distributed.destroy_process_group()
 
 
 def load_captioner(model: Path, family: str, adapter: Path | None, params: Params) -> "Captioner":
@@ -85,30 +129,76 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
 
     from captioning.modelling import DTYPES, load
 
-    if params.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("params.yaml: device: cuda, but PyTorch finds no GPU here; use device: cpu")
     torch.set_num_threads(params.threads)
-    return load(model, family, DTYPES[params.caption_generate.precision], params.device, adapter)
+    device, section = f"cuda:{local_rank()}" if params.device == "cuda" else "cpu", params.caption_generate
+    return load(model, family, DTYPES[section.precision], device, adapter, section.quantization)
 
 
-def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate) -> "list[Caption]":
-    """A caption for each id, in their order."""
-    from captioning.modelling import pixel_values
+def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, folder: Path) -> list[Path]:
+    """Captions for all ids as files of a batch each, in their order. What lies there is not captioned again, and what does not is
+    shared by all processes: batches are cut the same way whatever their number.
+
+    Raises:
+        UserError: a batch needs more memory than there is.
+    """
+    import torch
+
+    from captioning.modelling import image_inputs
     from catalogue.images import ImageStore
 
-    store, size = ImageStore(IMAGES), section.batch_size
-    captions: list[Any] = []
-    starts = range(0, len(ids), size)
-    for start in track(starts, f"captions of {len(ids)} items", total=len(starts), unit="batch"):
-        pixels = pixel_values(captioner, [store[item] for item in ids[start : start + size]])
-        captions += captioner.family.generate(captioner, pixels, section.max_new_tokens)
-    return captions
+    store = ImageStore(IMAGES)
+    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(batches(ids, section.batch_size))}
+    missing = [path for path in parts if load_checkpoint(path) is None]
+    wait_for_all()  # so that all find the same ones missing
+    mine = missing[rank() :: world()]
+
+    def prepared(path: Path) -> "list[ImageInputs]":
+        return image_inputs(captioner, [store[item] for item in parts[path]])
+
+    inputs = zip(mine, ahead(prepared, mine, THREADS[captioner.base.device.type]), strict=True)
+    try:
+        for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
+            save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"out of memory at caption_generate.batch_size: {section.batch_size}; lower it, or use precision: bf16 or "
+            f"quantization: nf4 ({str(error).splitlines()[0]})"
+        ) from None
+    wait_for_all()
+    return list(parts)
+
+
+def wait_for_all() -> None:
+    if shared():
+        from torch import distributed
+
+        distributed.barrier()
+
+
+def save_batch(path: Path, captions: "Sequence[Caption]") -> None:
+    save_checkpoint(path, {}, {"captions": [[one.text, one.tokens, one.finished] for one in captions]})
+
+
+def read_batch(path: Path) -> "list[Caption]":
+    from captioning.modelling import Caption
+
+    found = load_checkpoint(path)
+    assert found is not None, f"{path} was there a moment ago"
+    return [Caption(*one) for one in found[1]["captions"]]
 
 
 def as_table(ids: list[str], captions: "list[Caption]") -> pd.DataFrame:
     """Columns `item_id`, `caption`, `tokens` (EOS included), `finished`; a row for each id."""
     rows = [(item, one.text, one.tokens, one.finished) for item, one in zip(ids, captions, strict=True)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    write_parquet(path, table[list(COLUMNS)].astype(COLUMNS))
+    done(
+        f"wrote {path}: {len(table)} captions, {table['finished'].mean() if len(table) else 1:.1%} finished, "
+        f"{table['tokens'].mean() if len(table) else 0:.1f} tokens on average"
+    )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,25 @@
 """BLIP-2 with OPT: `<image> × queries, BOS` and then the caption. No prompt, as it was pre-trained for captioning."""
 
-import torch
-from transformers import Blip2ForConditionalGeneration, BlipImageProcessorPil
+from functools import partial
+from typing import Any
 
-from captioning.modelling import encoding, generation
-from captioning.modelling.blip2 import image_tokens, processor, vision_parts
-from captioning.modelling.captioner import Caption, Captioner, Example
+from transformers import Blip2ForConditionalGeneration
 
-__all__ = ["encode_prompt", "encode_training", "generate", "image_tokens", "processor", "vision_parts"]
+from captioning.modelling.blip2 import (
+    from_features,
+    frozen_features,
+    image_tokens,
+    load_processor,
+    processor,
+    vision_parts,
+)
+from captioning.modelling.captioner import Captioner, ImageInputs, eos_of_language_model, of_one_size
+from captioning.modelling.generation import greedy
+from captioning.modelling.loading import differs
+
+__all__ = ["from_features", "frozen_features", "image_tokens", "load_processor", "processor", "vision_parts"]
 
 MODEL = Blip2ForConditionalGeneration
-LANGUAGE_MODEL = "opt"
-IMAGE_PROCESSOR = BlipImageProcessorPil
 PROMPT = ""
 LORA_TARGETS = {
     "query-value": r".*language_model.*\.(q_proj|v_proj)",
@@ -20,15 +28,14 @@ LORA_TARGETS = {
 # The ViT keeps queries, keys and values in one matrix: query-value reaches the Q-Former and the language model.
 LORA_TARGETS_EVERYWHERE = {"query-value": r".*\.(q_proj|v_proj|query|value)", "all-linear": "all-linear"}
 
+misfit = partial(differs, "blip-2", "opt")
+image_inputs, eos_ids, generate = of_one_size, eos_of_language_model, greedy
 
-def encode_prompt(captioner: Captioner) -> list[int]:
+
+def encode_prompt(captioner: Captioner, image: ImageInputs | None = None) -> list[int]:
     """Image tokens stand before BOS, as Blip2Processor and the original program have it."""
-    return [captioner.image_token_id] * image_tokens(captioner) + [captioner.base.config.text_config.bos_token_id]
+    return [captioner.image_token_id] * image_tokens(captioner) + [captioner.text_config.bos_token_id]
 
 
-def encode_training(captioner: Captioner, captions: list[str]) -> list[Example]:
-    return encoding.decoder_only(captioner, captions)
-
-
-def generate(captioner: Captioner, pixel_values: torch.Tensor, max_new_tokens: int) -> list[Caption]:
-    return generation.greedy(captioner, pixel_values, max_new_tokens, prefix=len(encode_prompt(captioner)))
+def lora_targets(model: Any, layers: str, scope: str) -> str:
+    return (LORA_TARGETS if scope == "language" else LORA_TARGETS_EVERYWHERE)[layers]

@@ -3,68 +3,116 @@
 from collections.abc import Sequence
 
 import torch
+from torch.nn import functional
 
-from captioning.modelling.captioner import Captioner, Example, token_ids
+from captioning.modelling.captioner import OF_PROMPT, Captioner, Example, ImageInputs
 
 IGNORED = -100  # the label that cross-entropy leaves out
 
 
-def decoder_only(captioner: Captioner, captions: Sequence[str]) -> list[Example]:
-    """`prompt + caption + EOS`; the prompt (image tokens included) is not supervised."""
-    prompt, eos = captioner.family.encode_prompt(captioner), captioner.eos_id
-    examples = []
-    for caption in token_ids(captioner, captions):
-        check_image_tokens(captioner, prompt + caption)
-        examples.append(Example(prompt + caption + [eos], [IGNORED] * len(prompt) + caption + [eos]))
-    return examples
+def example(captioner: Captioner, image: ImageInputs | None, caption: list[int]) -> Example:
+    """One caption framed for training.
+
+    Decoder-only: `prompt + caption + EOS`, the prompt (image tokens included) not supervised. Encoder-decoder: the encoder
+    reads the prompt alone, never the caption; the decoder's labels are `caption + EOS`.
+
+    Args:
+        image: of the caption; may be None where the prompt is the same for every image.
+        caption: of `token_ids`.
+
+    Raises:
+        ValueError: there are more or fewer image tokens than the model makes of this image.
+    """
+    prompt, answer = framed_prompt(captioner, image), [*caption, captioner.eos_id]
+    ids = prompt.input_ids + answer
+    check_image_tokens(captioner, ids, image)
+    if captioner.is_encoder_decoder:
+        return Example(prompt.input_ids, answer)
+    fields = {
+        name: values + [_of_text(captioner, prompt.input_ids, values)] * len(answer)
+        for name, values in prompt.fields.items()
+    }
+    return Example(ids, [IGNORED] * len(prompt.input_ids) + answer, fields)
 
 
-def encoder_decoder(captioner: Captioner, captions: Sequence[str]) -> list[Example]:
-    """The encoder reads the prompt alone, never the caption; the decoder's labels are `caption + EOS`."""
-    prompt, eos = captioner.family.encode_prompt(captioner), captioner.eos_id
-    return [Example(list(prompt), [*caption, eos]) for caption in token_ids(captioner, captions)]
+def framed_prompt(captioner: Captioner, image: ImageInputs | None) -> Example:
+    """The prompt with what belongs to its tokens; no labels."""
+    ids = captioner.family.encode_prompt(captioner, image)
+    check_image_tokens(captioner, ids, image)
+    named = {
+        name.removeprefix(OF_PROMPT): values for name, values in (image or {}).items() if name.startswith(OF_PROMPT)
+    }
+    return Example(ids, [], {name: values[0].tolist() for name, values in named.items() if name != "input_ids"})
 
 
-def check_image_tokens(captioner: Captioner, input_ids: Sequence[int]) -> None:
+def check_image_tokens(captioner: Captioner, input_ids: Sequence[int], image: ImageInputs | None = None) -> None:
     """Compares the number of image tokens with what the model puts there. BLIP-2 drops what does not fit without a word.
 
     Raises:
         ValueError: there are more or fewer.
     """
-    found, expected = list(input_ids).count(captioner.image_token_id), captioner.family.image_tokens(captioner)
+    found, expected = list(input_ids).count(captioner.image_token_id), captioner.family.image_tokens(captioner, image)
     if found != expected:
         raise ValueError(
             f"{found} image tokens where the model puts {expected}; does a caption contain the image token?"
         )
 
 
-def collate(
-    examples: Sequence[Example], pixel_values: torch.Tensor | Sequence[torch.Tensor], pad_id: int
-) -> dict[str, torch.Tensor]:
+def join_images(images: Sequence[ImageInputs]) -> ImageInputs:
+    """Images as one batch: joined along the first dimension, where the others differ filled with zeros at the end."""
+    names = [name for name in images[0] if not name.startswith(OF_PROMPT)] if images else []
+    return {name: _join([image[name] for image in images]) for name in names}
+
+
+def collate(examples: Sequence[Example], images: Sequence[ImageInputs], pad_id: int) -> dict[str, torch.Tensor]:
     """A batch for training, padded on the right to its longest example.
 
     The mask follows lengths, not ids: a pad id that equals EOS must not hide the EOS that ends a caption.
 
     Args:
         examples: of one family.
-        pixel_values: (n_examples, 3, height, width), or a tensor of (3, height, width) for each example.
+        images: what the model takes for the image of each example.
         pad_id: fills `input_ids`; labels are filled with -100.
 
     Returns:
-        `pixel_values`; `input_ids` and `attention_mask` of (n_examples, longest input); `labels` of (n_examples, longest labels).
+        The joined image inputs; `input_ids`, `attention_mask` and the examples' fields, (n_examples, longest input);
+        `labels`, (n_examples, longest labels).
     """
-    images = pixel_values if isinstance(pixel_values, torch.Tensor) else torch.stack(list(pixel_values))
     if len(images) != len(examples):
         raise ValueError(f"{len(images)} images for {len(examples)} captions")
+    labels = padded([example.labels for example in examples], IGNORED)
+    return {**join_images(images), **tokens(examples, pad_id), "labels": labels}
+
+
+def tokens(examples: Sequence[Example], pad_id: int, left: bool = False) -> dict[str, torch.Tensor]:
+    """`input_ids`, `attention_mask` and the fields of examples, padded to the longest: (n_examples, longest)."""
+    rows = {name: padded([example.fields[name] for example in examples], 0, left) for name in examples[0].fields}
     inputs = [example.input_ids for example in examples]
-    return {
-        "pixel_values": images,
-        "input_ids": _pad_right(inputs, pad_id),
-        "attention_mask": _pad_right([[1] * len(ids) for ids in inputs], 0),
-        "labels": _pad_right([example.labels for example in examples], IGNORED),
-    }
+    mask = padded([[1] * len(ids) for ids in inputs], 0, left)
+    return {"input_ids": padded(inputs, pad_id, left), "attention_mask": mask, **rows}
 
 
-def _pad_right(rows: Sequence[list[int]], value: int) -> torch.Tensor:
+def padded(rows: Sequence[list[int]], value: int, left: bool = False) -> torch.Tensor:
     longest = max(map(len, rows))
-    return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
+    fill = [[value] * (longest - len(row)) for row in rows]
+    return torch.tensor([more + row if left else row + more for row, more in zip(rows, fill, strict=True)])
+
+
+def _join(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    shape = [max(sizes) for sizes in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
+    return torch.cat([_grown(tensor, shape) for tensor in tensors])
+
+
+def _grown(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    missing = [wanted - size for wanted, size in zip(shape, tensor.shape[1:], strict=True)]
+    if not any(missing):
+        return tensor
+    return functional.pad(tensor, [width for more in reversed(missing) for width in (0, more)])
+
+
+def _of_text(captioner: Captioner, ids: list[int], types: list[int]) -> int:
+    """The type of a caption's tokens: the one that image tokens do not have.
+
+    (Most models mark image tokens by 1 and text by 0; PaliGemma marks what is given by 0 and what is to be said by 1.)
+    """
+    return 1 - types[ids.index(captioner.image_token_id)]

@@ -1,40 +1,67 @@
-"""Greedy captions in batches. The prompt is the same for every image, so a batch needs no padding."""
+"""Greedy captions in batches. Prompts of different length are padded on the left, so that all captions begin together."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from captioning.modelling.captioner import Caption, Captioner
-from captioning.modelling.encoding import check_image_tokens
+from captioning.modelling.captioner import FEATURES, Caption, Captioner, ImageInputs
+from captioning.modelling.encoding import framed_prompt, join_images, tokens
 
 
 @torch.inference_mode()
-def greedy(captioner: Captioner, pixel_values: torch.Tensor, max_new_tokens: int, prefix: int) -> list[Caption]:
+def greedy(captioner: Captioner, images: Sequence[ImageInputs], max_new_tokens: int) -> list[Caption]:
     """A caption for each image; dropout off, whatever mode the model was in.
 
     Args:
-        pixel_values: (n_images, 3, height, width).
+        images: of `captioning.modelling.image_inputs`, or cached features.
         max_new_tokens: the limit of what is generated, EOS included; the prompt does not count.
-        prefix: how many ids the family's `generate` returns before the first generated one.
     """
-    prompt = captioner.family.encode_prompt(captioner)
-    check_image_tokens(captioner, prompt)
-    device = captioner.base.device
-    input_ids = torch.tensor([prompt] * len(pixel_values), device=device)  # (n_images, prompt)
+    if not images:
+        return []
+    prompts = tokens([framed_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
+    inputs = on_device(captioner, prompts | join_images(images))
     was_training = captioner.model.training
     captioner.model.eval()
-    ids = captioner.model.generate(
-        pixel_values=pixel_values.to(device, captioner.base.dtype),
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        generation_config=_config(captioner, max_new_tokens),
-    )
-    captioner.model.train(was_training)
-    return [_caption(captioner, row) for row in ids[:, prefix:].tolist()]
+    try:
+        ids = _generated(captioner, inputs, _config(captioner, max_new_tokens))
+    finally:
+        captioner.model.train(was_training)
+    return [_caption(captioner, row) for row in ids.tolist()]
+
+
+def on_device(captioner: Captioner, inputs: ImageInputs) -> ImageInputs:
+    """On the model's device, numbers with a fraction in the model's dtype."""
+    device, dtype = captioner.base.device, captioner.base.dtype
+    return {name: values.to(device, dtype if values.is_floating_point() else None) for name, values in inputs.items()}
+
+
+def _generated(captioner: Captioner, inputs: dict[str, torch.Tensor], config: GenerationConfig) -> torch.Tensor:
+    """What follows the prompt: (n_images, at most max_new_tokens)."""
+    prefix = 1 if captioner.is_encoder_decoder else inputs["input_ids"].shape[1]  # T5: the decoder's start token
+    if FEATURES in inputs:
+        embeds = _embedded(captioner, inputs)
+        prefix = prefix if captioner.is_encoder_decoder else 0
+        ids = captioner.base.language_model.generate(
+            inputs_embeds=embeds, attention_mask=inputs["attention_mask"], generation_config=config
+        )
+    else:
+        ids = captioner.model.generate(**inputs, generation_config=config)
+    return ids[:, prefix:]
+
+
+def _embedded(captioner: Captioner, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The prompt's embeddings with the image's in their place; BLIP-2's own `generate` takes nothing but pixels."""
+    outputs: Any = captioner.family.from_features(captioner, inputs[FEATURES])["mm_encoder_outputs"]["image"]
+    embeds = captioner.base.get_input_embeddings()(inputs["input_ids"])  # (n_images, prompt, width)
+    places = (inputs["input_ids"] == captioner.image_token_id)[..., None]
+    return embeds.masked_scatter(places, outputs.pooler_output.to(embeds))
 
 
 def _config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
     """Everything explicit: a checkpoint may bring beams, sampling or a `max_length` of its own."""
-    text = captioner.base.config.text_config
+    text = captioner.text_config
     return GenerationConfig(
         do_sample=False,
         num_beams=1,
@@ -43,14 +70,14 @@ def _config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
         repetition_penalty=1.0,
         length_penalty=1.0,
         pad_token_id=captioner.pad_id,
-        eos_token_id=captioner.eos_id,
-        bos_token_id=text.bos_token_id,
+        eos_token_id=captioner.eos_ids,
+        bos_token_id=getattr(text, "bos_token_id", None),
         decoder_start_token_id=getattr(text, "decoder_start_token_id", None),
     )
 
 
 def _caption(captioner: Captioner, ids: list[int]) -> Caption:
-    finished = captioner.eos_id in ids
-    if finished:
-        ids = ids[: ids.index(captioner.eos_id) + 1]
-    return Caption(captioner.tokenizer.decode(ids, skip_special_tokens=True).strip(), len(ids), finished)
+    ends = [place for place, token in enumerate(ids) if token in captioner.eos_ids]
+    if ends:
+        ids = ids[: ends[0] + 1]
+    return Caption(captioner.tokenizer.decode(ids, skip_special_tokens=True).strip(), len(ids), bool(ends))

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPProcessor, PreTrainedTokenizerFast
 
-from captioning.modelling import Captioner, facts, pixel_values
+from captioning.modelling import Captioner, facts, image_inputs, pixel_values
 from captioning.modelling.captioner import pixels as pixels_of
 from captioning.pretraining.architectures import Size, captioner, clip_model, image_processor
 from captioning.pretraining.clip import retrieval, train_clip
@@ -75,7 +75,7 @@ def train_captioner(family: str, recipe: Recipe) -> tuple[Captioner, list[float]
 def caption_quality(made: Captioner, recipe: Recipe) -> dict[str, float]:
     """On pictures that no training saw: shares with the right type, colour and pattern, and of finished captions."""
     unseen = pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)
-    captions = made.family.generate(made, pixel_values(made, [picture.image for picture in unseen]), MAX_NEW_TOKENS)
+    captions = made.family.generate(made, image_inputs(made, [picture.image for picture in unseen]), MAX_NEW_TOKENS)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in unseen])
     return {**shares, "finished": sum(caption.finished for caption in captions) / len(captions)}
 

@@ -8,9 +8,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.blip_2.modeling_blip_2 import BaseModelOutputWithVisionQformerOutputs
 
-from captioning.modelling import Captioner, Example, collate, freeze_vision
-from captioning.modelling.captioner import token_ids
-from captioning.modelling.encoding import IGNORED
+from captioning.modelling import IGNORED, Captioner, Example, collate, example, freeze_vision, token_ids
 from captioning.pretraining.loop import optimise
 from captioning.pretraining.vision import vision_features, vision_parameters
 
@@ -25,7 +23,7 @@ def train_language(
     """Trains projection and language model in place, the vision side frozen; returns the loss at each step."""
     freeze_vision(captioner)
     features = all_features(captioner, pixels)
-    paired = captioner.family.encode_training(captioner, list(alts))
+    paired = [example(captioner, None, ids) for ids in token_ids(captioner, list(alts))]
     rng = Random(f"language {seed}")
     unpaired = text_only(captioner, proses, rng)
     torch.manual_seed(seed)
@@ -53,9 +51,10 @@ def all_features(captioner: Captioner, pixels: torch.Tensor) -> torch.Tensor:
 
 def feature_loss(captioner: Captioner, features: torch.Tensor, examples: Sequence[Example]) -> torch.Tensor:
     """Mean loss of the supervised tokens, from image features instead of images."""
-    batch = collate(examples, features, captioner.pad_id)
-    batch["pixel_values"] = None  # type: ignore[assignment]
-    return captioner.model(**batch, mm_encoder_outputs={"image": _projected(captioner.base, features)}).loss
+    batch = collate(examples, [{}] * len(examples), captioner.pad_id)
+    return captioner.model(
+        **batch, pixel_values=None, mm_encoder_outputs={"image": _projected(captioner.base, features)}
+    ).loss
 
 
 def _projected(model: Any, features: torch.Tensor) -> BaseModelOutputWithPooling:
@@ -75,7 +74,6 @@ def text_only(captioner: Captioner, texts: Sequence[str], rng: Random) -> list[E
 
 
 def _prose_loss(captioner: Captioner, examples: Sequence[Example]) -> torch.Tensor:
-    batch = collate(examples, torch.zeros(len(examples)), captioner.pad_id)
-    del batch["pixel_values"]
+    batch = collate(examples, [{}] * len(examples), captioner.pad_id)
     model = captioner.base
     return (model.language_model if hasattr(model, "qformer") else model)(**batch).loss

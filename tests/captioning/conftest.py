@@ -105,4 +105,4 @@ def _write_prepared(folder: Path) -> None:
         images.append({"item_id": f"{number:010d}", "jpeg": jpeg.getvalue(), "width": 32, "height": 32})
     (folder / "images").mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(folder / "items.parquet")
-    pd.DataFrame(images).to_parquet(folder / "images" / "00000.parquet")
+    pd.DataFrame(images).to_parquet(folder / "images" / "00000.parquet", row_group_size=1)

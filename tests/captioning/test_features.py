@@ -6,15 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from ruamel.yaml import YAML
 
 from captioning import features
-from captioning.modelling import Captioner, pixel_values
+from captioning.modelling import Captioner, apply_lora, load, pixel_values
 from pipeline.errors import UserError
 from pipeline.features import read_features
 from pipeline.outputs import write_parquet
@@ -59,38 +61,24 @@ def test_one_forward_pass_a_batch(tiny_captioner: Make, store: dict) -> None:
     assert len(passes) == 3
 
 
+def in_blocks(array: np.ndarray, size: int = 7) -> features.Blocks:
+    return lambda: (array[start : start + size] for start in range(0, len(array), size))
+
+
+def reduced(queries: np.ndarray, how: Any) -> np.ndarray:
+    return np.concatenate(list(features.reduced(in_blocks(queries), how)))
+
+
 def test_queries_flat_and_mean() -> None:
     queries = np.arange(24.0).reshape(2, 3, 4)
-    assert features.reduce_queries(queries, "flat").tolist() == [list(range(12)), list(range(12, 24))]
-    assert features.reduce_queries(queries, "mean").tolist() == [[4, 5, 6, 7], [16, 17, 18, 19]]
-
-
-def test_pca_keeps_the_variance_and_no_component_more() -> None:
-    random = np.random.default_rng(0)
-    array = random.normal(size=(60, 12)) * np.array([8, 5, 3, 2, 1, *[0.3] * 7])
-    kept = features.keep_variance(array, 0.95)
-    assert kept.shape == (60, 4)
-    total = array.var(axis=0).sum()
-    assert kept.var(axis=0).sum() >= 0.95 * total > kept[:, :-1].var(axis=0).sum()
-    distances = lambda rows: np.linalg.norm(rows[:, None] - rows[None], axis=2)  # noqa: E731
-    full = features.keep_variance(array, 0.999999)
-    np.testing.assert_allclose(distances(full), distances(array), rtol=1e-2)
-
-
-def test_pca_has_the_signs_of_the_data_and_not_of_the_solver() -> None:
-    array = np.random.default_rng(1).normal(size=(40, 6))
-    kept = features.keep_variance(array, 0.95)
-    np.testing.assert_array_equal(features.keep_variance(array, 0.95), kept)
-    np.testing.assert_allclose(
-        features.keep_variance(np.vstack([array[20:], array[:20]]), 0.95), np.vstack([kept[20:], kept[:20]]), atol=1e-5
-    )
-    components, *_ = np.linalg.lstsq(array - array.mean(axis=0), kept, rcond=None)  # (6, kept)
-    assert all(column[np.abs(column).argmax()] > 0 for column in components.T)
+    assert reduced(queries, "flat").tolist() == [list(range(12)), list(range(12, 24))]
+    assert reduced(queries, "mean").tolist() == [[4, 5, 6, 7], [16, 17, 18, 19]]
+    assert reduced(queries.astype(np.float16), "mean").dtype == np.float32
 
 
 def test_pca_of_one_item_is_refused() -> None:
     with pytest.raises(UserError, match="at least two items"):
-        features.reduce_queries(np.zeros((1, 3, 4)), "pca95")
+        reduced(np.zeros((1, 3, 4)), "pca95")
 
 
 @pytest.fixture
@@ -104,23 +92,125 @@ def study(tmp_path: Path, tiny_folder: Callable[[str], Path], store: dict) -> Pa
         buffer = io.BytesIO()
         store[item].save(buffer, "PNG")
         rows.append({"item_id": item, "jpeg": buffer.getvalue(), "width": 30, "height": 36})
-    write_parquet(tmp_path / "data/prepared/images/00000.parquet", pd.DataFrame(rows))
+    (tmp_path / "data/prepared/images").mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(tmp_path / "data/prepared/images/00000.parquet", row_group_size=1)
     write_parquet(tmp_path / "data/prepared/items.parquet", pd.DataFrame({"item_id": sorted(store)}))
     return tmp_path
 
 
-def test_the_stage_writes_both_feature_sets(study: Path, store: dict) -> None:
-    (study / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("queries: flat", "queries: mean"))
+def set_params(study: Path, **changes: object) -> None:
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["caption_features"] |= {"batch_size": 2} | changes
+    yaml.dump(params, study / "params.yaml")
+
+
+def run_stage(study: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "captioning.features"], cwd=study, env=environment, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "captioning.features"]
+    return subprocess.run(command, cwd=study, env=environment, capture_output=True, text=True)
+
+
+def save_adapter(study: Path, scope: Any) -> None:
+    """Not as LoRA begins: its second matrix is not zero."""
+    torch.manual_seed(0)
+    loaded = load("data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
+    captioner = apply_lora(loaded, "all-linear", 4, 64, 0.0, True, scope)
+    for name, parameter in captioner.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    captioner.model.save_pretrained(study / "data/adapters/tiny-blip2-opt")
+
+
+def written(study: Path) -> tuple[np.ndarray, np.ndarray]:
+    visual, queries = (read_features(study / "data/features/image" / name).rows(IDS) for name in features.NAMES)
+    return visual, queries
+
+
+def test_the_stage_writes_both_feature_sets(study: Path, store: dict) -> None:
+    set_params(study, queries="mean")
+    ended = run_stage(study)
     assert ended.returncode == 0, ended.stderr
-    captioner = features.load_captioner(study / "data/models/tiny-blip2-opt", "blip2_opt", "cpu", threads=1)
-    visual, queries = features.features(captioner, IDS, store, batch_size=5)
-    folder = study / "data/features/image"
-    np.testing.assert_allclose(read_features(folder / "blip2-visual").rows(IDS), visual, atol=2e-3)
-    np.testing.assert_allclose(read_features(folder / "blip2-queries").rows(IDS), queries.mean(axis=1), atol=2e-3)
+    captioner = load(study / "data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
+    expected = features.features(captioner, IDS, store, batch_size=5)
+    visual, queries = written(study)
+    np.testing.assert_allclose(visual, expected[0], atol=2e-3)
+    np.testing.assert_allclose(queries, expected[1].mean(axis=1), atol=2e-3)
+    assert list((study / ".checkpoints").iterdir()) == []
+
+
+def test_features_of_an_adapter_that_reaches_the_vision_side(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    save_adapter(study, "all")
+    set_params(study)
+    features.main()
+    plain = written(study)
+    set_params(study, features_adapter="tiny-blip2-opt")
+    features.main()
+    adapted = written(study)
+    for one, other in zip(plain, adapted, strict=True):
+        assert one.shape == other.shape
+        assert not np.allclose(one, other, atol=0.05)
+
+
+def test_an_adapter_of_the_language_model_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    save_adapter(study, "language")
+    set_params(study, features_adapter="tiny-blip2-opt")
+    with pytest.raises(UserError, match="trained with lora_scope: language and changes no image feature"):
+        features.main()
+
+
+def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    set_params(study)
+    features.main()
+    expected = [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))]
+    monkeypatch.setattr("pipeline.shards.ITEMS", 2)
+    real, calls = features.features, []
+
+    def dies(*args: Any) -> Any:
+        calls.append(args[1])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(features, "features", dies)
+    with pytest.raises(KeyboardInterrupt):
+        features.main()
+    features.main()
+    assert [len(some) for some in calls] == [2, 2, 2, 1]
+    assert calls[2] == calls[1]
+    assert [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))] == expected
+
+
+def test_bfloat16_is_near(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    set_params(study)
+    features.main()
+    full = written(study)
+    set_params(study, precision="bf16")
+    features.main()
+    for one, other in zip(full, written(study), strict=True):
+        assert not np.array_equal(one, other)
+        np.testing.assert_allclose(one, other, atol=0.1)
+
+
+def test_an_item_without_picture_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    set_params(study)
+    write_parquet(study / "data/prepared/items.parquet", pd.DataFrame({"item_id": [*IDS, "0000000007"]}))
+    with pytest.raises(UserError, match="1 of 6 items have no picture, first 0000000007"):
+        features.main()
+
+
+def test_a_gpu_that_is_not_there_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study)
+    set_params(study)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (study / "params.yaml").write_text((study / "params.yaml").read_text().replace("device: cpu", "device: cuda"))
+    with pytest.raises(UserError, match="device: cuda, but PyTorch finds no GPU here; use device: cpu"):
+        features.main()
 
 
 def test_a_family_without_these_features_is_found_before_torch_is_imported(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """The stages caption_generate_pt and _ft: which items get a caption, and what is written about each."""
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -11,30 +12,12 @@ import pytest
 import torch
 
 from captioning import generate
-from captioning.modelling import apply_lora, load, pixel_values
+from captioning.families import llava
+from captioning.modelling import image_inputs, load
 from catalogue.images import ImageStore
 from pipeline.errors import UserError
-
-FAMILIES = ["blip2_opt", "blip2_t5", "llava"]
-TO_CAPTION = [f"{number:010d}" for number in range(32, 38)]  # 4 test items, 2 without description
-Project = Callable[..., Path]
-
-
-def run_stage(monkeypatch: pytest.MonkeyPatch, family: str, adapter: str | None = None) -> pd.DataFrame:
-    options = ["generate", "--captioner", "tiny", "--family", family, *(["--adapter", adapter] if adapter else [])]
-    monkeypatch.setattr(sys, "argv", options)
-    generate.main()
-    return pd.read_parquet(f"data/captions/tiny-{'ft' if adapter else 'pt'}.parquet")
-
-
-def save_adapter(family: str, folder: Path) -> None:
-    """An adapter that matters: LoRA's second matrix, zero before training, is not."""
-    torch.manual_seed(0)
-    captioner = apply_lora(load("data/models/tiny", family, torch.float32), "all-linear", 4, 64, 0.0, True)
-    for name, parameter in captioner.model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter)
-    captioner.model.save_pretrained(folder)
+from tests.captioning.families import auto_models
+from tests.captioning.generating import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -61,7 +44,7 @@ def test_each_caption_belongs_to_its_image(tiny_project: Project, monkeypatch: p
     table = run_stage(monkeypatch, family).set_index("item_id")
     captioner, store = load("data/models/tiny", family, torch.float32), ImageStore(generate.IMAGES)
     for item in TO_CAPTION[::-1]:
-        alone = captioner.family.generate(captioner, pixel_values(captioner, [store[item]]), 6)[0]
+        alone = captioner.family.generate(captioner, image_inputs(captioner, [store[item]]), 6)[0]
         assert (alone.text, alone.tokens, alone.finished) == tuple(table.loc[item])
 
 
@@ -85,11 +68,79 @@ def test_the_same_bytes_every_time(tiny_project: Project, monkeypatch: pytest.Mo
 def test_the_batch_size_does_not_matter(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     by_four = run_stage(monkeypatch, "blip2_opt")
-    params = Path("params.yaml")
-    params.write_text(
-        params.read_text().replace("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 1")
-    )
+    change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 1")
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "blip2_opt"), by_four)
+
+
+def test_bfloat16_says_something_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava", {"caption_generate.precision": "bf16"})
+    seen: list[torch.dtype] = []
+    real = llava.generate
+    monkeypatch.setattr(llava, "generate", lambda made, *rest: (seen.append(made.base.dtype), real(made, *rest))[1])
+    assert len(run_stage(monkeypatch, "llava")) == len(TO_CAPTION)
+    assert set(seen) == {torch.bfloat16}
+
+
+def test_four_bits_say_something_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava", {"caption_generate.quantization": "nf4"})
+    seen: list[bool] = []
+    real = llava.generate
+    monkeypatch.setattr(
+        llava, "generate", lambda made, *rest: (seen.append(made.base.is_loaded_in_4bit), real(made, *rest))[1]
+    )
+    assert len(run_stage(monkeypatch, "llava")) == len(TO_CAPTION)
+    assert set(seen) == {True}
+
+
+def test_out_of_memory_names_what_to_lower(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava")
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(llava, "generate", full)
+    with pytest.raises(UserError, match=r"caption_generate\.batch_size: 4; lower it, .*Tried to allocate 2 GiB"):
+        run_stage(monkeypatch, "llava")
+
+
+def test_a_gpu_that_is_not_there_is_told(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava", {"device": "cuda"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="device: cuda, but PyTorch finds no GPU here; use device: cpu"):
+        run_stage(monkeypatch, "llava")
+
+
+@pytest.mark.parametrize("variant", ["pt", "ft"])
+def test_captions_of_a_file_enter_the_line(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variant: str
+) -> None:
+    tiny_project("llava")
+    folder = Path("data/models/replay")
+    folder.mkdir()
+    rows = [{"id": item, "caption": f"a garment, number {item}"} for item in reversed(TO_CAPTION)]
+    pd.DataFrame(rows).to_csv(folder / "captions.csv", index=False)
+    adapter = ["--adapter", "data/adapters/replay"] if variant == "ft" else []
+    monkeypatch.setattr(sys, "argv", ["generate", "--captioner", "replay", "--family", "file", *adapter])
+    generate.main()
+    table = pd.read_parquet(f"data/captions/replay-{variant}.parquet")
+    assert table.to_dict("list") == {
+        "item_id": TO_CAPTION,
+        "caption": [f"a garment, number {item}" for item in TO_CAPTION],
+        "tokens": [4] * 6,
+        "finished": [True] * 6,
+    }
+    assert f"replay-{variant}.parquet: 6 captions, 100.0% finished, 4.0 tokens" in capsys.readouterr().out
+
+
+def test_any_other_model_is_a_captioner(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its images differ in size and so in tokens: batches are padded on the left."""
+    project = tiny_project("llava")
+    shutil.rmtree(project / "data/models/tiny")
+    auto_models.save("qwen2_vl", project / "data/models/tiny")
+    save_adapter("auto", Path("adapter"))
+    plain, tuned = run_stage(monkeypatch, "auto"), run_stage(monkeypatch, "auto", "adapter")
+    assert plain["item_id"].tolist() == tuned["item_id"].tolist() == TO_CAPTION
+    assert plain["caption"].tolist() != tuned["caption"].tolist()
 
 
 def test_nothing_to_caption_is_a_table_without_rows(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

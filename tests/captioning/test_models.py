@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from captioning import models
-from captioning.modelling import load, pixel_values
+from captioning.modelling import image_inputs, load
 from captioning.pretraining.build import HELD_OUT_SEED, Recipe, caption_quality, train_captioner
 from captioning.pretraining.tokenizer import FRAMES, train_tokenizer
 from captioning.pretraining.vision import word_targets
@@ -103,7 +103,7 @@ def test_captions_of_new_pictures_name_type_colour_and_pattern(name: str) -> Non
     captioner = load(FOLDER / name, models.CAPTIONERS[name], torch.float32)
     # A jumper and a t-shirt with the same neck and sleeves are drawn alike: nobody could tell them apart.
     shown = [picture for picture in pictures(90, seed=77) if picture.garment.type not in ("jumper", "t-shirt")]
-    captions = captioner.family.generate(captioner, pixel_values(captioner, [picture.image for picture in shown]), 48)
+    captions = captioner.family.generate(captioner, image_inputs(captioner, [picture.image for picture in shown]), 48)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in shown])
     assert min(shares.values()) > 0.85
     assert all(caption.finished for caption in captions)

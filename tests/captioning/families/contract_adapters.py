@@ -1,0 +1,151 @@
+"""The part of the contract about adapters, and about folders that models and adapters are kept in."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from captioning.modelling import Captioner, ImageInputs, apply_lora, image_inputs, join_images, load, lora_names
+from captioning.modelling.lora import check_scope, checkpoint_activations, language_model_name
+from captioning.training.loss import summed_loss, supervised
+from pipeline.errors import UserError
+from tests.captioning.families.examples import (
+    IMAGES,
+    batch_of,
+    examples_of,
+    gradient,
+    random_adapter,
+    speaking,
+    without_dropout,
+)
+
+
+class AdapterContract:
+    family: str
+
+    # LoRA
+
+    @pytest.mark.parametrize("layers", ["query-value", "all-linear"])
+    def test_lora_stays_inside_the_language_model(self, captioner: Captioner, layers: Any) -> None:
+        inside = language_model_name(captioner.base)
+        adapted = apply_lora(captioner, layers, rank=2, alpha=4, dropout=0.0, use_rslora=True)
+        names = lora_names(adapted)
+        assert names
+        assert all(name.startswith(f"{inside}.") for name in names)
+        assert {name for name, weight in adapted.base.named_parameters() if weight.requires_grad} == set(names)
+
+    def test_lora_reaches_every_attention_of_the_language_model(self, captioner: Captioner) -> None:
+        inside = language_model_name(captioner.base)
+        adapted = apply_lora(captioner, "query-value", rank=2, alpha=4, dropout=0.0, use_rslora=True)
+        attentions = [
+            name
+            for name, part in adapted.base.named_modules()
+            if name.startswith(inside) and name.endswith(("self_attn", "SelfAttention", "EncDecAttention"))
+        ]
+        assert attentions
+        for attention in attentions:  # two layers, A and B
+            assert sum(name.startswith(f"{attention}.") for name in lora_names(adapted)) == 4
+
+    def test_more_layers_with_all_linear(self, make: Callable[[], Captioner]) -> None:
+        few, many = (
+            len(lora_names(apply_lora(make(), layers, rank=2, alpha=4, dropout=0.0, use_rslora=False)))
+            for layers in ("query-value", "all-linear")
+        )
+        assert few < many
+
+    def test_scope_all_opens_the_vision_side_on_purpose(self, captioner: Captioner) -> None:
+        inside = language_model_name(captioner.base)
+        adapted = apply_lora(captioner, "all-linear", rank=2, alpha=4, dropout=0.0, use_rslora=True, scope="all")
+        assert any(not name.startswith(inside) for name in lora_names(adapted))
+        with pytest.raises(UserError, match="outside the language model"):
+            check_scope(adapted)
+
+    def test_training_mode_leaves_the_frozen_side_without_dropout(self, captioner: Captioner) -> None:
+        adapted = apply_lora(captioner, "query-value", rank=2, alpha=4, dropout=0.0, use_rslora=True)
+        adapted.model.train()
+        parts, inside = adapted.family.vision_parts(adapted.base), language_model_name(adapted.base)
+        assert parts
+        assert not any(module.training for part in parts for module in part.modules())
+        assert any(module.training for name, module in adapted.base.named_modules() if name.startswith(inside))
+
+    def test_features_of_an_image_are_the_same_at_every_step(
+        self, captioner: Captioner, images: list[ImageInputs]
+    ) -> None:
+        adapted = apply_lora(captioner, "query-value", rank=2, alpha=4, dropout=0.0, use_rslora=True)
+        adapted.model.train()
+        first, second = (adapted.base.get_image_features(**join_images(images)).pooler_output for _ in range(2))
+        assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+    def test_checkpointed_activations_give_the_same_gradient(
+        self, captioner: Captioner, images: list[ImageInputs]
+    ) -> None:
+        adapted, batch = random_adapter(captioner), batch_of(captioner, images)
+        without_dropout(adapted)
+        adapted.model.train()
+        plain = gradient(adapted, [batch])
+        checkpoint_activations(adapted)
+        assert (gradient(adapted, [batch]) - plain).norm() / plain.norm() <= 1e-6
+
+    def test_five_steps_lower_the_loss(self, captioner: Captioner, images: list[ImageInputs]) -> None:
+        torch.manual_seed(0)
+        adapted = apply_lora(speaking(captioner, 0.3), "all-linear", rank=4, alpha=8, dropout=0.0, use_rslora=True)
+        adapted.model.train()
+        weights = [weight for weight in adapted.model.parameters() if weight.requires_grad]
+        optimiser, batch, losses = torch.optim.AdamW(weights, lr=0.02), batch_of(adapted, images), []
+        for _ in range(6):
+            loss = summed_loss(adapted, adapted.model, batch) / supervised(batch["labels"])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        assert losses[-1] < 0.98 * losses[0]
+
+    # Folders
+
+    def test_a_float16_folder_loads_in_float32_with_the_same_processor(
+        self, captioner: Captioner, images: list[ImageInputs], folder: Path
+    ) -> None:
+        loaded = load(folder, self.family, torch.float32)
+        assert {weight.dtype for weight in loaded.base.parameters()} == {torch.float32}
+        assert not loaded.model.training
+        assert type(loaded.processor.image_processor) is type(captioner.processor.image_processor)
+        assert type(loaded.processor.image_processor).__name__.endswith("Pil")
+        assert loaded.eos_ids == captioner.eos_ids
+        again = image_inputs(loaded, IMAGES)
+        assert examples_of(loaded, again) == examples_of(captioner, images)
+        for one, other in zip(again, images, strict=True):
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[name], other[name]) for name in one)
+        for name, weight in captioner.base.state_dict().items():
+            assert torch.equal(loaded.base.state_dict()[name], weight.half().float()), name
+
+    def test_an_adapter_comes_back_as_it_went(self, folder: Path, tmp_path: Path) -> None:
+        adapted = random_adapter(load(folder, self.family, torch.float32))
+        adapted.model.eval()
+        adapted.model.save_pretrained(tmp_path / "adapter")
+        back = load(folder, self.family, torch.float32, adapter=tmp_path / "adapter")
+        images = image_inputs(back, IMAGES)
+        batch = batch_of(back, images)
+        plain = load(folder, self.family, torch.float32)
+        assert back.model(**batch).loss.item() == adapted.model(**batch).loss.item() != plain.model(**batch).loss.item()
+        assert back.family.generate(back, images, 5) == adapted.family.generate(adapted, images, 5)
+
+    def test_plain_peft_loads_an_adapter_too(self, folder: Path, tmp_path: Path) -> None:
+        adapted = random_adapter(load(folder, self.family, torch.float32))
+        adapted.model.eval()
+        adapted.model.save_pretrained(tmp_path / "adapter")
+        batch = batch_of(adapted, image_inputs(adapted, IMAGES))
+        base = type(adapted.base).from_pretrained(folder, dtype=torch.float32)
+        plain = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+        assert plain(**batch).loss.item() == adapted.model(**batch).loss.item()
+
+    def test_a_tokenizer_of_another_model_is_refused(self, folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text())
+        config |= {name: 7 for name in ("image_token_index", "image_token_id") if name in config}
+        (folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(UserError, match="belong to different models"):
+            load(folder, self.family, torch.float32)

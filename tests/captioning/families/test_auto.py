@@ -1,0 +1,130 @@
+"""Any other vision-language model: the contract with small models of the real classes, and what their templates say."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from captioning.families import auto
+from captioning.modelling import Captioner, ImageInputs, apply_lora, load
+from pipeline.errors import UserError
+from tests.captioning.families import auto_models
+from tests.captioning.families.contract import Contract
+from tests.captioning.families.examples import examples_of
+
+
+class AutoContract(Contract):
+    family = "auto"
+    model: str
+    ends: tuple[str, ...]
+    prompt: str
+
+    @pytest.fixture
+    def make(self) -> Callable[[], Captioner]:
+        return lambda: auto_models.build(self.model)
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return auto_models.save(self.model, tmp_path / self.model)
+
+    def test_a_caption_ends_as_the_template_ends_a_turn(self, captioner: Captioner) -> None:
+        assert captioner.tokenizer.convert_ids_to_tokens(captioner.eos_ids) == list(self.ends)
+
+    def test_the_prompt_asks_the_question_and_opens_the_answer(
+        self, captioner: Captioner, images: list[ImageInputs]
+    ) -> None:
+        text = captioner.tokenizer.decode(captioner.family.encode_prompt(captioner, images[0]))
+        assert text.endswith(self.prompt)
+        bos = captioner.tokenizer.bos_token
+        assert bos is None or text.count(bos) == 1
+
+    def test_a_processor_that_makes_other_room_is_refused(self, folder: Path) -> None:
+        path = next(path for path in folder.glob("*.json") if self.room[0] in path.read_text())
+        path.write_text(path.read_text().replace(self.room[0], self.room[1]))
+        with pytest.raises(
+            UserError,
+            match=r"makes room for \d+ image tokens, the model makes \d+|cannot read what the processor makes",
+        ):
+            load(folder, "auto", torch.float32)
+
+    room: tuple[str, str]
+
+
+class TestQwen2VL(AutoContract):
+    model = "qwen2_vl"
+    ends = ("<|im_end|>", "<|endoftext|>")
+    prompt = "<|vision_end|>Describe the appearance of the clothing item<|im_end|>\n<|im_start|>assistant\n"
+    room = ('"merge_size": 2', '"merge_size": 1')
+
+    def test_image_tokens_follow_the_shape_of_the_image(self, captioner: Captioner, images: list[ImageInputs]) -> None:
+        assert len({captioner.family.image_tokens(captioner, image) for image in images}) > 1
+
+
+class TestIdefics3(AutoContract):
+    """SmolVLM's first version is of this class."""
+
+    model = "idefics3"
+    ends = ("<end_of_utterance>",)
+    prompt = "<fake_token_around_image>Describe the appearance of the clothing item<end_of_utterance>\nAssistant:"
+    room = ('"image_seq_len": 4', '"image_seq_len": 5')
+
+    def test_image_tokens_follow_the_shape_of_the_image(self, captioner: Captioner, images: list[ImageInputs]) -> None:
+        assert len({captioner.family.image_tokens(captioner, image) for image in images}) > 1
+
+
+class TestSmolVLM(TestIdefics3):
+    model = "smolvlm"
+
+
+class TestPaliGemma(AutoContract):
+    """It has no chat template."""
+
+    model = "paligemma"
+    ends = ("<eos>",)
+    prompt = "<image><bos>Describe the appearance of the clothing item\n"
+    room = ('"image_seq_length": 16', '"image_seq_length": 15')
+
+    def test_the_prompt_is_seen_whole_and_the_caption_word_by_word(
+        self, captioner: Captioner, images: list[ImageInputs]
+    ) -> None:
+        for one in examples_of(captioner, images):
+            types = one.fields["token_type_ids"]
+            assert [kind == 1 for kind in types] == [label != -100 for label in one.labels]
+
+
+class TestGemma3(AutoContract):
+    model = "gemma3"
+    ends = ("<end_of_turn>", "<eos>")
+    prompt = "clothing item<end_of_turn>\n<start_of_turn>model\n"
+    room = ('"image_seq_length": 4', '"image_seq_length": 3')
+
+
+def test_a_model_with_a_family_of_its_own_is_sent_there(tiny_folder: Callable[[str], Path]) -> None:
+    with pytest.raises(UserError, match="blip2_opt or blip2_t5, not auto"):
+        load(tiny_folder("blip2_opt"), "auto", torch.float32)
+
+
+def test_a_llava_folder_is_a_model_like_any_other(tiny_folder: Callable[[str], Path]) -> None:
+    with pytest.raises(UserError, match="not a model that writes text about images"):
+        load(_text_model(tiny_folder("llava")), "auto", torch.float32)
+
+
+def _text_model(folder: Path) -> Path:
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    return folder
+
+
+def test_projections_without_a_known_name_are_listed() -> None:
+    captioner = auto_models.build("gemma3")
+    for layer in captioner.base.model.language_model.layers:
+        for name in ("q_proj", "v_proj"):
+            setattr(layer.self_attn, f"odd_{name}", layer.self_attn._modules.pop(name))
+    with pytest.raises(UserError, match=r"no query and value projections among .*odd_q_proj.*all-linear"):
+        apply_lora(captioner, "query-value", 2, 4, 0.0, True)
+
+
+def test_without_an_image_there_is_no_prompt() -> None:
+    with pytest.raises(ValueError, match="depends on the image"):
+        auto.encode_prompt(auto_models.build("paligemma"))

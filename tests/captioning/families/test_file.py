@@ -1,0 +1,104 @@
+"""Captions made elsewhere: every format says the same, and what does not fit the study is refused with counts and ids."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from captioning.families.file import read_captions
+from pipeline.errors import UserError
+
+WANTED = [f"{number:010d}" for number in (3, 7, 9)]
+KNOWN = [f"{number:010d}" for number in range(12)]
+CAPTIONS = {item: f"a shirt, {number}" for number, item in enumerate(KNOWN[::-1])}
+TABLE = pd.DataFrame({"id": list(CAPTIONS), "caption": list(CAPTIONS.values())})
+
+
+def write(folder: Path, table: pd.DataFrame, name: str = "captions.csv") -> Path:
+    path = folder / name
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    elif path.suffix == ".json":
+        table.to_json(path, orient="records")
+    else:
+        table.to_parquet(path)
+    return folder
+
+
+def refused(match: str, folder: Path) -> None:
+    with pytest.raises(UserError, match=match):
+        read_captions(folder, "pt", WANTED, KNOWN)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("key", ["id", "item_id", "image_id"])
+def test_every_format_says_the_same(tmp_path: Path, ending: str, key: str) -> None:
+    folder = write(tmp_path, TABLE.rename(columns={"id": key}).assign(more=1), f"captions.{ending}")
+    table = read_captions(folder, "pt", WANTED, KNOWN)
+    assert table["item_id"].tolist() == WANTED
+    assert table["caption"].tolist() == [CAPTIONS[item] for item in WANTED]
+    assert table["tokens"].tolist() == [3, 3, 3]
+    assert table["finished"].tolist() == [True] * 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_what_a_captioner_wrote_here_comes_back_whole(tmp_path: Path, ending: str) -> None:
+    rows = TABLE.rename(columns={"id": "item_id"}).assign(tokens=range(12), finished=[True, False] * 6)
+    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "ft", WANTED, KNOWN)
+    expected = rows.set_index("item_id").loc[WANTED].reset_index()
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+
+
+def test_an_empty_caption_and_the_word_nan_are_captions(tmp_path: Path) -> None:
+    said = TABLE.assign(caption=["", "NaN", "null", *TABLE["caption"][3:]])
+    table = read_captions(write(tmp_path, said), "pt", KNOWN[:0:-1][:3], KNOWN)
+    assert table["caption"].tolist() == ["", "NaN", "null"]
+    assert table["tokens"].tolist() == [0, 1, 1]
+
+
+def test_before_and_after_may_differ(tmp_path: Path) -> None:
+    write(tmp_path, TABLE)
+    write(tmp_path, TABLE.assign(caption="after"), "captions-ft.json")
+    captions = {variant: set(read_captions(tmp_path, variant, WANTED, KNOWN)["caption"]) for variant in ("pt", "ft")}
+    assert captions == {"pt": {CAPTIONS[item] for item in WANTED}, "ft": {"after"}}
+
+
+def test_missing_ids_are_counted_and_named(tmp_path: Path) -> None:
+    write(tmp_path, TABLE[TABLE["id"].isin(KNOWN[8:])])
+    refused(
+        "2 of 3 items of the test split or without description have no caption, first 0000000003, 0000000007", tmp_path
+    )
+
+
+def test_unknown_ids_are_counted_and_the_first_five_named(tmp_path: Path) -> None:
+    write(tmp_path, pd.concat([TABLE, TABLE.assign(id=[f"x{number}" for number in range(12)])]))
+    refused(r"12 of 24 ids are not in data/prepared/items\.parquet, first x0, x1, x2, x3, x4$", tmp_path)
+
+
+def test_ids_that_come_twice_are_counted_once(tmp_path: Path) -> None:
+    write(tmp_path, pd.concat([TABLE, TABLE[:2], TABLE[:2]]))
+    refused("2 ids come more than once, first 0000000011, 0000000010$", tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["json", "parquet"])
+def test_a_caption_that_is_no_text_is_named(tmp_path: Path, ending: str) -> None:
+    said = TABLE.assign(caption=[None, *TABLE["caption"][1:]])
+    refused("1 captions are no text, first 0000000011", write(tmp_path, said, f"captions.{ending}"))
+
+
+def test_what_is_no_table_of_captions_is_refused(tmp_path: Path) -> None:
+    refused(r"no captions-pt and no captions, ending in \.csv, \.json, \.parquet", tmp_path)
+    (tmp_path / "captions.json").write_text("{")
+    refused(r"captions\.json: cannot be read as json", tmp_path)
+    (tmp_path / "captions.json").unlink()
+    (tmp_path / "captions.parquet").write_text("id,caption")
+    refused(r"captions\.parquet: cannot be read as parquet", tmp_path)
+    (tmp_path / "captions.parquet").unlink()
+    write(tmp_path, TABLE.rename(columns={"caption": "text"}))
+    refused("needs the columns id and caption; it has id, text", tmp_path)
+
+
+def test_two_files_are_one_too_many(tmp_path: Path) -> None:
+    write(tmp_path, TABLE)
+    write(tmp_path, TABLE, "captions.json")
+    refused(r"captions\.csv and captions\.json: which one", tmp_path)
