@@ -1,37 +1,54 @@
 """python -m captioning.train --captioner tiny-llava --family llava: a LoRA adapter for one captioner.
 
 Trains on the split `train` of data/prepared, keeps the epoch with the lowest loss on `validation`, and goes on where it
-was when it is killed. Reads data/models/<captioner>; writes data/adapters/<captioner>, metrics/train/<captioner>.json
-and metrics/curves/<captioner>.csv.
+was when it is killed. Reads data/models/<captioner>; writes data/adapters/<captioner>, metrics/train/<captioner>.json,
+metrics/curves/<captioner>.csv and data/samples/<captioner>.csv (what it said of a few validation items after each epoch).
+
+With `processes: N` it starts N processes, one for each GPU, as `torchrun --nproc_per_node N -m captioning.train …` does.
+On two machines with eight GPUs each, which share their disk (`processes: 16`), on both of them:
+torchrun --nnodes 2 --nproc_per_node 8 --rdzv_backend c10d --rdzv_endpoint HOST:29500 -m captioning.train …
 """
 
 import argparse
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
+from captioning.training.orphans import end_with_dvc
+from pipeline.checkpoints import sole_writer
 from pipeline.errors import UserError
 from pipeline.names import check_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
+from pipeline.processes import rank, share, shared
 from pipeline.record import Meter
 from pipeline.stage import done, run
+
+if TYPE_CHECKING:
+    from captioning.training.run import Result
 
 ROOT = Path(__file__).parent.parent
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
-CODE = ("pipeline", "catalogue/images.py", "captioning/train.py", "captioning/training", "captioning/modelling")
+CODE = (
+    "pipeline",
+    "catalogue/images.py",
+    "catalogue/items.py",
+    "captioning/train.py",
+    "captioning/training",
+    "captioning/modelling",
+)
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CaptionTrain(Section):
-    """The section `caption_train`; `batch_size` is reached in parts of `device_batch_size`."""
+    """The section `caption_train`; `batch_size` is reached in parts of `device_batch_size` on each process."""
 
-    device_batch_size: PositiveInt
+    device_batch_size: PositiveInt | Literal["auto"]
     lora_alpha: PositiveInt
     lora_dropout: Share
     use_rslora: bool
@@ -40,6 +57,10 @@ class CaptionTrain(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Share
     precision: Literal["fp32", "bf16"]
+    quantization: Literal["none", "nf4"]
+    gradient_checkpointing: bool
+    sharding: Literal["none", "fsdp"]
+    cache_features: bool
     patience: PositiveInt
     checkpoint_steps: PositiveInt
     country: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
@@ -56,18 +77,44 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Literal["cpu", "cuda"]
     threads: PositiveInt
+    processes: PositiveInt
     caption_train: CaptionTrain
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Params":
-        section = self.caption_train
-        if self.batch_size % section.device_batch_size:
-            raise ValueError(
-                f"caption_train.device_batch_size: {section.device_batch_size} does not divide batch_size: {self.batch_size}"
-            )
-        if section.lr_min > self.lr:
-            raise ValueError(f"caption_train.lr_min: {section.lr_min:g} is above lr: {self.lr:g}")
+        problems = [problem for problem in (self._batch_problem(), self._sharding_problem()) if problem]
+        if self.caption_train.lr_min > self.lr:
+            problems.append(f"caption_train.lr_min: {self.caption_train.lr_min:g} is above lr: {self.lr:g}")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _batch_problem(self) -> str:
+        size, batch, processes = self.caption_train.device_batch_size, self.batch_size, self.processes
+        if batch % processes:
+            return f"processes: {processes} does not divide batch_size: {batch}"
+        if size != "auto" and batch // processes % size:
+            on_each = f" / processes: {processes}" if processes > 1 else ""
+            return f"caption_train.device_batch_size: {size} does not divide batch_size: {batch}{on_each}"
+        return ""
+
+    def _sharding_problem(self) -> str:
+        section = self.caption_train
+        if section.sharding == "none":
+            return ""
+        if self.processes == 1:
+            return "caption_train.sharding: fsdp shares weights among processes, but processes: 1"
+        for key, value, instead in [
+            ("quantization", "nf4", "4-bit weights cannot be shared out: use none"),
+            (
+                "device_batch_size",
+                "auto",
+                "processes that run out of memory one by one would wait for ever: give a number",
+            ),
+        ]:
+            if getattr(section, key) == value:
+                return f"caption_train.{key}: {value} does not go with sharding: fsdp; {instead}"
+        return ""
 
 
 def main() -> None:
@@ -76,25 +123,55 @@ def main() -> None:
     model = Path("data/models") / captioner
     check_name("family", family, "captioning/families")
     check_inputs(model)
+    if family == "file":
+        from captioning.training.untrained import write_untrained
 
-    from captioning.training.checkpoints import folder_for, sole_writer  # torch from here on: seconds
-    from captioning.training.curves import write_curve
-    from captioning.training.orphans import end_with_dvc
-    from captioning.training.run import fine_tune, write_adapter
+        write_untrained(*outputs(captioner))
+        done(
+            f"wrote data/adapters/{captioner}: a note that there is nothing to train, because its captions come from a file"
+        )
+        return
+    if not shared():
+        end_with_dvc()
+    share(params.processes, "captioning.train")
 
-    end_with_dvc()
+    from captioning.training.checkpoints import folder_for  # torch from here on: seconds
+    from captioning.training.run import fine_tune
+
     folder = folder_for(captioner, params.model_dump(), [ITEMS, IMAGES, model, *code(family)])
+    if rank():
+        fine_tune(model, family, ITEMS, IMAGES, params, folder)
+        return
     with sole_writer(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
-        write_adapter(result.best, Path("data/adapters") / captioner, model)
-        write_curve(Path("metrics/curves") / f"{captioner}.csv", result.curve)
-        metrics = result.metrics | spent(meter.record(), result.seconds_before)
-        write_json(Path("metrics/train") / f"{captioner}.json", metrics)
+        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.place()
+        write(result, metrics, captioner, model)
         shutil.rmtree(folder)
     done(
         f"wrote data/adapters/{captioner}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
         f"of {metrics['epochs']} ({metrics['steps']} steps, {metrics['seconds']:.0f} s)"
+    )
+
+
+def write(result: "Result", metrics: dict[str, Any], captioner: str, model: Path) -> None:
+    from captioning.training.curves import write_curve, write_samples
+    from captioning.training.run import write_adapter
+
+    adapter, record, curve, samples = outputs(captioner)
+    write_adapter(result.best, adapter, model)
+    write_samples(samples, result.samples)
+    write_curve(curve, result.curve)
+    write_json(record, metrics)
+
+
+def outputs(captioner: str) -> tuple[Path, Path, Path, Path]:
+    """Adapter, metrics, curve and samples."""
+    return (
+        Path("data/adapters") / captioner,
+        Path("metrics/train") / f"{captioner}.json",
+        Path("metrics/curves") / f"{captioner}.csv",
+        Path("data/samples") / f"{captioner}.csv",
     )
 
 

@@ -1,4 +1,4 @@
-"""What happens around the steps: when to evaluate, save and stop; a progress bar; DVCLive's files."""
+"""What happens around the steps: when to evaluate, save and stop; samples; a progress bar; DVCLive's files."""
 
 import math
 import os
@@ -10,8 +10,13 @@ from scmrepo.exceptions import SCMError
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from captioning.training.curves import out_of_patience
+from captioning.modelling import Captioner
+from captioning.training.curves import out_of_patience, samples, write_samples
+from captioning.training.data import CaptionedImages
 from pipeline.errors import UserError
+
+SAMPLES = 5  # validation items that are captioned after each epoch
+SAMPLE_TOKENS = 64
 
 
 class Flow(TrainerCallback):
@@ -41,6 +46,21 @@ class Flow(TrainerCallback):
             raise UserError(
                 f"params.yaml: the loss is {loss} at step {state.global_step}; try a smaller lr than {args.learning_rate:g}"
             )
+
+
+class Say(TrainerCallback):
+    """Captions the same few validation items after each epoch. They are kept in Trainer's log, and so in checkpoints."""
+
+    def __init__(self, captioner: Captioner, validation: CaptionedImages) -> None:
+        self.captioner, self.validation = captioner, validation
+        self.rows = sorted(range(len(validation)), key=lambda row: validation.ids[row])[:SAMPLES]
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        images = [self.validation.image(row) for row in self.rows]
+        captions = self.captioner.family.generate(self.captioner, images, SAMPLE_TOKENS)
+        said = {self.validation.ids[row]: caption.text for row, caption in zip(self.rows, captions, strict=True)}
+        row: dict[str, Any] = state.log_history[-1]
+        row["samples"] = said
 
 
 class Bar(TrainerCallback):
@@ -79,12 +99,13 @@ class Bar(TrainerCallback):
 
 
 class Watch(TrainerCallback):
-    """Losses and learning rate in DVCLive's format, for whoever watches the run (VS Code, `dvc plots`).
+    """Losses and learning rate in DVCLive's format, for whoever watches the run (VS Code, `dvc plots`), and samples.
 
     DVCLive by default edits the root dvc.yaml, saves an experiment and posts to a server: all three are off.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, references: dict[str, str]) -> None:
+        self.folder, self.references = folder, references
         os.environ["DVC_STUDIO_OFFLINE"] = "true"
         try:
             self.live = Live(str(folder), resume=False, report=None, save_dvc_exp=False, dvcyaml=None)
@@ -96,12 +117,18 @@ class Watch(TrainerCallback):
     ) -> None:
         for row in state.log_history:  # after a resume: what this folder held beyond the checkpoint is gone
             self._write(row)
+        self._write_samples(state)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._write(state.log_history[-1])
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.live.make_summary()
+        self._write_samples(state)
+
+    def _write_samples(self, state: TrainerState) -> None:
+        """Beside what DVCLive writes, which has no place for words."""
+        write_samples(self.folder / "samples.csv", samples(state.log_history, self.references))
 
     def _write(self, row: dict[str, Any]) -> None:
         names = {"loss": "loss", "learning_rate": "lr", "eval_loss": "validation_loss"}

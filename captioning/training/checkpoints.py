@@ -3,12 +3,8 @@
 The hash covers everything that the result depends on, so a changed parameter never meets an old checkpoint.
 """
 
-import fcntl
-import hashlib
-import importlib.metadata
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from captioning.training.curves import Log, best
-from pipeline.errors import UserError
+from pipeline.checkpoints import files, key_folder, sha256
 from pipeline.outputs import new_folder
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"  # the hash of every other file of a checkpoint
 STATE = "trainer_state.json"
-LIBRARIES = ("torch", "transformers", "peft", "accelerate")
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
 KEPT = 2
 
 
@@ -34,45 +30,7 @@ def folder_for(captioner: str, params: dict[str, Any], inputs: Sequence[Path]) -
         params: every parameter that the run reads.
         inputs: files and folders that it reads, code included.
     """
-    versions = {library: importlib.metadata.version(library) for library in LIBRARIES}
-    hashes = [(str(path.relative_to(root.parent)), sha256(path)) for root in inputs for path in files(root)]
-    text = json.dumps([params, hashes, versions], sort_keys=True)
-    root = Path(os.environ.get("CHECKPOINT_DIR", ".checkpoints"))
-    return root / f"{captioner}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def files(root: Path) -> list[Path]:
-    """A file, or the files under a folder in sorted order, without what Python leaves there."""
-    if root.is_file():
-        return [root]
-    return sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock; the system frees it when the process ends, however it ends.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise UserError(
-                f"{folder}: process {lock.read().strip() or 'unknown'} is writing here; wait for it to end, or stop it"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
+    return key_folder(captioner, params, inputs, LIBRARIES)
 
 
 @contextmanager

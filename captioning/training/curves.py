@@ -1,4 +1,4 @@
-"""What Trainer's log says: best epoch, whether to stop, and the curve that is written.
+"""What Trainer's log says: best epoch, whether to stop, the curve and the samples that are written.
 
 The log is Trainer's own `state.log_history`, which checkpoints carry: a row for each optimiser step, one for each evaluation.
 """
@@ -71,7 +71,30 @@ def curve(log: Log, steps: int) -> list[dict[str, float | None]]:
 
 
 def write_curve(path: Path, rows: list[dict[str, float | None]]) -> None:
+    _write(path, ["step", "loss", "validation_loss", "lr"], rows)
+
+
+def samples(log: Log, references: dict[str, str]) -> list[dict[str, Any]]:
+    """Rows of `item_id, epoch, caption, reference`: what was said of the same few items after each epoch, item by item.
+
+    Args:
+        references: the items' own descriptions.
+    """
+    said = [row.get("samples", {}) for row in log if "eval_loss" in row]
+    rows = [
+        {"item_id": item, "epoch": epoch, "caption": caption, "reference": references[item]}
+        for epoch, captions in enumerate(said, start=1)
+        for item, caption in captions.items()
+    ]
+    return sorted(rows, key=lambda row: (row["item_id"], row["epoch"]))
+
+
+def write_samples(path: Path, rows: list[dict[str, Any]]) -> None:
+    _write(path, ["item_id", "epoch", "caption", "reference"], rows)
+
+
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     with new_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["step", "loss", "validation_loss", "lr"], lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from captioning.modelling import IGNORED, Captioner
+from captioning.modelling.captioner import FEATURES
 
 
 def supervised(labels: torch.Tensor) -> torch.Tensor:
@@ -21,20 +22,19 @@ def summed_loss(captioner: Captioner, model: Any, batch: dict[str, torch.Tensor]
 
     Args:
         model: what is called; the captioner's own model, or that model wrapped for several devices.
-        batch: of `captioning.modelling.collate`.
+        batch: of `captioning.modelling.collate`, with images or with the features of a frozen vision side.
     """
-    inputs = {name: values for name, values in batch.items() if name != "labels"}
+    inputs: dict[str, Any] = {name: values for name, values in batch.items() if name not in ("labels", FEATURES)}
+    if FEATURES in batch:
+        inputs |= captioner.family.from_features(captioner, batch[FEATURES])
     labels = batch["labels"]
-    if is_encoder_decoder(captioner):
-        language_model: Any = captioner.base.language_model
-        shifted = language_model.prepare_decoder_input_ids_from_labels(labels)
-        logits = model(**inputs, decoder_input_ids=shifted).logits  # (batch, caption, vocabulary)
+    if captioner.is_encoder_decoder:
+        shifted = captioner.base.language_model.prepare_decoder_input_ids_from_labels(labels)
+        counted = labels.ne(IGNORED)
+        logits = model(**inputs, decoder_input_ids=shifted).logits[counted]  # (tokens, vocabulary)
     else:
-        logits = model(**inputs).logits[:, :-1]  # a token's logits stand one place before it
-        labels = labels[:, 1:]
-    counted = labels.ne(IGNORED)
-    return functional.cross_entropy(logits[counted].float(), labels[counted], reduction="sum")
-
-
-def is_encoder_decoder(captioner: Captioner) -> bool:
-    return bool(getattr(captioner.base.config.text_config, "is_encoder_decoder", False))
+        # A token's logits stand one place before it; none are made where no token counts, which is most of a prompt.
+        labels = functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
+        counted = labels.ne(IGNORED)
+        logits = model(**inputs, logits_to_keep=counted).logits  # (tokens, vocabulary)
+    return functional.cross_entropy(logits.float(), labels[counted], reduction="sum")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from captioning.modelling import Captioner
 from captioning.training.checkpoints import STATE, new_checkpoint
-from captioning.training.data import CaptionedImages, EpochOrder, collator
+from captioning.training.data import CaptionedImages, EpochOrder, Filled, collator
 from captioning.training.loss import summed_loss, supervised
+from captioning.training.sharding import average_gradients, is_sharded
+from pipeline.processes import check_number
 
 SPENT = "spent.json"
 
 
 class CaptionTrainer(Trainer):
     """Fine-tunes a captioner. The same result for any split of the effective batch, and resumed at any checkpoint.
+
+    Several processes take turns at the parts of an effective batch, and every one of them has the same log.
 
     Args:
         captioner: with its adapter, from `captioning.modelling.apply_lora`.
@@ -48,6 +53,9 @@ class CaptionTrainer(Trainer):
         )
         self.remove_callback(PrinterCallback)  # it prints every logged row
         self.captioner, self.training, self.factor, self.seconds = captioner, training, factor, seconds
+        check_number(self.accelerator.num_processes)
+        if self.args.process_index:  # whose dropout would else leave out the same units as process 0's
+            torch.manual_seed(self.args.seed + self.args.process_index)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -56,7 +64,33 @@ class CaptionTrainer(Trainer):
         return self.lr_scheduler
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
-        return EpochOrder(self.training, self.args.seed)
+        parts = self.args.gradient_accumulation_steps * self.accelerator.num_processes
+        batch_size = self.args.per_device_train_batch_size * parts
+        self.order = EpochOrder(self.training.lengths, batch_size, self.args.seed)
+        return self._for_all(self.order)
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
+        return self._for_all(range(len(eval_dataset)))  # type: ignore[arg-type]
+
+    def _for_all(self, order: EpochOrder | range) -> Sampler[int]:
+        processes = self.accelerator.num_processes
+        return Filled(order, self.args.per_device_train_batch_size * processes if processes > 1 else 1)
+
+    def _run_epoch(self, *, epoch: int, **kwargs: Any) -> None:  # type: ignore[override]
+        """accelerate does not reach the order of an epoch that several processes resume in its middle."""
+        self.order.set_epoch(epoch)
+        super()._run_epoch(epoch=epoch, **kwargs)
+
+    def _sync_replicated_trainable_parameters(self, model: Any) -> None:
+        """Nothing: the seed has made the same adapter in every process, and `training_step` averages its gradients."""
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if is_sharded(self.captioner) and self.accelerator.sync_gradients:
+            average_gradients(model)
+        return loss
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
@@ -99,9 +133,19 @@ class CaptionTrainer(Trainer):
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        with new_checkpoint(Path(str(self.args.output_dir)), self.state.global_step) as folder:
-            self.captioner.model.save_pretrained(folder)
-            self._save_optimizer_and_scheduler(str(folder))
+        """Process 0 writes what all have in common, every process the state of its own random numbers."""
+        root, step, first = Path(str(self.args.output_dir)), self.state.global_step, self.args.process_index == 0
+        partial = root / f"checkpoint-{step}.partial"
+        with new_checkpoint(root, step) if first else nullcontext(partial) as folder:
+            self.accelerator.wait_for_everyone()
             self._save_rng_state(str(folder))
-            self.state.save_to_json(str(folder / STATE))
-            (folder / SPENT).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")
+            if first:
+                self._save_common(folder)
+            self.accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
+
+    def _save_common(self, folder: Path) -> None:
+        self.captioner.model.save_pretrained(folder)
+        self._save_optimizer_and_scheduler(str(folder))
+        self.state.save_to_json(str(folder / STATE))
+        (folder / SPENT).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")

@@ -49,3 +49,16 @@ def test_the_curve_of_a_long_run_averages_and_keeps_the_ends_of_epochs() -> None
 def test_the_file_leaves_empty_what_was_not_measured(tmp_path: Path) -> None:
     curves.write_curve(tmp_path / "curve.csv", curves.curve(log([0.25], steps_an_epoch=2), steps=2))
     assert (tmp_path / "curve.csv").read_text() == "step,loss,validation_loss,lr\n1,10.0,,0.1\n2,5.0,0.25,0.1\n"
+
+
+def test_samples_show_what_became_of_an_items_caption_epoch_by_epoch(tmp_path: Path) -> None:
+    rows = log([3.0, 1.0])
+    for row, said in zip((row for row in rows if "eval_loss" in row), ("a shirt", "a red shirt"), strict=True):
+        row["samples"] = {"2": "trousers", "1": said}
+    curves.write_samples(
+        tmp_path / "samples.csv", curves.samples(rows, {"1": "red shirt, cotton", "2": "blue trousers"})
+    )
+    assert (tmp_path / "samples.csv").read_text() == (
+        'item_id,epoch,caption,reference\n1,1,a shirt,"red shirt, cotton"\n1,2,a red shirt,"red shirt, cotton"\n'
+        "2,1,trousers,blue trousers\n2,2,trousers,blue trousers\n"
+    )

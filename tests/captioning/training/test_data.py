@@ -1,38 +1,137 @@
 """Training data: read with care, prepared at once or one by one, in an order that can be found again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import BatchSampler
 
-from captioning.modelling import Captioner
+from captioning.modelling import IGNORED, Captioner
 from captioning.train import IMAGES, ITEMS
 from captioning.training import data
+from captioning.training.loss import summed_loss
 from catalogue.images import ImageStore
-from pipeline.errors import UserError
+
+LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=120)
+SEEDS = st.integers(0, 2**32 - 1)
 
 
-def order(items: int, seed: int, epoch: int) -> list[int]:
-    sampler = data.EpochOrder(range(items), seed)
+def order(lengths: list[int], batch_size: int, seed: int, epoch: int) -> list[int]:
+    sampler = data.EpochOrder(lengths, batch_size, seed)
     sampler.set_epoch(epoch)
     return list(sampler)
 
 
-@given(st.integers(1, 60), st.integers(0, 2**32 - 1), st.integers(0, 50))
-def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch_alone(items: int, seed: int, epoch: int) -> None:
+@given(LENGTHS, st.integers(1, 20), SEEDS, st.integers(0, 50))
+def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch_alone(
+    lengths: list[int], batch_size: int, seed: int, epoch: int
+) -> None:
     torch.manual_seed(1)
-    first = order(items, seed, epoch)
+    first = order(lengths, batch_size, seed, epoch)
     torch.manual_seed(2)
-    assert order(items, seed, epoch) == first
-    assert sorted(first) == list(range(items))
+    used = data.EpochOrder(lengths, batch_size, seed)
+    list(used)  # an epoch before leaves no trace
+    used.set_epoch(epoch)
+    assert list(used) == first
+    assert sorted(first) == list(range(len(lengths)))
+
+
+@given(LENGTHS, st.integers(15, 40), SEEDS)
+def test_batches_hold_captions_of_neighbouring_lengths(lengths: list[int], batch_size: int, seed: int) -> None:
+    """All items fit in one pool here: whole batches, put in order of length, do not overlap. The incomplete one is last."""
+    found = order(lengths, batch_size, seed, 0)
+    batches = [[lengths[row] for row in found[at : at + batch_size]] for at in range(0, len(found), batch_size)]
+    assert all(batch == sorted(batch, reverse=True) for batch in batches)
+    whole = sorted(batch for batch in batches if len(batch) == batch_size)
+    assert all(shorter[0] <= longer[-1] for shorter, longer in pairwise(whole))
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+
+
+@given(st.integers(1, 40), SEEDS)
+def test_items_are_not_always_in_the_same_company(batches: int, seed: int) -> None:
+    """Of equal length, an epoch is a plain shuffle: no caption's neighbours in the data follow it into its batches."""
+    found = order([7] * (4 * batches), 4, seed, 0)
+    random = torch.Generator().manual_seed(seed * 1_000_003)
+    shuffled = torch.randperm(4 * batches, generator=random).view(-1, 4).tolist()
+    assert sorted(found[at : at + 4] for at in range(0, len(found), 4)) == sorted(shuffled)
+
+
+def test_long_data_is_sorted_in_pools() -> None:
+    """More than a pool: its batches differ between epochs, and pad far less than shuffled ones."""
+    lengths = torch.randint(3, 40, (5_000,), generator=torch.Generator().manual_seed(0)).tolist()
+    epochs = [order(lengths, 16, 42, epoch) for epoch in range(2)]
+    sets = [{frozenset(rows[at : at + 16]) for at in range(0, 5_000, 16)} for rows in epochs]
+    assert not sets[0] & sets[1]
+    assert padded(lengths, epochs[0], 16) < 1.15 * sum(lengths) < 1.5 * sum(lengths) < padded(lengths, range(5_000), 16)
+
+
+def padded(lengths: list[int], rows: Sequence[int], size: int) -> int:
+    parts = [[lengths[row] for row in rows[at : at + size]] for at in range(0, len(rows), size)]
+    return sum(len(part) * max(part) for part in parts)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_see_the_batches_of_one_process(processes: int) -> None:
+    """Cut as accelerate does (parts of the batch in turn), all processes together hold what one would."""
+    lengths = [number % 7 for number in range(64)]
+    found = order(lengths, 16, 1, 0)
+    parts = list(BatchSampler(found, 16 // processes, drop_last=False))
+    shards = [
+        list(BatchSamplerShard(BatchSampler(found, 16 // processes, False), processes, rank))
+        for rank in range(processes)
+    ]
+    together = [[row for shard in shards for row in shard[step]] for step in range(4)]
+    assert [sorted(batch) for batch in together] == [sorted(found[at : at + 16]) for at in range(0, 64, 16)]
+    assert len(parts) == 4 * processes
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(2, 4), SEEDS)
+def test_an_order_is_filled_until_all_processes_have_as_much(
+    lengths: list[int], size: int, processes: int, seed: int
+) -> None:
+    """Cut as accelerate does: as many whole batches for each, every item once, the rest empty places at the end."""
+    filled = data.Filled(data.EpochOrder(lengths, size * processes, seed), size * processes)
+    filled.set_epoch(3)
+    rows = list(filled)
+    assert rows[: len(lengths)] == order(lengths, size * processes, seed, 3)
+    assert set(rows[len(lengths) :]) <= {data.NOTHING}
+    assert len(rows) == len(filled) < len(lengths) + size * processes
+    batches = BatchSampler(filled, size, drop_last=False)
+    shards = [list(BatchSamplerShard(batches, processes, rank)) for rank in range(processes)]
+    assert len({len(shard) for shard in shards}) == 1
+    seen = [row for shard in shards for batch in shard for row in batch if row != data.NOTHING]
+    assert sorted(seen) == list(range(len(lengths)))
+
+
+@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+def test_nothing_of_an_empty_place_is_supervised(
+    family: str, tiny_captioner: Callable[[str], Captioner], tiny_project: Callable[..., Path]
+) -> None:
+    tiny_project(family)
+    captioner, items = tiny_captioner(family), data.read_split(ITEMS, "validation")
+    rows = data.CaptionedImages(captioner, ImageStore(IMAGES), items, torch.float32)
+    empty = rows[data.NOTHING]
+    assert set(empty["example"].labels) == {IGNORED}
+    batch = data.collator(captioner.pad_id)([empty, rows[0]])
+    alone = data.collator(captioner.pad_id)([rows[0]])
+    with torch.no_grad():
+        together, single = (summed_loss(captioner, captioner.model, one) for one in (batch, alone))
+    torch.testing.assert_close(together, single, rtol=1e-5, atol=0)
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    assert len({tuple(order(20, seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
+    assert len({tuple(order([5] * 20, 4, seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
+
+
+def test_validation_begins_with_the_longest(tiny_captioner: Callable[[str], Captioner]) -> None:
+    items = pd.DataFrame({"item_id": ["1", "2", "3"], "description": ["red", "a red shirt", "blue"]})
+    assert data.longest_first(tiny_captioner("blip2_opt"), items)["item_id"].tolist()[0] == "2"
 
 
 def test_pixel_values_are_the_same_prepared_at_once_or_one_by_one(
@@ -48,32 +147,10 @@ def test_pixel_values_are_the_same_prepared_at_once_or_one_by_one(
     assert len(at_once) == len(one_by_one) == 24
     for row in range(24):
         assert at_once[row]["example"] == one_by_one[row]["example"]
-        assert torch.equal(at_once[row]["pixels"], one_by_one[row]["pixels"])
+        assert torch.equal(at_once[row]["image"]["pixel_values"], one_by_one[row]["image"]["pixel_values"])
 
 
 def test_rows_of_a_split_come_sorted(tmp_path: Path) -> None:
     rows = [("2", "b", "train"), ("1", "a", "train"), ("3", "c", "test"), ("4", None, None)]
     pd.DataFrame(rows, columns=["item_id", "description", "split"]).to_parquet(tmp_path / "items.parquet")
     assert data.read_split(tmp_path / "items.parquet", "train").to_numpy().tolist() == [["1", "a"], ["2", "b"]]
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "message"),
-    [
-        ([("1", "train")], ["item_id", "split"], "description"),
-        ([("1", "a", "test")], ["item_id", "description", "split"], "no item with split train"),
-        ([("1", None, "train")], ["item_id", "description", "split"], "1 items of split train have no description"),
-    ],
-)
-def test_unusable_items_are_refused(tmp_path: Path, rows: list, columns: list[str], message: str) -> None:
-    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "items.parquet")
-    with pytest.raises(UserError, match=message):
-        data.read_split(tmp_path / "items.parquet", "train")
-
-
-def test_no_items_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
-        data.read_split(tmp_path / "items.parquet", "train")
-    (tmp_path / "items.parquet").write_text("not parquet")
-    with pytest.raises(UserError, match=r"items\.parquet"):
-        data.read_split(tmp_path / "items.parquet", "train")

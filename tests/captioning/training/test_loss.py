@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from captioning.modelling import IGNORED, Captioner, apply_lora, collate
+from captioning.modelling import IGNORED, Captioner, apply_lora, collate, example, token_ids
 from captioning.train import IMAGES, ITEMS, Params
 from captioning.training.data import CaptionedImages, read_split
 from captioning.training.loss import summed_loss, supervised
@@ -27,8 +27,9 @@ CAPTIONS = [
 
 def batch_of(captioner: Captioner, captions: list[str]) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
-    examples = captioner.family.encode_training(captioner, captions)
-    return collate(examples, torch.randn(len(captions), 3, 32, 32), captioner.pad_id)
+    examples = [example(captioner, None, ids) for ids in token_ids(captioner, captions)]
+    images = [{"pixel_values": torch.randn(1, 3, 32, 32)} for _ in captions]
+    return collate(examples, images, captioner.pad_id)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,16 +1,24 @@
 """Whole runs of tiny captioners: the same bytes every time, interrupted or not; the best epoch, not the last."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from captioning.modelling import image_inputs, load
 from captioning.train import IMAGES, ITEMS, Params
 from captioning.training import checkpoints, curves, run
+from captioning.training.data import read_split
 from captioning.training.trainer import CaptionTrainer
+from catalogue.images import ImageStore
+from pipeline import stage
 from pipeline.errors import UserError
 from pipeline.params import read
 
@@ -65,6 +73,7 @@ def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, mo
     assert found == expected
     assert parts.curve == whole.curve
     assert parts.metrics == whole.metrics
+    assert parts.samples == whole.samples
     assert parts.seconds_before > 0 == whole.seconds_before
 
 
@@ -78,6 +87,84 @@ def test_a_damaged_last_checkpoint_costs_time_but_changes_nothing(
     optimizer.write_bytes(optimizer.read_bytes()[:-100])
     assert train("blip2_opt", "parts")[1] == expected
     assert "parts/checkpoint-4 is damaged" in caplog.text
+
+
+def test_a_disk_that_fills_up_while_saving_loses_nothing(
+    tiny_project: Project, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_project("blip2_opt")
+    _, expected = train("blip2_opt", "whole")
+    folder = str(small_disk / "run")
+    train_until("blip2_opt", folder, "on_step_end", 3, monkeypatch)
+    with contextlib.suppress(OSError), open(small_disk / "filler", "wb", buffering=0) as filler:
+        for _ in range(1 << 20):
+            filler.write(bytes(1 << 10))
+    os.truncate(small_disk / "filler", (small_disk / "filler").stat().st_size - (24 << 10))  # for DVCLive's rows
+    with pytest.raises(SystemExit):
+        stage.run(lambda: train("blip2_opt", folder))
+    assert "disk full" in capsys.readouterr().err
+    assert [path.name for path in Path(folder).glob("checkpoint-*")] == ["checkpoint-2"]
+    (small_disk / "filler").unlink()
+    assert train("blip2_opt", folder)[1] == expected
+
+
+@pytest.mark.parametrize("family", ["blip2_opt", "llava"])
+def test_a_few_validation_items_are_captioned_after_each_epoch(family: str, tiny_project: Project) -> None:
+    """Always the same ones, as generation would; what DVCLive's folder shows is what the run returns."""
+    tiny_project(family, {"epochs": 2})
+    result, _ = train(family, "run")
+    items = read_split(ITEMS, "validation").set_index("item_id")["description"]
+    assert [(row["item_id"], row["epoch"]) for row in result.samples] == [
+        (item, epoch) for item in sorted(items.index)[:5] for epoch in (1, 2)
+    ]
+    assert all(row["reference"] == items[row["item_id"]] for row in result.samples)
+    shown = pd.read_csv("run/live/samples.csv", dtype="str", keep_default_na=False)
+    assert shown["caption"].tolist() == [row["caption"] for row in result.samples]
+    last = checkpoints.latest(Path("run"))
+    tuned = load(MODEL, family, torch.float32, adapter=last)
+    images = image_inputs(tuned, [ImageStore(IMAGES)[item] for item in sorted(items.index)[:5]])
+    said = [caption.text for caption in tuned.family.generate(tuned, images, 64)]
+    assert said == [row["caption"] for row in result.samples if row["epoch"] == 2]
+
+
+def test_checkpointed_activations_give_the_same_run(tiny_project: Project) -> None:
+    tiny_project("blip2_t5", {"epochs": 1})
+    plain, _ = train("blip2_t5", "plain")
+    set_param("gradient_checkpointing: false", "gradient_checkpointing: true")
+    again, _ = train("blip2_t5", "checkpointed")
+    assert [row["loss"] for row in again.curve] == pytest.approx([row["loss"] for row in plain.curve], rel=1e-5)
+
+
+def test_four_bit_weights_train_and_resume_to_the_same_bytes(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("blip2_opt", {"caption_train.quantization": "nf4"})
+    whole, expected = train("blip2_opt", "whole")
+    assert [row["loss"] for row in whole.curve][-1] < whole.curve[0]["loss"]
+    train_until("blip2_opt", "parts", "on_step_end", 5, monkeypatch)
+    assert train("blip2_opt", "parts")[1] == expected
+
+
+def test_damaged_weights_of_a_model_are_named(tiny_project: Project) -> None:
+    project = tiny_project("blip2_opt")
+    (weights,) = (project / MODEL).glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"model.safetensors: damaged"):
+        train("blip2_opt", "run")
+
+
+def test_an_empty_training_split_is_refused(tiny_project: Project) -> None:
+    tiny_project("blip2_opt")
+    items = pd.read_parquet(ITEMS)
+    items[items["split"] != "train"].to_parquet(ITEMS)
+    with pytest.raises(UserError, match=r"items.parquet.*train"):
+        train("blip2_opt", "run")
+
+
+def set_param(old: str, new: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert old in text
+    Path("params.yaml").write_text(text.replace(old, new))
 
 
 def test_a_finished_run_is_not_trained_again(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +238,8 @@ def trainer_at(folder: Path, params: Params) -> CaptionTrainer:
     captioner = run.adapted(MODEL, "blip2_t5", params)
     best = checkpoints.best_of(checkpoints.latest(folder))
     captioner.model.load_adapter(str(best), "default", is_trainable=True)
-    store, items = run.ImageStore(IMAGES), run.read_split(ITEMS, "validation")
-    data = run.CaptionedImages(captioner, store, items, captioner.base.dtype)
-    return run.make_trainer(captioner, data, data, params, Path("other"))
+    validation = run.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("other"))[1]
+    return run.make_trainer(captioner, validation, validation, params, Path("other"))
 
 
 def test_only_the_language_models_adapter_learns(tiny_project: Project) -> None:

@@ -1,0 +1,94 @@
+"""The batch that fits: found once, kept by the run, the same result; and what is said where none fits.
+
+Memory runs out for real: PyTorch is asked for more than any machine has once a batch is larger than the test allows.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from captioning.train import IMAGES, ITEMS, Params
+from captioning.training import batch_size, run, trainer
+from captioning.training.loss import summed_loss
+from pipeline.errors import UserError
+from pipeline.params import read
+
+MODEL = Path("data/models/tiny")
+Project = Callable[..., Path]
+
+
+def memory_for(rows: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From now on a batch of more rows does not fit; the sizes that were tried."""
+    tried: list[int] = []
+
+    def limited(captioner: Any, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        tried.append(len(batch["labels"]))
+        if len(batch["labels"]) > rows:
+            torch.empty(1 << 55, dtype=torch.uint8)
+        return summed_loss(captioner, model, batch)
+
+    monkeypatch.setattr(module, "summed_loss", limited)
+    return tried
+
+
+def train(folder: str) -> tuple[run.Result, bytes]:
+    result = run.fine_tune(MODEL, "blip2_opt", ITEMS, IMAGES, read(Params), Path(folder))
+    return result, (result.best / "adapter_model.safetensors").read_bytes()
+
+
+def set_size(size: int | str) -> None:
+    params = Path("params.yaml")
+    text = params.read_text().replace("device_batch_size: auto", f"device_batch_size: {size}")
+    params.write_text(text)
+
+
+def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_if_it_had_been_given(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 12: not 5, the most that fits, but 4. Resumed, it is not searched again."""
+    tiny_project("blip2_opt", {"batch_size": 12, "caption_train.device_batch_size": "auto"})
+    tried = memory_for(5, batch_size, monkeypatch)
+    result, adapter = train("auto")
+    assert tried == [12, 6, 4]
+    assert result.metrics["device_batch_size"] == 4
+    assert json.loads(Path("auto", batch_size.FOUND).read_text()) == 4
+    train("auto")
+    assert tried == [12, 6, 4]
+    set_size(4)
+    assert train("given")[1] == adapter
+
+
+def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("blip2_opt")
+    params, widths = read(Params), []
+    captioner = run.adapted(MODEL, "blip2_opt", params)
+    training, _ = run.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
+    monkeypatch.setattr(
+        batch_size, "summed_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or summed_loss(*args)
+    )
+    assert batch_size.largest(captioner, training, 8) == 8
+    assert widths == [max(len(training[row]["example"].labels) for row in range(len(training)))]
+    assert all(weight.grad is None for weight in captioner.model.parameters())
+
+
+def test_where_nothing_fits_it_says_what_needs_less(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
+    memory_for(0, batch_size, monkeypatch)
+    with pytest.raises(UserError, match=r"device_batch_size: 1 .*smallest.*gradient_checkpointing"):
+        train("run")
+
+
+def test_out_of_memory_names_device_batch_size(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("blip2_opt")
+    memory_for(4, trainer, monkeypatch)
+    with pytest.raises(UserError, match=r"caption_train.device_batch_size: 8 .auto, or a smaller divisor"):
+        train("run")
+
+
+def test_other_errors_are_left_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), batch_size.named_out_of_memory(8):
+        raise RuntimeError("shapes do not fit")
