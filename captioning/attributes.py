@@ -7,8 +7,10 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
-from captioning.tagger.extract import extract
+from captioning.tagger.extract import extract, work_folder
 from captioning.tagger.settings import CaptionAttributes
+from pipeline.checkpoints import workplace
+from pipeline.models import MODELS
 from pipeline.outputs import new_folder, write_json, write_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run
@@ -24,14 +26,29 @@ class Params(Section):
 
 
 def main() -> None:
-    """Reads data/prepared/items.parquet, writes data/attributes/{items.parquet,vocabulary.json}."""
+    """Reads data/prepared/items.parquet, writes data/attributes/{items.parquet,vocabulary.json}.
+
+    Where the data comes with attributes (FACAD), these are the reference, and all of them are the vocabulary. Else each chunk of tagged descriptions is kept until both are written: a run that was killed goes on from there.
+    """
     params = read(Params)
-    settings = params.caption_attributes
-    items = pd.read_parquet(
-        "data/prepared/items.parquet", columns=["item_id", "description", "colour", "original", "split"]
-    )
+    settings, tagger = params.caption_attributes, MODELS / params.caption_attributes.tagger
+    items = pd.read_parquet("data/prepared/items.parquet")
     items = items[items["description"].notna()].reset_index(drop=True)
-    attributes = extract(items["description"].tolist(), settings, f"data/models/{settings.tagger}", params.device)
+    if "attributes" in items and items["attributes"].notna().any():
+        words = write_own(items)
+        done(f"wrote data/attributes: {len(items)} descriptions with attributes of their own, {len(words)} different")
+        return
+    texts = items["description"].tolist()
+    with workplace(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
+        attributes = extract(texts, settings, tagger, params.device, folder)
+        words = _write(items, attributes, settings)
+    done(
+        f"wrote data/attributes: {len(items)} descriptions ({len(set(texts))} different), vocabulary of {len(words)} attributes"
+    )
+
+
+def _write(items: pd.DataFrame, attributes: list[list[str]], settings: CaptionAttributes) -> list[str]:
+    """Writes both files and gives the vocabulary."""
     if settings.colour:
         attributes = [with_colour(found, colour) for found, colour in zip(attributes, items["colour"], strict=True)]
     counted = items["split"].eq("train") if settings.corpus == "train" else items["original"]
@@ -39,9 +56,17 @@ def main() -> None:
     with new_folder("data/attributes") as partial:
         write_parquet(partial / "items.parquet", _table(items["item_id"].tolist(), attributes))
         write_json(partial / "vocabulary.json", words)
-    done(
-        f"wrote data/attributes: {len(items)} descriptions ({items['description'].nunique()} different), vocabulary of {len(words)} attributes"
-    )
+    return words
+
+
+def write_own(items: pd.DataFrame) -> list[str]:
+    """Writes both files from the attributes that the data came with, and gives the vocabulary."""
+    own = [[str(word).lower() for word in found] if found is not None else [] for found in items["attributes"]]
+    words = sorted({word for found in own for word in found})
+    with new_folder("data/attributes") as partial:
+        write_parquet(partial / "items.parquet", _table(items["item_id"].tolist(), own))
+        write_json(partial / "vocabulary.json", words)
+    return words
 
 
 def with_colour(attributes: list[str], colour: str | None) -> list[str]:

@@ -1,15 +1,22 @@
-"""The category classifier: a multinomial logistic regression on MiniLM's sentence vectors, which stay as they are."""
+"""The category classifiers: a multinomial logistic regression on MiniLM's sentence vectors, which stay as they are; the
+nearest category name; and, from captioning/sequence_classifier.py, a fine-tuned encoder such as BERT."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from captioning.sequence_classifier import SequenceClassifier
+
+CATEGORIES = "categories.json"
 
 
 @dataclass(frozen=True)
@@ -40,29 +47,43 @@ def fit(vectors: np.ndarray, categories: Sequence[str], regularisation: float) -
     return Head(tuple(names), weight.astype(np.float32), bias.astype(np.float32))
 
 
-def save(folder: Path | str, head: Head) -> None:
-    """Writes head.safetensors and categories.json."""
-    save_file(
-        {"weight": np.ascontiguousarray(head.weight), "bias": np.ascontiguousarray(head.bias)},
-        Path(folder) / "head.safetensors",
-    )
-    (Path(folder) / "categories.json").write_text(
-        json.dumps(head.categories, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+def zero_shot(vectors: np.ndarray, categories: Sequence[str]) -> list[str]:
+    """The category whose name is nearest by cosine to each row of `vectors` (n, 384, length 1: MiniLM's of texts)."""
+    from pipeline import minilm  # torch: only when it comes to it
+
+    names = minilm.encode([category.lower() for category in categories])  # (categories, 384)
+    return [categories[best] for best in (vectors @ names.T).argmax(axis=1)]
+
+
+def save(folder: Path | str, classifier: "Head | SequenceClassifier") -> None:
+    """Writes categories.json, and head.safetensors or the fine-tuned encoder's own files."""
+    folder = Path(folder)
+    if isinstance(classifier, Head):
+        arrays = {"weight": classifier.weight, "bias": classifier.bias}
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "head.safetensors")
+    else:
+        classifier.save(folder)
+    (folder / CATEGORIES).write_text(
+        json.dumps(classifier.categories, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
 
 
-def load(folder: Path | str) -> Head:
-    """The head that `save` wrote.
+def load(folder: Path | str, device: str = "cpu") -> "Head | SequenceClassifier":
+    """The classifier that `save` wrote.
 
     Raises:
         UserError: files are missing, or do not belong together.
     """
     folder = Path(folder)
     try:
-        categories = tuple(json.loads((folder / "categories.json").read_text(encoding="utf-8")))
-        arrays = load_file(folder / "head.safetensors")
+        categories = tuple(json.loads((folder / CATEGORIES).read_text(encoding="utf-8")))
+        arrays = load_file(folder / "head.safetensors") if not (folder / "config.json").exists() else {}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename or folder}: no such file; run `dvc repro caption_classifier`") from None
+    if not arrays:
+        from captioning import sequence_classifier
+
+        return sequence_classifier.load(folder, categories, device)
     if len(categories) != len(arrays["weight"]):
         raise UserError(
             f"{folder}: {len(categories)} categories but {len(arrays['weight'])} rows of weights; run `dvc repro -f caption_classifier`"

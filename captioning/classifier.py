@@ -1,26 +1,39 @@
-"""python -m captioning.classifier: teaches a small classifier to tell a garment's category from its description."""
+"""python -m captioning.classifier: teaches a classifier to tell a garment's category from its description.
 
-from typing import Annotated, Literal
+`encoder: minilm` keeps MiniLM as it is and fits a logistic head; any other encoder, such as BERT, is fine-tuned.
+"""
+
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
 
 from pipeline.errors import UserError
+from pipeline.models import MODELS, check_folder
 from pipeline.outputs import new_folder, write_json
 from pipeline.params import Section, read
 from pipeline.stage import done, run
+
+MINILM = "minilm"
 
 
 class CaptionClassifier(Section):
     """Section `caption_classifier`."""
 
-    encoder: Literal["minilm"]
+    encoder: Annotated[str, Field(min_length=1)]  # MINILM, or a folder under data/models/
     regularisation: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # C of scikit-learn: the larger, the weaker
+    epochs: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)]
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    batch_size: Annotated[int, Field(ge=1)]
+    max_tokens: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
 
 
 class Params(Section):
     """What this stage reads of params.yaml."""
 
+    device: Literal["cpu", "cuda"]
     threads: Annotated[int, Field(ge=1)]
     caption_classifier: CaptionClassifier
 
@@ -28,25 +41,50 @@ class Params(Section):
 def main() -> None:
     """Reads data/prepared/items.parquet, writes data/classifier/ and metrics/classifier.json."""
     params = read(Params)
+    if params.caption_classifier.encoder != MINILM:
+        check_folder(MODELS / params.caption_classifier.encoder)
     items = pd.read_parquet("data/prepared/items.parquet", columns=["item_id", "description", "category", "split"])
     items = items[items["split"].notna()].sort_values("item_id").reset_index(drop=True)
     _check(items)
     import torch
 
-    from captioning.categories import fit, save
-    from pipeline import minilm
+    from captioning.categories import save
 
     torch.set_num_threads(params.threads)
-    vectors = minilm.encode(items["description"].tolist())  # (items, 384)
-    train = items["split"].eq("train").to_numpy()
-    head = fit(vectors[train], items["category"][train].tolist(), params.caption_classifier.regularisation)
-    metrics = _accuracies(items, head.predict(vectors)) | {"categories": len(head.categories)}
+    classifier, predicted, nearest = _fit(items, params)
+    metrics = _accuracies(items, predicted, "accuracy") | _accuracies(items, nearest, "accuracy_zero_shot")
+    metrics |= {"categories": len(classifier.categories)}
     with new_folder("data/classifier") as partial:
-        save(partial, head)
+        save(partial, classifier)
     write_json("metrics/classifier.json", metrics)
     done(
-        f"wrote data/classifier: {len(head.categories)} categories, accuracy on true test descriptions {metrics['test_accuracy']:.3f}"
+        f"wrote data/classifier: {len(classifier.categories)} categories, accuracy on true test descriptions "
+        f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
     )
+
+
+def _fit(items: pd.DataFrame, params: Params) -> tuple[Any, list[str], list[str]]:
+    """The classifier, what it says of each item, and the category name that is nearest to each item's description."""
+    from captioning.categories import fit, zero_shot
+    from pipeline import minilm
+
+    settings = params.caption_classifier
+    vectors = minilm.encode(items["description"].tolist(), device=params.device)  # (items, 384)
+    if settings.encoder == MINILM:
+        train = items["split"].eq("train").to_numpy()
+        head = fit(vectors[train], items["category"][train].tolist(), settings.regularisation)
+        return head, head.predict(vectors), zero_shot(vectors, head.categories)
+    from captioning import sequence_classifier
+
+    texts, labels = (
+        [items[column][items["split"].eq(split)].tolist() for split in ("train", "validation")]
+        for column in ("description", "category")
+    )
+    chosen = sequence_classifier.Settings(**settings.model_dump(exclude={"encoder", "regularisation"}))
+    tuned = sequence_classifier.fit(
+        MODELS / settings.encoder, (texts[0], labels[0]), (texts[1], labels[1]), chosen, params.device
+    )
+    return tuned, tuned.predict(items["description"].tolist()), zero_shot(vectors, tuned.categories)
 
 
 def _check(items: pd.DataFrame) -> None:
@@ -62,12 +100,12 @@ def _check(items: pd.DataFrame) -> None:
         )
 
 
-def _accuracies(items: pd.DataFrame, predicted: list[str]) -> dict[str, float | int]:
+def _accuracies(items: pd.DataFrame, predicted: list[str], name: str) -> dict[str, float | int]:
     right = items["category"].eq(pd.Series(predicted))
     metrics: dict[str, float | int] = {}
     for split in ("train", "validation", "test"):
         chosen = items["split"].eq(split)
-        metrics |= {f"{split}_accuracy": float(right[chosen].mean()), f"{split}_items": int(chosen.sum())}
+        metrics |= {f"{split}_{name}": float(right[chosen].mean()), f"{split}_items": int(chosen.sum())}
     return metrics
 
 

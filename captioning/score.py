@@ -1,33 +1,36 @@
 """python -m captioning.score: the scores of every captioner's captions of the test items, before (pt) and after (ft) fine-tuning.
 
 Beside them the floor (a captioner's FT captions given to wrong items) and, where the truth is known, the ceiling (a second
-description of the same garment). Writes metrics/captions.json and, per item, data/scores/captions.parquet.
+description of the same garment). Writes metrics/captions.json; per item data/scores/captions.parquet; per attribute what is
+right, missed and invented, data/scores/attributes.parquet; and which categories are taken for which, confusions.parquet.
 """
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from pydantic import field_validator
 
 from captioning.scores.reference_based import Scores, score_captions
-from captioning.scores.study import ATTRIBUTES, CEILING, Study, load
+from captioning.scores.study import CEILING, IMAGES, REFERENCE, Study, by_set, load
 from captioning.spice_models import SKIPPED, CaptionScore
+from captioning.tagger.extract import work_folder
 from captioning.tagger.settings import CaptionAttributes
+from pipeline.checkpoints import files, sha256, workplace
 from pipeline.errors import UserError
+from pipeline.models import MODELS, check_folder
 from pipeline.outputs import write_json, write_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run
 
-CLASSIFIER, CORENLP, MODELS = Path("data/classifier"), Path("data/corenlp"), Path("data/models")
+if TYPE_CHECKING:
+    from captioning.scores.words import Words
+
+CORENLP = Path("data/corenlp")
 METRICS, SCORES = Path("metrics/captions.json"), Path("data/scores/captions.parquet")
-ORDER = (
-    *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider", "spice"),
-    *("attribute_precision", "attribute_recall", "attributes_selected"),
-    *("core_precision", "core_type", "core_colour", "core_pattern"),
-    *("accuracy", "accuracy_zero_shot", "length_ratio", "finished_share"),
-)
+BY_ATTRIBUTE, CONFUSIONS = Path("data/scores/attributes.parquet"), Path("data/scores/confusions.parquet")
+# What closes a set's metrics; before them come those of each scorer, in its order.
+LAST = ("length_ratio", "finished_share")
 LEFT_OUT = {  # why a caption can be without a value
     "attribute_precision": "the reference has no attribute of the vocabulary",
     "core_precision": "the caption names no type, colour or pattern",
@@ -40,6 +43,7 @@ LEFT_OUT = {  # why a caption can be without a value
 class Params(Section):
     """The root keys that this stage reads."""
 
+    device: Literal["cpu", "cuda"]
     captioners: dict[str, Any]
     caption_attributes: CaptionAttributes
     caption_score: CaptionScore
@@ -47,7 +51,7 @@ class Params(Section):
     @field_validator("captioners")
     @classmethod
     def _names_are_free(cls, captioners: dict[str, Any]) -> dict[str, Any]:
-        taken = sorted({CEILING, "skipped"} & set(captioners))
+        taken = sorted({CEILING, REFERENCE, "skipped"} & set(captioners))
         if taken:
             raise ValueError(f"{', '.join(taken)}: this name has a meaning of its own in {METRICS}; choose another")
         return captioners
@@ -56,18 +60,23 @@ class Params(Section):
 def main() -> None:
     """Reads captions, items, truth, attributes, classifier and CoreNLP; writes the scores."""
     params = read(Params)
-    spice_folder = _spice_folder(params.caption_score)
+    spice_folder, clip_model = _spice_folder(params.caption_score), _clip_model(params.caption_score)
     study = load(list(params.captioners))
     scores = score_captions(
-        _sets(study.captions), {str(item): [text] for item, text in study.items["description"].items()}, spice_folder
+        _texts(study.captions), {str(item): [text] for item, text in study.items["description"].items()}, spice_folder
     )
     study = study.without(scores.left_out)
-    table = study.captions.merge(_score_words(study, params.caption_attributes), on=["item_id", "caption"])
-    table = table.rename(columns={"finished": "finished_share"})
-    metrics = _metrics(table, scores)
-    no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
-    write_parquet(SCORES, _long(table, scores))
-    write_json(METRICS, {**metrics, "skipped": [*no_spice, *study.skipped, *_left_out(table)]})
+    with workplace(_work_folder(study, params, clip_model)) as folder:
+        words = _score_words(study, params, clip_model, folder)
+        table = study.captions.rename(columns={"finished": "finished_share"})
+        table = table.merge(words.scores, on=["item_id", "caption"]).drop(columns="caption")
+        metrics = _metrics(table, scores)
+        no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
+        skipped = [*no_spice, *study.skipped, *scores.notes, *_left_out(table)]
+        write_parquet(SCORES, _long(table, scores))
+        write_parquet(BY_ATTRIBUTE, words.attributes)
+        write_parquet(CONFUSIONS, words.confusions)
+        write_json(METRICS, {**metrics, REFERENCE: words.reference, "skipped": skipped})
     done(f"wrote {METRICS}: {len(study.items)} items; {_summary(metrics)}")
 
 
@@ -87,60 +96,53 @@ def _spice_folder(settings: CaptionScore) -> Path | None:
     return CORENLP
 
 
-def _groups(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """The rows of each set of captions: captioner, variant, rows."""
-    sets = table[["captioner", "variant"]].drop_duplicates().astype(str).to_numpy().tolist()
-    return [
-        (name, variant, table[table["captioner"].eq(name) & table["variant"].eq(variant)]) for name, variant in sets
-    ]
+def _clip_model(settings: CaptionScore) -> Path | None:
+    """Its folder, None with `none`.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if settings.clip_model == "none":
+        return None
+    check_folder(MODELS / settings.clip_model)
+    return MODELS / settings.clip_model
 
 
-def _sets(captions: pd.DataFrame) -> dict[str, dict[str, str]]:
+def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
+    """Of the tagged captions, and CLIP's embeddings: of these texts, by these models, of these images."""
+    texts = [*study.captions["caption"], *study.items["description"]]
+    inputs = [clip_model, IMAGES] if clip_model else []
+    more = {str(path): [sha256(file) for file in files(path)] for path in inputs}
+    settings = params.caption_attributes
+    return work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, more)
+
+
+def _score_words(study: Study, params: Params, clip_model: Path | None, folder: Path) -> "Words":
+    from captioning.scores import words  # torch: only when it comes to it
+
+    return words.score(study, params.caption_attributes, clip_model, params.device, folder)
+
+
+def _texts(captions: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """`captioner variant` -> item -> caption."""
     return {
         f"{captioner} {variant}": dict(zip(rows["item_id"], rows["caption"], strict=True))
-        for captioner, variant, rows in _groups(captions)
+        for captioner, variant, rows in by_set(captions)
     }
 
 
-def _score_words(study: Study, settings: CaptionAttributes) -> pd.DataFrame:
-    """The scores that look at a caption's attributes and category, a row per distinct item and caption."""
-    from captioning.scores import accuracy, attributes, core  # torch: only when it comes to it
-
-    pairs = study.captions[["item_id", "caption"]].drop_duplicates().reset_index(drop=True)
-    captions, items = pairs["caption"].tolist(), study.items.loc[pairs["item_id"]]
-    vocabulary = json.loads((ATTRIBUTES / "vocabulary.json").read_text(encoding="utf-8"))
-    references = [list(found) for found in items["attributes"]]
-    found = attributes.score(captions, references, vocabulary, settings, MODELS / settings.tagger)
-    parts = [pairs, found, accuracy.score(captions, items["category"].tolist(), CLASSIFIER)]
-    if len(study.truth):
-        truth = study.truth.loc[pairs["item_id"]].reset_index(drop=True)
-        known = truth["type"].notna()
-        found = core.by_attribute(captions, truth).assign(core_precision=core.score(captions, truth))
-        parts.append(found.where(known, axis=0))
-    return pd.concat(parts, axis=1)
-
-
-def _left_out(table: pd.DataFrame) -> list[str]:
-    """How many captions have no value in a metric, and are left out of its mean."""
-    notes = []
-    for metric, why in LEFT_OUT.items():
-        if metric in table:
-            missing = [
-                (f"{captioner} {variant}", rows[metric].isna().sum()) for captioner, variant, rows in _groups(table)
-            ]
-            counts = [f"{name} {count}" for name, count in missing if count]
-            notes += [f"{metric}: left out where {why}: {', '.join(counts)}"] if counts else []
-    return notes
-
-
 def _metrics(table: pd.DataFrame, scores: Scores) -> dict[str, Any]:
-    """metrics/captions.json without what was skipped."""
+    """metrics/captions.json without the references and what was skipped.
+
+    Args:
+        table: a row per item, captioner and variant, a column per metric.
+    """
     metrics: dict[str, Any] = {}
-    words = [metric for metric in ORDER if metric in table]
-    for captioner, variant, rows in _groups(table):
+    for captioner, variant, rows in by_set(table):
         found = dict(scores.corpus[f"{captioner} {variant}"])
-        found |= {str(metric): float(mean) for metric, mean in rows[words].mean().dropna().items()}
-        values = {**{metric: found[metric] for metric in ORDER if metric in found}, "items": len(rows)}
+        found |= {str(metric): float(mean) for metric, mean in rows[_names(table)].mean().dropna().items()}
+        found |= {metric: found.pop(metric) for metric in LAST if metric in found}  # in their place
+        values = {**found, "items": len(rows)}
         if captioner == CEILING:
             metrics[CEILING] = values
         else:
@@ -150,14 +152,31 @@ def _metrics(table: pd.DataFrame, scores: Scores) -> dict[str, Any]:
 
 def _long(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """data/scores/captions.parquet: item_id, captioner, variant, metric, value; what has no value has no row."""
-    words = [metric for metric in ORDER if metric in table]
     parts = []
-    for captioner, variant, rows in _groups(table):
-        told = rows.melt("item_id", words, var_name="metric", value_name="value").dropna(subset=["value"])
+    for captioner, variant, rows in by_set(table):
+        told = rows.melt("item_id", _names(table), var_name="metric", value_name="value").dropna(subset=["value"])
         counted = scores.items[scores.items["set"].eq(f"{captioner} {variant}")]
         both = pd.concat([counted, told]).sort_values(["item_id", "metric"])
         parts.append(both.assign(captioner=captioner, variant=variant))
     return pd.concat(parts, ignore_index=True)[["item_id", "captioner", "variant", "metric", "value"]]
+
+
+def _left_out(table: pd.DataFrame) -> list[str]:
+    """How many captions have no value in a metric, and are left out of its mean."""
+    notes = []
+    for metric, why in LEFT_OUT.items():
+        if metric in table:
+            missing = [
+                (f"{captioner} {variant}", rows[metric].isna().sum()) for captioner, variant, rows in by_set(table)
+            ]
+            counts = [f"{name} {count}" for name, count in missing if count]
+            notes += [f"{metric}: left out where {why}: {', '.join(counts)}"] if counts else []
+    return notes
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """The metrics among the columns."""
+    return [name for name in table.columns if name not in ("item_id", "captioner", "variant")]
 
 
 def _summary(metrics: dict[str, Any]) -> str:

@@ -1,17 +1,21 @@
 """python -m captioning.spice_models: fetches Stanford CoreNLP 3.6.0, with which SPICE parses captions, into data/corenlp/.
 
 It comes by its Maven coordinates through jgo, about 385 MB once; kept are the code and the two models that SPICE
-reads, 80 MB. With `caption_score.spice: skip` only a note is written. CoreNLP is GPL: it is fetched, never shipped.
+reads, 80 MB. Where the folder `$CORENLP` holds these jars, or `lookbook fetch corenlp` has fetched them before, no network
+is needed. With `caption_score.spice: skip` only a note is written. CoreNLP is GPL: it is fetched, never shipped.
 """
 
 import hashlib
+import importlib.util
+import os
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import requests
+from pydantic import Field
 
 from pipeline.errors import UserError
 from pipeline.outputs import new_folder
@@ -25,6 +29,8 @@ SHA256 = {  # by classifier; jgo only warns where a download differs from its ch
     "": "d341d5863276f55782c5ef73212222d6b3b48e02ae1951ab6de7618d28b12742",
     "models": "d285157bd7887ee3018094b5dbae092e49088b023361ccdb550ee1daf9b2c9bd",
 }
+CODE, SMALL = f"{ARTIFACT}-{VERSION}.jar", f"{ARTIFACT}-{VERSION}-models-spice.jar"  # what is kept
+SMALL_SHA256 = "49c99af4d3b9235e6e49d5344a02c68472cc09e3fea4921295af5254fb3b2144"
 MODELS = "edu/stanford/nlp/models/"
 READ_BY_SPICE = (MODELS + "lexparser/englishPCFG.ser.gz", MODELS + "dcoref/")
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold: no times in the output
@@ -35,6 +41,7 @@ class CaptionScore(Section):
     """Section `caption_score`."""
 
     spice: Literal["required", "skip"]
+    clip_model: Annotated[str, Field(min_length=1)]  # `none`, or a folder under data/models/ with a CLIP
 
 
 class Params(Section):
@@ -60,15 +67,69 @@ def main() -> None:
 def fetch(folder: Path) -> None:
     """Writes the code jar and a jar of the models that SPICE reads, with the same bytes each time.
 
-    Files in the local Maven repository are used where they are; downloads go to a temporary folder.
+    They come from `$CORENLP`; else from what `lookbook fetch corenlp` left; else from the local Maven repository, or its
+    remote one, through a temporary folder.
 
     Raises:
         UserError: the network or the files are not what they should be; the message says how to go on.
     """
+    given = os.environ.get("CORENLP")
+    if given or has_corenlp(stored()):
+        _copy(Path(given) if given else stored(), folder)
+        return
     with tempfile.TemporaryDirectory(prefix="corenlp-") as cache:
         code, models = (_resolve(classifier, Path(cache)) for classifier in SHA256)
-        shutil.copyfile(code, folder / f"{ARTIFACT}-{VERSION}.jar")
-        repack(models, folder / f"{ARTIFACT}-{VERSION}-models-spice.jar")
+        shutil.copyfile(code, folder / CODE)
+        repack(models, folder / SMALL)
+
+
+def cache_folder() -> Path:
+    """Where Lookbook keeps what it can make again: `$LOOKBOOK_CACHE`, else `lookbook` in the user's cache folder."""
+    if folder := os.environ.get("LOOKBOOK_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookbook"
+
+
+def stored() -> Path:
+    """Where `lookbook fetch corenlp` leaves the jars."""
+    return cache_folder() / f"corenlp-{VERSION}"
+
+
+def has_corenlp(folder: Path) -> bool:
+    """Whether the code jar and one with the models are there."""
+    return (folder / CODE).exists() and bool(_model_jars(folder))
+
+
+def find() -> Path | None:
+    """The folder of the jars outside of the line: `$CORENLP`, data/corenlp, or what `lookbook fetch corenlp` left.
+
+    Raises:
+        UserError: `$CORENLP` is set, and they are not there.
+    """
+    given = os.environ.get("CORENLP")
+    if given:
+        _refuse_incomplete(Path(given))
+        return Path(given)
+    return next((folder for folder in (OUT, stored()) if has_corenlp(folder)), None)
+
+
+def jars(folder: Path) -> list[Path]:
+    """The jars of CoreNLP in the folder: code, then models. A folder of the official program holds more than these."""
+    return [path for path in (folder / CODE, *_model_jars(folder)) if path.exists()]
+
+
+def program_version(folder: Path) -> str:
+    """A name for all that a parse of SPICE depends on: the code and models in these jars, and SPICE's own.
+
+    It comes from the checksums of the entries that are read, so whole jars and repacked ones have the same.
+    """
+    found = importlib.util.find_spec("pycocoevalcap")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    spice = Path(found.submodule_search_locations[0]) / "spice"
+    read = [*jars(folder), spice / "spice-1.0.jar", *(spice / "lib").glob("*.jar")]
+    sums = sorted({entry for jar in read for entry in _entries(jar)})
+    return f"SPICE 1.0, CoreNLP {VERSION}, {hashlib.sha256(repr(sums).encode()).hexdigest()}"
 
 
 def repack(source: Path, target: Path) -> None:
@@ -85,6 +146,49 @@ def repack(source: Path, target: Path) -> None:
             entry = zipfile.ZipInfo(name, OLDEST)
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             small.writestr(entry, jar.read(name))
+
+
+def _model_jars(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{ARTIFACT}-{VERSION}-models*.jar"))[:1]
+
+
+def _entries(jar: Path) -> list[tuple[str, int]]:
+    """Name and checksum of what is read: all code, and of the models those that SPICE reads."""
+    with zipfile.ZipFile(jar) as file:
+        listed = [(entry.filename, entry.CRC) for entry in file.infolist()]
+    return [
+        (name, crc)
+        for name, crc in listed
+        if name.startswith(READ_BY_SPICE) or (name.endswith(".class") and not name.startswith(MODELS))
+    ]
+
+
+def _refuse_incomplete(folder: Path) -> None:
+    if not has_corenlp(folder):
+        raise UserError(
+            f"CORENLP={folder}: {CODE} and {ARTIFACT}-{VERSION}-models.jar are expected there; "
+            f"without CORENLP, `lookbook fetch corenlp` fetches them"
+        )
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """Copies code and models, whole or repacked, from a folder; the bytes are those of a download.
+
+    Raises:
+        UserError: they are not there, or are not the files of Maven Central.
+    """
+    _refuse_incomplete(source)
+    code, models = jars(source)
+    sums = _sha256(code), _sha256(models)
+    if sums[0] != SHA256[""] or sums[1] not in (SHA256["models"], SMALL_SHA256):
+        raise UserError(
+            f"{source}: {code.name} or {models.name} is not the file of Maven Central (sha256 {sums}); remove it"
+        )
+    shutil.copyfile(code, folder / CODE)
+    if sums[1] == SMALL_SHA256:
+        shutil.copyfile(models, folder / SMALL)
+    else:
+        repack(models, folder / SMALL)
 
 
 def _resolve(classifier: str, cache: Path) -> Path:
@@ -113,7 +217,8 @@ def _how_to_go_on(name: str, error: Exception) -> str:
     return (
         f"could not fetch {name} ({type(error).__name__}: {reason}).\n"
         f"Without a network: set `caption_score.spice: skip` in params.yaml, and every table says that SPICE is missing.\n"
-        f"Or fetch it where there is one: `python -m captioning.spice_models` there, then copy {OUT} or `dvc push` and `dvc pull` it;\n"
+        f"Or run `lookbook fetch corenlp --to FOLDER` where there is one, copy the folder and set CORENLP to it; "
+        f"or `dvc push` there and `dvc pull` here;\n"
         f"a mirror is named in jgo's own settings (section [repositories])"
     )
 

@@ -1,22 +1,24 @@
 """Accuracy: is a garment's category the one that its caption says?
 
-Two classifiers read the caption. `accuracy`: the head that was fitted on the shop's own descriptions, so that other
+Two classifiers read the caption. `accuracy`: the one that learned from the shop's own descriptions, so that other
 prose is foreign to it. `accuracy_zero_shot`: the category name whose MiniLM vector is nearest to the caption's, which
-knows no shop. Compare captioners by both, or not at all.
+knows no shop. Compare captioners by both, or not at all, and against what the true descriptions reach.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from captioning.categories import load
+from captioning.categories import Head, load, zero_shot
 from pipeline import minilm
 
 
-def score(captions: Sequence[str], categories: Sequence[str], classifier_folder: Path | str) -> pd.DataFrame:
-    """A row per caption, in order: `accuracy`, `accuracy_zero_shot`, each 0 or 1 (float64).
+def score(
+    captions: Sequence[str], categories: Sequence[str], classifier_folder: Path | str, device: str = "cpu"
+) -> pd.DataFrame:
+    """A row per caption, in order: `accuracy`, `accuracy_zero_shot`, each 0 or 1 (float64), and `predicted_category`.
 
     Args:
         captions: texts, also empty ones.
@@ -26,15 +28,21 @@ def score(captions: Sequence[str], categories: Sequence[str], classifier_folder:
     Raises:
         UserError: the classifier is missing.
     """
-    head = load(classifier_folder)
-    vectors = minilm.encode(list(captions))  # (n, 384)
+    classifier = load(classifier_folder, device)
+    vectors = minilm.encode(list(captions), device=device)  # (n, 384)
+    predicted = classifier.predict(vectors) if isinstance(classifier, Head) else classifier.predict(captions)
+    nearest = zero_shot(vectors, classifier.categories)
     truth = np.asarray(categories, dtype=object)
-    fitted = np.asarray(head.predict(vectors), dtype=object)
-    nearest = np.asarray(zero_shot(vectors, head.categories), dtype=object)
-    return pd.DataFrame({"accuracy": fitted == truth, "accuracy_zero_shot": nearest == truth}).astype("float64")
+    return pd.DataFrame(
+        {
+            "accuracy": (np.asarray(predicted, dtype=object) == truth).astype("float64"),
+            "accuracy_zero_shot": (np.asarray(nearest, dtype=object) == truth).astype("float64"),
+            "predicted_category": pd.Series(predicted, dtype="str"),
+        }
+    )
 
 
-def zero_shot(vectors: np.ndarray, categories: Sequence[str]) -> list[str]:
-    """The category whose name is nearest by cosine to each row of `vectors` (n, 384, length 1)."""
-    names = minilm.encode([category.lower() for category in categories])  # (categories, 384)
-    return [categories[best] for best in (vectors @ names.T).argmax(axis=1)]
+def confusions(categories: Iterable[str], predicted: Iterable[str]) -> pd.DataFrame:
+    """true_category, predicted_category, items: a row per pair that comes up, right ones too, sorted by their names."""
+    pairs = pd.DataFrame({"true_category": list(categories), "predicted_category": list(predicted)}, dtype="str")
+    return pairs.groupby(list(pairs.columns), sort=True).size().reset_index(name="items")

@@ -4,45 +4,27 @@ Selected are a caption's attributes in the vocabulary; true are those among the 
 vocabulary. precision = true / selected (0 where none is selected), recall = true / reference.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from captioning.tagger.extract import extract
-from captioning.tagger.settings import CaptionAttributes
+COUNTS = ("reference", "right", "missed", "invented")
 
 
-def score(
-    captions: Sequence[str],
-    references: Sequence[Sequence[str]],
-    vocabulary: Sequence[str],
-    settings: CaptionAttributes,
-    tagger_folder: Path | str,
-    device: str = "cpu",
+def compare(
+    selected: Iterable[Iterable[str]], references: Iterable[Iterable[str]], vocabulary: Sequence[str]
 ) -> pd.DataFrame:
     """A row per caption, in order: `attribute_precision`, `attribute_recall`, `attributes_selected`.
 
     Args:
-        captions: texts, also empty ones.
-        references: the attributes of each caption's item, as data/attributes/items.parquet has them.
+        selected: the attributes of each caption, as `captioning.tagger.extract` finds them.
+        references: those of each caption's item, as data/attributes/items.parquet has them.
         vocabulary: the attributes that count.
-        settings: the switches by which the references were extracted.
-        tagger_folder: the Stanza pipeline by which the references were extracted.
 
     Returns:
         Precision and recall are NaN where the reference has no attribute in the vocabulary: such items are left out.
-
-    Raises:
-        UserError: the tagger is missing or cannot be read.
     """
-    return compare(extract(captions, settings, tagger_folder, device), references, vocabulary)
-
-
-def compare(
-    selected: Sequence[Sequence[str]], references: Sequence[Sequence[str]], vocabulary: Sequence[str]
-) -> pd.DataFrame:
-    """The scores of attributes that are already extracted."""
     known = frozenset(vocabulary)
     rows = []
     for caption, reference in zip(selected, references, strict=True):
@@ -54,4 +36,31 @@ def compare(
         )
     return pd.DataFrame(rows, columns=["attribute_precision", "attribute_recall", "attributes_selected"]).astype(
         "float64"
+    )
+
+
+def by_attribute(
+    selected: Iterable[Iterable[str]], references: Iterable[Iterable[str]], vocabulary: Sequence[str]
+) -> pd.DataFrame:
+    """What became of each attribute in a set of captions: a row per attribute that a caption or a reference has, sorted.
+
+    Args: those of `compare`.
+
+    Returns:
+        attribute, and numbers of items: `reference`: whose reference has it; `right`: and whose caption has it too;
+        `missed`: and whose caption has not; `invented`: whose caption has it and whose reference has not. Then
+        `precision` = right / (right + invented) and `recall` = right / reference, NaN where nothing is divided.
+    """
+    known = frozenset(vocabulary)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTS}
+    for caption, reference in zip(selected, references, strict=True):
+        chosen, wanted = known.intersection(caption), known.intersection(reference)
+        found = {"reference": wanted, "right": chosen & wanted, "missed": wanted - chosen, "invented": chosen - wanted}
+        for name, attributes in found.items():
+            counts[name].update(attributes)
+    named = sorted(set(counts["reference"]) | set(counts["invented"]))
+    columns = {name: [count[attribute] for attribute in named] for name, count in counts.items()}
+    table = pd.DataFrame({"attribute": pd.Series(named, dtype="str"), **columns}).astype(dict.fromkeys(COUNTS, "int64"))
+    return table.assign(
+        precision=table["right"] / (table["right"] + table["invented"]), recall=table["right"] / table["reference"]
     )

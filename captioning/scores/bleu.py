@@ -4,12 +4,13 @@ Corpus BLEU is a function of ten sums over the items, so a bootstrap needs only 
 has guessed nothing: its own score is 0 (1e-10, by the guards), and in the corpus it only shortens the total length.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from pycocoevalcap.bleu.bleu_scorer import cook_refs, cook_test
 
-ORDERS = (1, 2, 3, 4)
+from captioning.scores.ngrams import ORDERS, Ngram, count_ngrams
+
 STATISTICS = (
     *(f"bleu_guess_{n}" for n in ORDERS),
     *(f"bleu_correct_{n}" for n in ORDERS),
@@ -20,15 +21,17 @@ SMALL, TINY = 1e-9, 1e-15  # pycocoevalcap's guards against division by zero
 
 
 def bleu_statistics(pairs: Sequence[tuple[str, Sequence[str]]]) -> np.ndarray:
-    """The ten counts of each (caption, references), tokenized: (n, 10) in the order of STATISTICS."""
-    cooked: dict[tuple[str, ...], tuple] = {}
+    """The ten counts of each (caption, references), tokenized: (n, 10) in the order of STATISTICS.
+
+    References that several captions share are counted once.
+    """
+    counted: dict[tuple[str, ...], tuple[Counter[Ngram], list[int]]] = {}
     rows = np.zeros((len(pairs), len(STATISTICS)))
     for row, (caption, references) in enumerate(pairs):
         key = tuple(references)
-        if key not in cooked:
-            cooked[key] = cook_refs(references)
-        counts = cook_test(caption, cooked[key], eff="closest")
-        rows[row] = [*counts["guess"], *counts["correct"], counts["testlen"], counts["reflen"]]
+        if key not in counted:
+            counted[key] = (_most(key), [len(text.split()) for text in key])
+        rows[row] = _counts(caption, *counted[key])
     return rows
 
 
@@ -46,3 +49,20 @@ def bleu_from_statistics(statistics: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # an empty caption: exp(-1e15) is 0
         brevity = np.where(ratio < 1, np.exp(np.minimum(0.0, 1 - 1 / ratio)), 1.0)
     return precision ** (1 / np.array(ORDERS)) * brevity
+
+
+def _most(references: Sequence[str]) -> Counter[Ngram]:
+    """How often each n-gram occurs in the reference that has it most often."""
+    most: Counter[Ngram] = Counter()
+    for text in references:
+        most |= count_ngrams(text)
+    return most
+
+
+def _counts(caption: str, most: Counter[Ngram], lengths: list[int]) -> list[int]:
+    length, correct = len(caption.split()), [0] * len(ORDERS)
+    for ngram, count in count_ngrams(caption).items():
+        if ngram in most:
+            correct[len(ngram) - 1] += min(count, most[ngram])
+    closest = min(lengths, key=lambda reference: (abs(reference - length), reference))
+    return [*(max(0, length - n + 1) for n in ORDERS), *correct, length, closest]

@@ -1,7 +1,8 @@
 """CIDEr-D (Vedantam et al. 2015) as pycocoevalcap 1.2 computes it: n-grams of one to four words, sigma 6, times 10.
 
-Document frequencies come from the references of the evaluated items, all of them, also when only some have a caption in
-a set. The corpus score is the mean over the items. An empty caption has no n-gram and scores 0.
+Document frequencies come from the references of the evaluated split (of all its items, also when only some have a caption
+in a set), so a score belongs to its test set. The corpus score is the mean over the items. An empty caption has no
+n-gram and scores 0.
 """
 
 import math
@@ -10,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from pycocoevalcap.cider.cider_scorer import precook
 
-ORDERS = 4
+from captioning.scores.ngrams import ORDERS, Ngram, count_ngrams
+
 SIGMA = 6.0
-Ngram = tuple[str, ...]
 
 
 class Vector(NamedTuple):
@@ -33,11 +33,12 @@ class Cider:
     """
 
     def __init__(self, references: Mapping[str, Sequence[str]]) -> None:
-        counts = {item: [precook(text, ORDERS) for text in texts] for item, texts in references.items()}
-        self._frequency: Counter[Ngram] = Counter()
+        counts = {item: [count_ngrams(text) for text in texts] for item, texts in references.items()}
+        frequency: Counter[Ngram] = Counter()
         for texts in counts.values():
-            self._frequency.update({ngram for text in texts for ngram in text})
-        self._log_items = math.log(len(references)) if references else 0.0
+            frequency.update({ngram for text in texts for ngram in text})
+        self._new = math.log(len(references)) if references else 0.0  # the weight of an n-gram that no reference has
+        self._rarity = {ngram: self._new - math.log(count) for ngram, count in frequency.items()}
         self._references = {item: [self._vector(text) for text in texts] for item, texts in counts.items()}
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
@@ -45,14 +46,14 @@ class Cider:
         return np.array([self._score(item, caption) for item, caption in pairs], dtype=np.float64)
 
     def _score(self, item: str, caption: str) -> float:
-        vector = self._vector(precook(caption, ORDERS))
+        vector = self._vector(count_ngrams(caption))
         references = self._references[item]
-        return 10.0 * sum(_similarity(vector, reference) for reference in references) / len(references) / ORDERS
+        return 10.0 * sum(_similarity(vector, one) for one in references) / len(references) / len(ORDERS)
 
     def _vector(self, counts: Mapping[Ngram, int]) -> Vector:
-        weights: list[dict[Ngram, float]] = [{} for _ in range(ORDERS)]
+        weights: list[dict[Ngram, float]] = [{} for _ in ORDERS]
         for ngram, count in counts.items():
-            weights[len(ngram) - 1][ngram] = count * (self._log_items - math.log(max(1, self._frequency[ngram])))
+            weights[len(ngram) - 1][ngram] = count * self._rarity.get(ngram, self._new)
         norms = [math.sqrt(sum(weight * weight for weight in one.values())) for one in weights]
         return Vector(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2))
 

@@ -6,17 +6,21 @@ or `{"error": ...}`. When nothing more can come, it ends at once, in the middle 
 
 Three programs that share class names live in class loaders of their own: the PTB tokenizer (CoreNLP 3.4.1), METEOR 1.5,
 and SPICE 1.0 (CoreNLP 3.6.0). METEOR's jar is on the class path because it looks for its word lists there; SPICE's copy
-of METEOR finds the same lists.
+of METEOR finds the same lists. METEOR and SPICE work in as many threads as there are cores to use.
 """
 
+import gzip
 import importlib.util
 import json
 import os
 import queue
+import re
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,14 +34,19 @@ assert SPEC is not None
 assert SPEC.submodule_search_locations is not None
 PROGRAMS = Path(SPEC.submodule_search_locations[0])
 METEOR_JAR = PROGRAMS / "meteor" / "meteor-1.5.jar"
+PARAPHRASES = PROGRAMS / "meteor" / "data" / "paraphrase-en.gz"
 TOKENIZER_JAR = PROGRAMS / "tokenizer" / "stanford-corenlp-3.4.1.jar"
 SPICE_JARS = [PROGRAMS / "spice" / "spice-1.0.jar", *sorted((PROGRAMS / "spice" / "lib").glob("*.jar"))]
-OPTIONS = ["-Xmx2g", "-Xmn768m", "-XX:+UseSerialGC", "-Xrs", "--enable-native-access=ALL-UNNAMED"]
+# 8 GB is the official SPICE's limit too: what a single sentence of 300 words takes; captions stay below 2 GB
+MEMORY = ["-Xmx8g", "-Xms1500m", "-Xmn768m", "-XX:+UseParallelGC"]
+OPTIONS = [*MEMORY, "-Xrs", "--enable-native-access=ALL-UNNAMED"]
 LOCALE = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8"]  # lower case differs in Turkish
 METEOR_ARGUMENTS = ["-", "-", "-stdio", "-l", "en", "-norm"]  # those of pycocoevalcap
 ANNOTATORS = (
     "tokenize,ssplit,parse,lemma"  # SPICE's own list ends in ",ner", which changes no tuple and takes 10 s to load
 )
+CATEGORIES = ("no", "object", "attribute", "relation", "color", "size", "cardinality")  # of TupleFilter; "no" is all
+Tuples = list[list[str]]
 
 
 class Programs:
@@ -46,6 +55,9 @@ class Programs:
     def __init__(self, threads: int, corenlp: list[str]) -> None:
         self._threads = threads
         self._corenlp = corenlp
+        self._pool = ThreadPoolExecutor(threads)
+        self._meteor: Future[list[Any]] | None = None
+        self._meteor_texts: frozenset[str] | None = None  # what its paraphrases are chosen for; None: all
 
     def tokenize(self, texts: list[str]) -> list[str]:
         """Each text as one line of lower-case tokens, as `PTBTokenizer -preserveLines -lowerCase` prints it.
@@ -54,20 +66,44 @@ class Programs:
         """
         return [self._tokenize(text) for text in texts]
 
-    def meteor(self, pairs: list[tuple[str, list[str]]]) -> list[str]:
-        """METEOR's 23 statistics of (caption, references): what it answers to `SCORE ||| references ||| caption`."""
-        return [
-            str(self._meteor.getMeteorStats(caption, _list(references)).toString()) for caption, references in pairs
-        ]
+    def load_meteor(self, texts: list[str]) -> None:
+        """Starts loading METEOR for these texts (seconds, on one core) and does not wait for it."""
+        if self._meteor is None:
+            self._meteor_texts = frozenset(texts)
+            self._meteor = self._pool.submit(self._meteor_scorers, texts)
 
-    def spice_tuples(self, texts: list[str]) -> list[list[list[str]]]:
+    def meteor(self, pairs: list[tuple[str, list[str]]]) -> list[str]:
+        """METEOR's 23 statistics of (caption, references): what it answers to `SCORE ||| references ||| caption`.
+
+        Texts that it was not loaded for make it load everything, once.
+        """
+        texts = self._meteor_texts
+        known = texts is None or all(text in texts for caption, given in pairs for text in (caption, *given))
+        if self._meteor is None or not known:
+            self._meteor_texts = None
+            self._meteor = self._pool.submit(self._meteor_scorers, None)
+        scorers = self._meteor.result()
+        lines = [""] * len(pairs)
+        shares = [pairs[start :: len(scorers)] for start in range(len(scorers))]
+        for start, share in enumerate(self._pool.map(_align, scorers, shares)):
+            lines[start :: len(scorers)] = share
+        return lines
+
+    def spice_tuples(self, texts: list[str]) -> list[Tuples]:
         """What SPICE reads from each text: (object), (object, attribute) or (subject, object, relation)."""
         found = self._spice["parse"](_list(texts))
         return [[[str(word) for word in words] for words in found.get(text)] for text in texts]
 
-    def spice_scores(self, pairs: list[tuple[list[list[str]], list[list[str]]]]) -> list[float]:
-        """SPICE's F of (tuples of a caption, tuples of all its references)."""
-        return [self._spice["score"](*pair) for pair in pairs]
+    def spice_counts(self, items: list[tuple[Tuples, list[Tuples]]]) -> list[list[list[tuple[int, int, int]]]]:
+        """True positives, false positives, false negatives in each of CATEGORIES, for every caption of every item.
+
+        An item is (tuples of all its references, tuples of each caption).
+        """
+        return [self._spice["count"](references, captions) for references, captions in items]
+
+    def spice_matches(self, pairs: list[tuple[Tuples, Tuples]]) -> list[list[list[dict]]]:
+        """The merged tuples of (references, caption) as SPICE prints them: of the caption, of the references."""
+        return [[json.loads(part) for part in self._spice["match"](*pair)] for pair in pairs]
 
     @cached_property
     def _tokenize(self) -> Callable[[str], str]:
@@ -88,39 +124,30 @@ class Programs:
 
         return tokenize
 
-    @cached_property
-    def _meteor(self) -> Any:
-        properties = JClass("Meteor").createPropertiesFromArgs(METEOR_ARGUMENTS, 2)
-        scorer = "edu.cmu.meteor.scorer.Meteor"
-        return JClass(scorer + "Scorer")(JClass(scorer + "Configuration")(properties))
+    def _meteor_scorers(self, texts: list[str] | None) -> list[Any]:
+        """A scorer for each thread; they share the word lists. For these texts, or for any (None)."""
+        scorer = JClass("edu.cmu.meteor.scorer.MeteorScorer")
+        with tempfile.TemporaryDirectory(prefix="meteor-") as scratch:
+            arguments = list(METEOR_ARGUMENTS)
+            if texts is not None:
+                chosen = Path(scratch, "paraphrases.gz")
+                choose_paraphrases(_meteor_words(texts), chosen)
+                arguments += ["-a", str(chosen)]
+            properties = JClass("Meteor").createPropertiesFromArgs(arguments, 2)
+            first = scorer(JClass("edu.cmu.meteor.scorer.MeteorConfiguration")(properties))
+        return [first, *(scorer(first) for _ in range(1, self._threads))]
 
     @cached_property
     def _spice(self) -> dict[str, Callable]:
         loader = _class_loader([*SPICE_JARS, *self._corenlp])
         JClass("java.lang.Thread").currentThread().setContextClassLoader(loader)
         name = "edu.anu.spice."
-        graph_of, tuples_of, evaluation = (
-            JClass(name + kind, loader=loader) for kind in ("SceneGraph", "TupleSet", "Evaluation")
-        )
         parser = JClass(name + "SpiceParser", loader=loader)(None, self._threads, True)
         annotator = _field(loader, name + "SpiceParser", "annotator").get(parser)
         _field(loader, name + "Annotator", "pipeline").set(annotator, self._pipeline(loader))
         synonyms = _field(loader, name + "SpiceParser", "synonyms").get(parser)
         generate = _method(loader, name + "SpiceParser", "generateTuples")
-
-        def parse(texts: Any) -> Any:
-            return generate.invoke(parser, [texts])
-
-        def graph(tuples: list[list[str]]) -> Any:
-            scene = graph_of(synonyms, True)
-            for words in tuples:
-                scene.addTuple(_list(words))
-            return tuples_of(scene)
-
-        def score(caption: list[list[str]], references: list[list[str]]) -> float:
-            return float(evaluation(graph(caption), graph(references), False, True).f)
-
-        return {"parse": parse, "score": score}
+        return {"parse": lambda texts: generate.invoke(parser, [texts]), **_evaluation(loader, synonyms)}
 
     def _pipeline(self, loader: Any) -> Any:
         properties = JClass("java.util.Properties")()
@@ -128,6 +155,73 @@ class Programs:
         properties.setProperty("depparse.extradependencies", "MAXIMAL")
         properties.setProperty("threads", str(self._threads))
         return JClass("edu.stanford.nlp.pipeline.StanfordCoreNLP", loader=loader)(properties)
+
+
+def choose_paraphrases(words: set[str], target: Path) -> None:
+    """Writes METEOR's table of paraphrases without those that have a word which is none of these.
+
+    It aligns texts of these words as with the whole table, which takes twice as long to load. The order stays.
+    """
+    known = {word.encode() for word in words}
+    rest, last, wanted = b"", None, False
+    with gzip.open(PARAPHRASES) as table, gzip.open(target, "wb", compresslevel=1) as chosen:
+        while block := table.read(1 << 24):
+            lines = (rest + block).split(b"\n")  # probability, phrase, paraphrase
+            whole = (len(lines) - 1) // 3 * 3
+            rest = b"\n".join(lines[whole:])
+            kept: list[bytes] = []
+            for entry in zip(lines[:whole:3], lines[1:whole:3], lines[2:whole:3], strict=True):
+                if entry[1] != last:  # the table is in the order of the phrases
+                    last = entry[1]
+                    wanted = known.issuperset(last.split())
+                if wanted and known.issuperset(entry[2].split()):
+                    kept += entry
+            chosen.write(b"".join(line + b"\n" for line in kept))
+
+
+def _meteor_words(texts: list[str]) -> set[str]:
+    """The words that METEOR makes of these texts, by its own normalization (`-norm`)."""
+    normalize = JClass("edu.cmu.meteor.util.Normalizer").normalizeLine
+    english = JClass("edu.cmu.meteor.util.Constants").getLanguageID("english")
+    lines = (str(normalize(text, english, True).toLowerCase()) for text in texts)
+    return {word for line in lines for word in (*line.split(), *re.split("[ \t\n\r\f]+", line))}
+
+
+def _align(scorer: Any, pairs: list[tuple[str, list[str]]]) -> list[str]:
+    return [str(scorer.getMeteorStats(caption, _list(references)).toString()) for caption, references in pairs]
+
+
+def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
+    """SPICE's comparison of tuples: `count` in each category, `match` with the tuples themselves."""
+    graph_of, tuples_of, evaluation, filters = (
+        JClass(f"edu.anu.spice.{kind}", loader=loader)
+        for kind in ("SceneGraph", "TupleSet", "Evaluation", "TupleFilter")
+    )
+    categories = [getattr(filters, f"{category}Filter") for category in CATEGORIES]
+
+    def graph(tuples: Tuples) -> Any:
+        scene = graph_of(synonyms, True)
+        for words in tuples:
+            scene.addTuple(_list(words))
+        return scene
+
+    def count(references: Tuples, captions: list[Tuples]) -> list[list[tuple[int, int, int]]]:
+        scene = graph(references)
+        wanted = [tuples_of(scene, category) for category in categories]
+        counts = []
+        for caption in captions:
+            scene = graph(caption)
+            said = [tuples_of(scene, category) for category in categories]
+            found = [evaluation(mine, theirs, True, True) for mine, theirs in zip(said, wanted, strict=True)]
+            counts.append([(int(one.tp), int(one.fp), int(one.fn)) for one in found])
+        return counts
+
+    def match(references: Tuples, caption: Tuples) -> tuple[str, str]:
+        said, wanted = tuples_of(graph(caption)), tuples_of(graph(references))
+        evaluation(said, wanted, False, True)
+        return str(said.toJSONString()), str(wanted.toJSONString())
+
+    return {"count": count, "match": match}
 
 
 def serve(programs: Programs, requests: "queue.Queue[str]", answers: Any) -> None:

@@ -10,8 +10,10 @@ from captioning.scores.controls import wrong_items
 from pipeline.errors import UserError
 
 ITEMS, TRUTH = Path("data/prepared/items.parquet"), Path("data/prepared/truth.parquet")
+IMAGES = Path("data/prepared/images")
 CAPTIONS, ATTRIBUTES = Path("data/captions"), Path("data/attributes")
 CEILING = "ceiling"
+REFERENCE = "reference"  # the true descriptions
 
 
 class Study(NamedTuple):
@@ -37,6 +39,14 @@ class Study(NamedTuple):
         captions = self.captions[~self.captions["item_id"].isin(left_out)].reset_index(drop=True)
         items, truth = (table.drop(index=list(left_out), errors="ignore") for table in (self.items, self.truth))
         return Study(items, truth, captions, [*self.skipped, reason])
+
+
+def by_set(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """captioner, variant and the rows of each set of captions, in the order of the table."""
+    sets = table[["captioner", "variant"]].drop_duplicates().astype(str).to_numpy().tolist()
+    return [
+        (name, variant, table[table["captioner"].eq(name) & table["variant"].eq(variant)]) for name, variant in sets
+    ]
 
 
 def load(captioners: Sequence[str]) -> Study:

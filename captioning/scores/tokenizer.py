@@ -20,7 +20,7 @@ def tokenize(texts: Sequence[str], jvm: Jvm) -> dict[str, str]:
     lines: list[str] = []
     for start in range(0, len(distinct), PORTION):
         portion = [text.replace("\n", " ") for text in distinct[start : start + PORTION]]
-        lines += jvm.call("tokenize", texts=portion)
+        lines += jvm.call("tokenize", work_seconds=0.02 * len(portion), texts=portion)
     return {
         text: " ".join(word for word in line.split(" ") if word not in DROPPED)
         for text, line in zip(distinct, lines, strict=True)

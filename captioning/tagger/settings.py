@@ -10,7 +10,8 @@ from pipeline.params import Section
 class CaptionAttributes(Section):
     """Section `caption_attributes`."""
 
-    tagger: str  # a folder under data/models/ with a Stanza pipeline
+    tagger: str  # Stanza's `dir`: a folder under data/models/, or a link to one
+    package: Annotated[str, Field(min_length=1)]  # which of the models there, by Stanza's name
     unit: Literal["lemma", "form"]
     hyphen: Literal["space", "join"]
     participles: bool

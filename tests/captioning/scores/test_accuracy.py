@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captioning.categories import fit, save
-from captioning.scores.accuracy import score, zero_shot
+from captioning.scores.accuracy import confusions, score, zero_shot
 from pipeline import minilm
 from pipeline.errors import UserError
 
@@ -26,13 +26,24 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_zero_or_one_per_caption_in_order(classifier: Path) -> None:
     captions = ["wide blue trousers", "a long red dress", "brown leather boots", "wide blue trousers"]
     table = score(captions, ["Trousers", "Dress", "Boots", "Dress"], classifier)
-    assert table.to_numpy().tolist() == [[1, 1], [1, 1], [1, 1], [0, 0]]
+    assert table.to_numpy().tolist() == [
+        [1, 1, "Trousers"],
+        [1, 1, "Dress"],
+        [1, 1, "Boots"],
+        [0, 0, "Trousers"],
+    ]
 
 
 def test_empty_captions_get_a_score_and_unknown_categories_are_wrong(classifier: Path) -> None:
     table = score(["", "a felt hat"], ["Boots", "Hat"], classifier)
     assert table.notna().all().all()
-    assert table.iloc[1].tolist() == [0, 0]
+    assert table.iloc[1, :2].tolist() == [0, 0]
+
+
+def test_confusions_count_every_pair_that_comes_up() -> None:
+    table = confusions(["Dress", "Boots", "Dress", "Dress"], ["Dress", "Dress", "Boots", "Dress"])
+    assert table.to_numpy().tolist() == [["Boots", "Dress", 1], ["Dress", "Boots", 1], ["Dress", "Dress", 2]]
+    assert confusions([], []).empty
 
 
 def test_the_same_on_every_call(classifier: Path) -> None:

@@ -6,13 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning.attributes import CaptionAttributes
-from captioning.scores.attributes import compare, score
+from captioning.scores.attributes import by_attribute, compare
+from captioning.tagger.extract import extract
 
 TAGGER = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
 SETTINGS = CaptionAttributes(
-    tagger="tiny-stanza", unit="lemma", hyphen="space", participles=True, corpus="train", colour=True, min_count=1
+    tagger="tiny-stanza",
+    package="default",
+    unit="lemma",
+    hyphen="space",
+    participles=True,
+    corpus="train",
+    colour=True,
+    min_count=1,
 )
 WORDS = st.lists(st.sampled_from("abcdef"), max_size=8)
+PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=5)
 
 
 def slow(caption: list[str], reference: list[str], vocabulary: list[str]) -> tuple[float, float, int]:
@@ -25,7 +34,7 @@ def slow(caption: list[str], reference: list[str], vocabulary: list[str]) -> tup
     return (len(true) / len(selected) if selected else 0.0), len(true) / len(wanted), len(selected)
 
 
-@given(st.lists(st.tuples(WORDS, WORDS), max_size=5), st.lists(st.sampled_from("abcdef"), unique=True))
+@given(PAIRS, st.lists(st.sampled_from("abcdef"), unique=True))
 def test_equals_the_definition(pairs: list[tuple[list[str], list[str]]], vocabulary: list[str]) -> None:
     table = compare([caption for caption, _ in pairs], [reference for _, reference in pairs], vocabulary)
     assert list(table.columns) == ["attribute_precision", "attribute_recall", "attributes_selected"]
@@ -36,14 +45,13 @@ def test_equals_the_definition(pairs: list[tuple[list[str], list[str]]], vocabul
 
 def test_the_reference_itself_is_perfect_and_a_wrong_word_costs_precision_only() -> None:
     reference, vocabulary = ["red", "cotton", "shirt"], ["red", "blue", "cotton", "shirt"]
-    table = score(
-        ["red cotton shirt", "red cotton shirt with blue lace"], [reference, reference], vocabulary, SETTINGS, TAGGER
-    )
+    captions = extract(["red cotton shirt", "red cotton shirt with blue lace"], SETTINGS, TAGGER)
+    table = compare(captions, [reference, reference], vocabulary)
     assert table.to_numpy().tolist() == [[1, 1, 3], [0.75, 1, 4]]
 
 
 def test_empty_captions_score_zero_and_empty_references_are_left_out() -> None:
-    table = score(["", "red shirt"], [["red"], ["velvet"]], ["red", "shirt"], SETTINGS, TAGGER)
+    table = compare(extract(["", "red shirt"], SETTINGS, TAGGER), [["red"], ["velvet"]], ["red", "shirt"])
     assert table.iloc[0].tolist() == [0, 0, 0]  # selects nothing: precision is 0, not missing
     assert table.iloc[1, :2].isna().all()  # the reference is not in the vocabulary: no score of 0
     assert table["attributes_selected"].tolist() == [0, 2]
@@ -55,4 +63,31 @@ def test_captions_and_references_must_match() -> None:
 
 
 def test_no_caption_at_all() -> None:
-    assert score([], [], ["red"], SETTINGS, TAGGER).shape == (0, 3)
+    assert compare([], [], ["red"]).shape == (0, 3)
+    assert by_attribute([], [], ["red"]).shape == (0, 7)
+
+
+@given(PAIRS, st.lists(st.sampled_from("abcdef"), unique=True))
+def test_each_attribute_is_counted_as_the_definition_says(
+    pairs: list[tuple[list[str], list[str]]], vocabulary: list[str]
+) -> None:
+    captions, references = [caption for caption, _ in pairs], [reference for _, reference in pairs]
+    table = by_attribute(captions, references, vocabulary).set_index("attribute")
+    assert list(table.index) == sorted(
+        word for word in vocabulary if any(word in [*caption, *reference] for caption, reference in pairs)
+    )
+    for word, row in table.iterrows():
+        right = sum(word in caption and word in reference for caption, reference in pairs)
+        missed = sum(word not in caption and word in reference for caption, reference in pairs)
+        invented = sum(word in caption and word not in reference for caption, reference in pairs)
+        assert row[["reference", "right", "missed", "invented"]].tolist() == [right + missed, right, missed, invented]
+        said, wanted = right + invented, right + missed
+        assert row["precision"] == right / said if said else math.isnan(row["precision"])
+        assert row["recall"] == right / wanted if wanted else math.isnan(row["recall"])
+
+
+@given(PAIRS)
+def test_attributes_add_up_to_the_items(pairs: list[tuple[list[str], list[str]]]) -> None:
+    captions, references = [caption for caption, _ in pairs], [reference for _, reference in pairs]
+    total = by_attribute(captions, references, "abcdef")[["right", "invented"]].to_numpy().sum()
+    assert total == compare(captions, references, "abcdef")["attributes_selected"].sum()

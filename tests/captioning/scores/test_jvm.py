@@ -1,4 +1,4 @@
-"""The Java process: what it says when it dies, hangs or refuses, and that it never outlives its owner."""
+"""The Java process: it is started again when it dies or hangs, and says so; it never outlives its owner."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from captioning.scores import jvm as jvm_module
 from captioning.scores.jvm import JavaError, Jvm, JvmError
 from pipeline.errors import UserError
 
@@ -28,23 +29,45 @@ def wait_for_end(pid: int, seconds: float = 20) -> bool:
     return not is_running(pid)
 
 
-def test_a_killed_process_is_named():
+def test_a_killed_process_is_named_and_started_again(capfd):
     with Jvm() as jvm:
         assert jvm.call("tokenize", texts=["A cap."]) == ["a cap ."]
-        os.kill(jvm.pid, signal.SIGKILL)
-        with pytest.raises(JvmError, match=rf"{jvm.pid} .*killed by signal 9 during `tokenize`") as caught:
-            jvm.call("tokenize", texts=["A cap."])
-    assert isinstance(caught.value, UserError)
+        killed = jvm.pid
+        os.kill(killed, signal.SIGKILL)
+        assert jvm.call("tokenize", texts=["Another cap."]) == ["another cap ."]
+        assert jvm.pid != killed
+    assert f"warning: the Java process {killed} of the caption scores was killed by signal 9 during `tokenize`" in (
+        capfd.readouterr().err
+    )
 
 
-def test_a_hang_is_noticed_and_named():
-    with Jvm(silence_seconds=60) as jvm:
+def test_a_hang_is_noticed_named_and_started_again(capfd):
+    with Jvm() as jvm:
         jvm.call("tokenize", texts=["A cap."])
-        jvm.silence_seconds = 0.5
-        os.kill(jvm.pid, signal.SIGSTOP)
-        with pytest.raises(JvmError, match=r"no answer to `tokenize` for 0\.5 seconds"):
-            jvm.call("tokenize", texts=["A cap." * 100_000])  # more than a pipe holds: writing hangs too
-        assert not is_running(jvm.pid)
+        jvm.loading_seconds = 5  # as long as one takes to start
+        stopped = jvm.pid
+        os.kill(stopped, signal.SIGSTOP)
+        long = "A cap." * 20_000  # more than a pipe holds: writing hangs too
+        assert len(jvm.call("tokenize", texts=[long])[0]) > 100_000
+        assert not is_running(stopped)
+    assert "gave no answer to `tokenize` for 5 seconds and was stopped" in capfd.readouterr().err
+
+
+def test_the_time_that_a_call_may_take_grows_with_its_work():
+    with Jvm() as jvm:
+        jvm.call("tokenize", texts=["A cap."])
+        jvm.loading_seconds = 0.05
+        assert jvm.call("tokenize", work_seconds=60, texts=["a cap"] * 20_000) == ["a cap"] * 20_000
+
+
+def test_one_that_dies_again_and_again_is_an_error(monkeypatch, capfd, tmp_path):
+    worker = tmp_path / "worker.py"
+    worker.write_text("import sys; sys.stdin.readline(); sys.exit('no memory')")
+    monkeypatch.setattr(jvm_module, "WORKER", worker)
+    with Jvm() as jvm, pytest.raises(JvmError, match=r"ended with status 1 during `tokenize`.*\nno memory") as caught:
+        jvm.call("tokenize", texts=["A cap."])
+    assert isinstance(caught.value, UserError)
+    assert capfd.readouterr().err.count("Starting it again") == 2
 
 
 def test_a_java_exception_is_passed_on_and_the_process_goes_on(jvm, tmp_path):

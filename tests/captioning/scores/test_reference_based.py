@@ -24,7 +24,7 @@ def wide(scores, name):
 @pytest.fixture(scope="module")
 def coco_ours(jvm, coco):
     captions, references = coco
-    return score_with(jvm, {"coco": captions}, references, False)
+    return score_with(jvm, {"coco": captions}, references)
 
 
 def test_the_corpus_equals_pycocoevalcap_at_full_precision(coco_ours, coco_scores):
@@ -50,24 +50,24 @@ def test_the_statistics_on_disk_give_the_corpus_scores(coco_ours):
 
 def test_many_sets_together_equal_each_alone(jvm):
     sets = {"a": CAPTIONS, "b": {**CAPTIONS, "1": "a coat"}, "some": {"2": "blue jeans"}}
-    together = score_with(jvm, sets, REFERENCES, False)
+    together = score_with(jvm, sets, REFERENCES)
     for name, captions in sets.items():
-        alone = score_with(jvm, {name: captions}, REFERENCES, False)
+        alone = score_with(jvm, {name: captions}, REFERENCES)
         assert together.corpus[name] == alone.corpus[name]
         np.testing.assert_array_equal(wide(together, name), wide(alone, name))
 
 
 def test_the_order_of_items_does_not_matter(jvm):
     backwards = [dict(reversed(list(one.items()))) for one in (CAPTIONS, REFERENCES)]
-    first = score_with(jvm, {"a": CAPTIONS}, REFERENCES, False)
-    second = score_with(jvm, {"a": backwards[0]}, backwards[1], False)
+    first = score_with(jvm, {"a": CAPTIONS}, REFERENCES)
+    second = score_with(jvm, {"a": backwards[0]}, backwards[1])
     assert first.corpus == second.corpus
     assert first.items.equals(second.items)
 
 
 def test_captions_equal_to_their_references(jvm):
     captions = {item: texts[0] for item, texts in REFERENCES.items() if len(texts) == 1}
-    corpus = score_with(jvm, {"a": captions}, REFERENCES, False).corpus["a"]
+    corpus = score_with(jvm, {"a": captions}, REFERENCES).corpus["a"]
     one = [*(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "length_ratio"]
     assert [corpus[metric] for metric in one] == pytest.approx([1.0] * 7, abs=1e-8)
     assert corpus["cider"] == pytest.approx(10.0)
@@ -75,7 +75,7 @@ def test_captions_equal_to_their_references(jvm):
 
 def test_an_empty_caption_scores_0_by_every_metric(jvm):
     for empty in ("", "  ", "...", "-- !"):
-        table = wide(score_with(jvm, {"a": {**CAPTIONS, "1": empty}}, REFERENCES, False), "a")
+        table = wide(score_with(jvm, {"a": {**CAPTIONS, "1": empty}}, REFERENCES), "a")
         assert (table.loc["1", list(METRICS)] < 1e-9).all()  # pycocoevalcap guards its divisions
         assert table.loc["1", "length_ratio"] == 0
 
@@ -84,8 +84,8 @@ def test_an_item_without_reference_is_left_out_and_not_scored_0(jvm):
     """Defect: empty references scored 0 pull every mean down."""
     references = {**REFERENCES, "5": [""], "6": ["..."], "7": []}
     captions = {**CAPTIONS, "5": "a coat", "6": "a tie", "7": "a bag"}
-    with_empty = score_with(jvm, {"a": captions}, references, False)
-    without = score_with(jvm, {"a": CAPTIONS}, REFERENCES, False)
+    with_empty = score_with(jvm, {"a": captions}, references)
+    without = score_with(jvm, {"a": CAPTIONS}, REFERENCES)
     assert with_empty.left_out == ["5", "6", "7"]
     assert with_empty.corpus == without.corpus
     assert with_empty.items.equals(without.items)
@@ -93,14 +93,11 @@ def test_an_item_without_reference_is_left_out_and_not_scored_0(jvm):
 
 def test_an_empty_text_among_references_is_none(jvm):
     references = {**REFERENCES, "2": [*REFERENCES["2"], " "]}
-    assert (
-        score_with(jvm, {"a": CAPTIONS}, references, False).corpus
-        == score_with(jvm, {"a": CAPTIONS}, REFERENCES, False).corpus
-    )
+    assert score_with(jvm, {"a": CAPTIONS}, references).corpus == score_with(jvm, {"a": CAPTIONS}, REFERENCES).corpus
 
 
 def test_the_length_ratio_is_the_ratio_of_the_sums(jvm):
-    corpus = score_with(jvm, {"a": CAPTIONS}, REFERENCES, False).corpus["a"]
+    corpus = score_with(jvm, {"a": CAPTIONS}, REFERENCES).corpus["a"]
     words, reference_words = 3 + 2 + 3 + 3, 6 + (5 + 3) / 2 + 10 + 7
     assert corpus["length_ratio"] == words / reference_words
 
@@ -116,4 +113,4 @@ def test_wrong_input_is_refused_before_java_starts():
 
 def test_nothing_to_score_is_refused(jvm):
     with pytest.raises(UserError, match="a: no item has both"):
-        score_with(jvm, {"a": {"1": "x"}}, {"1": [""]}, False)
+        score_with(jvm, {"a": {"1": "x"}}, {"1": [""]})

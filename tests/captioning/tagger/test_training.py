@@ -11,7 +11,14 @@ from captioning.tagger.settings import CaptionAttributes
 SHIPPED = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
 GOLD = json.loads((Path(__file__).parent / "gold.json").read_text(encoding="utf-8"))
 SETTINGS = CaptionAttributes(
-    tagger="tiny", unit="lemma", hyphen="space", participles=True, corpus="train", colour=True, min_count=1
+    tagger="tiny",
+    package="default",
+    unit="lemma",
+    hyphen="space",
+    participles=True,
+    corpus="train",
+    colour=True,
+    min_count=1,
 )
 
 

@@ -1,0 +1,128 @@
+"""CLIPScore and RefCLIPScore (Hessel et al. 2021, arXiv 2104.08718), through transformers' CLIP.
+
+    CLIP-S(caption, image) = 2.5 max(cos(caption, image), 0)
+    RefCLIP-S = harmonic mean of CLIP-S and max(0, the largest cos(caption, reference)); 0 where either is 0
+
+Texts are read as "A photo depicts …" by CLIP, references too. The authors' program equals this; it takes the largest
+cosine with a reference as it is where that is negative. Every picture and every text is embedded once, in shards that a
+run that was killed finds again.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import normalize
+from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+from transformers.utils.logging import disable_progress_bar
+
+from catalogue.images import ImageStore
+from pipeline import checkpoints
+from pipeline.errors import UserError
+from pipeline.models import files_of
+from pipeline.progress import track
+
+PROMPT = "A photo depicts "
+WEIGHT = 2.5
+BATCH = 64
+SHARD = 16 * BATCH  # pictures or texts that are kept together
+Encoder = Callable[[Sequence[str]], np.ndarray]  # n names -> (n, dim), each of length 1
+
+
+def score(
+    pairs: Sequence[tuple[str, str]],
+    references: Mapping[str, Sequence[str]],
+    images: ImageStore,
+    model_folder: Path,
+    device: str = "cpu",
+    workplace: Path | None = None,
+) -> pd.DataFrame:
+    """A row per (item, caption), in order: `clip_score`, `ref_clip_score`, float64.
+
+    Args:
+        references: item -> its references; at least one each.
+        model_folder: `data/models/<name>`: a CLIP with safetensors weights, or a hub.json.
+        workplace: where shards of embeddings are kept; what lies there is not computed again.
+
+    Raises:
+        UserError: the model is missing or is no CLIP, or an item has no image.
+    """
+    items = sorted({item for item, _ in pairs})
+    texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
+    missing = [item for item in items if item not in images]
+    if missing:
+        raise UserError(f"clip_score: no image of {len(missing)} of {len(items)} items, first {', '.join(missing[:5])}")
+    of_image, of_text = encoders(model_folder, images, device)
+    pictures = _embed(items, of_image, "CLIP, pictures", workplace)
+    words = _embed(texts, of_text, "CLIP, texts", workplace)
+    seen = np.array([WEIGHT * max(float(words[text] @ pictures[item]), 0.0) for item, text in pairs])
+    told = np.array([max(0.0, *(float(words[text] @ words[one]) for one in references[item])) for item, text in pairs])
+    both = seen + told
+    harmonic = np.divide(2 * seen * told, both, out=np.zeros(len(pairs)), where=both > 0)
+    return pd.DataFrame({"clip_score": seen, "ref_clip_score": harmonic}, dtype=np.float64)
+
+
+def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
+    """What embeds pictures (by item) and texts (with the prompt; what is beyond CLIP's longest input is not read)."""
+    model, tokenizer, processor = _load(model_folder, device)
+    longest = model.config.text_config.max_position_embeddings
+
+    @torch.inference_mode()
+    def of_image(items: Sequence[str]) -> np.ndarray:
+        pixels = processor([images[item] for item in items], return_tensors="pt")["pixel_values"]  # (n, 3, side, side)
+        return _unit(model.get_image_features(pixel_values=pixels.to(device)))
+
+    @torch.inference_mode()
+    def of_text(texts: Sequence[str]) -> np.ndarray:
+        prompted = [PROMPT + text for text in texts]
+        tokens = tokenizer(prompted, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        return _unit(model.get_text_features(**tokens.to(device)))
+
+    return of_image, of_text
+
+
+def _unit(found: Any) -> np.ndarray:
+    return normalize(found.pooler_output.double()).cpu().numpy()
+
+
+def _embed(names: Sequence[str], encode: Encoder, what: str, workplace: Path | None) -> dict[str, np.ndarray]:
+    """name -> its embedding (dim,). Shards that lie in `workplace` are read, the others computed and put there."""
+    vectors: dict[str, np.ndarray] = {}
+    for start in track(range(0, len(names), SHARD), what, unit="shard"):
+        shard = names[start : start + SHARD]
+        key = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()[:16]
+        path = workplace / f"clip-{key}.safetensors" if workplace else None
+        kept = checkpoints.load(path) if path else None
+        if kept:
+            found = kept[0]["vectors"]
+        else:
+            found = np.concatenate([encode(shard[at : at + BATCH]) for at in range(0, len(shard), BATCH)])
+            if path:
+                checkpoints.save(path, {"vectors": found}, {})
+        vectors |= dict(zip(shard, found, strict=True))
+    return vectors
+
+
+def _load(folder: Path, device: str) -> tuple[Any, Any, Any]:
+    """Model in float32, tokenizer and image processor."""
+    source = files_of(folder)
+    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    disable_progress_bar()  # of loading single arrays
+    try:
+        loaded: Any = CLIPModel.from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
+        )
+        model, info = loaded
+        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
+        processor = CLIPImageProcessorPil.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder}: cannot load a CLIP (safetensors weights, tokenizer and image processor are needed): {error}"
+        ) from error
+    if info["missing_keys"]:  # transformers only warns, and goes on with random weights
+        raise UserError(f"{folder}: no CLIP: {len(info['missing_keys'])} of its weights are not there")
+    return model.to(device).eval(), tokenizer, processor
