@@ -1,6 +1,7 @@
 """The split of `data/interactions/`, restricted to a catalogue: what recommenders learn from and are scored on.
 
-Restricting drops the purchases of other items and nothing else: no purchase changes sides. Within a catalogue
+Restricting drops the purchases of other items and nothing else: no purchase changes sides. (With `evaluation: published`
+each catalogue has a split of its own, read in the place of the one in common.) Within a catalogue
 
 - users are those with at least one train purchase there;
 - candidates are the items with at least one train purchase there (Elliot's rule, `dataset.py:202` of its code). An item's
@@ -8,7 +9,8 @@ Restricting drops the purchases of other items and nothing else: no purchase cha
   `original`, and are the candidates in common whenever catalogues are compared;
 - the train matrix is binary: a purchase repeated counts once;
 - relevant are the distinct test items of a user. A test item that is no candidate (cold) or that the user has in train
-  (repeated: seen items are never recommended) can never be hit; both stay relevant, as in Elliot, and are counted.
+  (repeated: seen items are never recommended) can never be hit; both stay relevant, as in Elliot, and are counted;
+- validation is part of train: a final fit is on all of train, early stopping on `Dataset.before_validation()`.
 """
 
 from dataclasses import dataclass
@@ -19,21 +21,27 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from pipeline.errors import UserError
+
 Catalogue = Literal["original", "all"]
 CATALOGUES: tuple[Catalogue, ...] = get_args(Catalogue)
 COMMON: Catalogue = "original"  # its items are in every catalogue
 FOLDER = Path("data/interactions")
+PUBLISHED = "published"  # sub-folder: one split a catalogue
 
 
 @dataclass(frozen=True)
 class Split:
-    """The four files: `item_ids[i]` and `original[i]` belong to item i; `train` and `test` hold (user, item) rows."""
+    """The files: `item_ids[i]` and `original[i]` belong to item i; `train`, `test`, `validation` hold (user, item) rows."""
 
     n_users: int
     item_ids: np.ndarray  # (n_all_items,) str
     original: np.ndarray  # (n_all_items,) bool
     train: np.ndarray  # (n_train, 2) int32
     test: np.ndarray  # (n_test, 2) int32
+    train_day: np.ndarray | None = None  # (n_train,) int32, days since 1970-01-01
+    validation: np.ndarray | None = None  # (n_validation, 2) int32, rows of train
+    published: bool = False  # a split of one catalogue alone: never compared with another catalogue's
 
     def members(self, catalogue: Catalogue) -> np.ndarray:
         """Which items a catalogue has: (n_all_items,) bool."""
@@ -41,48 +49,151 @@ class Split:
 
     def matrix(self, pairs: np.ndarray, members: np.ndarray) -> sp.csr_matrix:
         """Distinct pairs of these items as a binary matrix: (n_users, n_all_items), float32, indices sorted."""
+        matrix = self.counts(pairs, members)
+        matrix.data[:] = 1
+        return matrix
+
+    def counts(self, pairs: np.ndarray, members: np.ndarray) -> sp.csr_matrix:
+        """How often each user bought each of these items: (n_users, n_all_items), float32, indices sorted."""
         user, item = pairs[members[pairs[:, 1]]].T
         matrix = sp.csr_matrix((np.ones(len(user), np.float32), (user, item)), shape=(self.n_users, len(self.item_ids)))
         matrix.sum_duplicates()
-        matrix.data[:] = 1
         return matrix
 
 
 @dataclass(frozen=True)
-class Catalogued:
-    """A split within a catalogue: row r of `train` is user `users[r]`, column c is item `items[c]`, both ascending."""
+class Dataset:
+    """What a recommender learns from: row r of `train` is user `users[r]`, column c is item `items[c]`, both ascending."""
 
-    catalogue: Catalogue
+    train: sp.csr_matrix  # (n_users, n_items) float32, binary (ratings above 0 from `dataset_of`), indices sorted
     users: np.ndarray  # (n_users,) int32, indices of users.parquet
     items: np.ndarray  # (n_items,) int32, indices of items.parquet
     item_ids: list[str]
     common: np.ndarray  # (n_items,) bool: the candidate is in every catalogue
-    train: sp.csr_matrix  # (n_users, n_items) binary float32
+    catalogue: Catalogue = "original"
+    last_day: np.ndarray | None = None  # (train.nnz,) int32: the day a pair of train was last bought, in train's order
+    validation: sp.csr_matrix | None = (
+        None  # (n_users, n_items) binary: pairs of train bought in the validation cut alone
+    )
+    published: bool = False  # of a split of this catalogue alone
+
+    def before_validation(self) -> sp.csr_matrix:
+        """`train` without the pairs of `validation`: what is learned from while `validation` says when to stop."""
+        if self.validation is None:
+            return self.train
+        left = self.train.copy()
+        left.data[_places(left, self.validation)] = 0
+        left.eliminate_zeros()
+        return left
 
 
-def read_split(folder: Path | str = FOLDER) -> Split:
+def dataset_of(
+    train: sp.csr_matrix,
+    item_ids: list[str] | None = None,
+    last_day: np.ndarray | None = None,
+    validation: sp.csr_matrix | None = None,
+) -> Dataset:
+    """A plain matrix (n_users, n_items) of ratings as a data set; `last_day` in the order of its sorted indices.
+
+    Raises:
+        UserError: a rating is not a number above 0.
+    """
+    train = train.tocsr().astype(np.float32, copy=False)
+    if not train.has_sorted_indices:
+        train = train.sorted_indices()
+    wrong = ~(np.isfinite(train.data) & (train.data > 0))
+    if wrong.any():
+        place = int(wrong.argmax())
+        row = int(np.searchsorted(train.indptr, place, side="right")) - 1
+        name = item_ids[train.indices[place]] if item_ids else train.indices[place]
+        raise UserError(
+            f"{wrong.sum():,} ratings are not numbers above 0, first {train.data[place]} of item {name} by the user in row {row}; "
+            "leave them out, or give every purchase the rating 1"
+        )
+    n_users, n_items = train.shape
+    users, items = np.arange(n_users, dtype=np.int32), np.arange(n_items, dtype=np.int32)
+    names = item_ids if item_ids is not None else [str(item) for item in items]
+    return Dataset(train, users, items, names, np.ones(n_items, dtype=bool), last_day=last_day, validation=validation)
+
+
+def read_split(folder: Path | str = FOLDER, catalogue: Catalogue | None = None) -> Split:
+    """The split in common or, where `evaluation: published` gave this catalogue one of its own, that one."""
     folder = Path(folder)
     items = pd.read_parquet(folder / "items.parquet")
-    pairs = {
-        name: pd.read_parquet(folder / f"{name}.parquet", columns=["user", "item"]).to_numpy(np.int32)
-        for name in ("train", "test")
-    }
     n_users = len(pd.read_parquet(folder / "users.parquet", columns=["user"]))
+    own = folder / PUBLISHED / str(catalogue)
+    published = catalogue is not None and own.is_dir()
+    rows = {name: _rows((own if published else folder) / f"{name}.parquet") for name in ("train", "test", "validation")}
     return Split(
-        n_users, items["item_id"].to_numpy(object), items["original"].to_numpy(bool), pairs["train"], pairs["test"]
+        n_users,
+        items["item_id"].to_numpy(object),
+        items["original"].to_numpy(bool),
+        train=rows["train"][0],
+        test=rows["test"][0],
+        train_day=rows["train"][1],
+        validation=rows["validation"][0],
+        published=published,
     )
 
 
-def restrict(split: Split, catalogue: Catalogue) -> Catalogued:
+def restrict(split: Split, catalogue: Catalogue) -> Dataset:
     """Users, candidates and train matrix of a catalogue."""
-    train = split.matrix(split.train, split.members(catalogue))
-    users = np.flatnonzero(np.diff(train.indptr)).astype(np.int32)
-    items = np.unique(train.indices).astype(np.int32)
-    return Catalogued(
-        catalogue=catalogue,
+    members = split.members(catalogue)
+    counts = split.counts(split.train, members)
+    users = np.flatnonzero(np.diff(counts.indptr)).astype(np.int32)
+    items = np.unique(counts.indices).astype(np.int32)
+    last_day = None if split.train_day is None else _last_days(counts, split.train, split.train_day, members)
+    cut = None if split.validation is None else _only_in(split.counts(split.validation, members), counts)
+    counts.data[:] = 1
+    return Dataset(
+        train=_part(counts, users, items),
         users=users,
         items=items,
         item_ids=list(split.item_ids[items]),
         common=split.members(COMMON)[items],
-        train=train[users][:, items].tocsr(),
+        catalogue=catalogue,
+        last_day=last_day,
+        validation=None if cut is None else _part(cut, users, items),
+        published=split.published,
     )
+
+
+def _rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 2) users and items, and (n,) days."""
+    table = pd.read_parquet(path, columns=["user", "item", "day"]).astype(np.int32)
+    return table[["user", "item"]].to_numpy(), table["day"].to_numpy()
+
+
+def _part(matrix: sp.csr_matrix, users: np.ndarray, items: np.ndarray) -> sp.csr_matrix:
+    """These rows and columns (all that are filled), in their order: entries stay where they are in `data`."""
+    number = np.zeros(matrix.shape[1], dtype=np.int32)
+    number[items] = np.arange(len(items), dtype=np.int32)
+    bounds = np.append(matrix.indptr[users], matrix.indptr[-1])
+    return sp.csr_matrix((matrix.data, number[matrix.indices], bounds), shape=(len(users), len(items)))
+
+
+def _last_days(counts: sp.csr_matrix, pairs: np.ndarray, day: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The latest day of each pair: (counts.nnz,) int32."""
+    kept = members[pairs[:, 1]]
+    last = np.full(counts.nnz, np.iinfo(np.int32).min, dtype=np.int32)
+    place = np.searchsorted(_keys(counts), pairs[kept, 0].astype(np.int64) * counts.shape[1] + pairs[kept, 1])
+    np.maximum.at(last, place, day[kept])
+    return last
+
+
+def _only_in(part: sp.csr_matrix, whole: sp.csr_matrix) -> sp.csr_matrix:
+    """The pairs whose every purchase of `whole` is in `part`, as a binary matrix."""
+    part.data = (part.data == whole.data[_places(whole, part)]).astype(np.float32)
+    part.eliminate_zeros()
+    return part
+
+
+def _places(whole: sp.csr_matrix, part: sp.csr_matrix) -> np.ndarray:
+    """Where the entries of `part`, all of them in `whole`, are in its `data`: (part.nnz,)."""
+    return np.searchsorted(_keys(whole), _keys(part))
+
+
+def _keys(matrix: sp.csr_matrix) -> np.ndarray:
+    """One ascending number per entry: (nnz,) int64."""
+    row = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    return row * matrix.shape[1] + matrix.indices

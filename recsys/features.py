@@ -3,10 +3,21 @@
 An extractor of image features writes `data/features/image/NAME/`, a row for each item of items.parquet. One of text features
 writes `data/features/text/<text>/NAME/` for each text of params.yaml, a row for each item of that text's catalogue; a
 text that several items or variants share is encoded once.
+
+What is missing: an item of items.parquet without a picture in `data/prepared/images` is refused (the catalogue `all` is the
+articles with one); an item without words has the empty text's vector, as each text variant says which those are (`unfilled`:
+every missing description). Rows are found by id, so nothing that is missing moves another row.
+
+`reduce: pca95` projects pictures, and words, on the principal components that keep 95 % of their variance. Those of words are
+of the shop's own descriptions, whatever captions there are, so that all variants have the same components.
+
+An extraction that was killed goes on after the last shard of some 4,000 items or texts that it finished; the features have
+the same bytes.
 """
 
 import argparse
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Literal
@@ -16,10 +27,16 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.images import ImageStore
+from catalogue.texts import CATALOGUE_OF
+from pipeline import checkpoints
+from pipeline.components import KEPT_VARIANCE, components, projected
 from pipeline.errors import UserError
-from pipeline.features import write_features
-from pipeline.names import check_name
+from pipeline.features import read_features, write_features
+from pipeline.models import MODELS
+from pipeline.names import ROOT, check_name
+from pipeline.outputs import new_folder
 from pipeline.params import Section, read
+from pipeline.shards import Shards
 from pipeline.stage import done, run
 from recsys.extractors import Options, RecFeatures
 
@@ -27,6 +44,12 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 TEXTS = Path("data/texts")
 FOLDER = Path("data/features")
+LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may give other bits
+BLOCK_ITEMS = 4_096  # written at once
+NOTE = "NOT_IN_THIS_STUDY.txt"
+SHOWN = 5  # items that a message names
+KEY = "rec_features.reduce"
+OWN = ("own", "reference")  # sources that no captioner changes
 SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
 
 
@@ -43,41 +66,73 @@ def main() -> None:
     name = parser.parse_args().extractor
     params = read(Params)
     check_name("extractor", name, "recsys/extractors")
-    options = Options(**params.rec_features.model_dump(), device=params.device)
+    options = Options(**params.rec_features.model_dump(), device=params.device, threads=params.threads)
     _set_threads(params.threads)
     extractor = importlib.import_module(f"recsys.extractors.{name}")
-    if hasattr(extractor, "text_vectors"):
-        of_texts(name, extractor, params.texts, options)
-    else:
-        of_images(name, extractor, options)
+    inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", ROOT / "recsys", ROOT / "pipeline"]
+    models = [MODELS / model for model in (options.image_model, options.text_model, options.clip_model)]
+    key = [params.texts, options.model_dump()]
+    with checkpoints.workplace(
+        checkpoints.key_folder(f"rec_features-{name}", key, [*inputs, *models], LIBRARIES)
+    ) as place:
+        if hasattr(extractor, "text_vectors"):
+            of_texts(name, extractor, params.texts, options, place)
+        else:
+            of_images(name, extractor, options, place)
 
 
-def of_images(name: str, extractor: ModuleType, options: Options) -> None:
-    """Writes the features of every item's picture."""
+def of_images(name: str, extractor: ModuleType, options: Options, place: Path) -> None:
+    """Writes the features of every item's picture.
+
+    Raises:
+        UserError: an item has no picture, or a feature is not finite.
+    """
     ids = pd.read_parquet(ITEMS, columns=["item_id"])["item_id"].tolist()
-    vectors = extractor.image_vectors(ids, ImageStore(IMAGES), options)  # (n_items, dim)
-    write_features(FOLDER / "image" / name, ids, vectors)
-    done(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {vectors.shape[1]} dimensions")
+    pictures = _pictures(extractor, ids, options, place)
+    blocks = pictures.blocks() if options.reduce == "none" else projected(pictures.blocks, KEPT_VARIANCE, KEY)
+    dim = _written(FOLDER / "image" / name, ids, blocks)
+    done(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {dim} dimensions")
 
 
-def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Options) -> None:
-    """Writes the features of every text variant."""
+def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Options, place: Path) -> None:
+    """Writes the features of every text variant.
+
+    Raises:
+        UserError: a text is missing, an item has no picture and the extractor wants one, or a feature is not finite.
+    """
     tables = {text: read_text(text) for text in texts}
-    vectors = encode_by_source(extractor, list(tables.values()), options)
+    vectors = encode_by_source(extractor, list(tables.values()), options, place)
+    if options.reduce == "pca95" and vectors:
+        vectors = on_own_words(vectors, list(tables.values()))
     ids = sorted({item for table in tables.values() for item in table["item_id"]})
-    pictures = _pictures(extractor, ids, options)  # (n_items, dim of the picture), dim 0 where words alone count
+    pictures = np.empty((len(ids), 0), dtype=np.float16)  # (n_items, dim of the picture), dim 0 where words alone count
+    if hasattr(extractor, "image_vectors") and ids:
+        shards = _pictures(extractor, ids, options, place)
+        pictures = shards.all()
+        if options.reduce == "pca95":
+            pictures = np.concatenate(list(projected(shards.blocks, KEPT_VARIANCE, KEY)))
     row_of_item = {item: row for row, item in enumerate(ids)}
+    _leave_out(name, texts)
+    dim = 0
     for text, table in tables.items():
-        of_words = np.stack([vectors[words] for words in table["text"]])  # (n_items, dim of the text)
-        of_pictures = pictures[[row_of_item[item] for item in table["item_id"]]]
-        write_features(FOLDER / "text" / text / name, table["item_id"].tolist(), np.hstack([of_pictures, of_words]))
-    dimensions = pictures.shape[1] + len(next(iter(vectors.values()), ()))
+        rows = pictures[[row_of_item[item] for item in table["item_id"]]]
+        blocks = _side_by_side(rows, table["text"].tolist(), vectors)
+        dim = _written(FOLDER / "text" / text / name, table["item_id"].tolist(), blocks)
     done(
-        f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(vectors)} different, {dimensions} dimensions"
+        f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(vectors)} different, {dim} dimensions"
     )
 
 
-def encode_by_source(extractor: ModuleType, tables: list[pd.DataFrame], options: Options) -> dict[str, np.ndarray]:
+def _leave_out(name: str, texts: list[str]) -> None:
+    """A note in the place of each text that is not of this study: dvc.yaml names the outputs of all of them."""
+    for text in CATALOGUE_OF.keys() - set(texts):
+        with new_folder(FOLDER / "text" / text / name) as partial:
+            (partial / NOTE).write_text(f"{text} is not among the `texts` of params.yaml\n", encoding="utf-8")
+
+
+def encode_by_source(
+    extractor: ModuleType, tables: list[pd.DataFrame], options: Options, place: Path
+) -> dict[str, np.ndarray]:
     """The vector of each different text, encoded once and beside texts of its own source alone.
 
     The last bits of a vector depend on the texts in its batch. Fine-tuned captions come last, so that new ones change
@@ -88,8 +143,18 @@ def encode_by_source(extractor: ModuleType, tables: list[pd.DataFrame], options:
         words = {text for table in tables for text in table.loc[table["source"] == source, "text"]}
         new = sorted(words - vectors.keys())
         if new:
-            vectors |= dict(zip(new, extractor.text_vectors(new, options), strict=True))
+            encode = lambda some: (extractor.text_vectors(some, options),)  # noqa: E731
+            shards = Shards(place / f"texts-{source}", new, encode, options.batch_size)
+            vectors |= dict(zip(new, shards.all(), strict=True))
     return vectors
+
+
+def on_own_words(vectors: dict[str, np.ndarray], tables: list[pd.DataFrame]) -> dict[str, np.ndarray]:
+    """The vector of each text on the components of the shop's own descriptions, or of all texts where it has none."""
+    own = {text for table in tables for text in table.loc[table["source"].isin(OWN), "text"]}
+    rows = np.stack([vectors[text] for text in sorted(own or vectors)])
+    found = components(lambda: iter([rows]), KEPT_VARIANCE, KEY)
+    return dict(zip(vectors, found.of(np.stack(list(vectors.values()))), strict=True))
 
 
 def read_text(text: str) -> pd.DataFrame:
@@ -111,10 +176,29 @@ def read_text(text: str) -> pd.DataFrame:
     return table
 
 
-def _pictures(extractor: ModuleType, ids: list[str], options: Options) -> np.ndarray:
-    if not hasattr(extractor, "image_vectors"):
-        return np.empty((len(ids), 0), dtype=np.float32)
-    return extractor.image_vectors(ids, ImageStore(IMAGES), options)
+def _pictures(extractor: ModuleType, ids: list[str], options: Options, place: Path) -> Shards:
+    store = ImageStore(IMAGES)
+    without = [item for item in ids if item not in store]
+    if without:
+        raise UserError(
+            f"{IMAGES}: {len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}; "
+            "run `dvc repro catalogue_prepare`, which keeps the articles that have one"
+        )
+    vectors = lambda some: (extractor.image_vectors(some, store, options),)  # noqa: E731
+    return Shards(place / "pictures", ids, vectors, options.batch_size)
+
+
+def _side_by_side(pictures: np.ndarray, texts: list[str], vectors: dict[str, np.ndarray]) -> Iterator[np.ndarray]:
+    """Rows of picture and words, some thousand at a time: (n_block, dim)."""
+    for start in range(0, len(texts), BLOCK_ITEMS):
+        block = slice(start, start + BLOCK_ITEMS)
+        yield np.hstack([pictures[block], np.stack([vectors[words] for words in texts[block]])])
+
+
+def _written(folder: Path, ids: list[str], blocks: Iterator[np.ndarray]) -> int:
+    """Writes the features; how many dimensions they have."""
+    write_features(folder, ids, blocks)
+    return read_features(folder).array.shape[1] if ids else 0
 
 
 def _set_threads(threads: int) -> None:

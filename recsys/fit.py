@@ -10,35 +10,44 @@ catalogue is the text's. Writes `data/recommendations/<catalogue or text>/<recom
 - `candidates`: the catalogue among whose items the list was ranked. In the catalogue `all` every user who has train
   purchases in `original` has two lists: the best of all items (`all`), and, by the same scores, the best of the items
   that `original` has too (`original`), so that both catalogues can be compared on the same items. In the catalogue
-  `original` there is one list;
+  `original`, and with `evaluation: published` (`recsys.interactions`), there is one list;
 - `run`: 0 … seeds − 1, 0 alone where the seed has no influence. Run r uses the same draws whatever the features are;
 - `user`, `item`: indices of `data/interactions/`; `rank`: 1 … top_k; `score`.
+
+A fit that was killed goes on where it was: runs that are done are kept under `.checkpoints/`, and of what learns in epochs
+the state, once a minute. The result has the same bytes.
 """
 
 import argparse
 import importlib
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Literal, cast
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import Field
 
+from pipeline import checkpoints
 from pipeline.errors import UserError
-from pipeline.features import read_features
-from pipeline.names import check_name, unknown_name
-from pipeline.outputs import write_parquet
+from pipeline.features import Rows, read_features
+from pipeline.names import ROOT, check_name, unknown_name
+from pipeline.outputs import write_tables
 from pipeline.params import Section, read
 from pipeline.progress import track
 from pipeline.stage import done, run
-from recsys.dataset import COMMON, Catalogue, Catalogued, Split, read_split, restrict
+from recsys.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
 from recsys.ranking import Lists, recommend
 from recsys.recommenders import Options, RecFit
 
+INTERACTIONS = Path("data/interactions")
 FOLDER = Path("data/recommendations")
+BLOCK_USERS = 100_000  # whose lists are written at once
+LIBRARIES = ("numpy", "scipy", "torch", "sparse-dot-topn")  # other versions may give other bits
 
 
 class Params(Section):
@@ -110,11 +119,11 @@ def load(cell: Cell) -> ModuleType:
     return module
 
 
-def feature_rows(folder: Path | None, item_ids: list[str]) -> np.ndarray | None:
-    """The features of these items, found by id: (n_items, dim) float32.
+def feature_rows(folder: Path | None, item_ids: list[str]) -> Rows | None:
+    """The features of these items, found by id: (n_items, dim), not read yet.
 
     Raises:
-        UserError: the folder is missing, an item has no row, or a value is not finite.
+        UserError: the folder is missing, or an item has no row.
     """
     if folder is None:
         return None
@@ -122,13 +131,19 @@ def feature_rows(folder: Path | None, item_ids: list[str]) -> np.ndarray | None:
         raise UserError(
             f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
         )
-    rows = read_features(folder).rows(item_ids)
-    broken = ~np.isfinite(rows).all(1)
-    if broken.any():
-        raise UserError(
-            f"{folder}: {broken.sum()} items have features that are not finite, first {item_ids[int(broken.argmax())]}"
-        )
-    return rows
+    return read_features(folder).of(item_ids)
+
+
+def place_of(cell: Cell, params: Params) -> Path:
+    """Where this cell keeps the runs that are done and the state of the one that is not."""
+    inputs = [
+        INTERACTIONS,
+        *([cell.features_folder] if cell.features_folder else []),
+        ROOT / "recsys",
+        ROOT / "pipeline",
+    ]
+    name = "-".join(["rec_fit", cell.arm, cell.output.stem])
+    return checkpoints.key_folder(name, params.model_dump(), inputs, LIBRARIES)
 
 
 def run_seed(seed: int, number: int) -> int:
@@ -136,49 +151,65 @@ def run_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
-def pools(data: Catalogued) -> dict[str, np.ndarray]:
-    """Candidates to rank among: those of the catalogue, and those that every catalogue has."""
+def pools(data: Dataset) -> dict[str, np.ndarray]:
+    """Candidates to rank among: those of the catalogue and, where catalogues are compared, those that every one has."""
     own = {str(data.catalogue): np.ones(len(data.items), dtype=bool)}
-    return own if data.catalogue == COMMON else own | {COMMON: data.common}
+    return own if data.catalogue == COMMON or data.published else own | {COMMON: data.common}
 
 
-def table(lists: Lists, data: Catalogued, candidates: str, number: int, listed: np.ndarray) -> pd.DataFrame:
-    """The lists of the users in `listed` (n_users,) bool as rows, by user and rank."""
-    items, scores = lists
-    user, place = np.nonzero((items >= 0) & listed[:, None])
-    columns = {
-        "candidates": np.full(len(user), candidates),
-        "run": np.int32(number),
-        "user": data.users[user],
-        "item": data.items[items[user, place]],
-        "rank": (place + 1).astype(np.int32),
-        "score": scores[user, place],
-    }
-    return pd.DataFrame(columns)
+def tables(
+    found: Mapping[str, Lists], data: Dataset, number: int, listed: Mapping[str, np.ndarray]
+) -> Iterator[pa.Table]:
+    """The lists of run `number` as rows, by pool, user and rank, some users at a time; `listed` (n_users,) bool: whose."""
+    names = list(found)
+    for candidates, (items, scores) in found.items():
+        for start in range(0, len(items), BLOCK_USERS):
+            block = slice(start, start + BLOCK_USERS)
+            user, place = np.nonzero((items[block] >= 0) & listed[candidates][block, None])
+            pool = np.full(len(user), names.index(candidates), dtype=np.int8)
+            columns = {
+                "candidates": pa.DictionaryArray.from_arrays(pool, names),
+                "run": np.full(len(user), number, dtype=np.int32),
+                "user": data.users[block][user],
+                "item": data.items[items[block][user, place]],
+                "rank": (place + 1).astype(np.int32),
+                "score": scores[block][user, place],
+            }
+            yield pa.table(columns)
 
 
 def fit(
-    module: ModuleType, data: Catalogued, split: Split, params: Params, features: np.ndarray | None
-) -> pd.DataFrame:
-    """The lists of every run and pool of candidates."""
+    module: ModuleType, data: Dataset, split: Split, params: Params, features: Rows | None, place: Path
+) -> list[Path]:
+    """A file in `place` for each run, with its lists for every pool of candidates; what is there already is not run again."""
     options = Options(**params.rec_fit.model_dump(), device=params.device, threads=params.threads)
     numbers = range(options.seeds if module.SEEDED else 1)
-    common_users = np.isin(data.users, restrict(split, COMMON).users)
-    tables = []
+    listed = {
+        str(data.catalogue): np.ones(len(data.users), bool),
+        str(COMMON): np.isin(data.users, restrict(split, COMMON).users),
+    }
+    files = [place / f"run-{number}.parquet" for number in numbers]
     for number in track(numbers, f"fit {module.__name__.rpartition('.')[2]}", unit="run"):
-        scorer = module.fit(data.train, options, run_seed(params.seed, number), features)
-        for candidates, lists in recommend(scorer, data.train, options.top_k, pools(data)).items():
-            listed = np.ones(len(data.users), bool) if candidates == data.catalogue else common_users
-            tables.append(table(lists, data, candidates, number, listed))
-    rows = pd.concat(tables, ignore_index=True)
-    return rows.astype({"candidates": "category"})
+        if files[number].is_file():
+            continue
+        at = options.model_copy(update={"checkpoints": place / f"run-{number}"})
+        scorer = module.fit(data, at, run_seed(params.seed, number), features)
+        found = recommend(scorer, data.train, options.top_k, pools(data), options.threads)
+        write_tables(files[number], tables(found, data, number, listed))
+    return files
+
+
+def joined(files: Sequence[Path]) -> Iterator[pa.Table]:
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            yield from (file.read_row_group(group) for group in range(file.num_row_groups))
 
 
 def main() -> None:
     cell = parse()
     params = read(Params)
     module = load(cell)
-    split = read_split()
+    split = read_split(catalogue=cell.catalogue)
     data = restrict(split, cell.catalogue)
     if not len(data.users):
         raise UserError(
@@ -186,11 +217,12 @@ def main() -> None:
         )
     features = feature_rows(cell.features_folder, data.item_ids)
     started = time.perf_counter()
-    rows = fit(module, data, split, params, features)
+    with checkpoints.workplace(place_of(cell, params)) as place:
+        files = fit(module, data, split, params, features, place)
+        write_tables(cell.output, joined(files))
     seconds = time.perf_counter() - started
-    write_parquet(cell.output, rows)
     done(
-        f"wrote {cell.output}: {len(data.users):,} users, {len(data.items):,} items, {rows['run'].nunique()} run(s), {seconds:.1f} s"
+        f"wrote {cell.output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s"
     )
 
 

@@ -8,15 +8,30 @@ With hits h(n) = relevant items among the first n, m = relevant items of the use
 - ndcg@k = Σ gain(n) / log2(n + 1) over the same sum of the min(m, k) largest gains of the user, reachable or not
 - map_elliot@k = mean over n = 1..k of h(n) / n: what Elliot calls MAP and the study reports; not average precision
 - map@k = average precision: Σ over hits at n of h(n) / n, divided by min(m, k); the MAP@12 of H&M's competition
-- coverage@k = different items in the lists of all users / candidates (a figure of a run, not of a user)
 
 An item that is twice in a list counts twice, as in Elliot; our own lists have none.
+
+Beyond accuracy, with b(i) = train users who bought item i (`buyers`). Per user, NaN for an empty list:
+
+- novelty@k = mean of −log2(b(i) / users) over the listed items, in bits (Vargas and Castells 2011, EFD without discount)
+- popularity@k = mean of b(i) over the listed items (Elliot's ARP)
+- long_tail@k = share of the listed items that are in the long tail (Abdollahpouri 2019, APLT): outside the fifth of
+  the candidates that most users bought
+
+Of a run:
+
+- coverage@k = different items in the lists of all users / candidates
+- gini@k = inequality of how often each candidate is listed: 0 all alike, towards 1 always the same (Elliot's is 1 − this)
+- popularity_lift@k = mean popularity of the lists / mean popularity of what the users bought − 1: 0 is no popularity bias
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
+
+SHORT_HEAD = 0.2  # share of the candidates
+BLOCK = 65_536  # users scored at once
 
 
 def per_user(lists: np.ndarray, relevant: sp.csr_matrix, cutoffs: Sequence[int]) -> dict[str, np.ndarray]:
@@ -26,6 +41,15 @@ def per_user(lists: np.ndarray, relevant: sp.csr_matrix, cutoffs: Sequence[int])
         lists: (n_users, depth) item columns of `relevant`, −1 for none.
         relevant: (n_users, n_items) gains.
     """
+    values: dict[str, np.ndarray] = {}
+    for start in range(0, max(1, len(lists)), BLOCK):
+        block = slice(start, start + BLOCK)
+        for name, part in _block(lists[block], relevant[block], cutoffs).items():
+            values.setdefault(name, np.empty(len(lists)))[block] = part
+    return values
+
+
+def _block(lists: np.ndarray, relevant: sp.csr_matrix, cutoffs: Sequence[int]) -> dict[str, np.ndarray]:
     gains = listed_gains(lists, relevant)
     hits = gains > 0
     ideal = ideal_gains(relevant, max(cutoffs))
@@ -86,8 +110,65 @@ def average_precision(hits: np.ndarray, m: np.ndarray, k: int) -> np.ndarray:
 
 
 def coverage(lists: np.ndarray, n_candidates: int, k: int) -> float:
+    return np.count_nonzero(_times_listed(lists, k)) / n_candidates
+
+
+def gini(lists: np.ndarray, n_candidates: int, k: int) -> float:
+    """0 where nothing is listed."""
+    times = _times_listed(lists, k)
+    times = np.sort(times[times > 0]).astype(np.float64)
+    if not len(times):
+        return 0.0
+    place = np.arange(n_candidates - len(times) + 1, n_candidates + 1)  # never listed: the first places, adding nothing
+    return float(((2 * place - n_candidates - 1) * times).sum() / (n_candidates * times.sum()))
+
+
+def novelty(lists: np.ndarray, buyers: np.ndarray, n_users: int, k: int) -> np.ndarray:
+    """(n_users,) bits. Args: buyers: (n_items,) train users of each item, 1 or more for whatever is listed."""
+    return _mean_listed(lists, -np.log2(np.maximum(buyers, 1) / n_users), k)
+
+
+def popularity(lists: np.ndarray, buyers: np.ndarray, k: int) -> np.ndarray:
+    """(n_users,) train users of the listed items."""
+    return _mean_listed(lists, buyers, k)
+
+
+def long_tail(lists: np.ndarray, buyers: np.ndarray, k: int) -> np.ndarray:
+    """(n_users,) share of the listed items. Args: buyers: (n_items,), 0 for what is no candidate."""
+    candidates = np.flatnonzero(buyers)
+    by_fame = candidates[np.argsort(-buyers[candidates], kind="stable")]  # ties: the lower index first
+    in_tail = np.zeros(len(buyers), dtype=bool)
+    in_tail[by_fame[round(SHORT_HEAD * len(by_fame)) :]] = True
+    return _mean_listed(lists, in_tail, k)
+
+
+def popularity_lift(lists: np.ndarray, train: sp.csr_matrix, k: int) -> float:
+    """NaN where no user has a list. Args: train: (n_users, n_items) binary, the columns that `lists` names."""
+    buyers = np.bincount(train.indices, minlength=train.shape[1])
+    listed = popularity(lists, buyers, k)
+    bought = np.diff(train.indptr)
+    chosen = ~np.isnan(listed) & (bought > 0)
+    if not chosen.any():
+        return float("nan")
+    own = (train @ buyers)[chosen] / bought[chosen]
+    return float(listed[chosen].mean() / own.mean() - 1)
+
+
+def _times_listed(lists: np.ndarray, k: int) -> np.ndarray:
     listed = lists[:, :k]
-    return len(np.unique(listed[listed >= 0])) / n_candidates
+    return np.bincount(listed[listed >= 0])
+
+
+def _mean_listed(lists: np.ndarray, value: np.ndarray, k: int) -> np.ndarray:
+    """The mean of a value over the items of each list: (n_users,) float64, NaN for an empty one."""
+    means = np.empty(len(lists))
+    for start in range(0, max(1, len(lists)), BLOCK):
+        listed = lists[start : start + BLOCK, :k]
+        there = listed >= 0
+        counts = there.sum(1).astype(np.float64)
+        counts[counts == 0] = np.nan
+        means[start : start + BLOCK] = (np.where(there, value[listed], 0).sum(1)) / counts
+    return means
 
 
 def _pad(hits: np.ndarray, k: int) -> np.ndarray:

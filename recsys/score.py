@@ -13,40 +13,55 @@ Only users with a value in one of them have a row. Relevant are a user's distinc
 in train (seen items are never recommended) and those that no one has in train (no candidates) can never be hit, and
 count as relevant all the same, as in Elliot. `metrics/recommendations.json` counts them.
 
+`data/scores/recommendation_slices.parquet`, a row per arm, recommender, run, user and slice (`recsys.slices`): NDCG, recall and hit
+rate at the largest cutoff.
+
 `metrics/recommendations.json`: `{arm: {recommender: {…}}}`; means over users, then over runs. Beside them `coverage_12`
-(of the candidates, in any list), `users` averaged, `users_common`, `users_masked`, `users_without_test` left out, `runs`, and
+(of the candidates, in any list), at the largest cutoff `gini`, `novelty`, `popularity`, `long_tail` and `popularity_lift`
+(`recsys.metrics`; of everyone's lists), `users` averaged, `users_common`, `users_masked`, `users_without_test` left out, `runs`, and
 the arm's `test_items` (distinct per user), `test_items_repeated`, `test_items_cold`.
+
+With `evaluation: published` (`recsys.interactions`) each catalogue has a split of its own: nothing is in common, so there are no
+`_common` columns, masked items are looked at in `original` alone, and the JSON says `"evaluation": "published"`: figures of
+different catalogues must not be tested pairwise.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from pydantic import AfterValidator, Field
 
 from catalogue.texts import CATALOGUE_OF, Text
-from pipeline.errors import UserError
 from pipeline.names import allowed_names, unknown_name
-from pipeline.outputs import write_json, write_parquet
+from pipeline.outputs import write_json
 from pipeline.params import Section, read
 from pipeline.progress import track
 from pipeline.stage import done, run
-from recsys.dataset import CATALOGUES, COMMON, Catalogue, Split, read_split, restrict
-from recsys.metrics import coverage, per_user
+from recsys.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
+from recsys.lists import Lists, growing, read_lists
+from recsys.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
+from recsys.relevance import Relevance, masked_items, relevance, written_items
+from recsys.slices import Limits, Slice, items_of, slices
 
 LISTS = Path("data/recommendations")
-TEXTS = Path("data/texts")
+ITEMS = Path("data/prepared/items.parquet")
 PER_USER = Path("data/scores/recommendations.parquet")
+SLICES = Path("data/scores/recommendation_slices.parquet")
 METRICS = Path("metrics/recommendations.json")
+OF_A_SLICE = ("ndcg", "recall", "hit_rate")
+
+Columns = dict[str, np.ndarray]
 
 
 class RecScore(Section):
     cutoffs: Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=1)]
+    cold_purchases: Annotated[int, Field(ge=0)]
+    cold_buyers: Annotated[int, Field(ge=0)]
+    slice_categories: Annotated[int, Field(ge=0)]
 
 
 def known_recommender(name: str) -> str:
@@ -66,19 +81,18 @@ class Params(Section):
 
 
 @dataclass(frozen=True)
-class Relevance:
-    """What is relevant within a catalogue; matrices are (n_all_users, n_all_items), by the indices of data/interactions."""
+class Study:
+    """What lists are scored against; `slices` are those of each catalogue."""
 
-    catalogue: Catalogue
-    users: np.ndarray  # (n_all_users,) bool: has a train purchase in the catalogue
-    n_candidates: int
-    test: sp.csr_matrix
-    masked: sp.csr_matrix
-    counts: dict[str, int]
+    relevant: dict[Catalogue, Relevance]
+    slices: dict[Catalogue, list[Slice]]
+    published: bool
 
-    def averaged(self) -> np.ndarray:
-        """(n_all_users,) bool: the users that means are over."""
-        return self.users & (np.diff(self.test.indptr) > 0)
+    def common(self, catalogue: Catalogue) -> Relevance | None:
+        """What the catalogue is compared with others on; none where each is alone."""
+        if self.published:
+            return self.relevant[COMMON] if catalogue == COMMON else None
+        return self.relevant[COMMON]
 
 
 def arms(params: Params) -> Iterator[tuple[str, Catalogue, str]]:
@@ -91,139 +105,143 @@ def arms(params: Params) -> Iterator[tuple[str, Catalogue, str]]:
         yield from ((text, catalogue, f"vbpr-{features}") for features in params.text_features)
 
 
-def relevance(split: Split, catalogue: Catalogue, masked: np.ndarray) -> Relevance:
-    """Args: masked: (n_all_items,) bool."""
-    members = split.members(catalogue)
-    data = restrict(split, catalogue)
-    users = np.zeros(split.n_users, dtype=bool)
-    users[data.users] = True
-    test = split.matrix(split.test, members)
-    train = split.matrix(split.train, members)
-    known = sp.diags_array(users.astype(np.float32)) @ test  # of users who can be recommended something
-    cold = np.isin(known.indices, data.items, invert=True)
-    counts = {
-        "test_items": int(known.count_nonzero()),
-        "test_items_repeated": int(known.multiply(train).count_nonzero()),
-        "test_items_cold": int((known.data[cold] > 0).sum()),
+def read_study(params: Params, catalogues: set[Catalogue], folder: Path = FOLDER) -> Study:
+    """The test side of these catalogues, and of the common one where catalogues are compared."""
+    splits = {catalogue: read_split(folder, catalogue) for catalogue in CATALOGUES}
+    published = any(split.published for split in splits.values())
+    wanted = [name for name in CATALOGUES if name in catalogues or (name == COMMON and not published)]
+    masked = masked_items(splits[COMMON], params.texts)
+    relevant = {name: relevance(splits[name], name, masked) for name in wanted}
+    table = pd.read_parquet(ITEMS, columns=["item_id", "product_code", "category", "split"])
+    items = items_of(splits[COMMON].item_ids, table, masked, written_items(splits[COMMON], params.texts))
+    section = params.rec_score
+    limits = Limits(section.cold_purchases, section.cold_buyers, section.slice_categories)
+    parts = {
+        name: list(slices(own, own if published else relevant[COMMON], items, limits)) for name, own in relevant.items()
     }
-    return Relevance(catalogue, users, len(data.items), test, split.matrix(split.test, members & masked), counts)
+    return Study(relevant, parts, published)
 
 
-def masked_items(split: Split, texts: Sequence[str], folder: Path = TEXTS) -> np.ndarray:
-    """Which items have another description in the masked-* texts of the axis: (n_all_items,) bool."""
-    ids: set[str] = set()
-    for text in texts:
-        if text.startswith("masked-"):
-            table = pd.read_parquet(folder / f"{text}.parquet", columns=["item_id", "masked"])
-            ids.update(table.loc[table["masked"], "item_id"])
-    return np.isin(split.item_ids.astype(str), sorted(ids)) if ids else np.zeros(len(split.item_ids), dtype=bool)
+def run_columns(lists: Lists, study: Study, catalogue: Catalogue, number: int, cutoffs: list[int]) -> Columns:
+    """Every metric of every user of one run: (n_averaged,) each, NaN where the user has none."""
+    own, common, deep = study.relevant[catalogue], study.common(catalogue), max(cutoffs)
+    chosen = own.averaged
+    columns = per_user(lists[catalogue, number][chosen], own.test[chosen], cutoffs)
+    names = list(columns)
+    if common is None:
+        return columns
+    shared = lists[COMMON, number][chosen]
+    values = columns if own is common else per_user(shared, common.test[chosen], cutoffs)
+    if not study.published:
+        known = common.users[chosen]
+        columns |= {f"{name}_common": np.where(known, values[name], np.nan) for name in names}
+    masked = per_user(shared, common.masked[chosen], [deep])[f"ndcg_{deep}"]
+    return columns | {f"ndcg_masked_{deep}": np.where(common.users[chosen], masked, np.nan)}
 
 
-def read_lists(path: Path, n_users: int, cutoffs: list[int]) -> dict[tuple[str, int], np.ndarray]:
-    """(candidates, run) → (n_users, depth) items, −1 for none.
-
-    Raises:
-        UserError: the file is missing, or its lists are shorter than the largest cutoff.
-    """
-    if not path.exists():
-        raise UserError(
-            f"{path}: no such lists, though params.yaml names them in its axes; run `dvc repro` to make them"
-        )
-    table = pd.read_parquet(path, columns=["candidates", "run", "user", "item", "rank"])
-    depth = int(table["rank"].max())
-    if depth < max(cutoffs):
-        raise UserError(
-            f"rec_score.cutoffs: {max(cutoffs)} is more than the {depth} items of the lists in {path}; "
-            f"set rec_fit.top_k to {max(cutoffs)} or more, or lower the cutoff"
-        )
-    lists: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.full((n_users, depth), -1, dtype=np.int32))
-    for candidates in table["candidates"].unique():
-        for number in table["run"].unique():
-            rows = table[(table["candidates"] == candidates) & (table["run"] == number)]
-            lists[str(candidates), int(number)][rows["user"], rows["rank"] - 1] = rows["item"]
-    return dict(lists)
-
-
-def score(
-    lists: dict[tuple[str, int], np.ndarray], own: Relevance, common: Relevance, cutoffs: list[int]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Rows per run and user, and the means, of one recommender in one arm."""
-    runs = sorted({number for _, number in lists})
-    tables = [
-        run_table(lists[own.catalogue, r], lists[common.catalogue, r], own, common, cutoffs).assign(run=r) for r in runs
-    ]
-    rows = pd.concat(tables)
-    means = rows.drop(columns="user").groupby("run").mean().mean().dropna()
+def beyond_accuracy(listed: np.ndarray, own: Relevance, cutoffs: list[int]) -> dict[str, float]:
+    """Coverage, novelty and popularity bias of the lists of one run; what is no number is left out."""
     deep = max(cutoffs)
-    covered = {
-        f"coverage_{k}": float(np.mean([coverage(lists[own.catalogue, r], own.n_candidates, k) for r in runs]))
-        for k in cutoffs
+    users = int(own.users.sum())
+    figures = {f"coverage_{k}": coverage(listed, own.n_candidates, k) for k in cutoffs}
+    figures[f"gini_{deep}"] = gini(listed, own.n_candidates, deep)
+    mine = listed[own.users]
+    of_users = {
+        "novelty": novelty(mine, own.buyers, users, deep),
+        "popularity": popularity(mine, own.buyers, deep),
+        "long_tail": long_tail(mine, own.buyers, deep),
     }
-    counts = {
-        "runs": len(runs),
-        "users": int(tables[0][f"ndcg_{deep}"].count()),
-        "users_common": int(tables[0][f"ndcg_{deep}_common"].count()),
-        "users_masked": int(tables[0][f"ndcg_masked_{deep}"].count()),
-        "users_without_test": int((own.users & ~own.averaged()).sum()),
+    figures |= {f"{name}_{deep}": float(np.nanmean(values)) for name, values in of_users.items() if (mine >= 0).any()}
+    figures[f"popularity_lift_{deep}"] = popularity_lift(mine, own.train[own.users], deep)
+    return {name: float(value) for name, value in figures.items() if np.isfinite(value)}
+
+
+def slice_columns(listed: np.ndarray, part: Slice, deep: int) -> Columns:
+    values = per_user(listed[part.users], part.relevant, [deep])
+    return {f"{name}_{deep}": values[f"{name}_{deep}"] for name in OF_A_SLICE}
+
+
+def summarise(
+    columns: list[Columns], others: list[dict[str, float]], own: Relevance, published: bool
+) -> dict[str, Any]:
+    """The figures of one recommender in one arm: means over users, then over runs."""
+    there = {name: [one[name][~np.isnan(one[name])] for one in columns] for name in columns[0]}
+    means = {name: float(np.mean([run.mean() for run in runs])) for name, runs in there.items() if len(runs[0])}
+    means |= {name: float(np.mean([one[name] for one in others])) for name in others[0]}
+    ndcg = [name for name in there if name.startswith("ndcg_")]
+    counted = {"users": ndcg[0]} | {
+        f"users_{kind}": name for name in ndcg for kind in ("common", "masked") if kind in name
     }
-    return rows, {str(name): float(mean) for name, mean in means.items()} | covered | counts | own.counts
+    counts = {"runs": len(columns)} | {key: len(there[name][0]) for key, name in counted.items()}
+    counts["users_without_test"] = int(own.users.sum()) - len(own.averaged)
+    return means | counts | own.counts | ({"evaluation": "published"} if published else {})
 
 
-def run_table(
-    own_lists: np.ndarray, common_lists: np.ndarray, own: Relevance, common: Relevance, cutoffs: list[int]
-) -> pd.DataFrame:
-    """A row per user with a test item in the arm's catalogue: `user` and every metric."""
-    deep = max(cutoffs)
-    columns = per_user(own_lists, own.test, cutoffs)
-    shared = per_user(common_lists, common.test, cutoffs)
-    columns |= {f"{name}_common": np.where(common.users, values, np.nan) for name, values in shared.items()}
-    masked = per_user(common_lists, common.masked, [deep])[f"ndcg_{deep}"]
-    columns[f"ndcg_masked_{deep}"] = np.where(common.users, masked, np.nan)
-    chosen = np.flatnonzero(own.averaged())
-    return pd.DataFrame({"user": chosen.astype(np.int32)} | {name: values[chosen] for name, values in columns.items()})
+def metric_names(study: Study, cutoffs: list[int]) -> list[str]:
+    """The columns of recommendations.parquet."""
+    own = list(per_user(np.empty((0, 1), np.int32), next(iter(study.relevant.values())).test[:0], cutoffs))
+    shared = [] if study.published else [f"{name}_common" for name in own]
+    return [*own, *shared, *([f"ndcg_masked_{max(cutoffs)}"] if COMMON in study.relevant else [])]
 
 
-def write(tables: list[pd.DataFrame], metrics: dict[str, dict[str, Any]]) -> None:
-    """Both outputs; without a cell in the axes they are empty."""
-    first = ["arm", "recommender", "run", "user"]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=first)
-    table = table.astype({"arm": "category", "recommender": "category", "run": np.int32, "user": np.int32})
-    write_parquet(PER_USER, table[first + [name for name in table.columns if name not in first]])
-    write_json(METRICS, metrics)
+def score(params: Params, cells: list[tuple[str, Catalogue, str]]) -> dict[str, dict[str, Any]]:
+    """Writes both tables, cell by cell, and returns the means."""
+    cutoffs, deep = params.rec_score.cutoffs, max(params.rec_score.cutoffs)
+    study = read_study(params, {catalogue for _, catalogue, _ in cells})
+    metrics: dict[str, dict[str, Any]] = {}
+    names = {"arm": [arm for arm, _, _ in cells], "recommender": [name for _, _, name in cells]}
+    every = {"slice": [part.name for parts in study.slices.values() for part in parts]}
+    of_slices = [f"{name}_{deep}" for name in OF_A_SLICE]
+    with (
+        growing(PER_USER, names, metric_names(study, cutoffs)) as add_users,
+        growing(SLICES, names | every, of_slices) as add_slices,
+    ):
+        for arm, catalogue, recommender in track(cells, "score", unit="lists"):
+            own = study.relevant[catalogue]
+            lists = read_lists(LISTS / arm / f"{recommender}.parquet", len(own.users), cutoffs)
+            columns, others = [], []
+            for number in sorted({number for _, number in lists}):
+                columns.append(run_columns(lists, study, catalogue, number, cutoffs))
+                others.append(beyond_accuracy(lists[catalogue, number], own, cutoffs))
+                labels = {"arm": arm, "recommender": recommender}
+                add_users(labels, number, own.averaged, columns[-1])
+                for part in study.slices[catalogue]:
+                    listed = lists[COMMON if part.common and not study.published else catalogue, number]
+                    add_slices(labels | {"slice": part.name}, number, part.users, slice_columns(listed, part, deep))
+            metrics.setdefault(arm, {})[recommender] = summarise(columns, others, own, study.published)
+    return metrics
 
 
 def summary(metrics: dict[str, dict[str, Any]], deep: int) -> str:
-    """The best list on the items in common."""
+    """The best list, on the items in common where there are such."""
+    published = any("evaluation" in values for arm in metrics.values() for values in arm.values())
+    key, users, where = f"ndcg_{deep}_common", "users_common", "on the items and {:,} users in common"
+    if published:
+        key, users, where = f"ndcg_{deep}", "users", "of {:,} users, each catalogue alone"
     ranked = [
-        (values[f"ndcg_{deep}_common"], values["users_common"], name, arm)
+        (values[key], values[users], name, arm)
         for arm in metrics
         for name, values in metrics[arm].items()
+        if key in values
     ]
-    value, users, name, arm = max(ranked)
-    return f"best NDCG@{deep} on the items and {users:,} users in common: {value:.4f} ({name}, {arm})"
+    value, n, name, arm = max(ranked)
+    return f"best NDCG@{deep} {where.format(n)}: {value:.4f} ({name}, {arm})"
 
 
 def main() -> None:
     params = read(Params)
-    cutoffs = params.rec_score.cutoffs
     cells = list(arms(params))
-    tables: list[pd.DataFrame] = []
-    metrics: dict[str, dict[str, Any]] = {}
     if not cells:
-        write(tables, metrics)
+        for path, labels in ((PER_USER, ["arm", "recommender"]), (SLICES, ["arm", "recommender", "slice"])):
+            with growing(path, {label: [] for label in labels}, []):
+                pass
+        write_json(METRICS, {})
         done(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
-    split = read_split()
-    masked = masked_items(split, params.texts)
-    relevant = {name: relevance(split, name, masked) for name in CATALOGUES}
-    for arm, catalogue, recommender in track(cells, "score", unit="lists"):
-        lists = read_lists(LISTS / arm / f"{recommender}.parquet", split.n_users, cutoffs)
-        rows, metrics.setdefault(arm, {})[recommender] = score(lists, relevant[catalogue], relevant[COMMON], cutoffs)
-        tables.append(rows.assign(arm=arm, recommender=recommender))
-    write(tables, metrics)
-    done(
-        f"wrote {METRICS} and {PER_USER}: {len(cells)} recommenders in {len(metrics)} arms; {summary(metrics, max(cutoffs))}"
-    )
+    metrics = score(params, cells)
+    write_json(METRICS, metrics)
+    best = summary(metrics, max(params.rec_score.cutoffs))
+    done(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(cells)} recommenders in {len(metrics)} arms; {best}")
 
 
 if __name__ == "__main__":

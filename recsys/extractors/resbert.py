@@ -6,13 +6,14 @@ what the pictures have in common. Nothing is fitted on the texts, so an item's r
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.features import read_features
-from pipeline.minilm import encode
+from pipeline.sentences import encode
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ RESNET50 = Path("data/features/image/resnet50")
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
     """The stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
-    features = read_features(RESNET50)
-    centred = features.rows(ids) - features.array.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = read_features(RESNET50).rows(ids) - _mean(RESNET50.resolve())
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.maximum(length, 1e-12)
 
 
+@cache
+def _mean(folder: Path) -> np.ndarray:
+    """Of all stored rows, once a process: (dim,) float32."""
+    return read_features(folder).array.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
 def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
-    """(len(texts), 384) float32, each of length 1."""
-    return encode(texts, batch_size=options.batch_size, device=options.device)
+    """(len(texts), dim) float32, each of length 1, as `sbert`'s."""
+    return encode(texts, options.text_model, options.batch_size, options.device, options.precision)

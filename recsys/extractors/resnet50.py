@@ -6,6 +6,7 @@ dimensions, as in the sample); else it is a transformers image model, such as mi
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,33 +15,44 @@ import numpy as np
 import torch
 from PIL import Image
 
+from pipeline.ahead import ahead, batches
 from pipeline.errors import UserError
-from pipeline.models import MODELS, read_keys, where
+from pipeline.models import MODELS, files_of, read_keys
 from pipeline.progress import track
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
     from catalogue.images import ImageStore
 
-Encoder = Callable[[list[Image.Image]], torch.Tensor]  # pictures to (n_pictures, dim)
+Pixels = Callable[[list[Image.Image]], torch.Tensor]  # pictures to (n_pictures, 3, height, width), on the CPU
+Network = Callable[[torch.Tensor], torch.Tensor]  # those, on the device, to (n_pictures, dim)
 
 
 @torch.inference_mode()
 def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
     """(len(ids), dim) float32."""
-    folder = MODELS / options.image_model
-    encoder = (
-        efficientnet_lite0(folder, options)
-        if (folder / "package.json").is_file()
-        else transformers_model(folder, options)
-    )
-    vectors = []
-    for start in track(range(0, len(ids), options.batch_size), options.image_model, unit="batch"):
-        vectors.append(encoder([store[item] for item in ids[start : start + options.batch_size]]).cpu().numpy())
+    pixels, network = _load(options)
+    dtype, parts = _dtype(options), batches(list(ids), options.batch_size)
+    prepared = ahead(lambda batch: pixels([store[item] for item in batch]), parts, options.readers)
+    vectors = [
+        network(batch.to(options.device, dtype)).float().cpu().numpy()
+        for batch in track(prepared, options.image_model, total=len(parts), unit="batch")
+    ]
     return np.concatenate(vectors)
 
 
-def efficientnet_lite0(folder: Path, options: Options) -> Encoder:
+@cache
+def _load(options: Options) -> tuple[Pixels, Network]:
+    folder = MODELS / options.image_model
+    packaged = (folder / "package.json").is_file()
+    return efficientnet_lite0(folder, options) if packaged else transformers_model(folder, options)
+
+
+def _dtype(options: Options) -> torch.dtype:
+    return torch.bfloat16 if options.precision == "bf16" else torch.float32
+
+
+def efficientnet_lite0(folder: Path, options: Options) -> tuple[Pixels, Network]:
     """EfficientNet-Lite0 (arXiv 1905.11946, without squeeze-and-excitation), mean over the last map.
 
     Pixels as in the original program: (value − 127) / 128, the whole picture resized to a square of `image_size` pixels.
@@ -50,19 +62,17 @@ def efficientnet_lite0(folder: Path, options: Options) -> Encoder:
 
     model = EfficientNet.from_name("efficientnet-lite0", image_size=None)  # None: padding follows the picture's size
     model.load_state_dict(torch.load(weights(folder), map_location="cpu", weights_only=True), strict=True)
-    model = model.to(options.device, memory_format=torch.channels_last).eval()
+    model = model.to(options.device, _dtype(options), memory_format=torch.channels_last).eval()
     side = options.image_size
 
-    def encode(images: list[Image.Image]) -> torch.Tensor:
+    def pixels(images: list[Image.Image]) -> torch.Tensor:
         resized = [
             np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32) for image in images
         ]
-        pixels = torch.from_numpy((np.stack(resized) - 127) / 128).permute(
-            0, 3, 1, 2
-        )  # (n, 3, side, side), channels last
-        return model.extract_features(pixels.to(options.device)).mean(dim=(2, 3))  # (n, 1280)
+        # (n, 3, side, side), channels last
+        return torch.from_numpy((np.stack(resized) - 127) / 128).permute(0, 3, 1, 2)
 
-    return encode
+    return pixels, lambda batch: model.extract_features(batch).mean(dim=(2, 3))  # (n, 1280)
 
 
 def weights(folder: Path) -> str:
@@ -85,7 +95,7 @@ def weights(folder: Path) -> str:
     return str(path)
 
 
-def transformers_model(folder: Path, options: Options) -> Encoder:
+def transformers_model(folder: Path, options: Options) -> tuple[Pixels, Network]:
     """Any image model of transformers with a pooled output, and its own pixels.
 
     Raises:
@@ -94,24 +104,21 @@ def transformers_model(folder: Path, options: Options) -> Encoder:
     from transformers import AutoImageProcessor, AutoModel
     from transformers.utils.logging import disable_progress_bar
 
-    source = where(folder)
-    safe: dict[str, Any] = {"trust_remote_code": False}
+    files = files_of(folder)
+    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     disable_progress_bar()  # of loading single arrays
     try:
-        model = (
-            AutoModel.from_pretrained(**source, **safe, use_safetensors=True, dtype=torch.float32)
-            .to(options.device)
-            .eval()
-        )
+        model = AutoModel.from_pretrained(files, **safe, use_safetensors=True, dtype=_dtype(options))
         # By PIL on every machine: the default changes to torchvision, with other pixels, where that is installed.
-        processor = AutoImageProcessor.from_pretrained(**source, **safe, backend="pil")
+        processor = AutoImageProcessor.from_pretrained(files, **safe, backend="pil")
     except OSError as error:
         raise UserError(
             f"{folder}: cannot load an image model (safetensors weights and an image processor are needed): {error}"
         ) from error
+    model = model.to(options.device, memory_format=torch.channels_last).eval()
 
-    def encode(images: list[Image.Image]) -> torch.Tensor:
-        pixels = processor(images, return_tensors="pt")["pixel_values"].to(options.device)  # (n, 3, height, width)
-        return model(pixel_values=pixels).pooler_output.flatten(1)  # (n, dim); ResNet keeps two axes of size 1
+    def pixels(images: list[Image.Image]) -> torch.Tensor:
+        return processor(images, return_tensors="pt")["pixel_values"]
 
-    return encode
+    # ResNet's pooled output keeps two axes of size 1.
+    return pixels, lambda batch: model(pixel_values=batch).pooler_output.flatten(1)  # (n, dim)

@@ -1,13 +1,17 @@
-"""SentenceBERT of the description: all-MiniLM-L6-v2, 384 dimensions, each vector of length 1."""
+"""SentenceBERT of the description (arXiv 1908.10084), by `rec_features.text_model`; each vector has length 1.
+
+`minilm` is all-MiniLM-L6-v2 from a package (384 dimensions, as in the sample); a folder under data/models/ may name another
+sentence-transformers model of mean pooling, such as sentence-transformers/all-mpnet-base-v2 by `hub.json` (768).
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.minilm import encode
+from pipeline.sentences import encode
 from recsys.extractors import Options
 
 
 def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
-    """(len(texts), 384) float32. A text without words has the vector of "", the same for all."""
-    return encode(texts, batch_size=options.batch_size, device=options.device)
+    """(len(texts), dim) float32. A text without words has the vector of "", the same for all."""
+    return encode(texts, options.text_model, options.batch_size, options.device, options.precision)

@@ -1,13 +1,18 @@
 """Recommenders, one file each, loaded by name. A file holds
 
-- `fit(train, options, seed, features=None) -> Scorer`: train is (n_users, n_items) binary float32 CSR with sorted indices,
-  features (n_items, dim) float32 or None;
+- `fit(data, options, seed, features=None) -> Scorer`: data is a `recsys.dataset.Dataset`, whose `train` is (n_users, n_items)
+  binary float32 CSR with sorted indices; features a `pipeline.features.Rows` of (n_items, dim), or None;
 - `SEEDED`: whether the result depends on the seed, so that `seeds` runs are made;
 - `NEEDS_FEATURES`: whether `features` must be given.
+
+A scorer that is a `Product`, `Shared` or `Drawn` is ranked without a score for every user and item (`recsys.ranking`); any
+other gives dense blocks of scores.
 
 Adding a recommender is one file here and its name under `recommenders` in params.yaml.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
@@ -27,8 +32,14 @@ class RecFit(Section):
     userknn_k: Count
     itemknn_k: Count
     neighbourhood: Literal["elliot", "standard"]
+    similarity: Literal["cosine", "jaccard"]
+    shrink: Annotated[float, Field(ge=0)]
+    half_life_days: Annotated[float, Field(ge=0)]
     factors: Count
+    variant: Literal["paper", "ducho"]
     epochs: Count
+    patience: Annotated[int, Field(ge=0)]
+    evaluate_every: Count
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0)]
     regularisation: Annotated[float, Field(ge=0)]
@@ -39,6 +50,7 @@ class Options(RecFit):
 
     device: str = "cpu"
     threads: Count = 1
+    checkpoints: Path | None = None  # where what learns in epochs keeps its state; None: nowhere
 
 
 class Scorer(Protocol):
@@ -47,3 +59,35 @@ class Scorer(Protocol):
     def scores(self, users: np.ndarray) -> np.ndarray | sp.csr_matrix:
         """Scores of every item for these rows of train: (len(users), n_items) float32; what a sparse matrix lacks is 0."""
         ...
+
+
+@dataclass(frozen=True)
+class Product:
+    """Scores that are a product of two sparse matrices without negative entries."""
+
+    left: sp.csr_matrix  # (n_users, n_between) float32
+    right: sp.csr_matrix  # (n_between, n_items) float32
+
+    def scores(self, users: np.ndarray) -> sp.csr_matrix:
+        return self.left[users] @ self.right
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The same scores for every user."""
+
+    item: np.ndarray  # (n_items,) float32
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(self.item, (len(users), len(self.item)))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A random order of the items for each user, of whom it alone depends; only its beginning is drawn."""
+
+    seed: int
+
+    def first(self, user: int, size: int, n_items: int) -> np.ndarray:
+        """The first `size` of n_items: (size,) different numbers."""
+        return np.random.default_rng((self.seed, user)).choice(n_items, size, replace=False)

@@ -1,23 +1,27 @@
-"""MostPop: every user is offered what most different users have bought. Equal to Elliot's MostPop."""
+"""MostPop: every user is offered what most different users have bought. Equal to Elliot's MostPop.
 
-from dataclasses import dataclass
+With `half_life_days` h above 0 a buyer counts 2^(−age / h), age being the days between the user's last purchase of the
+item and the last day of train: what is bought now comes before what was bought most. 0 counts every buyer as 1.
+"""
 
 import numpy as np
-import scipy.sparse as sp
 
-from recsys.recommenders import Options
+from pipeline.errors import UserError
+from pipeline.features import Rows
+from recsys.dataset import Dataset
+from recsys.recommenders import Options, Shared
 
 SEEDED = False
 NEEDS_FEATURES = False
 
 
-@dataclass(frozen=True)
-class Popularity:
-    buyers: np.ndarray  # (n_items,) float32, exact up to 2^24 buyers
-
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(self.buyers, (len(users), len(self.buyers)))
-
-
-def fit(train: sp.csr_matrix, options: Options, seed: int, features: np.ndarray | None = None) -> Popularity:
-    return Popularity(np.bincount(train.indices, minlength=train.shape[1]).astype(np.float32))
+def fit(data: Dataset, options: Options, seed: int, features: Rows | None = None) -> Shared:
+    """Raises: UserError: time is to count, but there are no days."""
+    n_items = data.train.shape[1]
+    if not options.half_life_days:
+        return Shared(np.bincount(data.train.indices, minlength=n_items).astype(np.float32))  # exact up to 2^24 buyers
+    if data.last_day is None:
+        raise UserError("half_life_days: the purchases have no days; set it to 0, or give their time")
+    age = data.last_day.max(initial=0) - data.last_day.astype(np.float64)
+    weight = np.exp2(-age / options.half_life_days)
+    return Shared(np.bincount(data.train.indices, weight, minlength=n_items).astype(np.float32))

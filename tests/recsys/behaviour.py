@@ -6,20 +6,19 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
+from pipeline.features import rows_of
+from pipeline.params import REFERENCE, load
+from recsys.dataset import dataset_of
 from recsys.ranking import recommend
 from recsys.recommenders import Options
 
-OPTIONS: dict[str, Any] = {
-    "top_k": 12,
+OPTIONS: dict[str, Any] = load(REFERENCE)["rec_fit"] | {
     "seeds": 2,
-    "userknn_k": 10,
-    "itemknn_k": 20,
     "neighbourhood": "standard",
     "factors": 8,
     "epochs": 15,
     "batch_size": 64,
     "learning_rate": 0.05,
-    "regularisation": 0.02,
 }
 
 
@@ -52,8 +51,8 @@ class Behaviour:
     module: ClassVar[ModuleType]
 
     def lists(self, train: sp.csr_matrix, seed: int = 1, k: int = 12, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-        features = parity_features(train.shape[1]) if self.module.NEEDS_FEATURES else None
-        scorer = self.module.fit(train, Options(**(OPTIONS | options)), seed, features)
+        features = rows_of(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
+        scorer = self.module.fit(dataset_of(train), Options(**(OPTIONS | options)), seed, features)
         return recommend(scorer, train, k, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
 
     def test_a_list_has_twelve_different_unseen_items_best_first(self) -> None:

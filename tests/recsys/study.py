@@ -37,7 +37,10 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = np.arange(N_ITEMS) % 4 < 2  # both parities
     prepared = folder / "data" / "prepared"
     prepared.mkdir(parents=True)
-    pd.DataFrame({"item_id": ids, "original": original}).to_parquet(prepared / "items.parquet")
+    items = pd.DataFrame({"item_id": ids, "original": original, "product_code": [item[:9] for item in ids]})
+    items["category"] = [("Shirt", "Dress", "Socks")[number % 3] for number in range(N_ITEMS)]
+    items["split"] = [(("test", "train")[number % 2] if chosen else None) for number, chosen in enumerate(original)]
+    items.to_parquet(prepared / "items.parquet")
     _purchases(random, ids).to_parquet(prepared / "purchases.parquet")
     features = random.normal(0, 0.3, (N_ITEMS, 6)) + (np.arange(N_ITEMS) % 2)[:, None]
     write_features("data/features/image/parity", ids, features)
@@ -46,8 +49,11 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = [item for item, chosen in zip(ids, original, strict=True) if chosen]
         masked = np.arange(len(own)) % 5 == 0
         Path("data/texts").mkdir(exist_ok=True)
-        pd.DataFrame({"item_id": own, "masked": masked}).to_parquet(f"data/texts/{text}.parquet")
+        source = np.where(masked, text.removeprefix("masked-"), "own")
+        pd.DataFrame({"item_id": own, "masked": masked, "source": source}).to_parquet(f"data/texts/{text}.parquet")
         write_features(
             f"data/features/text/{text}/words", own, features[original] * ~(masked[:, None] & (text == "masked-none"))
         )
+    written = pd.DataFrame({"item_id": ids, "masked": False, "source": np.where(original, "own", "ft")})
+    written.to_parquet("data/texts/augmented.parquet")
     interactions.main()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from catalogue.images import pack_images
 from pipeline.errors import UserError
 from pipeline.features import read_features
 from pipeline.outputs import write_parquet
@@ -20,23 +22,35 @@ from recsys.extractors import Options
 
 ROOT = Path(__file__).parents[2]
 IDS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001, 77, 8)]
-OPTIONS = Options(image_model="m", image_size=32, clip_model="c", batch_size=3)
+OPTIONS = Options(
+    image_model="m", image_size=32, text_model="t", clip_model="c", batch_size=3, precision="fp32", reduce="none"
+)
+PLACE = Path("work")
+
+
+def place() -> Path:
+    """An empty workplace."""
+    shutil.rmtree(PLACE, ignore_errors=True)
+    return PLACE
 
 
 def shade(item: str) -> int:
     return int(item) % 251
 
 
+def picture(item: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (16, 16), shade(item)).convert("RGB").save(buffer, "JPEG", quality=100)
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Eight items whose pictures have a grey of their own, packed in another order than items.parquet; two texts."""
     monkeypatch.chdir(tmp_path)
-    rows = []
-    for item in reversed(sorted(IDS)):
-        buffer = io.BytesIO()
-        Image.new("RGB", (16, 16), (shade(item),) * 3).save(buffer, "PNG")
-        rows.append({"item_id": item, "jpeg": buffer.getvalue(), "width": 16, "height": 16})
-    write_parquet("data/prepared/images/00000.parquet", pd.DataFrame(rows))
+    images = Path("data/prepared/images")
+    images.mkdir(parents=True)
+    pack_images(images, {item: item for item in reversed(sorted(IDS))}, picture, 16)
     write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": sorted(IDS)}))
     words = {item: ["", "a red shirt", "a blue hat"][place % 3] for place, item in enumerate(sorted(IDS))}
     write_text("original", {item: words[item] for item in sorted(IDS)[:5]})
@@ -76,7 +90,7 @@ class Both(Lengths, Greys):
 
 
 def test_every_picture_keeps_its_item_whatever_the_order(study: Path) -> None:
-    features.of_images("greys", Greys, OPTIONS)
+    features.of_images("greys", Greys, OPTIONS, place())
     stored = read_features("data/features/image/greys")
     assert stored.ids == tuple(sorted(IDS))
     assert stored.rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
@@ -88,8 +102,8 @@ def test_permuted_items_find_every_row_still_with_its_item(study: Path, seed: in
     write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": order}))
     table = pd.read_parquet("data/texts/augmented.parquet").set_index("item_id").loc[order].reset_index()
     write_parquet("data/texts/augmented.parquet", table)
-    features.of_images("greys", Greys, OPTIONS)
-    features.of_texts("both", Both(), ["augmented"], OPTIONS)
+    features.of_images("greys", Greys, OPTIONS, place())
+    features.of_texts("both", Both(), ["augmented"], OPTIONS, place())
     assert read_features("data/features/image/greys").rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
     words = table.set_index("item_id")["text"]
     rows = read_features("data/features/text/augmented/both").rows(IDS)
@@ -98,7 +112,7 @@ def test_permuted_items_find_every_row_still_with_its_item(study: Path, seed: in
 
 def test_each_distinct_text_is_encoded_once_over_all_variants(study: Path) -> None:
     lengths = Lengths()
-    features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS)
+    features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS, place())
     assert lengths.asked == [[""], ["a blue hat", "a red shirt"], ["a caption"]]
 
 
@@ -108,28 +122,92 @@ def test_other_captions_leave_the_texts_of_other_sources_their_batches(study: Pa
         table = pd.read_parquet("data/texts/augmented.parquet")
         write_text("augmented", dict(zip(table["item_id"], table["text"], strict=True)) | {sorted(IDS)[0]: caption})
         lengths = Lengths()
-        features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS)
+        features.of_texts("lengths", lengths, ["original", "augmented"], OPTIONS, place())
         asked.append(lengths.asked)
     assert asked[0][:-1] == asked[1][:-1]
     assert asked[0][-1] != asked[1][-1]
 
 
 def test_a_text_has_rows_for_its_own_catalogue(study: Path) -> None:
-    features.of_texts("lengths", Lengths(), ["original", "augmented"], OPTIONS)
+    features.of_texts("lengths", Lengths(), ["original", "augmented"], OPTIONS, place())
     assert read_features("data/features/text/original/lengths").ids == tuple(sorted(IDS)[:5])
     augmented = read_features("data/features/text/augmented/lengths")
     assert augmented.ids == tuple(sorted(IDS))
     assert augmented.rows([sorted(IDS)[0]]).tolist() == [[len("a caption")]]
 
 
+def test_a_text_that_the_study_lacks_has_a_note_in_its_place(study: Path) -> None:
+    features.of_texts("lengths", Lengths(), ["original"], OPTIONS, place())
+    left_out = Path("data/features/text/masked-ft/lengths")
+    assert [path.name for path in left_out.iterdir()] == [features.NOTE]
+    assert not (Path("data/features/text/original/lengths") / features.NOTE).exists()
+
+
 def test_no_texts_are_no_features(study: Path) -> None:
-    features.of_texts("both", Both(), [], OPTIONS)
+    features.of_texts("both", Both(), [], OPTIONS, place())
     assert not Path("data/features/text").exists()
+
+
+class Plane(Greys):
+    """Pictures and words in three dimensions, of which one says everything."""
+
+    @staticmethod
+    def image_vectors(ids: Sequence[str], store: features.ImageStore, options: Options) -> np.ndarray:
+        return Greys.image_vectors(ids, store, options) * np.array([1, 2, 2], np.float32)
+
+    @staticmethod
+    def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
+        return np.array([[len(text), -len(text), 0] for text in texts], dtype=np.float32)
+
+
+def test_reduced_features_keep_distances_on_fewer_dimensions(study: Path) -> None:
+    reduce = OPTIONS.model_copy(update={"reduce": "pca95"})
+    features.of_images("greys", Plane, reduce, place())
+    found = read_features("data/features/image/greys").rows(IDS)
+    assert found.shape == (8, 1)
+    shades = np.array([shade(item) for item in IDS])
+    np.testing.assert_allclose(np.abs(found - found[0])[:, 0], 3 * np.abs(shades - shades[0]), atol=0.5)
+
+
+def test_captions_change_no_component_of_words(study: Path) -> None:
+    reduce = OPTIONS.model_copy(update={"reduce": "pca95"})
+    rows = []
+    for caption in ("a caption", "quite another caption, and a much longer one"):
+        table = pd.read_parquet("data/texts/augmented.parquet")
+        write_text("augmented", dict(zip(table["item_id"], table["text"], strict=True)) | {sorted(IDS)[0]: caption})
+        features.of_texts("plane", Plane(), ["original", "augmented"], reduce, place())
+        rows.append(read_features("data/features/text/augmented/plane").rows(sorted(IDS)))
+    assert rows[0].shape == (8, 2)
+    np.testing.assert_array_equal(rows[0][1:], rows[1][1:])
+    assert rows[0][0, 1] != rows[1][0, 1]
+
+
+def test_a_killed_extraction_goes_on_to_the_same_features(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.shards.ITEMS", 3)
+    features.of_images("greys", Greys, OPTIONS, place())
+    wanted = Path("data/features/image/greys/features.npy").read_bytes()
+    asked: list[list[str]] = []
+
+    class Dying:
+        @staticmethod
+        def image_vectors(ids: Sequence[str], store: features.ImageStore, options: Options) -> np.ndarray:
+            asked.append(list(ids))
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+            return Greys.image_vectors(ids, store, options)
+
+    empty = place()
+    with pytest.raises(KeyboardInterrupt):
+        features.of_images("again", Dying, OPTIONS, empty)
+    assert not Path("data/features/image/again").exists()
+    features.of_images("again", Dying, OPTIONS, empty)
+    assert asked == [sorted(IDS)[:3], sorted(IDS)[3:6], sorted(IDS)[3:6], sorted(IDS)[6:]]
+    assert Path("data/features/image/again/features.npy").read_bytes() == wanted
 
 
 def test_an_unknown_text_is_refused(study: Path) -> None:
     with pytest.raises(UserError, match=r"data/texts/masked-ft.parquet: no such file"):
-        features.of_texts("lengths", Lengths(), ["original", "masked-ft"], OPTIONS)
+        features.of_texts("lengths", Lengths(), ["original", "masked-ft"], OPTIONS, place())
     assert not Path("data/features").exists()
 
 

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.features import read_features, write_features
-from recsys import fit
-from recsys.dataset import read_split, restrict
+from pipeline.features import Rows, read_features, write_features
+from recsys import fit, interactions
+from recsys.dataset import Dataset, read_split, restrict
+from recsys.pairwise import Factors
+from recsys.recommenders import Options, bpr
 
 
 def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> pd.DataFrame:
@@ -35,6 +37,28 @@ def test_lists_of_every_run_and_user(study: Path, monkeypatch: pytest.MonkeyPatc
         assert rows.groupby("user")["score"].is_monotonic_decreasing.all()
         seen = set(zip(*split.matrix(split.train, split.members("all")).nonzero(), strict=True))
         assert not seen & set(zip(rows["user"], rows["item"], strict=True))
+
+
+def test_a_killed_fit_keeps_its_runs_and_ends_with_the_same_bytes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, learned, seeds = run(monkeypatch, "--recommender bpr --catalogue all"), bpr.fit, []
+    output = fit.parse().output
+    whole = output.read_bytes()
+    output.unlink()
+
+    def dying(data: Dataset, options: Options, seed: int, features: Rows | None = None) -> Factors:
+        seeds.append(seed)
+        if len(seeds) == 2:
+            raise KeyboardInterrupt
+        return learned(data, options, seed, features)
+
+    monkeypatch.setattr(bpr, "fit", dying)
+    with pytest.raises(KeyboardInterrupt):
+        fit.main()
+    assert not output.exists()
+    fit.main()
+    assert output.read_bytes() == whole
+    assert len(seeds) == wanted["run"].nunique() + 1  # the run that was killed, again; the one before it is kept
+    assert not list(Path(".checkpoints").glob("rec_fit-*"))
 
 
 def test_the_list_in_common_is_the_list_of_all_without_the_others(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,5 +122,19 @@ def test_features_that_are_not_finite_are_refused(study: Path, monkeypatch: pyte
     array = np.load(path)
     array[7] = np.nan
     np.save(path, array)
-    with pytest.raises(UserError, match="1 items have features that are not finite, first 0000000107"):
+    with pytest.raises(UserError, match="1 of 46 items have features that are not finite, first 0000000107"):
         run(monkeypatch, "--recommender vbpr --catalogue all --features parity")
+
+
+def test_published_catalogues_are_fitted_on_their_own_split(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (study / "params.yaml").read_text()
+    (study / "params.yaml").write_text(text.replace("  evaluation: common ", "  evaluation: published "))
+    interactions.main()
+    for catalogue in ("all", "original"):
+        table = run(monkeypatch, f"--recommender itemknn --catalogue {catalogue}")
+        split = read_split(catalogue=catalogue)
+        own = pd.read_parquet(f"data/interactions/published/{catalogue}/train.parquet")
+        assert split.train.tolist() == own[["user", "item"]].to_numpy().tolist()
+        assert table["candidates"].unique().tolist() == [catalogue]
+        assert sorted(table["user"].unique()) == restrict(split, catalogue).users.tolist()
+        assert not set(zip(table["user"], table["item"], strict=True)) & set(map(tuple, split.train.tolist()))

@@ -4,7 +4,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.metrics import coverage, per_user
+import recsys.metrics
+from recsys.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
 from tests.recsys import elliot
 
 OURS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision": "precision", "HR": "hit_rate"}
@@ -96,3 +97,44 @@ def test_coverage_counts_different_items() -> None:
     lists = np.array([[1, 2, -1], [2, 3, 4]])
     assert coverage(lists, 10, 2) == 0.3
     assert coverage(lists, 10, 3) == 0.4
+
+
+def test_values_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    lists = np.argsort(random.random((30, 20)), axis=1)[:, :6]
+    relevant = sp.csr_matrix(random.random((30, 20)) < 0.1, dtype=np.float32)
+    lists[3, 2:] = -1
+    whole = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    monkeypatch.setattr(recsys.metrics, "BLOCK", 7)
+    blocks = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, blocks[name])
+
+
+LISTS_BY_HAND = np.array([[0, 1, 2], [0, 3, -1], [-1, -1, -1]])
+BUYERS = np.array([8, 4, 2, 1, 0])
+
+
+def test_novelty_popularity_and_long_tail_by_hand() -> None:
+    """Of 8 users 8, 4, 2 and 1 bought the items: 0, 1, 2 and 3 bits. The short head is the first of the four candidates."""
+    assert novelty(LISTS_BY_HAND, BUYERS, 8, 3) == pytest.approx([1, 1.5, np.nan], nan_ok=True)
+    assert popularity(LISTS_BY_HAND, BUYERS, 3) == pytest.approx([14 / 3, 4.5, np.nan], nan_ok=True)
+    assert popularity(LISTS_BY_HAND, BUYERS, 1) == pytest.approx([8, 8, np.nan], nan_ok=True)
+    assert long_tail(LISTS_BY_HAND, BUYERS, 3) == pytest.approx([2 / 3, 1 / 2, np.nan], nan_ok=True)
+
+
+def test_gini_is_0_for_equal_exposure_and_near_1_for_one_item() -> None:
+    assert gini(np.array([[0, 1], [2, 3]]), 4, 2) == pytest.approx(0)
+    assert gini(np.array([[0], [0], [0]]), 100, 1) == pytest.approx(0.99)
+    exposure = np.array([0, 3, 1, 0, 2])
+    lists = np.repeat(np.arange(5), exposure)[:, None]
+    differences = np.abs(np.subtract.outer(exposure, exposure)).sum()
+    assert gini(lists, 5, 1) == pytest.approx(differences / (2 * 25 * exposure.mean()))
+    assert gini(np.array([[-1]]), 5, 1) == 0
+
+
+def test_popularity_lift_is_0_where_lists_are_as_popular_as_purchases() -> None:
+    train = sp.csr_matrix(np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0]], dtype=np.float32))
+    assert popularity_lift(np.array([[0, 1], [0, 1], [0, 0]]), train, 2) == pytest.approx((2 + 2 + 3) / (2 + 2 + 3) - 1)
+    assert popularity_lift(np.array([[0], [0], [0]]), train, 1) == pytest.approx(3 / (7 / 3) - 1)
+    assert np.isnan(popularity_lift(np.array([[-1]] * 3), train, 1))

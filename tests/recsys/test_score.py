@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from recsys import fit, score
-from recsys.dataset import Catalogue, Split, read_split, restrict
+from recsys import fit, interactions, score
+from recsys.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
+from recsys.metrics import gini, long_tail, novelty, popularity, popularity_lift
+from recsys.ranking import recommend
+from recsys.recommenders import Shared
 from tests.recsys.study import small_study
 
 AXES = """catalogues:
@@ -177,3 +180,148 @@ def test_a_study_without_recommendations_has_empty_files(study: Path) -> None:
     score.main()
     assert json.loads(Path("metrics/recommendations.json").read_text()) == {}
     assert list(per_user().columns) == ["arm", "recommender", "run", "user"]
+
+
+def slices() -> pd.DataFrame:
+    return pd.read_parquet("data/scores/recommendation_slices.parquet")
+
+
+def of_cell(rows: pd.DataFrame, arm: str, recommender: str, part: str) -> dict[tuple[int, int], float]:
+    chosen = rows[(rows["arm"] == arm) & (rows["recommender"] == recommender) & (rows["slice"] == part)]
+    return chosen.set_index(["run", "user"])["ndcg_12"].to_dict()
+
+
+@pytest.mark.parametrize(
+    ("arm", "recommender"), [("all", "random"), ("masked-ft", "vbpr-words"), ("original", "mostpop")]
+)
+def test_slices_are_those_of_the_files_read_aloud(scored: Path, arm: str, recommender: str) -> None:
+    split = read_split()
+    items = pd.read_parquet("data/prepared/items.parquet").set_index("item_id").loc[split.item_ids]
+    masked = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
+    masked = masked.reindex(split.item_ids).fillna(False).to_numpy(bool)
+    bought = pd.DataFrame(split.train[split.original[split.train[:, 1]]], columns=["user", "item"]).drop_duplicates()
+    buyers = bought.groupby("item").size().reindex(range(len(items)), fill_value=0).to_numpy()
+    trained = set(items.loc[items["split"] == "train", "product_code"])
+    leaked = (items["product_code"].isin(trained) & (items["split"] != "train")).to_numpy()
+    of_items = {
+        "masked": masked,
+        "product_in_training": masked & leaked,
+        "cold_items": buyers <= 5,
+        "warm_items": buyers > 5,
+        "category:Dress": (items["category"] == "Dress").to_numpy(),
+    }
+    rows = slices()
+    for name, allowed in of_items.items():
+        assert of_cell(rows, arm, recommender, name) == pytest.approx(
+            slow_ndcg(split, arm, recommender, "original", allowed)
+        ), name
+    everything = slow_ndcg(split, arm, recommender, "original", np.ones(len(items), bool))
+    purchases = bought.groupby("user").size()
+    meet = {user for user, item in split.test.tolist() if masked[item]}
+    of_users = {
+        "users_who_meet_masked": lambda user: user in meet,
+        "cold_users": lambda user: purchases[user] <= 5,
+        "warm_users": lambda user: purchases[user] > 5,
+    }
+    for name, belongs in of_users.items():
+        wanted = {key: value for key, value in everything.items() if belongs(key[1])}
+        assert of_cell(rows, arm, recommender, name) == pytest.approx(wanted), name
+
+
+def test_written_items_are_looked_at_where_they_are_candidates(scored: Path) -> None:
+    split, rows = read_split(), slices()
+    wanted = slow_ndcg(split, "augmented", "vbpr-words", "all", ~split.original)
+    assert of_cell(rows, "augmented", "vbpr-words", "written") == pytest.approx(wanted)
+    assert not of_cell(rows, "original", "mostpop", "written")
+    meet = {user for user, item in split.test.tolist() if not split.original[item]}
+    everything = slow_ndcg(split, "augmented", "vbpr-words", "all", np.ones(len(split.item_ids), bool))
+    wanted = {key: value for key, value in everything.items() if key[1] in meet}
+    assert of_cell(rows, "augmented", "vbpr-words", "users_who_meet_written") == pytest.approx(wanted)
+
+
+def test_slices_partition_users_and_leave_no_category_below_the_limit(scored: Path) -> None:
+    rows = slices()
+    cell = rows[(rows["arm"] == "all") & (rows["recommender"] == "mostpop")]
+    users = {name: set(part["user"]) for name, part in cell.groupby("slice", observed=True)}
+    assert not users.get("cold_users", set()) & users["warm_users"]
+    categories = {name for name in users if name.startswith("category:")}
+    assert categories == {"category:Shirt", "category:Dress", "category:Socks"}
+    params = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(params.replace("slice_categories: 10", "slice_categories: 1"))
+    score.main()
+    assert sum(name.startswith("category:") for name in slices()["slice"].unique()) == 1
+
+
+def test_coverage_novelty_and_popularity_are_of_everyones_lists(scored: Path) -> None:
+    values = json.loads(Path("metrics/recommendations.json").read_text())["all"]["mostpop"]
+    split = read_split()
+    data = restrict(split, "all")
+    lists = pd.read_parquet("data/recommendations/all/mostpop.parquet")
+    lists = lists[lists["candidates"] == "all"]
+    listed = np.full((len(data.users), 12), -1)
+    place = np.searchsorted(data.users, lists["user"])
+    listed[place, lists["rank"] - 1] = np.searchsorted(data.items, lists["item"])
+    buyers = np.bincount(data.train.indices, minlength=len(data.items))
+    n_users = len(data.users)
+    assert values["novelty_12"] == pytest.approx(np.nanmean(novelty(listed, buyers, n_users, 12)))
+    assert values["popularity_12"] == pytest.approx(np.nanmean(popularity(listed, buyers, 12)))
+    assert values["long_tail_12"] == pytest.approx(np.nanmean(long_tail(listed, buyers, 12)))
+    assert values["popularity_lift_12"] == pytest.approx(popularity_lift(listed, data.train, 12))
+    assert values["gini_12"] == pytest.approx(gini(listed, len(data.items), 12))
+    assert values["popularity_lift_12"] > 0
+
+
+def test_two_items_of_one_rank_are_refused(scored: Path) -> None:
+    path = Path("data/recommendations/all/mostpop.parquet")
+    rows = pd.read_parquet(path)
+    pd.concat([rows, rows.iloc[:1]]).to_parquet(path)
+    with pytest.raises(UserError, match="a user has two items of the same rank in one list"):
+        score.main()
+
+
+@pytest.fixture
+def published(study: Path) -> Path:
+    """The study with `evaluation: published`, and MostPop's lists of each catalogue's own split."""
+    params = Path("params.yaml").read_text().replace("evaluation: common", "evaluation: published")
+    axes = (
+        AXES.replace("- random\n", "")
+        .replace("- augmented\n- masked-ft\n- masked-none\n", "")
+        .replace("texts:", "texts: []")
+    )
+    Path("params.yaml").write_text(
+        params[: params.index("catalogues:\n")] + axes.replace("text_features:\n- words", "text_features: []")
+    )
+    interactions.main()
+    for catalogue in CATALOGUES:
+        data = restrict(read_split(catalogue=catalogue), catalogue)
+        buyers = np.bincount(data.train.indices, minlength=len(data.items)).astype(np.float32)
+        lists = recommend(Shared(buyers), data.train, 12, {"own": np.ones(len(data.items), bool)})["own"]
+        user, place = np.nonzero(lists[0] >= 0)
+        columns = {
+            "candidates": catalogue,
+            "run": 0,
+            "user": data.users[user],
+            "item": data.items[lists[0][user, place]],
+        }
+        Path(f"data/recommendations/{catalogue}").mkdir(parents=True)
+        pd.DataFrame(columns | {"rank": place + 1}).to_parquet(f"data/recommendations/{catalogue}/mostpop.parquet")
+    return study
+
+
+def test_published_catalogues_are_scored_each_alone_and_marked(published: Path) -> None:
+    score.main()
+    metrics = json.loads(Path("metrics/recommendations.json").read_text())
+    rows = per_user()
+    assert not [name for name in rows.columns if name.endswith("_common")]
+    for catalogue in CATALOGUES:
+        values = metrics[catalogue]["mostpop"]
+        assert values["evaluation"] == "published"
+        assert "users_common" not in values
+        split = read_split(catalogue=catalogue)
+        wanted = slow_ndcg(split, catalogue, "mostpop", catalogue, np.ones(len(split.item_ids), bool))
+        cell = rows[rows["arm"] == catalogue].set_index(["run", "user"])["ndcg_12"]
+        assert cell.to_dict() == pytest.approx(wanted)
+        assert values["ndcg_12"] == pytest.approx(np.mean(list(wanted.values())))
+    common, own = read_split(), read_split(catalogue="original")
+    restricted = common.test[common.original[common.test[:, 1]]]
+    assert set(map(tuple, own.test.tolist())) != set(map(tuple, restricted.tolist()))  # a split of its own

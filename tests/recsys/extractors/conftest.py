@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.extractors import Options
+from recsys.extractors import Options, clip, resbert, resnet50
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Models are kept by name for a process's life; each test has its own under the same names."""
+    for load in (clip._load, resnet50._load, resbert._mean):
+        load.cache_clear()
 
 
 @pytest.fixture
@@ -22,7 +29,8 @@ def store() -> dict[str, Image.Image]:
 @pytest.fixture
 def options() -> Callable[..., Options]:
     def make(**changed: object) -> Options:
-        values = {"image_model": "efficientnet-lite0", "image_size": 64, "clip_model": "tiny-clip", "batch_size": 3}
+        models = {"image_model": "efficientnet-lite0", "text_model": "minilm", "clip_model": "tiny-clip"}
+        values = models | {"image_size": 64, "batch_size": 3, "precision": "fp32", "reduce": "none"}
         return Options.model_validate(values | changed)
 
     return make

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from recsys.dataset import dataset_of
 from recsys.recommenders import Options, itemknn
 from tests.recsys import elliot
-from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, shop
+from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, checkerboard, shop
 
 
 class TestItemKnn(PersonalBehaviour):
@@ -28,5 +29,11 @@ class TestItemKnn(PersonalBehaviour):
                 others = [item for item in range(train.shape[1]) if item != bought and cosine[bought, item] > 0]
                 for near in sorted(others, key=lambda item: (-cosine[bought, item], item))[:4]:
                     expected[user, near] += cosine[bought, near]
-        scorer = itemknn.fit(train, Options(**(OPTIONS | {"itemknn_k": 4})), 0)
+        scorer = itemknn.fit(dataset_of(train), Options(**(OPTIONS | {"itemknn_k": 4})), 0)
         np.testing.assert_allclose(scorer.scores(np.arange(60)).toarray(), expected, rtol=1e-5)
+
+    @pytest.mark.parametrize("neighbourhood", ["elliot", "standard"])
+    def test_other_similarities_find_the_square_that_is_left(self, neighbourhood: str) -> None:
+        for chosen in ({"similarity": "jaccard"}, {"shrink": 5.0}, {"similarity": "jaccard", "shrink": 5.0}):
+            items, _ = self.lists(checkerboard(), k=1, neighbourhood=neighbourhood, **chosen)
+            assert (items[:, 0] == np.arange(40)).all()

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys.recommenders import mostpop
+from pipeline.errors import UserError
+from recsys.dataset import dataset_of
+from recsys.recommenders import Options, mostpop
 from tests.recsys import elliot
-from tests.recsys.behaviour import Behaviour
+from tests.recsys.behaviour import OPTIONS, Behaviour
 
 
 class TestMostPop(Behaviour):
@@ -26,3 +28,14 @@ class TestMostPop(Behaviour):
         full = {user: row for user, row in ours.items() if len(row) == 12}
         assert len(full) == 47
         assert full == reference.lists
+
+    def test_with_a_half_life_a_purchase_counts_half_after_it(self) -> None:
+        train = sp.csr_matrix(np.array([[1, 1, 0], [1, 0, 1], [1, 0, 0]], dtype=np.float32))
+        data = dataset_of(train, last_day=np.array([70, 100, 80, 90, 60], dtype=np.int32))
+        scores = mostpop.fit(data, Options(**(OPTIONS | {"half_life_days": 10.0})), 0).item
+        assert scores == pytest.approx([1 / 8 + 1 / 4 + 1 / 16, 1, 1 / 2])
+        assert mostpop.fit(data, Options(**OPTIONS), 0).item.tolist() == [3, 1, 1]
+
+    def test_a_half_life_needs_days(self) -> None:
+        with pytest.raises(UserError, match="half_life_days: the purchases have no days"):
+            self.lists(sp.csr_matrix(np.eye(3, dtype=np.float32)), half_life_days=7.0)

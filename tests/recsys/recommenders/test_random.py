@@ -1,5 +1,7 @@
 import numpy as np
 
+from recsys.dataset import dataset_of
+from recsys.ranking import recommend
 from recsys.recommenders import Options, random
 from tests.recsys.behaviour import OPTIONS, Behaviour, shop
 
@@ -16,6 +18,17 @@ class TestRandom(Behaviour):
         assert (counts[~unseen] == 0).all()
         assert ((counts[unseen] - expected) ** 2 / expected).sum() < unseen.sum() + 4 * np.sqrt(2 * unseen.sum())
 
-    def test_scores_do_not_depend_on_who_else_is_scored(self) -> None:
-        scorer = random.fit(shop(), Options(**OPTIONS), 3)
-        assert (scorer.scores(np.arange(60))[7] == scorer.scores(np.array([7]))[0]).all()
+    def test_a_list_does_not_depend_on_who_else_is_there(self) -> None:
+        train = shop()
+        others = train[::-1][:20].tolil()
+        others[7] = train[7]
+        assert (self.lists(train)[0][7] == self.lists(others.tocsr())[0][7]).all()
+
+    def test_a_list_among_few_candidates_is_of_them_and_unseen(self) -> None:
+        train, pool = shop(), np.arange(90) % 7 == 0
+        items, scores = recommend(random.fit(dataset_of(train), Options(**OPTIONS), 3), train, 12, {"few": pool})["few"]
+        for row, bought in zip(items, train, strict=True):
+            left = set(np.flatnonzero(pool)) - set(bought.indices)
+            assert len(set(row[row >= 0])) == min(12, len(left))
+            assert set(row[row >= 0]) <= left
+        assert all((np.diff(row[np.isfinite(row)]) < 0).all() for row in scores)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from recsys.dataset import dataset_of
 from recsys.recommenders import Options, userknn
 from tests.recsys import elliot
 from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, shop
@@ -27,12 +28,14 @@ class TestUserKnn(PersonalBehaviour):
             others = [other for other in range(60) if other != user and cosine[user, other] > 0]
             for near in sorted(others, key=lambda other: (-cosine[user, other], other))[:4]:
                 expected[user] += cosine[user, near] * train[near].toarray()[0]
-        scorer = userknn.fit(train, Options(**(OPTIONS | {"userknn_k": 4})), 0)
+        scorer = userknn.fit(dataset_of(train), Options(**(OPTIONS | {"userknn_k": 4})), 0)
         np.testing.assert_allclose(scorer.scores(np.arange(60)).toarray(), expected, rtol=1e-5)
 
     def test_elliots_neighbourhood_is_the_transposed_one(self) -> None:
         train = shop()
-        own = userknn.fit(train, Options(**(OPTIONS | {"neighbourhood": "standard"})), 0).weights
-        transposed = userknn.fit(train, Options(**(OPTIONS | {"neighbourhood": "elliot", "userknn_k": 11})), 0).weights
+        own = userknn.fit(dataset_of(train), Options(**(OPTIONS | {"neighbourhood": "standard"})), 0).left
+        transposed = userknn.fit(
+            dataset_of(train), Options(**(OPTIONS | {"neighbourhood": "elliot", "userknn_k": 11})), 0
+        ).left
         transposed.setdiag(0)  # each user is one of its own neighbours there
         assert abs(transposed.T - own).max() < 1e-6

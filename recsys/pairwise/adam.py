@@ -1,0 +1,72 @@
+"""Adam (Kingma and Ba 2015) on a table of which a step sees few rows."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+@dataclass
+class Adam:
+    """Values with their moments. `sparse`: a step changes only the rows that it names, and each row counts its own steps.
+
+    A row then moves as under Adam of those steps alone: a step costs what its batch costs, whatever the number of users,
+    and a user who is met seldom moves as far as one who is met often. With `sparse=False` it equals torch.optim.Adam,
+    whose rows go on moving by their momentum, and a step costs as much as there are rows.
+    """
+
+    values: torch.Tensor  # (n, width)
+    learning_rate: float
+    sparse: bool = False
+    mean: torch.Tensor = field(init=False)  # (n, width)
+    square: torch.Tensor = field(init=False)  # (n, width)
+    steps: torch.Tensor = field(init=False)  # (n, 1) float32
+
+    def __post_init__(self) -> None:
+        self.mean, self.square = torch.zeros_like(self.values), torch.zeros_like(self.values)
+        self.steps = torch.zeros(len(self.values), 1, device=self.values.device)
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"values": self.values, "mean": self.mean, "square": self.square, "steps": self.steps}
+
+    def rows(self, rows: torch.Tensor) -> torch.Tensor:
+        """A leaf of autograd: (len(rows), width)."""
+        return self.values.index_select(0, rows).requires_grad_()
+
+    def update(self, gradient: torch.Tensor, rows: torch.Tensor | None = None) -> None:
+        """One step along the gradient of these rows, all different: (len(rows), width); None: of all."""
+        if rows is None:
+            self._move(gradient, self.values, self.mean, self.square, self.steps)
+        elif self.sparse:
+            parts = [part.index_select(0, rows) for part in self.state.values()]
+            self._move(gradient, *parts)
+            for whole, part in zip(self.state.values(), parts, strict=True):
+                whole.index_copy_(0, rows, part)
+        else:
+            whole = torch.zeros_like(self.values).index_copy_(0, rows, gradient)
+            self._move(whole, self.values, self.mean, self.square, self.steps)
+
+    def _move(
+        self,
+        gradient: torch.Tensor,
+        values: torch.Tensor,
+        mean: torch.Tensor,
+        square: torch.Tensor,
+        steps: torch.Tensor,
+    ) -> None:
+        """In place."""
+        first, second = BETAS
+        steps += 1
+        mean.lerp_(gradient, 1 - first)
+        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        length = (square / _bias(second, steps)).sqrt_().add_(EPSILON)
+        values.sub_(mean / length * (self.learning_rate / _bias(first, steps)))
+
+
+def _bias(beta: float, steps: torch.Tensor) -> torch.Tensor:
+    """1 − beta^steps, to all digits of float32 after one step too."""
+    return -torch.expm1(steps * math.log(beta))

@@ -1,0 +1,53 @@
+"""Sampling of triples on the device that learns: uniform users, uniform purchases of theirs, others by rejection."""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from pipeline.errors import UserError
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # users, bought, other: (size,) int64 each
+
+
+class Triples:
+    """The purchases of a matrix (n_users, n_items) with sorted indices, to draw from.
+
+    Users who have bought everything are never drawn.
+
+    Raises:
+        UserError: no user has both bought something and left something.
+    """
+
+    def __init__(self, train: sp.csr_matrix, device: str = "cpu") -> None:
+        n_users, self.n_items = train.shape
+        self.size = train.nnz
+        counts = np.diff(train.indptr)
+        able = np.flatnonzero((counts > 0) & (counts < self.n_items))
+        if not len(able):
+            raise UserError(
+                "no user has bought some candidates and left others, so bpr and vbpr have nothing to learn from"
+            )
+        keys = np.repeat(np.arange(n_users, dtype=np.int64), counts) * self.n_items + train.indices
+        self.device = device
+        self.able, self.counts = torch.from_numpy(able).to(device), torch.from_numpy(counts).to(device)
+        self.starts = torch.from_numpy(train.indptr[:-1].astype(np.int64)).to(device)
+        self.items = torch.from_numpy(train.indices).to(device)
+        self.pairs = torch.from_numpy(np.append(keys, np.iinfo(np.int64).max)).to(device)  # ascending
+
+    def draw(self, size: int, *key: int) -> Batch:
+        """Triples that are a function of the purchases, the key and the kind of device: (size,) each."""
+        random = torch.Generator(self.device)
+        random.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        users = self.able[self._below(len(self.able), size, random)]
+        share = torch.rand(size, generator=random, device=self.device, dtype=torch.float64)
+        bought = self.items[self.starts[users] + (share * self.counts[users]).long()].long()
+        other = self._below(self.n_items, size, random)
+        open_ = torch.arange(size, device=self.device)
+        while len(open_):
+            keys = users[open_] * self.n_items + other[open_]
+            open_ = open_[self.pairs[torch.searchsorted(self.pairs, keys)] == keys]
+            other[open_] = self._below(self.n_items, len(open_), random)
+        return users, bought, other
+
+    def _below(self, limit: int, size: int, random: torch.Generator) -> torch.Tensor:
+        return torch.randint(limit, (size,), generator=random, device=self.device)

@@ -1,0 +1,285 @@
+"""Purchases and lists as other programs write them: TSV (Elliot's form), CSV or Parquet, read into integer codes.
+
+- `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating` or `score`;
+- any other name, such as `.tsv`: tab-separated without a header, columns in this order: user, item, rating[, timestamp] of purchases,
+  user, item, score[, rank] of lists. `.gz` at the end of a text file is understood.
+
+Ids are kept as they are written: `0351332007` and `351332007` are two items. Ratings may be left out: all are 1.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from pipeline.errors import UserError
+from pipeline.outputs import new_file
+
+NAMES = {
+    "user": ("user", "user_id", "userId"),
+    "item": ("item", "item_id", "itemId"),
+    "rating": ("rating",),
+    "score": ("score",),
+    "rank": ("rank",),
+    "timestamp": ("timestamp", "time"),
+}
+PURCHASES = ("user", "item", "rating", "timestamp")
+LISTS = ("user", "item", "score", "rank")
+MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
+SHOWN = 5  # how many wrong values a message names
+ROWS = 1_000_000  # written at once
+
+
+@dataclass(frozen=True)
+class Ids:
+    """`names[codes[r]]` is the id of row r; every name is some row's, in the order of first appearance."""
+
+    codes: np.ndarray  # (n_rows,) int32
+    names: pa.Array  # (n_ids,) str
+
+    def places_in(self, other: pa.Array) -> np.ndarray:
+        """Where each name is in `other`, −1 where it is not: (n_ids,) int32."""
+        return np.array(pc.fill_null(pc.index_in(self.names, value_set=other), -1), dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A row per purchase, or per item of a list."""
+
+    path: Path
+    user: Ids
+    item: Ids
+    values: dict[str, np.ndarray]  # rating, or score and rank: (n_rows,) float64; what the file lacks is absent
+
+    def where(self, kept: np.ndarray) -> "Pairs":
+        """These rows alone; kept: (n_rows,) bool."""
+        user, item = (_by_first_appearance(ids.codes[kept], ids.names) for ids in (self.user, self.item))
+        return Pairs(self.path, user, item, {name: values[kept] for name, values in self.values.items()})
+
+
+def read_purchases(path: Path, with_time: bool = False) -> Pairs:
+    """Users, items and ratings of a file; timestamps (seconds since 1970) only where asked for.
+
+    Raises:
+        UserError: no such file, another form, no rows, or a rating that is negative, too large or no number.
+    """
+    rows = _read(path, PURCHASES, ("rating", "timestamp") if with_time else ("rating",))
+    if with_time and "timestamp" in rows.values:
+        _refuse(np.isnan(rows.values["timestamp"]), rows, rows.values["timestamp"], "timestamp is not a number")
+    if "rating" in rows.values:
+        _check_ratings(rows)
+    return rows
+
+
+def read_lists(path: Path) -> Pairs:
+    """Users, items, scores and ranks of a file, in file order.
+
+    Raises:
+        UserError: no such file, another form, no rows, or a score or rank that is no number.
+    """
+    rows = _read(path, LISTS, ("score", "rank"))
+    for name, values in rows.values.items():
+        _refuse(np.isnan(values), rows, values, f"{name} is not a number; every row needs one, or none")
+    return rows
+
+
+def by_number_or_text(names: pa.Array) -> np.ndarray:
+    """The order of ids: by number where every one is a whole number, else as text: (n_ids,) places."""
+    texts = np.array(names.to_pylist(), dtype=object)
+    if pc.all(pc.match_substring_regex(names, r"^-?[0-9]{1,18}$")).as_py():
+        return np.lexsort((texts.astype(str), texts.astype(np.int64)))
+    return np.argsort(texts.astype(str), kind="stable")
+
+
+def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.ndarray, scores: np.ndarray) -> int:
+    """Writes the lists in the form that the file's name asks for, and returns the number of rows.
+
+    Args:
+        users: (n_users,) ids; items: (n_items,) ids.
+        listed: (n_users, k) places of `items`, best first, −1 for none; scores: (n_users, k).
+    """
+    schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
+    written, names = 0, pa.array(items, pa.string())
+    step = max(1, ROWS // max(1, listed.shape[1]))
+    with new_file(path) as partial, _writer(path, partial, schema) as writer:
+        for start in range(0, len(listed), step):
+            user, place = np.nonzero(listed[start : start + step] >= 0)
+            user += start
+            columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, place]))]
+            writer.write_table(pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema))
+            written += len(user)
+    return written
+
+
+def form_of(path: Path) -> str:
+    """`parquet`, `csv` or `tsv`, by the name."""
+    name = path.name.lower().removesuffix(".gz")
+    return "parquet" if name.endswith(".parquet") else "csv" if name.endswith(".csv") else "tsv"
+
+
+def few(values: Sequence[object]) -> str:
+    """The first five, for a message."""
+    return ", ".join(map(str, values[:SHOWN])) + (", …" if len(values) > SHOWN else "")
+
+
+def _writer(path: Path, partial: Path, schema: pa.Schema) -> csv.CSVWriter | pq.ParquetWriter:
+    form = form_of(path)
+    if form == "parquet":
+        return pq.ParquetWriter(partial, schema, compression="zstd")
+    if path.name.lower().endswith(".gz"):
+        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
+    options = csv.WriteOptions(include_header=form == "csv", delimiter="," if form == "csv" else "\t")
+    if form == "tsv":
+        options.quoting_style = "none"
+    return csv.CSVWriter(partial, schema, write_options=options)
+
+
+def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pairs:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    form = form_of(path)
+    try:
+        table = {"parquet": _parquet, "csv": _with_header, "tsv": _without_header}[form](path, columns, numbers)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as {form.upper()}: {error}") from None
+    if not len(table):
+        raise UserError(f"{path}: has no rows")
+    values = {name: _numbers(table[name], path, name) for name in numbers if name in table.column_names}
+    return Pairs(path, _ids(table["user"], path, "user"), _ids(table["item"], path, "item"), values)
+
+
+def _without_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        first = stream.read(1 << 16).decode("utf-8", errors="replace").splitlines()
+    fields = first[0].split("\t") if first else []
+    form = f"{', '.join(columns[:2])}[, {columns[2]}[, {columns[3]}]]"
+    if fields and not 2 <= len(fields) <= len(columns):
+        raise UserError(
+            f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the first line: "
+            f"{first[0][:80]!r}; a file with commas and a header must be called .csv"
+        )
+    if fields and fields[0] in NAMES["user"] and fields[1] in NAMES["item"]:
+        raise UserError(
+            f"{path}: the first line is a header, {first[0]!r}; remove it, or write commas and call the file .csv"
+        )
+    if len(fields) > 2 and not _is_number(fields[2]):
+        raise UserError(
+            f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the first line; "
+            "remove the header, or write commas and call it .csv"
+        )
+    if not fields:
+        raise UserError(f"{path}: has no rows")
+    names = list(columns[: len(fields)])
+    return csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(column_names=names, block_size=1 << 24),
+        parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+        convert_options=_conversion({name: name for name in names if name in ("user", "item", *numbers)}),
+    )
+
+
+def _with_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        first = stream.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
+    found = csv.read_csv(pa.py_buffer(f"{first[0]}\n".encode())).column_names if first else []
+    renamed = _renamed(found, ("user", "item", *numbers), columns, path)
+    table = csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(block_size=1 << 24),
+        convert_options=_conversion(renamed),
+    )
+    return table.rename_columns([renamed[name] for name in table.column_names])
+
+
+def _parquet(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    renamed = _renamed(pq.read_schema(path).names, ("user", "item", *numbers), columns, path)
+    table = pq.read_table(path, columns=list(renamed))
+    return table.rename_columns([renamed[name] for name in table.column_names])
+
+
+def _renamed(found: list[str], wanted: tuple[str, ...], columns: tuple[str, ...], path: Path) -> dict[str, str]:
+    """The file's names of the columns that are read → ours."""
+    renamed = {name: ours for ours in wanted for name in found if name in NAMES[ours]}
+    missing = [ours for ours in ("user", "item") if ours not in renamed.values()]
+    if missing:
+        raise UserError(
+            f"{path}: has no column {' and '.join(missing)}; found {', '.join(found) or 'nothing'}. Expected "
+            f"{', '.join(columns[:3])} (user_id, item_id, userId and itemId are understood)"
+        )
+    if len(set(renamed.values())) < len(renamed):
+        raise UserError(
+            f"{path}: the columns {', '.join(renamed)} say the same thing twice; keep one user and one item"
+        )
+    return renamed
+
+
+def _conversion(renamed: dict[str, str]) -> csv.ConvertOptions:
+    ids = pa.dictionary(pa.int32(), pa.string())
+    types = {name: ids if ours in ("user", "item") else pa.float64() for name, ours in renamed.items()}
+    return csv.ConvertOptions(column_types=types, include_columns=list(renamed))
+
+
+def _ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
+    if pa.types.is_floating(column.type):
+        raise UserError(f"{path}: {name}: ids are floating-point numbers; write them as text or whole numbers")
+    if column.null_count:
+        raise UserError(f"{path}: {column.null_count} rows have no {name}")
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column)
+    column = column.unify_dictionaries().combine_chunks()
+    codes = column.indices.to_numpy().astype(np.int32, copy=False)
+    names = column.dictionary.cast(pa.string())
+    if pc.any(pc.equal(names, "")).as_py():
+        raise UserError(f"{path}: rows have an empty {name}")
+    return _by_first_appearance(codes, names)
+
+
+def _by_first_appearance(codes: np.ndarray, names: pa.Array) -> Ids:
+    first = np.full(len(names), len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # the last one written is the first row
+    order = np.argsort(first, kind="stable")[: int((first < len(codes)).sum())]
+    if np.array_equal(order, np.arange(len(names))):
+        return Ids(codes, names)
+    place = np.zeros(len(names), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return Ids(place[codes], names.take(pa.array(order)))
+
+
+def _numbers(column: pa.ChunkedArray, path: Path, name: str) -> np.ndarray:
+    try:
+        return pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise UserError(f"{path}: {name}: expected numbers, found {column.type}") from None
+
+
+def _check_ratings(rows: Pairs) -> None:
+    rating = rows.values["rating"]
+    _refuse(np.isnan(rating), rows, rating, "rating is not a number")
+    _refuse(rating < 0, rows, rating, "rating is negative; ratings are 0 or more, or leave the column out")
+    _refuse(
+        rating > MAX_RATING,
+        rows,
+        rating,
+        f"rating is more than {MAX_RATING:.0f}: is this column the timestamp? Columns are user, item, rating[, timestamp]",
+    )
+
+
+def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, what: str) -> None:
+    places = np.flatnonzero(wrong)
+    if len(places):
+        users, items = (
+            ids.names.take(pa.array(ids.codes[places[:SHOWN]])).to_pylist() for ids in (rows.user, rows.item)
+        )
+        shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[places[:SHOWN]], strict=True)]
+        more = ", …" if len(places) > SHOWN else ""
+        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {', '.join(shown)}{more}")
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\s*|[+-]?(nan|inf|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", text.strip(), re.IGNORECASE))

@@ -1,0 +1,132 @@
+"""NDCG on the sample's purchases, against a slow and obvious BPR and VBPR: within the spread of seeds."""
+
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from catalogue.shop.assortment import articles_table, assortment, truth_table
+from catalogue.shop.customers import customers_table, transactions_table
+from pipeline.features import rows_of
+from pipeline.params import REFERENCE, load
+from recsys.dataset import dataset_of
+from recsys.metrics import per_user
+from recsys.ranking import recommend
+from recsys.recommenders import Options, bpr, vbpr
+
+SEEDS = range(5)
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
+    """Purchases of the sample, the last fifth of each customer's for the test, and what its articles look like."""
+    section = load(REFERENCE)["catalogue_sample"]
+    articles = assortment(Random(f"{section['seed']} articles"), section["articles"])
+    table, truth = articles_table(articles), truth_table(articles)
+    random = np.random.default_rng(section["seed"])
+    customers = customers_table(random, section["customers"])
+    bought = transactions_table(
+        random, truth, table["product_code"], customers["customer_id"], section["purchases"]
+    ).sort_values(["customer_id", "t_dat"], kind="stable")
+    user = pd.factorize(bought["customer_id"])[0]
+    item = pd.Index(table["article_id"]).get_indexer(bought["article_id"])
+    place = bought.groupby("customer_id").cumcount().to_numpy()
+    test = place >= np.maximum(1, np.floor(0.8 * np.bincount(user)))[user]
+
+    def matrix(chosen: np.ndarray) -> sp.csr_matrix:
+        values = sp.csr_matrix(
+            (np.ones(chosen.sum(), np.float32), (user[chosen], item[chosen])), shape=(user.max() + 1, len(table))
+        )
+        values.data[:] = 1
+        values.sort_indices()
+        return values
+
+    looks = pd.get_dummies(truth.drop(columns=["article_id"]).astype(str)).to_numpy(np.float32)
+    return matrix(~test), matrix(test), looks
+
+
+class Slow:
+    """VBPR as in the paper (BPR without features) by NumPy: dense gradients, Adam on every parameter, triples one by one."""
+
+    def __init__(self, train: sp.csr_matrix, features: np.ndarray | None, options: Options, seed: int) -> None:
+        self.random, self.options, self.t = np.random.default_rng((99, seed)), options, 0
+        self.bought = [set(row) for row in np.split(train.indices, train.indptr[1:-1])]
+        self.n_users, self.n_items, self.n_triples = *train.shape, train.nnz
+        looks = np.zeros((self.n_items, 1)) if features is None else features
+        spread = looks.std(0)
+        self.f = (looks - looks.mean(0)) / np.where(spread > 0, spread, 1) / np.sqrt(max(1, (spread > 0).sum()))
+        seen = 0 if features is None else options.factors // 2
+        shapes = [(self.n_users, options.factors - seen), (self.n_items, options.factors - seen), (self.n_items,)]
+        shapes += [(self.n_users, seen), (self.f.shape[1], seen), (self.f.shape[1],)]
+        self.p = [0.1 * self.random.normal(size=shape) * (len(shape) == 2) for shape in shapes]
+        self.m, self.v = [np.zeros(shape) for shape in shapes], [np.zeros(shape) for shape in shapes]
+
+    def batch(self, size: int) -> np.ndarray:
+        rows = []
+        for _ in range(size):
+            user = int(self.random.integers(self.n_users))
+            mine = sorted(self.bought[user])
+            other = int(self.random.integers(self.n_items))
+            while other in self.bought[user]:
+                other = int(self.random.integers(self.n_items))
+            rows.append((user, mine[int(self.random.integers(len(mine)))], other))
+        return np.array(rows)
+
+    def step(self, rows: np.ndarray) -> None:
+        user, better, worse = rows.T
+        gamma, item, bias, theta, e, appeal = self.p
+        apart = self.f[better] - self.f[worse]
+        higher = (gamma[user] * (item[better] - item[worse])).sum(1) + bias[better] - bias[worse]
+        higher += (theta[user] * (apart @ e)).sum(1) + apart @ appeal
+        pull = (-1 / (1 + np.exp(higher)) / len(rows))[:, None]
+        decay = 2 * self.options.regularisation / len(rows)
+        g = [np.zeros_like(part) for part in self.p]
+        np.add.at(g[0], user, pull * (item[better] - item[worse]) + decay * gamma[user])
+        np.add.at(g[1], better, pull * gamma[user] + decay * item[better])
+        np.add.at(g[1], worse, -pull * gamma[user] + decay * item[worse])
+        np.add.at(g[2], better, pull[:, 0] + decay * bias[better])
+        np.add.at(g[2], worse, -pull[:, 0] + decay * bias[worse])
+        np.add.at(g[3], user, pull * (apart @ e) + decay * theta[user])
+        g[4] = apart.T @ (pull * theta[user])
+        g[5] = apart.T @ pull[:, 0]
+        self.t += 1
+        for p, m, v, gradient in zip(self.p, self.m, self.v, g, strict=True):
+            m += 0.1 * (gradient - m)
+            v += 0.001 * (gradient**2 - v)
+            p -= self.options.learning_rate * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
+
+    def fit(self) -> "Slow":
+        for _ in range(self.options.epochs):
+            left = self.n_triples
+            while left:
+                size = min(left, self.options.batch_size)
+                self.step(self.batch(size))
+                left -= size
+        return self
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        gamma, item, bias, theta, e, appeal = self.p
+        return (gamma[users] @ item.T + bias + theta[users] @ (self.f @ e).T + self.f @ appeal).astype(np.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
+def test_ndcg_is_that_of_a_slow_obvious_implementation(
+    sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray], module: object
+) -> None:
+    train, test, looks = sample
+    options = Options(**load(REFERENCE)["rec_fit"])
+    features = looks if module is vbpr else None
+
+    def ndcg(scorer: object) -> float:
+        lists, _ = recommend(scorer, train, 12, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
+        return float(np.nanmean(per_user(lists, test, [12])["ndcg_12"]))
+
+    rows = None if features is None else rows_of(features)
+    ours = [ndcg(module.fit(dataset_of(train), options, seed, rows)) for seed in SEEDS]
+    slow = [ndcg(Slow(train, features, options, seed).fit()) for seed in SEEDS]
+    print(module, np.round(ours, 4), np.round(slow, 4))
+    assert abs(np.mean(ours) - np.mean(slow)) <= max(np.ptp(ours), np.ptp(slow))
+    assert min(*ours, *slow) > 0.05  # most popular: 0.04
