@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from catalogue.images import shrink
+from pipeline.ahead import batches
 from pipeline.errors import UserError
 from pipeline.params import nearest
 
@@ -59,15 +60,20 @@ def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
 
 
 def captions(paths: list[Path], choice: Choice) -> list[str]:
-    """A caption for each picture, in their order."""
+    """A caption for each picture, in their order.
+
+    Raises:
+        UserError: a picture cannot be read, or the model or adapter cannot be loaded.
+    """
     section, device = choice.params["caption_generate"], choice.params["device"]
     images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
 
     from captioning.modelling import DTYPES, image_inputs, load  # torch: seconds
 
-    captioner = load(MODELS / choice.name, choice.family, DTYPES[section["precision"]], device, choice.adapter)
+    dtype, quantization = DTYPES[section["precision"]], section["quantization"]
+    captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
     texts: list[str] = []
-    for first in range(0, len(images), section["batch_size"]):
-        inputs = image_inputs(captioner, images[first : first + section["batch_size"]])
+    for batch in batches(images, section["batch_size"]):
+        inputs = image_inputs(captioner, batch)
         texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
     return texts

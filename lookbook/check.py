@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from captioning.features import NAMES as BLIP2_FEATURES
+from captioning.tagger.extract import remedy
 from catalogue.texts import CATALOGUE_OF
 from pipeline.models import MODELS
 from pipeline.names import ROOT, allowed_names, unknown_name
@@ -14,12 +15,16 @@ from pipeline.params import Section, load, nearest, problems_of
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
-MODEL_KEYS = (
+MODEL_KEYS = (  # each names a folder under data/models/
     ("caption_attributes", "tagger"),
+    ("caption_classifier", "encoder"),
+    ("caption_score", "clip_model"),
     ("caption_features", "captioner"),
     ("rec_features", "image_model"),
+    ("rec_features", "text_model"),
     ("rec_features", "clip_model"),
 )
+NO_FOLDER = ("minilm", "none")  # values of these keys that name none: MiniLM comes with its package
 HOLDS_A_MODEL = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
 
 
@@ -57,7 +62,8 @@ def stage_modules() -> list[str]:
 def _captioners(values: Values) -> Iterator[str]:
     families = allowed_names("captioning/families")
     for name, captioner in _mapping(values.get("captioners")).items():
-        if not _holds_a_model(MODELS / str(name)):
+        captions = _mapping(captioner).get("family") == "file" and any((MODELS / str(name)).glob("captions*.*"))
+        if not captions and not _holds_a_model(MODELS / str(name)):
             hint = nearest(str(name), _models())
             yield f"captioners.{name}: no model in {MODELS / str(name)}, which must hold weights or a hub.json{hint}"
         problem = unknown_name("family", _mapping(captioner).get("family"), families)
@@ -77,8 +83,12 @@ def _writer(values: Values) -> Iterator[str]:
 def _model_folders(values: Values) -> Iterator[str]:
     for section, key in MODEL_KEYS:
         name = _mapping(values.get(section)).get(key)
-        if isinstance(name, str) and not _holds_a_model(MODELS / name):
-            yield f"{section}.{key}: {unknown_name('model', name, _models()) or f'{MODELS / name} holds no weights and no hub.json'}"
+        if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
+            problem = unknown_name("model", name, _models()) or f"{MODELS / name} holds no weights and no hub.json"
+            if key == "tagger":
+                package = _mapping(values.get(section)).get("package")
+                problem += f"; for one of Stanza's: {remedy(MODELS / name, str(package))}"
+            yield f"{section}.{key}: {problem}"
 
 
 def _axes(values: Values) -> Iterator[str]:

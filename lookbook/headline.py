@@ -17,14 +17,16 @@ def caption_figures(metrics: dict[str, Any], writer: str, variant: str) -> dict[
 def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff: int) -> dict[str, float]:
     """`rec_sbert_ndcg_12` … of the given (arm, recommender); `rec_masked_sbert_ndcg_12` where the arm is a masked text.
 
-    NDCG is that on the articles that every catalogue has, so that original against augmented is a fair comparison;
-    on a masked text only masked articles are relevant. What the study's axes leave out is absent.
+    NDCG is that on the articles that every catalogue has, so that original against augmented is a fair comparison, or,
+    where each catalogue was split and scored alone, its own; on a masked text only masked articles are relevant. What the
+    study's axes leave out is absent.
     """
     figures = {}
     for arm, recommender in arms:
         masked = arm.startswith("masked-")
-        metric = f"ndcg_masked_{cutoff}" if masked else f"ndcg_{cutoff}_common"
-        value = metrics.get(arm, {}).get(recommender, {}).get(metric)
+        found = metrics.get(arm, {}).get(recommender, {})
+        own = found.get(f"ndcg_{cutoff}_common", found.get(f"ndcg_{cutoff}"))
+        value = found.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
             name = recommender.removeprefix("vbpr-").replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value

@@ -2,11 +2,11 @@
 
 DATASETS = {
     "sample": "drawn by Lookbook itself, Apache-2.0.",
-    "hm": "H&M Personalized Fashion Recommendations, under the rules of its Kaggle competition: non-commercial, not to be redistributed. "
-    "Ask yourself whether a public copy of this adapter is compatible with them before you publish it.",
+    "hm": "H&M Personalized Fashion Recommendations, under the rules of its Kaggle competition: non-commercial, not to be redistributed.",
     "facad": "Fashion Captioning Dataset (FACAD), for non-commercial research only.",
 }
 RESTRICTED = {"hm", "facad"}  # whose data must not reach a public remote
+BEFORE_PUBLISHING = " Ask yourself whether a public copy of this adapter is compatible with that before you publish it."
 UNKNOWN_DATASET = "a shop of your own: say here what its owner allows."
 
 # Hub owners and names as they begin -> licence as the model's page states it.
@@ -24,3 +24,8 @@ def of_dataset(name: str) -> str:
 
 def of_base(model: str) -> str:
     return next((text for start, text in BASE_MODELS.items() if model.startswith(start)), UNKNOWN_BASE)
+
+
+def of_adapter(dataset: str) -> str:
+    """For the model card of an adapter that was trained on the data set."""
+    return of_dataset(dataset) + (BEFORE_PUBLISHING if dataset in RESTRICTED else "")

@@ -15,7 +15,7 @@ from lookbook import figures, printing
 from lookbook.answer import answer, other_answers
 from lookbook.figures import Bar, Panel
 from lookbook.garments import data_uri, garments_of
-from lookbook.outputs import read_json
+from lookbook.outputs import read_json, read_parquet
 from lookbook.printing import Table, Values
 from lookbook.tables import captions, catalogue, published, recommendations
 from pipeline.outputs import new_folder
@@ -99,18 +99,27 @@ def make_tables(params: Params, comparison: Values) -> list[Table]:
         metrics = read_json("metrics/captions.json")
         made.append(captions.captions_table(metrics, comparison["captions"], list(params.captioners)))
         made.append(captions.caption_differences_table(metrics, comparison["captions"]))
+        made += [table for table in [captions.spice_table(metrics, list(params.captioners))] if table]
+        attributes, confusions = (read_parquet(f"data/scores/{name}.parquet") for name in ("attributes", "confusions"))
+        made.append(captions.attributes_table(attributes, list(params.captioners)))
+        made.append(captions.confusions_table(confusions, list(params.captioners)))
     if params.catalogues or params.texts:
         axes = params.model_dump(include={"catalogues", "texts", "recommenders", "image_features", "text_features"})
         metrics = read_json("metrics/recommendations.json")
-        made.append(recommendations.recommendations_table(metrics, comparison["catalogues"], axes))
+        if comparison["evaluation"] == "common":
+            made.append(recommendations.recommendations_table(metrics, comparison["catalogues"], axes))
         made.append(recommendations.own_recommendations_table(metrics, axes))
+        made.append(recommendations.beyond_accuracy_table(metrics, axes, comparison["cutoff"]))
     if comparison["catalogues"]:
         made.append(recommendations.catalogue_differences_table(comparison["catalogues"], comparison["cutoff"]))
     if comparison["masked"]:
         made.append(recommendations.masked_table(comparison["masked"], comparison["cutoff"]))
         made.append(recommendations.masked_all_table(comparison["masked"], comparison["cutoff"]))
-    made.append(catalogue.catalogue_table(read_json("metrics/catalogue.json")))
-    return made + published_tables(params)
+    if comparison["slices"]:
+        made.append(recommendations.slices_table(comparison["slices"], comparison["cutoff"]))
+    counts = read_json("metrics/catalogue.json")
+    made += [catalogue.catalogue_table(counts), *published_tables(params)]
+    return [catalogue.with_warning(table, counts) for table in made]
 
 
 def published_tables(params: Params) -> list[Table]:

@@ -1,6 +1,7 @@
-"""Tables of recommendations: recommenders by catalogue, and the differences between catalogues and texts."""
+"""Tables of recommendations: recommenders by catalogue, and the differences between catalogues, texts and their slices."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -48,6 +49,33 @@ def own_recommendations_table(metrics: Values, axes: Values) -> Table:
         frame,
         notes,
     )
+
+
+BEYOND = {  # as in metrics/recommendations.json -> heading, digits
+    "coverage": ("Coverage", 3),
+    "gini": ("Gini", 3),
+    "novelty": ("Novelty, bits", 2),
+    "popularity": ("Popularity", 1),
+    "popularity_lift": ("Popularity lift", 2),
+    "long_tail": ("Long tail", 3),
+}
+
+
+def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
+    """Coverage, novelty and popularity bias of the lists of each recommender, on its own catalogue; no tests."""
+    columns = [f"{name}_{cutoff}" for name in BEYOND]
+    rows, values = [], []
+    for catalogue, arm, name in _recommendation_arms(axes):
+        found = metrics[arm][name]
+        digits = zip(columns, BEYOND.values(), strict=True)
+        cells = [f"{found[c]:.{n}f}" if c in found else "n/a" for c, (_, n) in digits]
+        rows.append([catalogue, name_of(name), *cells])
+        values.append({"catalogue": catalogue, "recommender": name} | {c: found.get(c) for c in columns})
+    notes = [
+        f"Of the first {cutoff} items of every list. Coverage: share of the candidates that are in any list. Gini: 0 where all candidates are listed alike, towards 1 where always the same. Novelty: mean of −log2 of an item's share of buyers. Popularity: mean number of buyers of a listed item; its lift is over that of what the users bought, 0 being no bias. Long tail: share of listed items outside the fifth that most users bought."
+    ]
+    header = ["Catalogue", "Recommender", *(heading for heading, _ in BEYOND.values())]
+    return Table("recommendations-beyond", "Beyond accuracy", header, rows, 2, pd.DataFrame(values), notes)
 
 
 def _recommendation_rows(
@@ -125,6 +153,26 @@ def masked_all_table(comparisons: list[Values], cutoff: int) -> Table:
     return differences_table(
         "masked-all", "The masked experiment, all garments", "Recommender", rows, _arms_compared, notes
     )
+
+
+SLICES_SHOWN = (("ft", "pt"), ("augmented", "original"), ("augmented", "unfilled"))  # the rest is in the CSV
+
+
+def slices_table(comparisons: list[Values], cutoff: int) -> Table:
+    """For whom and on what the arms differ; recommenders that read texts alone."""
+    rows = [
+        row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and row["recommender"].startswith("vbpr")
+    ]
+    notes = [
+        f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product_in_training, written, cold_items, warm_items and categories: only such items count as purchases; users_who_meet_masked, users_who_meet_written, cold_users, warm_users: all purchases of such users. written: garments without a description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; exploratory, so without p."
+    ]
+    first = "Slice, recommender"
+    table = differences_table("slices", "Differences by slice", first, rows, _slice_compared, notes)
+    return replace(table, frame=pd.DataFrame(comparisons))
+
+
+def _slice_compared(row: Values) -> list[str]:
+    return [f"{row['slice']}, {name_of(row['recommender'])}", f"{row['a']} − {row['b']}"]
 
 
 def _arms_compared(row: Values) -> list[str]:

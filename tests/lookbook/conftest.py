@@ -140,7 +140,29 @@ def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> 
         )
     columns = ["item_id", "captioner", "variant", "metric", "value"]
     pd.DataFrame(rows)[columns].to_parquet(folder / "data/scores/captions.parquet", index=False)
-    (folder / "metrics/captions.json").write_text(json.dumps(metrics | {"skipped": []}))
+    reference = {"accuracy": 0.8, "accuracy_zero_shot": 0.6}
+    (folder / "metrics/captions.json").write_text(json.dumps(metrics | {"reference": reference, "skipped": []}))
+    _write_attributes_and_confusions(folder)
+
+
+def _write_attributes_and_confusions(folder: Path) -> None:
+    sets = [(captioner, variant) for captioner in CAPTIONERS for variant in ("pt", "ft", "floor")]
+    attributes = [
+        {"captioner": captioner, "variant": variant, "attribute": attribute, "reference": 9, "right": right}
+        for captioner, variant in sets
+        for attribute, right in (("black", 9), ("dress", 5))
+    ]
+    table = pd.DataFrame(attributes).assign(missed=lambda one: one["reference"] - one["right"], invented=1)
+    table = table.assign(precision=table["right"] / (table["right"] + 1), recall=table["right"] / table["reference"])
+    table.to_parquet(folder / "data/scores/attributes.parquet", index=False)
+    confusions = [
+        (*one, true, said, 3)
+        for one in [*sets, ("reference", "reference")]
+        for true in ("shirt", "dress")
+        for said in ("dress", "socks")
+    ]
+    columns = ["captioner", "variant", "true_category", "predicted_category", "items"]
+    pd.DataFrame(confusions, columns=columns).to_parquet(folder / "data/scores/confusions.parquet", index=False)
 
 
 def _scores_of(variant: str, test: list[str], rng: np.random.Generator) -> pd.DataFrame:
@@ -206,8 +228,20 @@ def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
             tables.append(table.assign(ndcg_masked_12=np.where(np.arange(40) < 25, ndcg, np.nan)))
     users = pd.concat(tables, ignore_index=True).astype({"arm": "category", "recommender": "category"})
     users.to_parquet(folder / "data/scores/recommendations.parquet", index=False)
+    _slices(users).to_parquet(folder / "data/scores/recommendation_slices.parquet", index=False)
     means = users.groupby(["arm", "recommender"], observed=True).mean().drop(columns=["run", "user"])
     metrics: dict[str, Any] = {}
     for (arm, recommender), row in means.iterrows():
         metrics.setdefault(arm, {})[recommender] = row.to_dict() | {"users": 40, "runs": 3}
     (folder / "metrics/recommendations.json").write_text(json.dumps(metrics))
+
+
+def _slices(users: pd.DataFrame) -> pd.DataFrame:
+    """Three parts of the users; texts that a captioner wrote are in the catalogue of all articles alone."""
+    parts = {
+        "cold_users": users[users["user"] < 20],
+        "warm_users": users[users["user"] >= 20],
+        "written": users[users["arm"].isin(["all", "augmented", "unfilled"]) & (users["user"] < 30)],
+    }
+    columns = ["arm", "recommender", "slice", "run", "user", "ndcg_12"]
+    return pd.concat([part.assign(slice=name) for name, part in parts.items()])[columns]

@@ -1,5 +1,6 @@
 """The stage `compare` on a small study: its rows against the scores, the switches of the headline, empty axes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from captioning.scores.bleu import bleu_from_statistics
 from lookbook import compare
+from lookbook.caption_differences import BLEU, STATISTICS
 from pipeline.errors import UserError
 
 Row = dict[str, Any]
@@ -38,6 +40,7 @@ def test_a_caption_row_holds_the_means_of_its_scores(compared: Row) -> None:
     assert (row["mean_a"], row["mean_b"]) == pytest.approx((ft["cider"].mean(), pt["cider"].mean()))
     assert row["difference"] == pytest.approx(row["mean_a"] - row["mean_b"])
     assert row["low"] < row["difference"] < row["high"]
+    assert 0 < row["detectable"] < row["difference"]  # larger than what 20 items can show
     assert (row["n"], row["wins"]) == (20, int((ft["cider"] > pt["cider"]).sum()))
     items = pd.read_parquet("data/prepared/items.parquet")
     assert row["groups"] == items.loc[items["split"] == "test", "group"].nunique()
@@ -50,7 +53,7 @@ def test_an_item_without_a_score_is_left_out(compared: Row) -> None:
 def test_bleu_is_that_of_the_corpus_and_not_a_mean(compared: Row) -> None:
     ft = captions_of("tiny-llava", "ft")
     row = one(compared["captions"], captioner="tiny-llava", metric="bleu_4")
-    corpus = bleu_from_statistics(ft[compare.BLEU].sum().to_numpy()[None])[0, 3]
+    corpus = bleu_from_statistics(ft[BLEU].sum().to_numpy()[None])[0, 3]
     assert row["mean_a"] == pytest.approx(corpus)
     assert row["mean_a"] != pytest.approx(ft["bleu_4"].mean(), abs=1e-3)
 
@@ -66,11 +69,11 @@ def test_the_length_ratio_is_that_of_the_corpus(study: Path, read_json: Any) -> 
 
 
 def test_no_statistic_is_compared_as_if_it_were_a_score(compared: Row) -> None:
-    assert not {row["metric"] for row in compared["captions"]} & compare.STATISTICS
+    assert not {row["metric"] for row in compared["captions"]} & STATISTICS
 
 
 def test_only_confirmatory_metrics_are_corrected(compared: Row) -> None:
-    for table in ("captions", "catalogues", "masked"):
+    for table in compare.TABLES:
         for row in compared[table]:
             tested = row["confirmatory"] and not row.get("same_by_construction")
             assert (row["p_holm"] is not None) == tested
@@ -115,6 +118,47 @@ def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) ->
     assert (row["wins"], row["losses"]) == (25, 0)
 
 
+def test_slices_are_compared_without_being_tests(compared: Row) -> None:
+    row = one(compared["slices"], slice="cold_users", recommender="vbpr-sbert", a="ft", b="pt")
+    scores = pd.read_parquet("data/scores/recommendation_slices.parquet")
+    own = scores[(scores["slice"] == "cold_users") & (scores["recommender"] == "vbpr-sbert")]
+    means = own.groupby("arm", observed=True)["ndcg_12"].mean()
+    assert (row["mean_a"], row["mean_b"]) == pytest.approx((means["masked-ft"], means["masked-pt"]))
+    assert row["difference"] == pytest.approx(row["mean_a"] - row["mean_b"])
+    assert row["low"] < row["difference"] < row["high"]
+    assert (row["n"], row["runs"]) == (20, 3)
+    assert {other["p_holm"] for other in compared["slices"]} == {None}
+    assert {other["slice"] for other in compared["slices"]} == {"cold_users", "warm_users", "written"}
+
+
+def test_a_slice_is_compared_where_both_arms_have_it(compared: Row) -> None:
+    written = [row for row in compared["slices"] if row["slice"] == "written"]
+    assert {(row["a"], row["b"]) for row in written} == {("augmented", "unfilled")}
+    assert {row["recommender"] for row in written} == {"vbpr-sbert", "vbpr-clip"}
+
+
+def test_catalogues_scored_each_alone_are_never_tested_pairwise(study: Path, read_json: Any) -> None:
+    users = pd.read_parquet("data/scores/recommendations.parquet")
+    own = [name for name in users if not name.endswith("_common")]
+    users[own].to_parquet("data/scores/recommendations.parquet", index=False)
+    metrics = read_json("metrics/recommendations.json")
+    alone = {
+        arm: {
+            name: {key: value for key, value in figures.items() if not key.endswith("_common")}
+            for name, figures in values.items()
+        }
+        for arm, values in metrics.items()
+    }
+    Path("metrics/recommendations.json").write_text(json.dumps(alone))
+    compare.main()
+    comparison, headline = read_json("metrics/comparison.json"), read_json("metrics/headline.json")
+    assert comparison["evaluation"] == "published"
+    assert comparison["catalogues"] == []
+    assert {row["b"] for row in comparison["slices"]} == {"pt", "none"}
+    assert {row["b"] for row in comparison["masked"]} == {"pt", "none", "reference"}
+    assert headline["rec_itemknn_ndcg_12"] == metrics["all"]["itemknn"]["ndcg_12"]
+
+
 def test_users_whom_only_one_arm_has_are_left_out(study: Path, read_json: Any) -> None:
     users = pd.read_parquet("data/scores/recommendations.parquet")
     users[~((users["arm"] == "all") & (users["user"] < 10))].to_parquet(
@@ -131,7 +175,7 @@ def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: 
         scores.sample(frac=1, random_state=3).to_parquet(f"data/scores/{name}.parquet", index=False)
     compare.main()
     again = read_json("metrics/comparison.json")
-    for table in ("captions", "catalogues", "masked"):
+    for table in compare.TABLES:
         for row, other in zip(compared[table], again[table], strict=True):
             numbers = [key for key, value in row.items() if isinstance(value, float)]
             assert np.allclose([row[key] for key in numbers], [other[key] for key in numbers], atol=1e-12)
@@ -183,7 +227,7 @@ def test_a_study_without_purchases_has_only_captions(study: Path, write_params: 
     compare.main()
     comparison = read_json("metrics/comparison.json")
     assert comparison["captions"]
-    assert comparison["catalogues"] == comparison["masked"] == []
+    assert comparison["catalogues"] == comparison["masked"] == comparison["slices"] == []
     assert all(key.startswith("caption_") for key in read_json("metrics/headline.json"))
 
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from lookbook import doctor
 from lookbook.doctor import Finding
+from tests.raw_data import write_hm_zip, write_sample
 
 ROOT = Path(__file__).parent.parent.parent
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -90,6 +91,36 @@ def test_a_model_of_the_hub_comes_with_the_command_that_fetches_it(
     assert finding.remedy.startswith(f"hf download nobody/not-here --revision {REVISION} --include")
     (folder / "hub.json").write_text(json.dumps({"id": "nobody/not-here", "revision": "main"}))
     assert found("model big", "models").status == "error"
+
+
+def test_weights_that_are_to_be_fetched_count_as_disk(project: Path) -> None:
+    alone = found("disk").message
+    write(project, captioners={"blip2-opt-2.7b": {"family": "blip2_opt"}, "llava-1.5-7b": {"family": "llava"}})
+    assert "and 0 GB of weights to fetch" in alone
+    assert "and 29 GB of weights to fetch" in found("disk").message  # 3.7 and 7.1 thousand millions, of 4 and 2 bytes
+
+
+def test_stanzas_own_models_come_with_the_command_that_fetches_them(project: Path) -> None:
+    attributes = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")["caption_attributes"]
+    write(project, caption_attributes=attributes | {"tagger": "stanza-en"})
+    finding = found("model stanza-en", "models")
+    assert finding.status == "error"
+    assert "stanza.download('en', model_dir='data/models/stanza-en', package='default'" in finding.remedy
+
+
+def test_data_is_recognised_and_counted(project: Path) -> None:
+    write_hm_zip(write_sample(project), project / "data/raw/hm")
+    write(project, dataset="hm")
+    finding = found("data")
+    assert finding.status == "ok"
+    assert finding.message.startswith("data/raw/hm: 150 articles, 149 images (a part")
+
+
+def test_what_is_not_committed_is_a_warning(project: Path) -> None:
+    assert found("git").status == "warning"
+    for words in (["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "x"]):
+        subprocess.run(["git", *words], check=True)
+    assert found("git").status == "ok"
 
 
 def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:

@@ -11,7 +11,11 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent.parent
 CAPTIONER = "tiny-blip2-opt"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of DVC: .ci/full runs it"),
+]
 
 
 def run(folder: Path, *words: str) -> str:

@@ -158,11 +158,16 @@ def test_every_table_is_there_as_markdown_latex_and_csv(reported: Path) -> None:
     names = {
         "captions",
         "captions-differences",
+        "captions-spice",
+        "captions-attributes",
+        "captions-confusions",
         "recommendations",
         "recommendations-own",
+        "recommendations-beyond",
         "catalogues",
         "masked",
         "masked-all",
+        "slices",
         "catalogue",
     }
     assert {path.name for path in (reported / "tables").iterdir()} == {

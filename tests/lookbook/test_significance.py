@@ -1,14 +1,17 @@
-"""Properties of the paired bootstrap: exact zeros, symmetry, right rates under the null, coverage."""
+"""Properties of the paired bootstrap: exact zeros, symmetry, the slow way. How often it fires: test_significance_rates.py."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2, norm
+from scipy.stats import t as student
 
 from lookbook import significance
 from lookbook.significance import (
     group_sums,
     holm,
+    paired_corpora,
     paired_corpus,
     paired_means,
     paired_users_and_runs,
@@ -82,7 +85,7 @@ def test_interval_and_p_say_the_same(rows: list[tuple[float, float, int]]) -> No
 
 def test_an_arm_against_itself_is_exactly_zero() -> None:
     a = np.random.default_rng(0).random((30, 5))
-    zero = (0.0, 0.0, 0.0, 1.0)
+    zero = significance.EQUAL
     assert paired_means(a, a, np.arange(30), 100, 1) == [zero] * 5
     assert paired_corpus(a, a.copy(), np.arange(30), lambda sums: sums[:, 0] / sums[:, 1], 100, 1)[2] == zero
     assert paired_users_and_runs([np.zeros((30, 1)), np.zeros((30, 3))], 100, 1) == [zero, zero]
@@ -121,7 +124,8 @@ def test_runs_are_odd_in_the_difference_and_widen_the_interval() -> None:
     spread = noise + np.array([-0.3, 0.0, 0.4])
     calm, wild, mirrored = paired_users_and_runs([noise - noise.mean(axis=0), spread, -spread], 2000, 1)
     assert wild.high - wild.low > 1.5 * (calm.high - calm.low)
-    assert mirrored == pytest.approx((-wild.difference, -wild.high, -wild.low, wild.p), abs=1e-9)
+    assert mirrored[:4] == pytest.approx((-wild.difference, -wild.high, -wild.low, wild.p), abs=1e-9)
+    assert mirrored.detectable == pytest.approx(wild.detectable)
 
 
 def test_holm_on_a_table_worked_by_hand() -> None:
@@ -143,40 +147,69 @@ def test_wins_ties_and_losses_ignore_rounding() -> None:
     assert wins_ties_losses(np.array([1.0, 0.1 + 0.2, 0.0]), np.array([0.0, 0.3, 1.0])) == (1, 1, 1)
 
 
-def rate(trials: int, fires: list[bool], expected: float) -> None:
-    """Within three standard errors of the expected rate, and a little."""
-    assert abs(np.mean(fires) - expected) < 3 * np.sqrt(expected * (1 - expected) / trials) + 0.01
+def test_runs_that_agree_count_as_one() -> None:
+    """A deterministic recommender, whose runs are copies: the users are all that varies."""
+    one = np.random.default_rng(5).normal(0.1, 1, (200, 1))
+    assert paired_users_and_runs([np.repeat(one, 3, axis=1)], 500, 2)[0] == pytest.approx(
+        paired_users_and_runs([one], 500, 2)[0]
+    )
 
 
-def test_under_the_null_one_in_twenty_fires() -> None:
-    rng = np.random.default_rng(8)
-    fires = []
-    for _ in range(1000):
-        size = 120
-        groups = np.repeat(np.arange(size), rng.integers(1, 9, size))
-        effect = rng.exponential(1, len(groups)) + rng.normal(0, 1, size)[groups]
-        swapped = effect * rng.choice([-1, 1], size)[groups]  # the coin falls once a group: its items belong together
-        fires.append(paired_means(swapped[:, None], np.zeros((len(groups), 1)), groups, 1000, 1)[0].p < 0.05)
-    rate(1000, fires, 0.05)
+def test_the_spread_of_users_and_runs_adds_up_to_that_of_the_mean() -> None:
+    """By simulation: what `run_spread` adds up to is the variance of the mean over users and runs, on average."""
+    rng = np.random.default_rng(6)
+    trials, shape = 2000, (50, 3)
+    seen, means = [], []
+    for _ in range(trials):
+        scores = rng.normal(0, 1, shape) + rng.normal(0, 0.8, (50, 1)) + rng.normal(0, 0.2, (1, 3))
+        users, runs, _ = significance.run_spread(scores)
+        seen.append(users**2 + runs**2)
+        means.append(scores.mean())
+    assert np.mean(seen) == pytest.approx(np.var(means), rel=0.1)
 
 
-def test_intervals_cover_the_true_difference() -> None:
-    rng = np.random.default_rng(9)
-    covered = []
-    for _ in range(1000):
-        groups = np.repeat(np.arange(60), rng.integers(1, 9, 60))
-        difference = 0.3 + rng.normal(0, 1, 60)[groups] + rng.exponential(1, len(groups)) - 1
-        found = paired_means(difference[:, None], np.zeros((len(groups), 1)), groups, 1000, 1)[0]
-        covered.append(found.low <= 0.3 <= found.high)
-    rate(1000, covered, 0.95)
+@pytest.mark.parametrize(("runs", "lowest", "highest"), [(2, 0.036, 0.066), (3, 0.046, 0.054), (5, 0.048, 0.052)])
+def test_degrees_of_freedom_hold_the_level_whatever_runs_and_users_add(
+    runs: int, lowest: float, highest: float
+) -> None:
+    """The chance of |T| > t(0.975), integrated over the estimate of the runs' part; the users' part is known."""
+    f = runs - 1
+    estimates = chi2.ppf((np.arange(1000) + 0.5) / 1000, f) / f
+    for of_users in (0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0):  # the runs' part is 1
+        seen = of_users + estimates
+        freedom = [significance.degrees_of_freedom(of_users / one, runs) for one in estimates]
+        limit = student.ppf(0.975, freedom) * np.sqrt(seen)
+        level = 2 * norm.sf(limit / np.sqrt(of_users + 1)).mean()
+        assert lowest <= level <= highest
 
 
-@pytest.mark.parametrize("between", [0.0, 0.5])
-def test_two_sets_of_three_runs_of_one_recommender_seldom_differ(between: float) -> None:
-    """Users are nearly all noise; `between` is the variance of a run's mean, in units of that noise in the mean."""
-    rng = np.random.default_rng(10)
-    users, fires = 300, []
-    for _ in range(500):
-        runs = rng.normal(0, np.sqrt(between / users), 3)
-        fires.append(paired_users_and_runs([rng.normal(0, 1, (users, 3)) + runs], 1000, 1)[0].p < 0.05)
-    assert np.mean(fires) < 0.09
+def test_the_smallest_difference_is_found_in_four_of_five_trials() -> None:
+    rng = np.random.default_rng(12)
+    items, trials = 150, 1000
+    smallest = significance.detectable(significance.Spread(1 / np.sqrt(items), items - 1))
+    assert smallest == pytest.approx(2.82 / np.sqrt(items), rel=0.01)
+    scores = rng.normal(smallest, 1, (items, trials))
+    found = paired_means(scores, np.zeros_like(scores), np.arange(items), 1000, 1)
+    assert np.mean([one.p < 0.05 for one in found]) == pytest.approx(0.8, abs=0.04)
+    assert np.mean([one.detectable for one in found]) == pytest.approx(smallest, rel=0.01)
+
+
+def test_one_group_could_have_shown_nothing() -> None:
+    assert paired_means(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(4, dtype=int), 100, 1)[0].detectable is None
+
+
+def test_corpus_metrics_together_equal_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(1, 20, (30, 3)).astype(float), rng.integers(1, 20, (30, 3)).astype(float)
+    b[:, 2] = a[:, 2]
+    groups = rng.integers(0, 9, 30)
+
+    def ratio(sums: np.ndarray) -> np.ndarray:
+        return sums[:, 0] / sums[:, 1]
+
+    def total(sums: np.ndarray) -> np.ndarray:
+        return sums[:, 0]
+
+    both = paired_corpora(a, b, groups, [([1, 0], ratio), ([2], total)], 300, 4)
+    assert both[0] == paired_corpus(a[:, [1, 0]], b[:, [1, 0]], groups, ratio, 300, 4)
+    assert both[1] == (a[:, 2].sum(), a[:, 2].sum(), significance.EQUAL)

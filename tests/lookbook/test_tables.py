@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from lookbook import printing
@@ -52,6 +53,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "ties": 30,
         "losses": 20,
         "confirmatory": True,
+        "detectable": 0.2,
     }
     return values | changes
 
@@ -107,7 +109,17 @@ def test_only_fine_tuned_figures_carry_stars() -> None:
 def test_differences_are_printed_with_interval_p_and_counts() -> None:
     table = captions.caption_differences_table(METRICS, [row()])
     assert table.rows == [
-        ["tiny-llava", "CIDEr", "275.2", "7.0", "+268.2 [+250.0, +290.0]***", "< 0.001", "1,250", "1,200 / 30 / 20"]
+        [
+            "tiny-llava",
+            "CIDEr",
+            "275.2",
+            "7.0",
+            "+268.2 [+250.0, +290.0]***",
+            "< 0.001",
+            "1,250",
+            "1,200 / 30 / 20",
+            "20.0",
+        ]
     ]
 
 
@@ -116,8 +128,54 @@ def test_csv_keeps_every_digit_and_markdown_escapes_bars() -> None:
     assert float(next(csv.DictReader(io.StringIO(table.csv())))["difference"]) == 2.6821
     assert "| a\\|b | CIDEr |" in table.markdown()
     assert all(
-        line.count("|") - line.count("\\|") == 9 for line in table.markdown().splitlines() if line.startswith("|")
+        line.count("|") - line.count("\\|") == 10 for line in table.markdown().splitlines() if line.startswith("|")
     )
+
+
+def test_one_group_could_have_shown_nothing_and_says_so() -> None:
+    assert captions.caption_differences_table(METRICS, [row(detectable=None)]).rows[0][-1] == "n/a"
+
+
+def test_accuracies_of_true_descriptions_stand_beside_those_of_captions() -> None:
+    table = captions.captions_table(METRICS | {"reference": {"accuracy": 0.875}}, [], ["tiny-llava"])
+    assert "Acc. of the true descriptions: 87.5." in table.notes
+
+
+def test_kinds_of_spice_tuples_are_shown_where_there_is_a_spice() -> None:
+    assert captions.spice_table(METRICS, ["tiny-llava"]) is None
+    scored = {"spice": 0.25, "spice_color": 0.5}
+    table = captions.spice_table({"tiny-llava": {"pt": scored, "ft": scored}}, ["tiny-llava"])
+    assert table is not None
+    assert [dict(zip(table.header, cells, strict=True))["Colours"] for cells in table.rows] == ["50.0", "50.0"]
+    assert dict(zip(table.header, table.rows[0], strict=True))["Sizes"] == "n/a"
+
+
+def test_attributes_and_confusions_are_those_of_fine_tuned_captions_most_frequent_first() -> None:
+    counts = {"reference": [2, 9, 9], "right": [0, 6, 1], "missed": [2, 3, 8], "invented": [0, 2, 1]}
+    table = pd.DataFrame(
+        {"captioner": "one", "variant": ["ft", "ft", "pt"], "attribute": ["belt", "red", "red"]} | counts
+    )
+    table = table.assign(precision=[float("nan"), 0.75, 0.5], recall=[0.0, 6 / 9, 1 / 9])
+    made = captions.attributes_table(table, ["one"])
+    assert made.rows == [
+        ["one", "red", "9", "6", "3", "2", "75.0", "66.7"],
+        ["one", "belt", "2", "0", "2", "0", "n/a", "0.0"],
+    ]
+    assert len(made.frame) == 3
+    pairs = pd.DataFrame(
+        [
+            ("one", "ft", "dress", "dress", 9),
+            ("one", "ft", "dress", "skirt", 1),
+            ("one", "ft", "skirt", "dress", 4),
+            ("reference", "reference", "skirt", "dress", 2),
+        ],
+        columns=["captioner", "variant", "true_category", "predicted_category", "items"],
+    )
+    assert captions.confusions_table(pairs, ["one"]).rows == [
+        ["one", "skirt", "dress", "4"],
+        ["one", "dress", "skirt", "1"],
+        ["true descriptions", "skirt", "dress", "2"],
+    ]
 
 
 def test_recommendations_keep_cutoffs_in_order_and_say_what_is_the_same() -> None:
@@ -161,6 +219,15 @@ def test_rows_the_same_by_construction_show_no_test() -> None:
     assert not any("*" in cell for cell in cells)
 
 
+def test_unverified_captions_are_told_below_every_table() -> None:
+    table = catalogue.catalogue_table({"articles": 3, "unverified_test_captions": 99_946})
+    assert catalogue.with_warning(table, {"articles": 3}) is table
+    marked = catalogue.with_warning(table, {"unverified_test_captions": 99_946})
+    assert "Unverified: the 99,946 test captions" in marked.markdown()
+    assert "facad\\_test: first\\_99946" in marked.latex()
+    assert marked.rows == table.rows
+
+
 def test_the_catalogue_is_shown_whatever_it_counts() -> None:
     table = catalogue.catalogue_table(
         {"articles": 3000, "leakage": {"random": {"shared_product_code": 7, "share": 0.25}}}
@@ -195,6 +262,24 @@ def test_published_captions_stand_beside_those_of_the_same_captioner() -> None:
     assert facad is not None
     assert facad.rows[-1][0] == "SRFC"
     assert published.published_captions_table("sample", ours) is None
+
+
+def test_beyond_accuracy_says_what_is_missing() -> None:
+    own = {"coverage_12": 0.25, "gini_12": 0.5, "novelty_12": 3.14159, "popularity_12": 10.04, "long_tail_12": 0.125}
+    axes = AXES | {"texts": [], "text_features": [], "catalogues": ["original"]}
+    table = recommendations.beyond_accuracy_table({"original": {"itemknn": own}}, axes, 12)
+    assert table.rows == [["original", "ItemKNN", "0.250", "0.500", "3.14", "10.0", "n/a", "0.125"]]
+
+
+def test_slices_show_what_reads_texts_and_keep_everything_in_csv() -> None:
+    about = {"metric": "ndcg_12", "slice": "cold_users", "confirmatory": False, "p_holm": None, "mean_b": 0.01}
+    shown = row(**about, recommender="vbpr-sbert", mean_a=0.02, difference=0.01, low=-0.01, high=0.03)
+    hidden = [shown | {"recommender": "itemknn", "a": "augmented", "b": "original"}, shown | {"b": "none"}]
+    table = recommendations.slices_table([shown, *hidden], 12)
+    assert [cells[:5] for cells in table.rows] == [
+        ["cold_users, VBPR sbert", "ft − pt", "0.0200", "0.0100", "+0.0100 [−0.0100, +0.0300]"]
+    ]
+    assert len(table.frame) == 3
 
 
 def test_published_recommendations_know_which_lists_read_texts() -> None:

@@ -1,0 +1,172 @@
+"""lookbook export: an adapter, or the merged model, with a model card that says what was really used."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from ruamel.yaml import YAML
+from transformers import AutoModelForImageTextToText, Blip2ForConditionalGeneration
+from typer.testing import CliRunner
+
+from captioning.modelling import Captioner, apply_lora, image_inputs, load
+from captioning.pretraining.world import pictures
+from lookbook.cli import app
+
+ROOT = Path(__file__).parents[3]
+NAME = "tiny-blip2-opt"
+DATA = {"data/prepared/items.parquet": "e85b85f7", "data/prepared/images": "c3dfdc15.dir"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study whose `tiny-blip2-opt` has been trained: adapter, dvc.lock, scores and the run's record."""
+    (tmp_path / "data").mkdir()
+    shutil.copytree(ROOT / "data/models" / NAME, tmp_path / "data/models" / NAME)
+    shutil.copy(ROOT / "studies/sample.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    captioner = apply_lora(load(Path("data/models") / NAME, "blip2_opt", torch.float32), "all-linear", 4, 64, 0.0, True)
+    for name, weight in captioner.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    captioner.model.save_pretrained(Path("data/adapters") / NAME)
+    write_records()
+    return tmp_path
+
+
+def write_records() -> None:
+    for folder in ("metrics", "metrics/train"):
+        Path(folder).mkdir()
+    training = {
+        "validation_loss": 0.125,
+        "seconds": 31.5,
+        "kg_co2": 0.00042,
+        "model_class": "Blip2ForConditionalGeneration",
+    }
+    Path(f"metrics/train/{NAME}.json").write_text(json.dumps(training))
+    scores = {NAME: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 0.7361}}, "skipped": ["spice: not asked for"]}
+    Path("metrics/captions.json").write_text(json.dumps(scores))
+    deps = [{"path": path, "hash": "md5", "md5": digest} for path, digest in DATA.items()]
+    cell = {
+        "cmd": "python -m captioning.train",
+        "deps": deps,
+        "params": {"params.yaml": {"lr": 0.0003, "lora_rank": 4}},
+    }
+    with open("dvc.lock", "w", encoding="utf-8") as file:
+        YAML().dump({"schema": "2.0", "stages": {f"caption_train@{NAME}": cell}}, file)
+
+
+def export(*words: str) -> Path:
+    ended = CliRunner().invoke(app, ["export", NAME, *words])
+    assert ended.exit_code == 0, ended.output
+    assert "above all the licences" in ended.stdout
+    return Path(ended.stdout.split()[1].rstrip(":"))
+
+
+def refused(*words: str) -> str:
+    ended = CliRunner().invoke(app, ["export", *words])
+    assert ended.exit_code == 1
+    return ended.stderr
+
+
+def captions(captioner: Captioner) -> list[str]:
+    images = image_inputs(captioner, [picture.image for picture in pictures(4, seed=5)])
+    return [one.text for one in captioner.family.generate(captioner, images, 20)]
+
+
+def adapted() -> Captioner:
+    return load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=Path("data/adapters") / NAME)
+
+
+def test_the_adapter_comes_out_as_it_is(project: Path) -> None:
+    folder = export()
+    assert folder == Path("exports") / NAME
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    weights = Path("data/adapters") / NAME / "adapter_model.safetensors"
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights.read_bytes()
+    loaded = load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=folder)
+    assert captions(loaded) == captions(adapted())
+
+
+def test_plain_peft_loads_it(project: Path) -> None:
+    base = Blip2ForConditionalGeneration.from_pretrained(f"data/models/{NAME}", dtype=torch.float32)
+    plain = PeftModel.from_pretrained(base, export()).eval()
+    ours = adapted()
+    assert captions(Captioner(plain, ours.processor, ours.family)) == captions(ours)
+
+
+def test_the_merged_model_needs_nothing_else(project: Path) -> None:
+    folder = export("--merged", "--out", "whole")
+    expected = captions(adapted())
+    shutil.rmtree("data")
+    assert not list(folder.glob("*.bin")) + list(folder.glob("adapter*"))
+    merged = load(folder, "blip2_opt", torch.float32)
+    assert captions(merged) == expected
+    auto = AutoModelForImageTextToText.from_pretrained(folder)
+    assert captions(Captioner(auto, merged.processor, merged.family)) == expected
+
+
+def test_the_card_says_what_was_used_and_reached(project: Path) -> None:
+    card = (export() / "README.md").read_text()
+    front = YAML(typ="safe").load(card.split("---")[1])
+    assert front["library_name"] == "peft"
+    assert "base_model" not in front  # a folder of this project is nothing that a hub could link to
+    for part in (
+        "| bleu_4 | 0.0000 | 0.7361 |",
+        "Not scored: spice: not asked for.",
+        "| kg_co2 | 0.00042 |",
+        "| validation_loss | 0.125 |",
+        "lr: 0.0003\nlora_rank: 4",
+        "| `data/prepared/images` | `c3dfdc15.dir` |",
+        "Data (sample): drawn by Lookbook itself, Apache-2.0.",
+        f"Base model (`data/models/{NAME}`): part of Lookbook, Apache-2.0.",
+        "The prompt is empty",
+    ):
+        assert part in card, part
+
+
+def test_a_model_of_the_hub_is_named_with_its_revision(project: Path) -> None:
+    revision = "59a1ef6c1e5117b3f65523d1c6066825bcf315e3"
+    pinned = {"id": "Salesforce/blip2-opt-2.7b", "revision": revision}
+    Path(f"data/models/{NAME}/hub.json").write_text(json.dumps(pinned))
+    folder = export()
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == (pinned["id"], revision)
+    card = (folder / "README.md").read_text()
+    assert YAML(typ="safe").load(card.split("---")[1])["base_model"] == pinned["id"]
+    assert f'from_pretrained("{pinned["id"]}", revision="{revision}")' in card
+    assert "MIT; its language model" in card
+
+
+def test_data_that_may_not_be_published_is_told(project: Path) -> None:
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("dataset: sample", "dataset: hm"))
+    card = (export() / "README.md").read_text()
+    assert "Kaggle competition: non-commercial" in card
+    assert "before you publish it" in card
+
+
+def test_what_cannot_be_exported_is_told(project: Path) -> None:
+    message = refused("tiny-blip2-op")
+    assert f"trained here: {NAME}; did you mean {NAME}?" in message
+    assert "dvc repro caption_train@tiny-blip2-op" in message
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("years of work")
+    assert "mine: exists and is no earlier export" in refused(NAME, "--out", "mine")
+    assert Path("mine/thesis.txt").exists()
+    Path("dvc.lock").unlink()
+    assert f"caption_train@{NAME} has not run here" in refused(NAME)
+
+
+def test_an_earlier_export_is_replaced(project: Path) -> None:
+    folder = export()
+    (folder / "README.md").write_text("old")
+    assert export() == folder
+    assert (folder / "README.md").read_text() != "old"
