@@ -1,0 +1,298 @@
+"""python benchmarks/fine_tuning.py [--epochs 4] [--items 0] [--rounds 1] [--threads 1] [--device cuda --full-shapes]
+
+Three ways to fine-tune one BLIP-2 (OPT) on the same captions for the same number of epochs, with the same LoRA, rate and
+effective batch, each in a process of its own, in turn:
+
+- study: captions padded to 512 tokens, every image decoded and seen by the vision tower in every epoch
+- plain: transformers' Trainer and peft, batches padded to their longest caption, images as above
+- ours:  `captioning.training` as the stage `caption_train` runs it; its feature pass is counted
+
+All frame captions as we do and supervise caption and EOS only. (The study supervised the padding too, which costs nothing
+and spoils the loss.) All evaluate and save after every epoch. Loading the model is not counted; everything else after the
+imports is. The validation loss is measured afterwards, by the same code for all. OPT counts positions by the mask, so that
+512 tokens of padding fit into the small model's 160 positions.
+
+Run it in a project: it reads params.yaml, data/prepared (`dvc repro catalogue_prepare`) and data/models/tiny-blip2-opt.
+`--full-shapes` takes random weights in the shapes of BLIP-2-OPT-2.7B instead (`--divide 4`: a quarter of its widths and
+depths, to try that without a GPU). With `--device cuda` it is bf16, rates are by wall time and peak memory is the GPU's.
+`10 epochs` is the preparation and ten times an epoch; tokens are those of prompt and caption, without padding.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+ITEMS, IMAGES = Path("data/prepared/items.parquet"), Path("data/prepared/images")
+MODEL = Path("data/models/tiny-blip2-opt")
+ARMS = ["study", "plain", "ours"]
+STUDY_TOKENS = 512  # image tokens included
+EPOCHS_SHOWN = 10
+ROWS_AT_ONCE = 64
+
+
+class Clock:
+    """Wall and CPU seconds of this process, by what it did."""
+
+    def __init__(self) -> None:
+        self.start, self.parts = self.now(), {"loading": (0.0, 0.0), "preparing": (0.0, 0.0)}
+
+    @staticmethod
+    def now() -> tuple[float, float]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return time.perf_counter(), used.ru_utime + used.ru_stime
+
+    def since(self, start: tuple[float, float]) -> tuple[float, float]:
+        wall, cpu = self.now()
+        return wall - start[0], cpu - start[1]
+
+    def watch(self, module: Any, name: str, part: str) -> None:
+        """Counts what `module.name` takes as `part` from now on."""
+        function: Callable[..., Any] = getattr(module, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start = self.now()
+            result = function(*args, **kwargs)
+            spent = self.since(start)
+            self.parts[part] = (self.parts[part][0] + spent[0], self.parts[part][1] + spent[1])
+            return result
+
+        setattr(module, name, timed)
+
+
+def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
+    """One arm in this process, its checkpoints in `folder`. Seconds are without loading."""
+    import torch
+
+    from captioning.train import Params
+    from captioning.training import run
+    from pipeline.params import read
+
+    params = read(Params, items.parent / "params.yaml")
+    clock = Clock()
+    clock.watch(run, "load", "loading")
+    clock.watch(run, "splits", "preparing")
+    if name == "ours":
+        adapter = run.fine_tune(model, "blip2_opt", items, IMAGES, params, folder).best
+    else:
+        adapter = stock(params, items, model, folder, STUDY_TOKENS if name == "study" else None)
+    wall, cpu = clock.since(clock.start)
+    (load_wall, load_cpu), (prepare_wall, _) = clock.parts["loading"], clock.parts["preparing"]
+    peak = torch.cuda.max_memory_allocated() if params.device == "cuda" else maximum_rss()
+    return {
+        "wall": wall - load_wall,
+        "cpu": cpu - load_cpu,
+        "preparing": prepare_wall,
+        "peak_mb": peak / 1e6,
+        **measured(params, items, model, adapter),
+    }
+
+
+def maximum_rss() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | None) -> Path:
+    """transformers' own Trainer on the captioner with our adapter; `tokens` pads every caption to that length.
+
+    Returns:
+        The folder of the last adapter.
+    """
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    from captioning.modelling import collate
+    from captioning.training import run
+    from captioning.training.data import read_split
+    from catalogue.images import ImageStore
+
+    run.prepare_torch(params)
+    captioner, section = run.adapted(model, "blip2_opt", params), params.caption_train
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=params.epochs,
+        per_device_train_batch_size=section.device_batch_size,
+        per_device_eval_batch_size=section.device_batch_size,
+        gradient_accumulation_steps=params.batch_size // section.device_batch_size,
+        learning_rate=params.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=section.warmup,
+        weight_decay=section.weight_decay,
+        seed=params.seed,
+        use_cpu=params.device == "cpu",
+        bf16=section.precision == "bf16",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=False,
+    )
+    images, dtype = ImageStore(IMAGES), captioner.base.dtype
+    training, validation = (Decoded(captioner, images, read_split(items, split)) for split in ("train", "validation"))
+
+    def batch(rows: list[tuple[Any, Any]]) -> dict[str, torch.Tensor]:
+        made = collate([row[0] for row in rows], [row[1] for row in rows], captioner.pad_id)
+        made["pixel_values"] = made["pixel_values"].to(dtype)
+        return made if tokens is None else padded(made, tokens, captioner.pad_id)
+
+    data: dict[str, Any] = {"train_dataset": training, "eval_dataset": validation, "data_collator": batch}
+    Trainer(captioner.model, arguments, **data).train()
+    captioner.model.save_pretrained(folder / "adapter")
+    return folder / "adapter"
+
+
+class Decoded:
+    """Items whose images are decoded and prepared whenever they are asked for, as in the examples of transformers."""
+
+    def __init__(self, captioner: Any, images: Any, items: Any) -> None:
+        self.captioner, self.images = captioner, images
+        self.ids, self.captions = items["item_id"].tolist(), items["description"].tolist()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> tuple[Any, Any]:
+        from captioning.modelling import example, image_inputs, token_ids
+
+        image = image_inputs(self.captioner, [self.images[self.ids[row]]])[0]
+        return example(self.captioner, image, token_ids(self.captioner, [self.captions[row]])[0]), image
+
+
+def padded(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
+    """To a fixed length: (rows, tokens)."""
+    from torch.nn import functional
+
+    fill = {"input_ids": pad_id, "attention_mask": 0, "labels": -100}
+    missing = tokens - batch["input_ids"].shape[1]
+    return batch | {name: functional.pad(batch[name], (0, missing), value=value) for name, value in fill.items()}
+
+
+def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, float]:
+    """Loss on the validation split with this adapter; captions and tokens (no padding) of all epochs."""
+    import torch
+
+    from captioning.modelling import DTYPES, load
+    from captioning.training.data import CaptionedImages, collator, read_split
+    from captioning.training.loss import summed_loss, supervised
+    from catalogue.images import ImageStore
+
+    dtype = DTYPES[params.caption_train.precision]
+    captioner = load(model, "blip2_opt", dtype, params.device, adapter)
+    data = CaptionedImages(captioner, ImageStore(IMAGES), read_split(items, "validation"), dtype)
+    loss = tokens = 0.0
+    with torch.inference_mode():
+        for start in range(0, len(data), ROWS_AT_ONCE):
+            rows = [data[row] for row in range(start, min(start + ROWS_AT_ONCE, len(data)))]
+            batch = {name: one.to(params.device) for name, one in collator(captioner.pad_id)(rows).items()}
+            loss += summed_loss(captioner, captioner.model, batch).item()
+            tokens += supervised(batch["labels"]).item()
+    training = read_split(items, "train")
+    framed = sum(map(len, captioner.tokenizer(training["description"].tolist(), add_special_tokens=False)["input_ids"]))
+    framed += len(training) * (len(captioner.family.encode_prompt(captioner)) + 1)
+    return {
+        "loss": loss / tokens,
+        "captions": len(training) * params.epochs,
+        "tokens": framed * params.epochs,
+        "epochs": params.epochs,
+    }
+
+
+def prepare(given: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
+    """Writes the parameters of the run, its items and, for --full-shapes, its model; paths of the last two."""
+    import pandas as pd
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    params |= {"epochs": given.epochs, "device": given.device, "threads": given.threads}
+    params["caption_train"] |= {"precision": "bf16" if given.full_shapes and given.device == "cuda" else "fp32"}
+    params["caption_train"]["patience"] = given.epochs  # all epochs in every arm
+    yaml.dump(params, scratch / "params.yaml")
+    items = pd.read_parquet(ITEMS).sort_values("item_id")
+    if given.items:
+        training = items[items["split"] == "train"]
+        items = items.drop(training.index[given.items :])
+    items.to_parquet(scratch / "items.parquet")
+    if not given.full_shapes:
+        return scratch / "items.parquet", MODEL
+    import full_shapes
+
+    return scratch / "items.parquet", full_shapes.write(scratch / "model", given.divide, MODEL)
+
+
+def run_arm(name: str, scratch: Path, items: Path, model: Path) -> dict[str, float]:
+    """In a process of its own, whose last line is the result."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        command = [sys.executable, __file__, "--arm", name, folder, str(items), str(model)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment())
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+
+
+def table(results: dict[str, list[dict[str, float]]], by_wall: bool) -> list[str]:
+    """Medians over the rounds; the ratio is ours to that arm."""
+    medians = {
+        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]} for name, rows in results.items()
+    }
+    rate = {name: row["captions"] / row["wall" if by_wall else "cpu"] for name, row in medians.items()}
+    head = f"{'arm':8}{'captions/s' if by_wall else 'captions/CPU s':>15}{'ours/arm':>10}{'loss':>9}{'CPU s':>9}{'wall s':>9}"
+    lines = [head + f"{'preparing s':>13}{'tokens/s':>10}{'10 epochs s':>13}{'peak MB':>10}"]
+    for name, row in medians.items():
+        ratio = rate["ours"] / rate[name] if "ours" in rate else float("nan")
+        epoch = (row["wall"] - row["preparing"]) / row["epochs"]
+        lines.append(
+            f"{name:8}{rate[name]:15.1f}{ratio:10.2f}{row['loss']:9.4f}{row['cpu']:9.1f}{row['wall']:9.1f}{row['preparing']:13.1f}"
+            f"{row['tokens'] / row['wall']:10.0f}{row['preparing'] + EPOCHS_SHOWN * epoch:13.1f}{row['peak_mb']:10.0f}"
+        )
+    return lines
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--items", type=int, default=0, help="training items, the first by id; 0: all")
+    parser.add_argument("--rounds", type=int, default=1, help="each arm so often, in turn")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--full-shapes", action="store_true")
+    parser.add_argument("--divide", type=int, choices=[1, 2, 4], default=1)
+    parser.add_argument("--arm", nargs=4, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = options()
+    if given.arm:
+        name, folder, items, model = given.arm
+        print(json.dumps(arm(name, Path(folder) / "run", Path(items), Path(model))))
+        return
+    if not ITEMS.exists():
+        sys.exit(f"{ITEMS}: no such file; run `dvc repro catalogue_prepare`")
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in given.arms.split(",")}
+    with tempfile.TemporaryDirectory() as scratch:
+        items, model = prepare(given, Path(scratch))
+        for _ in range(given.rounds):
+            for name in results:
+                results[name].append(run_arm(name, Path(scratch), items, model))
+                print(f"{name}: {results[name][-1]}", flush=True)
+    print("\n".join(table(results, by_wall=given.device == "cuda")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""python benchmarks/vbpr.py [--size 20k|hm/16|hm] [--dim 512] [--variants paper,ducho] [--seconds 60] [--device cpu]
+
+Triples a second of VBPR: drawing them, both steps of learning, Adam. Synthetic purchases as in `benchmarks/knn.py`, random
+float16 features of `--dim` dimensions, batches and factors of studies/sample.yaml, 2 threads; each variant a process of
+its own, one round of 100,000 triples to warm up, then blocks of them for `--seconds`. `plain` is the paper's model as one
+writes it with torch alone: tables of nn.Embedding, a linear projection, torch.optim.Adam over everything. Peak is of the
+whole process, features and purchases included.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import synthetic
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pipeline.features import Rows, rows_of
+from pipeline.params import REFERENCE, load
+from recsys.recommenders import Options
+
+SIZES = {
+    "20k": (20_000, 10_000, 20.0),
+    "hm/16": (synthetic.HM[0] // 16, synthetic.HM[1], synthetic.PURCHASES_PER_USER),
+    "hm": (*synthetic.HM, synthetic.PURCHASES_PER_USER),
+}
+BLOCK = 100_000
+Learn = Callable[[Any], None]  # a block of triples: users, bought, other
+
+
+def ours(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
+    from recsys.pairwise import step
+    from recsys.recommenders import vbpr
+
+    names = [str(item) for item in range(train.shape[1])]
+    centre, scale = vbpr.standards(features, names)
+    if options.variant == "ducho":
+        model = vbpr.ducho(train.shape[0], features, options, 1)
+    else:
+        model = vbpr.paper(train.shape[0], features, centre, scale, options, 1)
+
+    def learn(block: Any) -> None:
+        for batch in zip(*(part.split(options.batch_size) for part in block), strict=True):
+            step(model, batch, options.regularisation)
+
+    return learn
+
+
+def plain(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
+    import torch
+
+    n_users, n_items = train.shape
+    half = options.factors // 2
+    seen = torch.from_numpy(features.take(np.arange(n_items))).to(options.device)
+    seen = (seen - seen.mean(0)) / seen.std(0) / seen.shape[1] ** 0.5
+    users, items = torch.nn.Embedding(n_users, options.factors), torch.nn.Embedding(n_items, half + 1)
+    look = torch.nn.Linear(seen.shape[1], half + 1, bias=False)
+    parts = torch.nn.ModuleList([users, items, look]).to(options.device)
+    adam = torch.optim.Adam(parts.parameters(), lr=options.learning_rate)
+
+    def score(user: Any, item: Any) -> Any:
+        own, visible = items(item), look(seen[item])
+        sides = torch.cat([own[:, :-1], visible[:, :-1]], 1)
+        return (user * sides).sum(1) + own[:, -1] + visible[:, -1], own.square().sum(1)
+
+    def learn(block: Any) -> None:
+        for one, bought, other in zip(*(part.split(options.batch_size) for part in block), strict=True):
+            user = users(one)
+            (better, length), (worse, more) = score(user, bought), score(user, other)
+            loss = torch.nn.functional.softplus(worse - better).mean()
+            loss = loss + options.regularisation * (user.square().sum(1) + length + more).mean()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+
+    return learn
+
+
+def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: str) -> None:
+    """One variant in this process; prints a line of JSON."""
+    import torch
+
+    from recsys.pairwise import Triples
+
+    torch.set_num_threads(2)
+    train = sp.load_npz(folder / "train.npz")
+    values = np.random.default_rng(0).standard_normal((train.shape[1], dim), dtype=np.float32)
+    features = rows_of(values.astype(np.float16))
+    changed = {"variant": "ducho" if variant == "ducho" else "paper"}
+    options = Options(**(load(REFERENCE)["rec_fit"] | changed), device=device, threads=2)
+    learn = (plain if variant == "plain" else ours)(train, features, options)
+    triples, done = Triples(train, device), 0
+    learn(triples.draw(BLOCK, 1, 0))
+    started, cpu = time.perf_counter(), time.process_time()
+    while time.perf_counter() - started < seconds:
+        learn(triples.draw(BLOCK, 1, done + 1))
+        if device != "cpu":
+            torch.cuda.synchronize()
+        done += 1
+    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+    print(json.dumps({"triples": done * BLOCK, "wall": wall, "cpu": cpu, "peak_mb": synthetic.peak_mb()}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="hm/16")
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--variants", default="plain,paper,ducho")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--folder", type=Path, help="where the purchases are kept from one run to the next")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.run:
+        run_variant(given.folder, given.run, given.dim, given.seconds, given.device)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (given.folder or Path(scratch)) / given.size.replace("/", "-")
+        if not (folder / "train.npz").exists():
+            synthetic.apart(synthetic.write, folder, *SIZES[given.size])
+        users, items, _ = SIZES[given.size]
+        print(f"{users:,} users × {items:,} items, {given.dim} dimensions, {given.device}, 2 threads")
+        print(f"{'variant':10}{'triples/s':>12}{'per CPU s':>12}{'peak MB':>10}")
+        for variant in given.variants.split(","):
+            command = [sys.executable, __file__, "--folder", str(folder), "--run", variant, "--dim", str(given.dim)]
+            command += ["--seconds", str(given.seconds), "--device", given.device]
+            ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            found = json.loads(ended.stdout.splitlines()[-1])
+            rates = [found["triples"] / found[key] for key in ("wall", "cpu")]
+            print(f"{variant:10}{rates[0]:12,.0f}{rates[1]:12,.0f}{found['peak_mb']:10.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

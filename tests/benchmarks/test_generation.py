@@ -1,0 +1,37 @@
+"""The arms of the generation benchmark: one image at a time and in batches, with the same words."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from captioning.modelling import load
+
+SOURCE = Path(__file__).parent.parent.parent / "benchmarks" / "generation.py"
+spec = importlib.util.spec_from_file_location("generation", SOURCE)
+assert spec is not None
+assert spec.loader is not None
+generation = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generation)
+
+
+@pytest.mark.parametrize("name", sorted(generation.FAMILIES))
+def test_both_arms_say_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("captioning.generate.IMAGES", None)
+    ids = generation.draw(tmp_path / "images", 5)
+    given = argparse.Namespace(images=tmp_path / "images", batch_size=3, max_new_tokens=20, precision="fp32")
+    captioner = load(generation.MODELS / name, generation.FAMILIES[name], torch.float32)
+    said = generation.single(captioner, ids, given)
+    assert generation.ours(captioner, ids, given) == said
+    assert len(set(said)) > 1
+    assert all(said)
+
+
+def test_the_clock_counts_work_and_waiting_apart() -> None:
+    spent: dict[str, float] = {}
+    with generation.clock(spent):
+        generation.time.sleep(0.2)
+    assert spent["wall"] >= 0.2
+    assert spent["cpu"] < 0.1
