@@ -1,5 +1,8 @@
 """The parameter files as they are in the repository."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +10,15 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
+from pipeline.models import pin
+
 ROOT = Path(__file__).parent.parent
 AXES = ["captioners", "catalogues", "texts", "recommenders", "image_features", "text_features"]
 SWEPT = ["dataset", "lr", "batch_size", "epochs", "lora_rank", "lora_layers", "seed", "captions", "catalogue", "writer"]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
+THESES = sorted((ROOT / "studies").glob("thesis-*.yaml"))
+SIX = ["blip2-opt-2.7b", "blip2-opt-6.7b", "blip2-flan-t5-xl", "blip2-flan-t5-xxl", "llava-1.5-7b", "llava-1.5-13b"]
+CAPTION_CELLS = ("caption_train", "caption_generate_pt", "caption_generate_ft")
 
 
 def values(path: Path) -> dict[str, Any]:
@@ -63,5 +71,67 @@ def test_what_users_sweep_is_a_key_of_the_root() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_lists_are_in_block_style(path: Path) -> None:
-    """DVC rewrites the file in block style, and the sample would no longer equal it."""
-    assert not [line for line in path.read_text().splitlines() if line.split("#")[0].rstrip().endswith("]")]
+    """DVC rewrites the file in block style (an empty list as `[]`), and the sample would no longer equal it."""
+    written = [line.split("#")[0].rstrip() for line in path.read_text().splitlines()]
+    assert not [line for line in written if line.endswith("]") and not line.endswith(": []")]
+
+
+@pytest.mark.parametrize("path", THESES, ids=lambda path: path.name)
+def test_a_study_names_every_key_of_the_sample(path: Path) -> None:
+    def keys(values: dict[str, Any], prefix: str = "") -> list[str]:
+        names = []
+        for key, value in values.items():
+            inner = value if isinstance(value, dict) and key != "captioners" else {}
+            names += [prefix + key, *keys(inner, f"{prefix}{key}.")]
+        return names
+
+    assert keys(values(path)) == keys(values(ROOT / "studies/sample.yaml"))
+
+
+@pytest.mark.parametrize("path", THESES, ids=lambda path: path.name)
+def test_a_thesis_study_is_the_published_setting(path: Path) -> None:
+    found = values(path)
+    best = {"lr": 1e-4, "batch_size": 16, "lora_layers": "query-value", "lora_rank": 32, "seed": 42}
+    assert {key: found[key] for key in best} == best
+    assert list(found["captioners"]) == SIX
+    train = found["caption_train"]
+    assert (train["lora_alpha"], train["lora_dropout"], train["use_rslora"], train["precision"]) == (
+        64,
+        0.05,
+        True,
+        "bf16",
+    )
+    attributes = found["caption_attributes"]
+    assert [attributes[key] for key in ("unit", "hyphen", "participles", "corpus")] == ["form", "join", False, "all"]
+    assert (found["rec_fit"]["userknn_k"], found["rec_fit"]["itemknn_k"], found["rec_fit"]["variant"]) == (
+        10,
+        20,
+        "ducho",
+    )
+    assert found["rec_interactions"]["evaluation"] == "published"
+    for model in (
+        *(found["rec_features"][key] for key in ("image_model", "text_model", "clip_model")),
+        *(found["caption_classifier"]["encoder"], found["caption_features"]["captioner"], *SIX),
+    ):
+        assert pin(ROOT / "data/models" / model)["revision"], model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", THESES, ids=lambda path: path.name)
+def test_dvc_lists_every_cell_of_a_study(path: Path, tmp_path: Path) -> None:
+    """`cp studies/thesis-hm.yaml params.yaml`, and what `dvc stage list --all` then prints."""
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copy(path, tmp_path / "params.yaml")
+    for words in (["init", "--no-scm", "--quiet"], ["stage", "list", "--all", "--name-only"]):
+        command = [sys.executable, "-m", "dvc", *words]
+        listed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert listed.returncode == 0, listed.stderr
+    cells, found = set(listed.stdout.split()), values(path)
+    expected = {f"{stage}@{name}" for stage in CAPTION_CELLS for name in SIX}
+    expected |= {f"rec_fit@{one}-{other}" for one in found["catalogues"] for other in found["recommenders"]}
+    expected |= {f"rec_fit_image@{one}-{other}" for one in found["catalogues"] for other in found["image_features"]}
+    expected |= {f"rec_fit_text@{one}-{other}" for one in found["texts"] for other in found["text_features"]}
+    assert expected <= cells
+    by_axes = ("rec_fit@", "rec_fit_image@", "rec_fit_text@", *(f"{stage}@" for stage in CAPTION_CELLS))
+    assert {cell for cell in cells if cell.startswith(by_axes)} == expected
+    assert {"catalogue_prepare", "caption_score", "rec_score", "compare", "report"} <= cells

@@ -81,16 +81,21 @@ def test_a_colleague_pulls_from_s3_and_nothing_runs(study: Path, tmp_path: Path,
     assert ran(dvc(other, "repro")) == set()
 
 
-def test_another_repository_imports_prepared_data_and_an_adapter(study: Path, tmp_path: Path) -> None:
+def test_another_repository_imports_prepared_data_captions_and_an_adapter(study: Path, tmp_path: Path) -> None:
     share(study, str(tmp_path / "remote"))
-    dvc(study, "push", PREPARED + "/items.parquet", "data/adapters/tiny-llava")
+    parts = ("items.parquet", "images", "purchases.parquet", "truth.parquet")
+    captions = "data/captions/tiny-llava-ft.parquet"
+    dvc(study, "push", *(f"{PREPARED}/{part}" for part in parts), captions, "data/adapters/tiny-llava")
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init", "--quiet")
     dvc(other, "init", "--quiet")
-    dvc(other, "import", str(study), f"{PREPARED}/items.parquet")
-    assert digest(other / "items.parquet") == digest(study / PREPARED / "items.parquet")
-    assert (other / "items.parquet.dvc").exists()
+    for part in parts:
+        dvc(other, "import", str(study), f"{PREPARED}/{part}")
+        assert digest(other / part) == digest(study / PREPARED / part)
+        assert (other / f"{part}.dvc").exists()
+    dvc(other, "import", str(study), captions)
+    assert digest(other / "tiny-llava-ft.parquet") == digest(study / captions)
     dvc(other, "get", str(study), "data/adapters/tiny-llava", "--out", "adapter")
     assert digest(other / "adapter") == digest(study / "data/adapters/tiny-llava")
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.study import digest, dvc, needs_a_study, ran, ran_or_restored
+from tests.study import ROOT, digest, dvc, needs_a_study, ran, ran_or_restored
 
 full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
+IN_PLACE = {".gitkeep"}
 
 
 def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
@@ -23,6 +24,14 @@ def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
     print(f"no-op dvc repro: {time.perf_counter() - started:.1f} s")
     assert ran(result) == set()
     assert "up to date" in dvc(study, "status").stdout
+
+
+def test_every_file_below_data_is_an_output_or_in_git() -> None:
+    """What a stage writes beside its outputs would be lost on the way to a colleague."""
+    listed = json.loads(dvc(ROOT, "ls", ".", "data", "--recursive", "--json").stdout)
+    known = {f"data/{one['path']}" for one in listed}
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
+    assert sorted(path for path in found - known if Path(path).name not in IN_PLACE) == []
 
 
 @pytest.mark.parametrize(
