@@ -145,7 +145,7 @@ def test_a_text_that_the_study_lacks_has_a_note_in_its_place(study: Path) -> Non
 
 def test_no_texts_are_no_features(study: Path) -> None:
     features.of_texts("both", Both(), [], OPTIONS, place())
-    assert not Path("data/features/text").exists()
+    assert {path.name for path in Path("data/features/text").rglob("*") if path.is_file()} == {features.NOTE}
 
 
 class Plane(Greys):
