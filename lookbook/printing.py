@@ -161,6 +161,6 @@ def name_of(recommender: str) -> str:
     return RECOMMENDERS.get(recommender, recommender.replace("vbpr-", "VBPR ", 1))
 
 
-def skipped_notes(metrics: Values) -> list[str]:
-    """What was not scored, and why: one line for every table and figure of captions."""
-    return [f"Not scored: {reason}." for reason in metrics.get("skipped", [])]
+def skipped_notes(metrics: Values, but: str = "") -> list[str]:
+    """What was not scored, and why: one line for every table and figure of captions; `but` begins names left out here."""
+    return [f"Not scored: {reason}." for reason in metrics.get("skipped", []) if not but or not reason.startswith(but)]

@@ -201,7 +201,9 @@ def _notes(missing: Mapping[str, pd.Series]) -> list[str]:
     """A line per sub-score that some items do not have."""
     notes = []
     for metric, kind in spice.KINDS.items():
-        counts = [f"{name} {counts[metric]}" for name, counts in missing.items() if counts.get(metric, 0)]
-        if counts:
-            notes.append(f"{metric}: left out where the references have no {kind}: {', '.join(counts)}")
+        counts = {name: int(counts.get(metric, 0)) for name, counts in missing.items()}
+        if any(counts.values()):
+            same = len(set(counts.values())) == 1
+            told = f"{max(counts.values())}" if same else ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+            notes.append(f"{metric}: left out where the references have no {kind}: {told}")
     return notes
