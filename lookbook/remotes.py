@@ -1,9 +1,11 @@
 """DVC's remotes as `lookbook doctor` sees them: their addresses, and whether they answer."""
 
+import re
 import subprocess
 import sys
 
 NETWORK_SECONDS = 20
+URL = re.compile(r"remote\.(?P<name>.+)\.url=(?P<url>.+)")
 LOOK = """
 import sys
 from dvc.repo import Repo
@@ -17,10 +19,10 @@ except FileNotFoundError as error:  # it answers, and the first push will make i
 
 
 def urls() -> list[tuple[str, str]]:
-    """Name and address of every remote."""
-    shown = subprocess.run([sys.executable, "-m", "dvc", "remote", "list"], capture_output=True, text=True)
-    pairs = (line.split(maxsplit=1) for line in shown.stdout.splitlines())
-    return [(pair[0], pair[1].removesuffix("(default)").strip()) for pair in pairs if len(pair) == 2]
+    """Name and address of every remote. (`dvc remote list` breaks long lines.)"""
+    shown = subprocess.run([sys.executable, "-m", "dvc", "config", "--list"], capture_output=True, text=True)
+    found = (URL.fullmatch(line) for line in shown.stdout.splitlines())
+    return [(one["name"], one["url"]) for one in found if one]
 
 
 def unreachable(name: str) -> str:

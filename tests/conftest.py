@@ -1,5 +1,6 @@
-"""A disk that fills up after a megabyte."""
+"""A disk that fills up after a megabyte; a copy of the study; one thread for each of the processes that test at once."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.study import copy_of_study
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_what_is_not_committed_is_a_warning(project: Path) -> None:
 
 
 def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:
-    for name, url in (("gone", "http://127.0.0.1:9/data"), ("here", str(project / "remote"))):
+    for name, url in (("gone", "http://127.0.0.1:9/data"), ("here", str(project / ("long" * 30)))):
         subprocess.run([sys.executable, "-m", "dvc", "remote", "add", name, url], check=True)
     assert found("remote gone", "remotes").status == "error"
     assert found("remote here", "remotes").status == "ok"
