@@ -167,7 +167,8 @@ def _left_out(table: pd.DataFrame) -> list[str]:
     for metric, why in LEFT_OUT.items():
         if metric in table:
             missing = [
-                (f"{captioner} {variant}", rows[metric].isna().sum()) for captioner, variant, rows in by_set(table)
+                (captioner if captioner == variant else f"{captioner} {variant}", rows[metric].isna().sum())
+                for captioner, variant, rows in by_set(table)
             ]
             counts = [f"{name} {count}" for name, count in missing if count]
             notes += [f"{metric}: left out where {why}: {', '.join(counts)}"] if counts else []

@@ -9,7 +9,8 @@ from typing import Any
 from captioning.features import NAMES as BLIP2_FEATURES
 from captioning.tagger.extract import remedy
 from catalogue.texts import CATALOGUE_OF
-from pipeline.models import MODELS
+from pipeline.errors import UserError
+from pipeline.models import MODELS, pin
 from pipeline.names import ROOT, allowed_names, unknown_name
 from pipeline.params import Section, load, nearest, problems_of
 
@@ -66,6 +67,7 @@ def _captioners(values: Values) -> Iterator[str]:
         if not captions and not _holds_a_model(MODELS / str(name)):
             hint = nearest(str(name), _models())
             yield f"captioners.{name}: no model in {MODELS / str(name)}, which must hold weights or a hub.json{hint}"
+        yield from _pin_problems(f"captioners.{name}", str(name))
         problem = unknown_name("family", _mapping(captioner).get("family"), families)
         if problem and "family" in _mapping(captioner):
             yield f"captioners.{name}.family: {problem}"
@@ -86,9 +88,20 @@ def _model_folders(values: Values) -> Iterator[str]:
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
             problem = unknown_name("model", name, _models()) or f"{MODELS / name} holds no weights and no hub.json"
             if key == "tagger":
-                package = _mapping(values.get(section)).get("package")
-                problem += f"; for one of Stanza's: {remedy(MODELS / name, str(package))}"
+                package = str(_mapping(values.get(section)).get("package"))
+                problem = f"{MODELS / name} is not there; {remedy(MODELS / name, package)}"
             yield f"{section}.{key}: {problem}"
+        elif isinstance(name, str):
+            yield from _pin_problems(f"{section}.{key}", name)
+
+
+def _pin_problems(key: str, name: str) -> Iterator[str]:
+    """What is wrong with the hub.json of a model, if it has one."""
+    if (MODELS / name / "hub.json").is_file():
+        try:
+            pin(MODELS / name)
+        except UserError as error:
+            yield f"{key}: {error}"
 
 
 def _axes(values: Values) -> Iterator[str]:

@@ -230,7 +230,7 @@ def _data(params: dict[str, Any], path: Path) -> Iterator[Finding]:
         settings = CataloguePrepare.model_validate(params["catalogue_prepare"])
         raw = import_module(f"catalogue.readers.{reader_of(name)}").open_raw(folder, settings)
     except (UserError, ValueError, KeyError) as error:
-        yield Finding("data", "error", str(error).splitlines()[0], f"see the README on dataset: {name}")
+        yield Finding("data", "error", str(error).splitlines()[0], f"see docs/data.md on dataset: {name}")
         return
     full = "the full data" if raw.full_counts else "a part, or another shop"
     counts = f"{len(raw.articles):,} articles, {len(raw.image_names):,} images"

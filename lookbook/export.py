@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.params import load, nearest
 
 ADAPTERS, MODELS, TRAIN = Path("data/adapters"), Path("data/models"), Path("metrics/train")
 LOCK, SCORES, PARAMS = Path("dvc.lock"), Path("metrics/captions.json"), Path("params.yaml")
+SET = re.compile(r"(?P<captioner>\S+)(?: (?P<variant>pt|ft|floor))? (?P<count>\d+)")
 DATA = ("data/prepared/items.parquet", "data/prepared/images")
 
 
@@ -64,8 +66,8 @@ def model_card(captioner: str, merged: bool = False) -> str:
         prompt=prompt_of(captioner),
         variants=variants,
         scores=rows(scores.get(captioner, {}), variants),
-        skipped=scores.get("skipped", []),
-        training=json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8")),
+        skipped=[told for reason in scores.get("skipped", []) if (told := about(reason, captioner))],
+        training=short(json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8"))),
         params=dumped(params),
         data={entry["path"]: entry["md5"] for entry in cell["deps"] if entry["path"] in DATA},
     )
@@ -105,6 +107,21 @@ def rows(scores: dict[str, dict[str, float]], variants: list[str]) -> dict[str, 
     """Metric -> a cell per variant, at four digits."""
     names = dict.fromkeys(name for variant in variants for name in scores[variant])
     return {name: [_cell(scores[variant].get(name)) for variant in variants] for name in names}
+
+
+def about(reason: str, captioner: str) -> str:
+    """What was not scored, with the counts of this captioner's captions alone; empty where it concerns only others."""
+    what, _, counts = reason.rpartition(": ")
+    sets = [SET.fullmatch(one) for one in counts.split(", ")]
+    if not all(sets):
+        return reason
+    own = [f"{one['variant']} {one['count']}" for one in sets if one and one["captioner"] == captioner]
+    return f"{what}: {', '.join(own)}" if own else ""
+
+
+def short(values: dict[str, Any]) -> dict[str, Any]:
+    """Figures at four digits."""
+    return {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _cell(value: float | None) -> str:

@@ -20,15 +20,21 @@ from pipeline.progress import track
 
 RAW, STUDIES = Path("data/raw"), Path("studies")
 GUESSES = {  # what a column is often called, the first that is found wins; the rest is asked for
-    "item": ("item_id", "article_id", "product_id", "sku", "id"),
+    "item": ("item_id", "article_id", "product_id", "item", "sku", "id"),
     "description": ("description", "detail_desc", "text", "title", "name"),
     "category": ("category", "product_type", "product_type_name", "type"),
-    "product": ("product", "product_code", "style", "model", "parent_id"),
+    "product": ("product", "product_code", "product_group", "group", "style", "model", "parent_id"),
     "colour": ("colour", "color", "colour_group_name"),
     "image": ("image", "image_file", "filename", "image_path"),
     "user": ("user_id", "customer_id", "user", "customer"),
-    "purchased": ("item_id", "article_id", "product_id", "sku", "id"),
+    "purchased": ("item_id", "article_id", "product_id", "item", "sku", "id"),
     "day": ("date", "day", "t_dat", "timestamp", "time"),
+}
+ASKED = {
+    "item": "the item's id",
+    "purchased": "the item that was bought (purchases)",
+    "user": "the user (purchases)",
+    "day": "the day (purchases)",
 }
 OPTIONAL = ("category", "product", "colour", "image")
 WITHOUT_PURCHASES = ("catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -111,7 +117,9 @@ def choose(of_items: list[str], of_purchases: list[str], given: dict[str, str]) 
             raise UserError(f"--column {what}={given[what]}: no such column; found: {', '.join(found) or 'none'}")
         chosen[what] = given.get(what) or next((name for name in usual if name in found), "")
         if not chosen[what] and what not in OPTIONAL and found:
-            raise UserError(f"which column is the {what}? Found {', '.join(found)}; say --column {what}=NAME")
+            raise UserError(
+                f"which column is {ASKED.get(what, what)}? Found {', '.join(found)}; say --column {what}=NAME"
+            )
         if not chosen[what] and not found:
             chosen[what] = usual[0]  # without purchases: what a file added later would have
     return Columns(**chosen)

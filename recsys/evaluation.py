@@ -54,6 +54,7 @@ def evaluate(
     averaged = np.flatnonzero(known if without_list == "zero" else known & has_list)
     if not len(averaged):
         raise UserError(f"{lists.path}: no list is for a user who has purchases in {train.path} and in {test.path}")
+    values = per_user(listed[averaged], relevant[averaged], cutoffs)
     counts = {
         "users": len(averaged),
         "users_without_list": int((known & ~has_list).sum()),
@@ -61,10 +62,13 @@ def evaluate(
         "users_not_in_train": int((test.user.places_in(train.user.names) < 0).sum()),
         "lists_short": int((has_list & (listed[:, -1] < 0)).sum()),
         "lists_with_an_item_twice": int(_has_twice(listed).sum()),
+        "users_with_a_hit": int((values["hit_rate_" + str(depth)] > 0).sum()),
+        "listed_items_not_in_train": int((lists.item.places_in(train.item.names) < 0).sum()),
         "test_items_not_in_train": int((test.item.places_in(train.item.names) < 0).sum()),
     }
-    values = per_user(listed[averaged], relevant[averaged], cutoffs)
-    covered = {f"coverage_{k}": float(coverage(listed, len(train.item.names), k)) for k in cutoffs}
+    n_train = len(train.item.names)
+    inside = np.where(listed < n_train, listed, -1)  # coverage is of the items in train
+    covered = {f"coverage_{k}": float(coverage(inside, n_train, k)) for k in cutoffs}
     return Evaluation(train.user.names.take(pa.array(averaged)), values, covered, counts)
 
 

@@ -36,7 +36,7 @@ SPLITS = {"TRAIN": "train", "VAL": "validation", "TEST": "test"}
 META = "meta_all_129927.json"
 PADDING_IDS, PADDING_WORD = {0, 15804, 15805, 15806}, "nah"
 SHAPE = (3, 256, 256)
-REMEDY = "put FACAD's files there (see the README), or a link to a folder that has them"
+REMEDY = "put FACAD's files there (see docs/data.md), or a link to a folder that has them"
 FACAD_TEST = "catalogue_prepare.facad_test"
 
 

@@ -41,6 +41,8 @@ def evaluate(
         write_per_user(per_user, result)
     typer.echo(f"{recs}: {summary['users']:,} users" + _left_out(summary, without_list))
     typer.echo(table(summary, at))
+    if not summary["users_with_a_hit"]:
+        typer.echo("no list has an item of its user's test purchases: are --train and --test each other's?")
 
 
 def parse_cutoffs(text: str) -> list[int]:
@@ -87,6 +89,7 @@ def _left_out(summary: dict[str, float | int], without_list: str) -> str:
         "users_without_list": "without a list " + ("count as 0" if without_list == "zero" else "left out"),
         "users_not_in_train": "of test not in train left out",
         "users_without_test": "without test items left out",
+        "listed_items_not_in_train": "listed items not in train, which coverage does not count",
         "lists_short": "lists shorter than the largest cutoff",
         "lists_with_an_item_twice": "lists with an item twice, which counts twice",
     }

@@ -9,6 +9,18 @@ from lookbook.commands import command
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
+
+WIDE = 240  # columns of the table in a file or a pipe
+LAST = (
+    "spice",
+    "attribute_precision",
+    "meteor",
+    "rouge_l",
+    "best_epoch",
+    "kg_co2",
+    "seconds",
+)  # given up first, in turn
 
 
 @command
@@ -48,9 +60,25 @@ def grid(
 
 
 def show(frame: "pd.DataFrame", file: Path) -> None:
-    """On the terminal; `*` marks a captioner's lowest validation loss."""
-    from rich.box import SIMPLE_HEAD
+    """On the terminal, without some columns where it is narrow; `*` marks a captioner's lowest validation loss."""
     from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    view, hidden = as_table(frame, file), []
+    for name in LAST:
+        if console.measure(view, options=console.options.update(max_width=WIDE)).maximum <= console.width:
+            break
+        hidden.append(name)
+        view = as_table(frame.drop(columns=hidden), file)
+    console.print(view)
+    if hidden:
+        console.print(f"not shown on a terminal of this width: {', '.join(hidden)}; --csv FILE writes everything")
+
+
+def as_table(frame: "pd.DataFrame", file: Path) -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     ran = (frame["experiment"] != "").sum()
@@ -68,4 +96,4 @@ def show(frame: "pd.DataFrame", file: Path) -> None:
         ]
         cells[list(frame.columns).index("experiment")] += " *" if best else ""
         view.add_row(*cells)
-    Console().print(view)
+    return view

@@ -25,9 +25,12 @@ def init(
 ) -> None:
     """Write a study about your own shop. The tables are linked where they lie, the pictures packed into one zip."""
     from lookbook import init as starting
+    from pipeline.models import MODELS, check_folder
     from pipeline.names import check_name
 
     check_name("family", family, "captioning/families")
+    if family != "file":
+        check_folder(MODELS / captioner)
     pairs = [text.partition("=") for text in column or []]
     for what, _, called in pairs:
         if what not in starting.GUESSES or not called:

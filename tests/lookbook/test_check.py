@@ -1,5 +1,6 @@
 """lookbook check: every error of a whole file at once; the files of the repository have none."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -99,7 +100,10 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             {"rec_features.clip_model": "tiny-clop"},
             "rec_features.clip_model: 'tiny-clop' is no known model; must be one of: ",
         ),
-        ({"caption_attributes.tagger": "stanza"}, "caption_attributes.tagger: 'stanza' is no known model"),
+        (
+            {"caption_attributes.tagger": "stanza"},
+            "caption_attributes.tagger: data/models/stanza is not there; download it once, ",
+        ),
         ({"lr": "fast"}, "lr: 'fast' is not allowed"),
         ({"rec_score.cutoffs": [5, 0]}, "rec_score.cutoffs.1: 0 is not allowed; input should be greater than 0"),
         ({"seed": None}, "seed: missing"),
@@ -147,6 +151,10 @@ def test_a_model_of_the_hub_needs_no_weights(project: Path) -> None:
     Path("data/models/tiny-llava").mkdir()
     assert len(check.find_problems(Path("params.yaml"))) == 1
     Path("data/models/tiny-llava/hub.json").write_text('{"id": "llava-hf/llava-1.5-7b-hf", "revision": "main"}')
+    [problem] = check.find_problems(Path("params.yaml"))
+    assert "captioners.tiny-llava: data/models/tiny-llava/hub.json: revision is 'main'" in problem
+    pinned = {"id": "llava-hf/llava-1.5-7b-hf", "revision": "b" * 40}
+    Path("data/models/tiny-llava/hub.json").write_text(json.dumps(pinned))
     assert check.find_problems(Path("params.yaml")) == []
 
 

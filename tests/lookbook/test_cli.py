@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for model in ("tiny-blip2-opt", "tiny-blip2-t5", "tiny-llava", "tiny-clip", "tiny-stanza", "efficientnet-lite0"):
         (tmp_path / "data/models" / model).mkdir(parents=True)
-        (tmp_path / "data/models" / model / "hub.json").touch()
+        (tmp_path / "data/models" / model / "model.safetensors").touch()
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -138,7 +138,7 @@ def test_a_name_is_taken_once(project: Path) -> None:
 
 
 def test_a_column_that_cannot_be_guessed_is_asked_for() -> None:
-    with pytest.raises(UserError, match=r"which column is the item\? Found ref, words; say --column item=NAME"):
+    with pytest.raises(UserError, match=r"which column is the item's id\? Found ref, words; say --column item=NAME"):
         choose(["ref", "words"], [], {})
     assert choose(["ref", "words"], [], {"item": "ref", "description": "words"}).user == "user_id"
 

@@ -69,7 +69,8 @@ def test_figures_by_hand_and_ids_kept_as_given(shop: Path) -> None:
     assert values["recall_2"] == 1
     assert values["users_not_in_train"] == 1
     assert values["users_without_test"] == 1
-    assert values["coverage_2"] == pytest.approx(3 / 3)  # c, d, a; the candidates are a, b, c
+    assert values["coverage_2"] == pytest.approx(2 / 3)  # c, d, a; the candidates are a, b, c
+    assert values["listed_items_not_in_train"] == 1
 
 
 def test_the_printed_table_says_who_is_left_out(shop: Path) -> None:
@@ -213,3 +214,8 @@ def test_wrong_columns_are_named(shop: Path) -> None:
     (shop / "train.parquet").write_text("not Parquet")
     ended = evaluate(shop / "train.parquet", shop / "test.tsv", shop / "recs.tsv")
     assert "train.parquet: cannot be read as PARQUET" in ended.stderr
+
+
+def test_files_that_were_exchanged_are_suspected(shop: Path) -> None:
+    ended = evaluate(*files(shop, recs="007\td\t2\n7\tb\t1\n"), "--cutoffs", "2")
+    assert "are --train and --test each other's?" in ended.stdout
