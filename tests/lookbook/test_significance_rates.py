@@ -1,5 +1,7 @@
 """1,000 trials each: how often the tests fire where nothing differs, and how often the intervals cover what does."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,14 @@ from lookbook.caption_differences import BLEU, METEOR
 from lookbook.significance import CorpusMetric, paired_corpora, paired_means, paired_users_and_runs
 
 TRIALS = 1000
+
+
+def full(test: Callable[..., None]) -> Callable[..., None]:
+    """Minutes of trials with real captions: .ci/full runs them."""
+    skipped = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of trials: .ci/full runs them")
+    return pytest.mark.slow(pytest.mark.timeout(3600)(skipped(test)))
+
+
 CAPTIONS = Path(__file__).parents[1] / "golden" / "captions" / "coco_val_a.captions.json.gz"
 ITEMS = ("rouge_l", "cider")
 
@@ -56,7 +66,7 @@ def swapped(a: np.ndarray, b: np.ndarray, coins: np.ndarray) -> tuple[np.ndarray
     return first.reshape(len(a), -1), second.reshape(len(a), -1)
 
 
-@pytest.mark.slow
+@full
 @pytest.mark.parametrize("coin", ["item", "group"])
 def test_captions_swapped_by_a_fair_coin_seldom_differ(
     captioners: tuple[pd.DataFrame, pd.DataFrame], coin: str
@@ -78,7 +88,7 @@ def test_captions_swapped_by_a_fair_coin_seldom_differ(
         assert 0.035 <= np.mean(fires) <= 0.065
 
 
-@pytest.mark.slow
+@full
 def test_intervals_cover_the_true_difference_of_captions(captioners: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """A test set is 100 groups drawn from all groups of the captions; the truth is the difference on these."""
     rng = np.random.default_rng(21)
