@@ -15,16 +15,14 @@ from lookbook.caption_differences import BLEU, METEOR
 from lookbook.significance import CorpusMetric, paired_corpora, paired_means, paired_users_and_runs
 
 TRIALS = 1000
+CAPTIONS = Path(__file__).parents[1] / "golden" / "captions" / "coco_val_a.captions.json.gz"
+ITEMS = ("rouge_l", "cider")
 
 
 def full(test: Callable[..., None]) -> Callable[..., None]:
     """Minutes of trials with real captions: .ci/full runs them."""
     skipped = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of trials: .ci/full runs them")
     return pytest.mark.slow(pytest.mark.timeout(3600)(skipped(test)))
-
-
-CAPTIONS = Path(__file__).parents[1] / "golden" / "captions" / "coco_val_a.captions.json.gz"
-ITEMS = ("rouge_l", "cider")
 
 
 def bleu_4(sums: np.ndarray) -> np.ndarray:
