@@ -1,7 +1,5 @@
 """1,000 trials each: how often the tests fire where nothing differs, and how often the intervals cover what does."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,6 @@ from lookbook.significance import CorpusMetric, paired_corpora, paired_means, pa
 TRIALS = 1000
 CAPTIONS = Path(__file__).parents[1] / "golden" / "captions" / "coco_val_a.captions.json.gz"
 ITEMS = ("rouge_l", "cider")
-
-
-def full(test: Callable[..., None]) -> Callable[..., None]:
-    """Minutes of trials with real captions: .ci/full runs them."""
-    skipped = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of trials: .ci/full runs them")
-    return pytest.mark.slow(pytest.mark.timeout(3600)(skipped(test)))
 
 
 def bleu_4(sums: np.ndarray) -> np.ndarray:
@@ -64,7 +56,7 @@ def swapped(a: np.ndarray, b: np.ndarray, coins: np.ndarray) -> tuple[np.ndarray
     return first.reshape(len(a), -1), second.reshape(len(a), -1)
 
 
-@full
+@pytest.mark.slow
 @pytest.mark.parametrize("coin", ["item", "group"])
 def test_captions_swapped_by_a_fair_coin_seldom_differ(
     captioners: tuple[pd.DataFrame, pd.DataFrame], coin: str
@@ -86,7 +78,7 @@ def test_captions_swapped_by_a_fair_coin_seldom_differ(
         assert 0.035 <= np.mean(fires) <= 0.065
 
 
-@full
+@pytest.mark.slow
 def test_intervals_cover_the_true_difference_of_captions(captioners: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """A test set is 100 groups drawn from all groups of the captions; the truth is the difference on these."""
     rng = np.random.default_rng(21)
