@@ -12,9 +12,8 @@ from pipeline.errors import UserError
 from pipeline.models import MODELS, check_folder
 from pipeline.outputs import new_folder, write_json
 from pipeline.params import Section, read
+from pipeline.sentences import MINILM
 from pipeline.stage import done, run
-
-MINILM = "minilm"
 
 
 class CaptionClassifier(Section):

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from catalogue.images import ImageStore
 from catalogue.items import read_items
-from pipeline.ahead import batches
+from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.components import KEPT_VARIANCE, Blocks, projected
 from pipeline.errors import UserError
@@ -41,7 +41,6 @@ NAMES = ("blip2-visual", "blip2-queries")  # as they stand under image_features 
 BLIP2 = "blip2"  # how the names of its families begin
 CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/features.py", "captioning/modelling")
 LIBRARIES = ("numpy", "torch", "transformers", "peft", "pillow")  # other versions may give other bits
-SHOWN = 5  # items that a message names
 
 
 class CaptionFeatures(Section):
@@ -97,12 +96,10 @@ def main() -> None:
 
 def check_pictures(ids: Sequence[str], store: ImageStore) -> None:
     """Raises UserError unless every item has a picture, and there is an item."""
-    without = [item for item in ids if item not in store]
-    if without or not ids:
-        problem = f"{len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}"
+    store.require(ids)
+    if not ids:
         raise UserError(
-            f"{IMAGES}: {problem if ids else f'no items in {ITEMS}'}; run `dvc repro catalogue_prepare`, "
-            "which keeps the articles that have one"
+            f"{IMAGES}: no items in {ITEMS}; run `dvc repro catalogue_prepare`, which keeps the articles that have one"
         )
 
 

@@ -18,7 +18,8 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from catalogue.items import read_items
-from pipeline.ahead import ahead, batches
+from pipeline.ahead import ahead
+from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint

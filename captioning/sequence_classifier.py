@@ -26,6 +26,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from pipeline.batches import by_length
 from pipeline.errors import UserError
 from pipeline.models import files_of
 from pipeline.progress import track
@@ -58,10 +59,8 @@ class SequenceClassifier:
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, categories), float32; the words of a text beyond `max_tokens` are not read."""
         self.model.eval()  # no dropout
-        order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))  # little padding in a batch
         out = np.empty((len(texts), len(self.categories)), dtype=np.float32)
-        for start in track(range(0, len(order), BATCH), "classifying", unit="batch"):
-            rows = order[start : start + BATCH]
+        for rows in track(by_length(texts, BATCH), "classifying", unit="batch"):
             tokens = self.encode([texts[row] for row in rows], padding=True, return_tensors="pt")
             out[rows] = self.model(**tokens.to(self.model.device)).logits.float().cpu().numpy()
         return out

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 import requests
 from pydantic import Field
 
+from pipeline.checkpoints import sha256
 from pipeline.errors import UserError
 from pipeline.outputs import new_folder
 from pipeline.params import Section, read
@@ -179,7 +180,7 @@ def _copy(source: Path, folder: Path) -> None:
     """
     _refuse_incomplete(source)
     code, models = jars(source)
-    sums = _sha256(code), _sha256(models)
+    sums = sha256(code), sha256(models)
     if sums[0] != SHA256[""] or sums[1] not in (SHA256["models"], SMALL_SHA256):
         raise UserError(
             f"{source}: {code.name} or {models.name} is not the file of Maven Central (sha256 {sums}); remove it"
@@ -207,8 +208,8 @@ def _resolve(classifier: str, cache: Path) -> Path:
         path = context.project(GROUP, ARTIFACT).at_version(VERSION).artifact(classifier=classifier).resolve()
     except (requests.RequestException, RuntimeError) as error:
         raise UserError(_how_to_go_on(name, error)) from error
-    if _sha256(path) != SHA256[classifier]:
-        raise UserError(f"{path}: not the {name} that was expected (sha256 {_sha256(path)}); delete it and run again")
+    if sha256(path) != SHA256[classifier]:
+        raise UserError(f"{path}: not the {name} that was expected (sha256 {sha256(path)}); delete it and run again")
     return path
 
 
@@ -221,11 +222,6 @@ def _how_to_go_on(name: str, error: Exception) -> str:
         f"or `dvc push` there and `dvc pull` here;\n"
         f"a mirror is named in jgo's own settings (section [repositories])"
     )
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

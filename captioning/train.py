@@ -19,7 +19,7 @@ from pydantic import Field, PositiveInt, StringConstraints, model_validator
 from captioning.training.orphans import end_with_dvc
 from pipeline.checkpoints import sole_writer
 from pipeline.errors import UserError
-from pipeline.names import check_name
+from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
 from pipeline.processes import rank, share, shared
@@ -29,7 +29,6 @@ from pipeline.stage import done, run
 if TYPE_CHECKING:
     from captioning.training.run import Result
 
-ROOT = Path(__file__).parent.parent
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 CODE = (

@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ ROW_GROUP_ITEMS = 16  # are read for one: fewer, and what Parquet keeps of a mil
 PIXEL_LIMIT = 50_000_000  # more is taken for a decompression bomb
 JPEG_QUALITY = 90
 EXIF_ORIENTATION = 0x0112
+SHOWN = 5  # items that a message names
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -149,7 +150,8 @@ class ImageStore:
     """
 
     def __init__(self, folder: Path | str) -> None:
-        shards = sorted(Path(folder).glob("*.parquet"))
+        self.folder = Path(folder)
+        shards = sorted(self.folder.glob("*.parquet"))
         if not shards:
             raise UserError(f"{folder}: no packed images; run `dvc repro catalogue_prepare`")
         self._place = {item: place for shard in shards for item, place in _places(shard)}
@@ -161,6 +163,15 @@ class ImageStore:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def require(self, ids: Sequence[str]) -> None:
+        """Raises UserError unless each of these items has a picture."""
+        without = [item for item in ids if item not in self]
+        if without:
+            raise UserError(
+                f"{self.folder}: {len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}; "
+                "run `dvc repro catalogue_prepare`, which keeps the articles that have one"
+            )
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._place

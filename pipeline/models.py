@@ -68,6 +68,12 @@ def files_of(folder: Path | str) -> Path:
     return found
 
 
+def download_command(pinned: dict[str, str]) -> str:
+    """What fetches the files of a hub.json that are used here."""
+    patterns = " ".join(f"--include '{pattern}'" for pattern in WANTED)
+    return f"hf download {pinned['id']} --revision {pinned['revision']} {patterns}"
+
+
 def check_folder(folder: Path) -> None:
     """Whether a model can be read from here, by name and before anything heavy is imported.
 
@@ -121,10 +127,9 @@ def _not_fetched(folder: Path, pinned: dict[str, str], error: Exception | None) 
         return f"{folder / 'hub.json'}: {error}"
     offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
     problem = offline if error else "its files lack config.json or safetensors weights (pickled ones are refused)"
-    patterns = " ".join(f"--include '{pattern}'" for pattern in WANTED)
     return (
         f"{model} is not complete on this machine, and {problem}. Where there is a network run\n"
-        f"  hf download {name} --revision {revision} {patterns}\n"
+        f"  {download_command(pinned)}\n"
         f"and bring the result to {constants.HF_HUB_CACHE} here (HF_HOME moves it); or put the model's files into "
         f"{folder} in the place of hub.json"
     )

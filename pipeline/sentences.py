@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.batches import by_length
 from pipeline.errors import UserError
 from pipeline.models import MODELS, files_of, pin
 from pipeline.progress import track
@@ -30,25 +31,24 @@ def encode(texts: Sequence[str], model: str, batch_size: int, device: str, preci
         from pipeline import minilm
 
         return minilm.encode(texts, batch_size=batch_size, device=device)
-    order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), texts[row]))  # little padding in a batch
-    starts = range(0, len(order), batch_size)
     vectors: np.ndarray | None = None
-    for start in track(starts, model, unit="batch"):
-        rows = order[start : start + batch_size]
-        batch = _encode([texts[row] for row in rows], MODELS / model, device, precision)
+    for rows in track(by_length(texts, batch_size), model, unit="batch"):
+        tokenizer, network, longest = load_sentence_model(MODELS / model, device, precision)
+        batch = mean_of_tokens([texts[row] for row in rows], tokenizer, network, longest)
         vectors = np.empty((len(texts), batch.shape[1]), np.float32) if vectors is None else vectors
         vectors[rows] = batch
     return np.empty((0, 0), np.float32) if vectors is None else vectors
 
 
-def _encode(texts: list[str], folder: Path, device: str, precision: str) -> np.ndarray:
+def mean_of_tokens(texts: list[str], tokenizer: Any, model: Any, longest: int) -> np.ndarray:
+    """The mean of each text's token vectors, brought to length 1: (n, dim) float32. Tokens beyond `longest` are not read."""
     import torch
 
-    tokenizer, model, longest = load_sentence_model(folder, device, precision)
     with torch.inference_mode():
-        tokens = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt").to(device)
-        states = model(**tokens).last_hidden_state.float()  # (batch, tokens, dim)
-        mask = tokens["attention_mask"].unsqueeze(-1).float()
+        tokens = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        tokens = tokens.to(model.device)
+        states = model(**tokens).last_hidden_state.float()  # (n, tokens, dim)
+        mask = tokens["attention_mask"].unsqueeze(-1).float()  # (n, tokens, 1)
         mean = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1e-9)
         return torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
 

@@ -47,7 +47,6 @@ FOLDER = Path("data/features")
 LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may give other bits
 BLOCK_ITEMS = 4_096  # written at once
 NOTE = "NOT_IN_THIS_STUDY.txt"
-SHOWN = 5  # items that a message names
 KEY = "rec_features.reduce"
 OWN = ("own", "reference")  # sources that no captioner changes
 SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
@@ -178,12 +177,7 @@ def read_text(text: str) -> pd.DataFrame:
 
 def _pictures(extractor: ModuleType, ids: list[str], options: Options, place: Path) -> Shards:
     store = ImageStore(IMAGES)
-    without = [item for item in ids if item not in store]
-    if without:
-        raise UserError(
-            f"{IMAGES}: {len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}; "
-            "run `dvc repro catalogue_prepare`, which keeps the articles that have one"
-        )
+    store.require(ids)
     vectors = lambda some: (extractor.image_vectors(some, store, options),)  # noqa: E731
     return Shards(place / "pictures", ids, vectors, options.batch_size)
 

@@ -17,13 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import normalize
-from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
-from transformers.utils.logging import disable_progress_bar
 
 from catalogue.images import ImageStore
 from pipeline import checkpoints
+from pipeline.batches import batches
+from pipeline.clip import load
 from pipeline.errors import UserError
-from pipeline.models import files_of
 from pipeline.progress import track
 
 PROMPT = "A photo depicts "
@@ -68,7 +67,7 @@ def score(
 
 def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
     """What embeds pictures (by item) and texts (with the prompt; what is beyond CLIP's longest input is not read)."""
-    model, tokenizer, processor = _load(model_folder, device)
+    model, tokenizer, processor = load(model_folder, device, torch.float32)
     longest = model.config.text_config.max_position_embeddings
 
     @torch.inference_mode()
@@ -92,37 +91,15 @@ def _unit(found: Any) -> np.ndarray:
 def _embed(names: Sequence[str], encode: Encoder, what: str, workplace: Path | None) -> dict[str, np.ndarray]:
     """name -> its embedding (dim,). Shards that lie in `workplace` are read, the others computed and put there."""
     vectors: dict[str, np.ndarray] = {}
-    for start in track(range(0, len(names), SHARD), what, unit="shard"):
-        shard = names[start : start + SHARD]
+    for shard in track(batches(list(names), SHARD), what, unit="shard"):
         key = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()[:16]
         path = workplace / f"clip-{key}.safetensors" if workplace else None
         kept = checkpoints.load(path) if path else None
         if kept:
             found = kept[0]["vectors"]
         else:
-            found = np.concatenate([encode(shard[at : at + BATCH]) for at in range(0, len(shard), BATCH)])
+            found = np.concatenate([encode(batch) for batch in batches(shard, BATCH)])
             if path:
                 checkpoints.save(path, {"vectors": found}, {})
         vectors |= dict(zip(shard, found, strict=True))
     return vectors
-
-
-def _load(folder: Path, device: str) -> tuple[Any, Any, Any]:
-    """Model in float32, tokenizer and image processor."""
-    source = files_of(folder)
-    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    disable_progress_bar()  # of loading single arrays
-    try:
-        loaded: Any = CLIPModel.from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
-        )
-        model, info = loaded
-        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
-        processor = CLIPImageProcessorPil.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{folder}: cannot load a CLIP (safetensors weights, tokenizer and image processor are needed): {error}"
-        ) from error
-    if info["missing_keys"]:  # transformers only warns, and goes on with random weights
-        raise UserError(f"{folder}: no CLIP: {len(info['missing_keys'])} of its weights are not there")
-    return model.to(device).eval(), tokenizer, processor

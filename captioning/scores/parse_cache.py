@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from captioning.spice_models import cache_folder
+from pipeline.batches import batches
 
 Tuples = list[list[str]]
 Result = TypeVar("Result")
@@ -50,7 +51,7 @@ class ParseCache:
 
     def read(self, texts: Sequence[str]) -> dict[str, Tuples]:
         """The parses of those texts that are known."""
-        portions = [texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE)]
+        portions = batches(list(texts), AT_ONCE)
         found = self._guarded(lambda connection: [self._read(connection, portion) for portion in portions]) or []
         parses = {text: tuples for part in found for text, tuples in part.items()}
         self.hits += len(parses)

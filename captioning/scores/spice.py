@@ -19,6 +19,7 @@ import numpy as np
 from captioning.scores.jvm import Jvm
 from captioning.scores.parse_cache import ParseCache, Tuples
 from captioning.spice_models import program_version
+from pipeline.batches import batches
 from pipeline.progress import track
 
 METRICS = ("spice", *(f"spice_{kind}" for kind in ("object", "attribute", "relation", "color", "size", "cardinality")))
@@ -103,9 +104,8 @@ def words(text: str) -> int:
 
 
 def _portions(texts: Sequence[str]) -> list[list[str]]:
-    short = [text for text in texts if words(text) <= LONG]
-    portions = [short[start : start + PORTION] for start in range(0, len(short), PORTION)]
-    return portions + [[text] for text in texts if words(text) > LONG]
+    short = batches([text for text in texts if words(text) <= LONG], PORTION)
+    return short + [[text] for text in texts if words(text) > LONG]
 
 
 def _joined(references: Sequence[str], tuples: dict[str, Tuples]) -> Tuples:

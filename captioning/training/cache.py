@@ -16,10 +16,9 @@ import json
 import logging
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +29,10 @@ from safetensors.torch import save_file
 from captioning.modelling import Captioner, ImageInputs, image_inputs, join_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.images import ImageStore
+from pipeline.ahead import ahead
+from pipeline.batches import batches
 from pipeline.checkpoints import files, sha256
+from pipeline.names import ROOT
 from pipeline.outputs import new_file
 from pipeline.progress import track
 
@@ -40,7 +42,6 @@ SHARD_ITEMS = 1_000
 IMAGES_AT_ONCE = 50
 THREADS = 8  # at most, that prepare images for a GPU
 KEPT_BYTES = 32 << 30
-ROOT = Path(__file__).parents[2]
 CODE = ("captioning/modelling", "captioning/training/cache.py", "catalogue/images.py")
 LIBRARIES = ("torch", "transformers", "pillow")
 
@@ -134,8 +135,8 @@ def _compute(captioner: Captioner, store: ImageStore, path: Path, ids: Sequence[
     """Batches are cut the same way whoever computes a shard, and whenever: the same bits."""
     if path.exists():
         log.warning("%s is damaged: computing it again", path)
-    batches = track(_batches(captioner, store, ids), f"image features {path.stem}", len(ids) // IMAGES_AT_ONCE, "batch")
-    features = torch.cat([captioner.family.frozen_features(captioner, batch).cpu() for batch in batches])
+    inputs = track(_batches(captioner, store, ids), f"image features {path.stem}", len(ids) // IMAGES_AT_ONCE, "batch")
+    features = torch.cat([captioner.family.frozen_features(captioner, batch).cpu() for batch in inputs])
     with new_file(path) as partial:
         save_file({FEATURES: features}, partial, metadata={"sha256": _digest(features)})
 
@@ -147,13 +148,7 @@ def _inputs(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Imag
 def _batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:
     """What the model takes for the images, prepared in threads while the model is at work on those before."""
     threads = 1 if captioner.base.device.type == "cpu" else min(THREADS, len(os.sched_getaffinity(0)))
-    ahead: deque[Future[ImageInputs]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(ids), IMAGES_AT_ONCE):
-            ahead.append(pool.submit(_inputs, captioner, store, ids[start : start + IMAGES_AT_ONCE]))
-            if len(ahead) > threads:
-                yield ahead.popleft().result()
-        yield from (prepared.result() for prepared in ahead)
+    return ahead(partial(_inputs, captioner, store), batches(list(ids), IMAGES_AT_ONCE), threads)
 
 
 def _read(path: Path) -> torch.Tensor:

@@ -13,6 +13,7 @@ from captioning.modelling import DTYPES, IGNORED, Captioner, ImageInputs, collat
 from captioning.training.cache import FrozenFeatures, frozen_features
 from catalogue.images import ImageStore
 from catalogue.items import of_split, read_items
+from pipeline.batches import batches
 from pipeline.progress import track
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class CaptionedImages(Dataset):
         return len(self) * sum(values.nbytes for values in self._inputs([0])[0].values())
 
     def _all(self) -> list[ImageInputs]:
-        chunks = [range(start, min(start + IMAGES_AT_ONCE, len(self))) for start in range(0, len(self), IMAGES_AT_ONCE)]
+        chunks = batches(list(range(len(self))), IMAGES_AT_ONCE)
         return [inputs for rows in track(chunks, "images", unit="batch") for inputs in self._inputs(rows)]
 
 

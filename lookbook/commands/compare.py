@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lookbook.commands import command
-from lookbook.commands.score import ALL, _corenlp, _metrics
+from lookbook.commands.score import ALL, asked_metrics, corenlp_folder
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def compare(
     """Compare two caption files: a paired bootstrap over items, or over the groups that a column `group` names."""
     from captioning.scores.files import read_caption_file, read_groups
 
-    asked = _metrics(metrics)
+    asked = asked_metrics(metrics)
     files = read_caption_file(a, references), read_caption_file(b, references)
     common = _common((a, b), files)
     groups = _groups((a, b), common, (read_groups(a), read_groups(b)))
-    corenlp = _corenlp() if "spice" in asked else None
+    corenlp = corenlp_folder() if "spice" in asked else None
     left, right = _score(files, common, corenlp, asked)
     rows = _rows(left, right, [groups[str(one)] for one in left.index], draws, seed)
     about = {"items": len(left), "groups": len({groups[str(one)] for one in left.index}), "draws": draws, "seed": seed}

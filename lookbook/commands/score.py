@@ -35,11 +35,11 @@ def score(
     """Score captions. SPICE needs CoreNLP once: lookbook fetch corenlp."""
     from captioning.scores.files import read_caption_file
 
-    asked = _metrics(metrics)
+    asked = asked_metrics(metrics)
     if per_item is not None and per_item.suffix not in FORMATS:
         raise UserError(f"--per-item {per_item}: the name ends in {', '.join(FORMATS)}")
     given = read_caption_file(file, references)
-    corenlp = _corenlp() if "spice" in asked else None
+    corenlp = corenlp_folder() if "spice" in asked else None
 
     from captioning.scores.reference_based import score_captions
     from pipeline.outputs import write_json
@@ -66,7 +66,7 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         write_json(path, table.astype(object).where(table.notna(), None).to_dict("records"))
 
 
-def _metrics(text: str) -> list[str]:
+def asked_metrics(text: str) -> list[str]:
     from pipeline.params import nearest
 
     known = ALL.split(",")
@@ -79,7 +79,7 @@ def _metrics(text: str) -> list[str]:
     return asked
 
 
-def _corenlp() -> Path:
+def corenlp_folder() -> Path:
     from captioning.spice_models import find
 
     folder = find()

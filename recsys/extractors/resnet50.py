@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.ahead import ahead, batches
+from pipeline.ahead import ahead
+from pipeline.batches import batches
 from pipeline.errors import UserError
 from pipeline.models import MODELS, files_of, read_keys
 from pipeline.progress import track

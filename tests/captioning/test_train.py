@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from captioning.modelling import example, load, token_ids
 from captioning.training import checkpoints
 from pipeline.errors import UserError
 from pipeline.params import read
+from tests.captioning.checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[2]
 Project = Callable[..., Path]
@@ -247,13 +247,3 @@ def start(project: Path, family: str) -> subprocess.Popen:
 def finish(process: subprocess.Popen) -> None:
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-
-
-def wait_for_checkpoint(project: Path, step: int) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        found = [int(path.name.split("-")[-1]) for path in project.glob(".checkpoints/*/checkpoint-*[0-9]")]
-        if any(number >= step for number in found):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"no checkpoint of step {step} within 120 s")

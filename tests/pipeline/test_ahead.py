@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.ahead import DEPTH, ahead, batches
+from pipeline.ahead import DEPTH, ahead
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -34,8 +34,3 @@ def test_an_error_comes_in_its_turn(threads: int) -> None:
     assert [next(rest) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(rest)
-
-
-def test_batches_hold_everything_once() -> None:
-    assert batches(list(range(7)), 3) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert batches([], 3) == []

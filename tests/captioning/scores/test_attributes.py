@@ -5,21 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.attributes import CaptionAttributes
 from captioning.scores.attributes import by_attribute, compare
 from captioning.tagger.extract import extract
+from tests.captioning.tagger.settings import SETTINGS
 
 TAGGER = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
-SETTINGS = CaptionAttributes(
-    tagger="tiny-stanza",
-    package="default",
-    unit="lemma",
-    hyphen="space",
-    participles=True,
-    corpus="train",
-    colour=True,
-    min_count=1,
-)
 WORDS = st.lists(st.sampled_from("abcdef"), max_size=8)
 PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=5)
 

@@ -8,24 +8,14 @@ import pytest
 
 from captioning.tagger import extract as tagging
 from captioning.tagger.extract import Word, attributes_of, extract, hyphenated
-from captioning.tagger.settings import CaptionAttributes
 from catalogue.garments.attributes import sample
 from catalogue.garments.wording import alt_text, describe
 from pipeline.errors import UserError
+from tests.captioning.tagger.settings import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 TAGGER = ROOT / "data" / "models" / "tiny-stanza"
 GOLD = json.loads((Path(__file__).parent / "gold.json").read_text(encoding="utf-8"))
-SETTINGS = CaptionAttributes(
-    tagger="tiny-stanza",
-    package="default",
-    unit="lemma",
-    hyphen="space",
-    participles=True,
-    corpus="train",
-    colour=True,
-    min_count=1,
-)
 
 FUNCTION_WORDS = "a an and at down for in no of on one the two up with"
 

@@ -6,20 +6,10 @@ import torch
 
 from captioning.tagger import build
 from captioning.tagger.extract import extract
-from captioning.tagger.settings import CaptionAttributes
+from tests.captioning.tagger.settings import SETTINGS
 
 SHIPPED = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
 GOLD = json.loads((Path(__file__).parent / "gold.json").read_text(encoding="utf-8"))
-SETTINGS = CaptionAttributes(
-    tagger="tiny",
-    package="default",
-    unit="lemma",
-    hyphen="space",
-    participles=True,
-    corpus="train",
-    colour=True,
-    min_count=1,
-)
 
 
 def f1(folder: Path) -> float:

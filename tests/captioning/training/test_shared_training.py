@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from captioning.train import Params
 from pipeline.errors import UserError
 from pipeline.params import read
+from tests.captioning.checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[3]
 Project = Callable[..., Path]
@@ -111,16 +112,6 @@ def test_killed_it_goes_on_to_the_same_bytes(sharding: str, tiny_project: Projec
     wait_until_unlocked(project)
     finished(stage())
     assert ADAPTER.read_bytes() == expected
-
-
-def wait_for_checkpoint(project: Path, step: int) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        found = [int(path.name.split("-")[-1]) for path in project.glob(".checkpoints/*/checkpoint-*[0-9]")]
-        if any(number >= step for number in found):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"no checkpoint of step {step} within 120 s")
 
 
 def wait_until_unlocked(project: Path) -> None:
