@@ -105,7 +105,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_test(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", name]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", name]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
