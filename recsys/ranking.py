@@ -160,11 +160,11 @@ def _of_block(left: sp.csr_matrix, right: sp.csr_matrix, seen: sp.csr_matrix, k:
     never = sp.csr_matrix((np.full(seen.nnz, -np.inf, np.float32), seen.indices, seen.indptr), shape=seen.shape)
     right = sp.vstack([right, never], format="csr")
 
-    def find(rows: np.ndarray, asked: int) -> list[sp.csr_matrix]:
+    def find(rows: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
         part = left if len(rows) == n_users else left[rows]
-        return [sp_matmul_topn(part, right, top_n=asked, threshold=0, n_threads=threads)]
+        return sp_matmul_topn(part, right, top_n=asked, threshold=above, n_threads=threads)
 
-    items, scores = largest(find, n_users, k, k + SPARE)
+    items, scores = largest([find], n_users, k, k + SPARE)
     short = np.flatnonzero(items[:, -1] < 0)
     if len(short):
         items[short], scores[short] = _filled(items[short], scores[short], seen[short])

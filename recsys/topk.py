@@ -5,35 +5,50 @@ equal ones it keeps is arbitrary. So a few more are asked for than needed. Where
 equal the last one chosen, the row is asked again for more: the result is a function of the data alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
 NONE = -1  # in the place of a column where a row has fewer than k
 MORE = 8  # times as many are asked for again
-CELLS = 4_000_000  # entries kept at once: 32 MB of keys
+CELLS = 1 << 20  # entries kept at once: 8 MB of keys
 
 Lists = tuple[np.ndarray, np.ndarray]  # columns (n_rows, k) int32, values (n_rows, k) float32; NONE and −inf for none
-Find = Callable[[np.ndarray, int], list[sp.csr_matrix]]  # rows, how many -> blocks of columns, each row's largest in it
+Find = Callable[[np.ndarray, int, float], sp.csr_matrix]  # rows, how many, above what -> the largest of each row
 
 
-def largest(find: Find, n_rows: int, k: int, asked: int, without: np.ndarray | None = None) -> Lists:
+def largest(finds: Sequence[Find], n_rows: int, k: int, asked: int, without: np.ndarray | None = None) -> Lists:
     """The k largest entries of each row, all above 0, largest first and on ties the lower column.
 
+    The columns come in groups, from left to right. Once a row has k entries, only larger ones of later groups matter:
+    compiled code is told so, which saves it most of its work. Rows that need about as much are asked together.
+
     Args:
-        find: the `asked` largest entries of these rows, in one or more blocks of columns, from left to right.
-        asked: how many of each block to look at first.
+        finds: of each group of columns the `asked` largest entries of these rows, all above a value: (n_part, n_group).
+        asked: how many to look at first.
         without: (n_rows,) a column of each row that is not taken.
     """
     columns, values = np.full((n_rows, k), NONE, np.int32), np.full((n_rows, k), -np.inf, np.float32)
-    open_ = [(rows, asked) for rows in _parts(np.arange(n_rows), asked)]
-    while open_:
-        rows, asked = open_.pop()
-        keys, cut = _merged(find(rows, asked), k, asked, None if without is None else without[rows])
-        columns[rows], values[rows] = unpacked(keys)
-        if cut.any():
-            open_ += [(part, asked * MORE) for part in _parts(rows[cut], asked * MORE)]
+    first = 0
+    for find in finds:
+        needed = np.maximum(values[:, -1], np.float32(0))
+        open_ = [(np.sort(rows), asked) for rows in _parts(np.argsort(needed, kind="stable"), asked)]
+        while open_:
+            rows, n = open_.pop()
+            group = find(rows, n, float(needed[rows].min()))
+            own = None if without is None else without[rows] - first
+            keys, least = _keys(group, n, first, own)
+            known = np.where(columns[rows] >= 0, packed(values[rows], columns[rows]), np.uint64(0))
+            both = np.concatenate([known, keys], axis=1)
+            both.sort(axis=1)
+            best = unpacked(both[:, : -k - 1 : -1])
+            cut = (least > needed[rows]) & (least >= best[1][:, -1])  # it may have lost one to a tie
+            columns[rows[~cut]], values[rows[~cut]] = best[0][~cut], best[1][~cut]
+            if cut.any():  # no smaller ones need be asked for, now
+                needed[rows[cut]] = np.maximum(needed[rows[cut]], np.nextafter(best[1][cut, -1], np.float32(-np.inf)))
+                open_ += [(part, n * MORE) for part in _parts(rows[cut], n * MORE)]
+        first += group.shape[1]
     return columns, values
 
 
@@ -61,36 +76,17 @@ def _parts(rows: np.ndarray, asked: int) -> list[np.ndarray]:
     return [rows[start : start + step] for start in range(0, len(rows), step)]
 
 
-def _merged(
-    blocks: list[sp.csr_matrix], k: int, asked: int, without: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Keys of the k largest, descending, 0 for none: (n_rows, k); and which rows may have lost one to a tie: (n_rows,)."""
-    n_rows, first = blocks[0].shape[0], 0
-    best = np.zeros((n_rows, k), dtype=np.uint64)
-    at_most = np.zeros(n_rows, dtype=np.float32)  # no entry that a block left out is larger
-    for block in blocks:
-        keys, least = _keys(block, asked, first, without)
-        at_most = np.maximum(at_most, least)
-        both = np.concatenate([best, keys], axis=1)
-        both.sort(axis=1)
-        best = both[:, : -k - 1 : -1]
-        first += block.shape[1]
-    last = unpacked(best[:, -1])[1]
-    return best, (at_most > 0) & (at_most >= last)
-
-
-def _keys(block: sp.csr_matrix, asked: int, first: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Keys of the entries above 0, 0 for none: (n_rows, asked); the least entry of a row where some were left out, else 0."""
-    counts = np.diff(block.indptr)
-    there = np.arange(asked) < counts[:, None]
+def _keys(group: sp.csr_matrix, asked: int, first: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Keys of the entries above 0, 0 for none: (n_rows, most found); the least of a row where some were left out, else 0."""
+    counts = np.diff(group.indptr)
+    there = np.arange(counts.max(initial=0)) < counts[:, None]
     values = np.zeros(there.shape, dtype=np.float32)
-    values[there] = block.data[: block.indptr[-1]]
+    values[there] = group.data[: group.indptr[-1]]
     columns = np.zeros(there.shape, dtype=np.uint32)
-    columns[there] = block.indices[: block.indptr[-1]]
-    columns += np.uint32(first)
-    cut = (counts == asked) & (asked < block.shape[1])
+    columns[there] = group.indices[: group.indptr[-1]]
+    cut = (counts == asked) & (asked < group.shape[1])
     least = np.where(cut, values.min(axis=1, initial=np.inf), np.float32(0))
     taken = values > 0
     if without is not None:
         taken &= columns != without[:, None]
-    return np.where(taken, packed(values, columns), np.uint64(0)), least
+    return np.where(taken, packed(values, columns + np.uint32(first)), np.uint64(0)), least

@@ -36,6 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch, spare: int, columns: int) -> sp.csr_m
     monkeypatch.setattr(recsys.neighbours, "SPARE", spare)
     monkeypatch.setattr(recsys.neighbours, "COLUMNS", columns)
     monkeypatch.setattr(recsys.neighbours, "WHOLE", columns)
+    monkeypatch.setattr(recsys.neighbours, "FIRST", 2)
     monkeypatch.setattr(recsys.neighbours, "PAIRS", 900)
     monkeypatch.setattr(recsys.topk, "CELLS", 300)
     return sp.csr_matrix(np.random.default_rng(1).random((120, 6)) < 0.3, dtype=np.float32)

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as arrays
 from sparse_dot_topn import sp_matmul_topn
 
 import recsys.topk
-from recsys.topk import largest, packed, unpacked
+from recsys.topk import Find, largest, packed, unpacked
 
 FLOATS = st.floats(width=32, allow_nan=False) | st.sampled_from([-np.inf, np.inf, 0.0, -0.0, 1.0])
 
@@ -46,12 +46,12 @@ def test_equals_sorting_every_row_however_few_are_asked_for(
     identity = sp.identity(6, dtype=np.float32, format="csr")
     blocks = [sp.csr_matrix(matrix[:, start : start + width]) for start in range(0, 12, width)]
 
-    def find(rows: np.ndarray, n: int) -> list[sp.csr_matrix]:
-        return [sp_matmul_topn(identity[rows], block, top_n=n, threshold=0) for block in blocks]
+    def among(block: sp.csr_matrix) -> Find:
+        return lambda rows, n, above: sp_matmul_topn(identity[rows], block, top_n=n, threshold=above)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recsys.topk, "CELLS", 9)
-        columns, values = largest(find, 6, k, asked, np.arange(6) if own else None)
+        columns, values = largest([among(block) for block in blocks], 6, k, asked, np.arange(6) if own else None)
     for row in range(6):
         left = [column for column in range(12) if matrix[row, column] > 0 and not (own and column == row)]
         expected = sorted(left, key=lambda column: (-matrix[row, column], column))[:k]
