@@ -1,5 +1,8 @@
 """lookbook: the command line. Each command is a file of `lookbook/commands/`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from lookbook.commands import (
@@ -20,8 +23,18 @@ from lookbook.commands import (
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lookbook {version('lookbook')}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="show the version and exit", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
     """Do better captions make better fashion recommendations? The study itself runs with `dvc repro`."""
 
 

@@ -34,8 +34,10 @@ def read_grid(path: Path, params: Cell) -> list[Cell]:
     """Every combination of a file that lists values under the names of root parameters.
 
     Raises:
-        UserError: a name that is no root parameter with a single value, or values that are no list.
+        UserError: no such file, a name that is no root parameter with a single value, or values that are no list.
     """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; name one of a grid, such as studies/grids/study.yaml")
     axes = load(path)
     allowed = [name for name, value in params.items() if not isinstance(value, dict | list)]
     for name, values in axes.items():

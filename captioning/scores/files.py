@@ -24,10 +24,11 @@ Row = dict[str, Any]
 
 
 class CaptionFile(NamedTuple):
-    """What is scored: id -> caption, in the order of the file, and id -> references, of the same items."""
+    """What is scored: id -> caption, in the order of the file, and id -> references, of the same items. And what is not."""
 
     captions: dict[str, str]
     references: dict[str, list[str]]
+    uncaptioned: list[str]  # ids that only the file of references has, in its order
 
 
 def read_caption_file(path: Path, references: Path | None = None) -> CaptionFile:
@@ -49,7 +50,7 @@ def read_caption_file(path: Path, references: Path | None = None) -> CaptionFile
     _refuse(path, f"captions have {where}", lost, of=len(ids))
     wrong = [one for one in ids if not all(_is_text(text, path) for text in known[one])]
     _refuse(references or path, "ids have a reference that is no text", wrong)
-    return CaptionFile(captions, {one: known[one] for one in ids})
+    return CaptionFile(captions, {one: known[one] for one in ids}, [one for one in known if one not in captions])
 
 
 def read_groups(path: Path) -> dict[str, str] | None:

@@ -111,7 +111,8 @@ def _report(file: Path, given: "CaptionFile", scores: "Scores", asked: Sequence[
     items, texts = len(given.captions), sum(len(found) for found in given.references.values())
     corpus = scores.corpus[""]
     lines = [f"{file}: {items} captions, {texts} references", "", f"{'':15}{'× 100':>8}"]
-    notes = {"cider": f"document frequencies from the references of these {items} items"}
+    alone = "; of a single item always 0: each of its words is in every item" if items == 1 else ""
+    notes = {"cider": f"document frequencies from the references of these {items} items{alone}"}
     for name in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider", *SPICE):
         metric = name.split("_")[0] if name.startswith(("bleu", "spice")) else name
         if name in corpus:
@@ -122,6 +123,9 @@ def _report(file: Path, given: "CaptionFile", scores: "Scores", asked: Sequence[
             lines.append(f"{_label(metric):15}{'n/a':>8}  not asked for (--metrics)")
     lines.append(f"{'words':15}{100 * corpus['length_ratio']:8.2f}  captions' words / references' words")
     lines += ["", *(note.replace(":  ", ": ") for note in scores.notes)] if scores.notes else []
+    if given.uncaptioned:
+        first = ", ".join(given.uncaptioned[:5])
+        lines.append(f"{len(given.uncaptioned)} ids with references have no caption here; first {first}")
     if scores.left_out:
         first = ", ".join(scores.left_out[:5])
         lines.append(f"{len(scores.left_out)} items left out: their references have no word; first {first}")

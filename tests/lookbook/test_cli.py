@@ -24,6 +24,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_version_is_that_of_the_package() -> None:
+    ended = CliRunner().invoke(app, ["--version"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert ended.stdout == f"lookbook {project['version']}\n"
+
+
 def test_a_right_file_gives_one_line(project: Path) -> None:
     ended = CliRunner().invoke(app, ["check"])
     assert ended.exit_code == 0

@@ -54,6 +54,8 @@ def test_a_grid_that_cannot_be_run_is_refused(tmp_path: Path, text: str, part: s
     with pytest.raises(UserError, match=r"grid\.yaml") as refusal:
         read_grid(write(tmp_path, text), PARAMS)
     assert part in str(refusal.value)
+    with pytest.raises(UserError, match=r"nope\.yaml: no such file; name one of a grid"):
+        read_grid(tmp_path / "nope.yaml", PARAMS)
 
 
 def test_a_run_belongs_to_a_cell_when_all_that_matters_is_equal(tmp_path: Path) -> None:

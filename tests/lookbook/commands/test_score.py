@@ -122,6 +122,16 @@ def test_what_is_not_scored_is_na_and_never_0(tmp_path: Path) -> None:
     assert "document frequencies from the references of these 3 items" in lines["CIDEr"]
 
 
+def test_what_the_references_have_and_the_captions_lack_is_told(tmp_path: Path) -> None:
+    """COCO's results for a part of the images; and CIDEr of a single one, which is 0 whatever it says."""
+    file = as_json(tmp_path / "results.json", [{"image_id": 1, "caption": "a red dress"}])
+    annotations = [{"image_id": image, "id": image, "caption": "a red dress"} for image in (1, 2, 3)]
+    (tmp_path / "annotations.json").write_text(json.dumps({"annotations": annotations}))
+    ended = score(file, "--references", tmp_path / "annotations.json", "--metrics", "cider")
+    assert "2 ids with references have no caption here; first 2, 3" in ended.output
+    assert "of a single item always 0" in ended.output
+
+
 def test_spice_without_corenlp_is_one_message_that_says_what_fetches_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
