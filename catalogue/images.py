@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 from pipeline.outputs import new_file
 from pipeline.progress import bar
 
@@ -28,7 +28,6 @@ ROW_GROUP_ITEMS = 16  # are read for one: fewer, and what Parquet keeps of a mil
 PIXEL_LIMIT = 50_000_000  # more is taken for a decompression bomb
 JPEG_QUALITY = 90
 EXIF_ORIENTATION = 0x0112
-SHOWN = 5  # items that a message names
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -169,7 +168,7 @@ class ImageStore:
         without = [item for item in ids if item not in self]
         if without:
             raise UserError(
-                f"{self.folder}: {len(without)} of {len(ids)} items have no picture, first {', '.join(without[:SHOWN])}; "
+                f"{self.folder}: {len(without)} of {len(ids)} items have no picture, first {few(without)}; "
                 "run `dvc repro catalogue_prepare`, which keeps the articles that have one"
             )
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 from pipeline.outputs import new_folder
 
-SHOWN = 5  # ids that a message names
 BLOCK_BYTES = 64_000_000  # of float32 taken from an array at once
 
 
@@ -66,7 +65,7 @@ class Features:
         missing = [item for item in ids if item not in place]
         if missing:
             raise UserError(
-                f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {', '.join(missing[:SHOWN])}; "
+                f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {few(missing)}; "
                 "run `dvc repro` to extract them"
             )
         return Rows(self.array, np.array([place[item] for item in ids], dtype=np.int64), self.source)

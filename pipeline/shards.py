@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import checkpoints
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 ITEMS = 4_096  # of a shard, about
-SHOWN = 5  # keys that a message names
 
 Compute = Callable[[Sequence[str]], tuple[np.ndarray, ...]]  # of n keys: arrays of (n, …)
 
@@ -73,7 +72,7 @@ def half(array: np.ndarray, keys: Sequence[str]) -> np.ndarray:
     if not finite.all():
         broken = [repr(keys[row]) for row in np.flatnonzero(~finite).tolist()]
         raise UserError(
-            f"{len(broken)} of {len(keys)} features are not finite in float16, first of {', '.join(broken[:SHOWN])}; "
+            f"{len(broken)} of {len(keys)} features are not finite in float16, first of {few(broken)}; "
             "with precision: bf16 try fp32; else the model's weights are damaged"
         )
     return small

@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from pipeline.errors import UserError
+from pipeline.errors import SHOWN, UserError, few
 from recsys.metrics import coverage, per_user
-from recsys.tables import SHOWN, Pairs, few
+from recsys.tables import Pairs
 
 WithoutList = Literal["leave-out", "zero"]
 

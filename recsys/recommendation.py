@@ -14,7 +14,7 @@ import pyarrow as pa
 import pydantic
 import scipy.sparse as sp
 
-from pipeline.errors import UserError
+from pipeline.errors import SHOWN, UserError, few
 from pipeline.features import Rows, read_features, rows_of
 from pipeline.names import check_name
 from pipeline.params import REFERENCE, load, nearest
@@ -22,7 +22,7 @@ from recsys.dataset import Dataset, dataset_of
 from recsys.evaluation import last_of_each
 from recsys.ranking import Lists, recommend
 from recsys.recommenders import Options
-from recsys.tables import SHOWN, Pairs, by_number_or_text, few
+from recsys.tables import Pairs, by_number_or_text
 
 SECONDS_A_DAY = 86_400
 

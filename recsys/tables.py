@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
+from pipeline.errors import SHOWN, UserError
 from pipeline.outputs import new_file
 
 NAMES = {
@@ -32,7 +32,6 @@ NAMES = {
 PURCHASES = ("user", "item", "rating", "timestamp")
 LISTS = ("user", "item", "score", "rank")
 MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
-SHOWN = 5  # how many wrong values a message names
 ROWS = 1_000_000  # written at once
 
 
@@ -121,11 +120,6 @@ def form_of(path: Path) -> str:
     """`parquet`, `csv` or `tsv`, by the name."""
     name = path.name.lower().removesuffix(".gz")
     return "parquet" if name.endswith(".parquet") else "csv" if name.endswith(".csv") else "tsv"
-
-
-def few(values: Sequence[object]) -> str:
-    """The first five, for a message."""
-    return ", ".join(map(str, values[:SHOWN])) + (", …" if len(values) > SHOWN else "")
 
 
 def _writer(path: Path, partial: Path, schema: pa.Schema) -> csv.CSVWriter | pq.ParquetWriter:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")
 TEXT = dict.fromkeys((*IDS, "caption"), str)  # in CSV; else an id would lose its leading zeros
-SHOWN = 5  # ids that a message names
 
 
 def read_captions(folder: Path, variant: str, wanted: Sequence[str], known: Sequence[str]) -> pd.DataFrame:
@@ -89,4 +88,4 @@ def _rows(path: Path) -> pd.DataFrame:
 
 def _refuse(path: Path, what: str, ids: Sequence[str], of: int | None = None) -> None:
     if ids:
-        raise UserError(f"{path}: {len(ids)}{f' of {of}' if of else ''} {what}, first {', '.join(ids[:SHOWN])}")
+        raise UserError(f"{path}: {len(ids)}{f' of {of}' if of else ''} {what}, first {few(ids)}")

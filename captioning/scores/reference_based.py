@@ -18,7 +18,7 @@ from captioning.scores.jvm import Jvm
 from captioning.scores.parse_cache import ParseCache
 from captioning.scores.rouge_l import rouge_l
 from captioning.scores.tokenizer import tokenize
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 METRICS = ("bleu", "meteor", "rouge_l", "cider", "spice")  # what can be asked for
 BLEU = tuple(f"bleu_{n}" for n in bleu.ORDERS)
@@ -103,9 +103,7 @@ def _check(captions: Mapping[str, Mapping[str, str]], references: Mapping[str, S
     for name, given in captions.items():
         lost = sorted(str(item) for item in given if item not in references)
         if lost:
-            raise UserError(
-                f"{name}: {len(lost)} of {len(given)} captions have no references, first {', '.join(lost[:5])}"
-            )
+            raise UserError(f"{name}: {len(lost)} of {len(given)} captions have no references, first {few(lost)}")
         _check_texts(name, given.items())
     _check_texts("references", ((item, text) for item, given in references.items() for text in given))
 

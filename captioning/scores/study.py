@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from captioning.scores.controls import wrong_items
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 ITEMS, TRUTH = Path("data/prepared/items.parquet"), Path("data/prepared/truth.parquet")
 IMAGES = Path("data/prepared/images")
@@ -113,9 +113,7 @@ def read_captions(path: Path, items: list[str]) -> pd.DataFrame:
         raise UserError(f"{path}: item {captions.index[captions.index.duplicated()][0]} comes twice")
     missing = [item for item in items if item not in captions.index]
     if missing:
-        raise UserError(
-            f"{path}: no caption for {len(missing)} of {len(items)} test items, first {', '.join(missing[:5])}"
-        )
+        raise UserError(f"{path}: no caption for {len(missing)} of {len(items)} test items, first {few(missing)}")
     captions = captions.loc[items]
     if captions["caption"].isna().any():
         raise UserError(f"{path}: the caption of {captions.index[captions['caption'].isna()][0]} is no text")

@@ -8,7 +8,7 @@ import typer
 
 from lookbook.commands import command
 from lookbook.commands.score import ALL, asked_metrics, corenlp_folder
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def _common(paths: tuple[Path, Path], files: "tuple[CaptionFile, CaptionFile]") 
     if differ:
         raise UserError(
             f"{paths[0]}, {paths[1]}: the references of {len(differ)} of {len(common)} ids differ; first "
-            f"{', '.join(differ[:5])}; give those to use: --references"
+            f"{few(differ)}; give those to use: --references"
         )
     return common
 
@@ -90,9 +90,7 @@ def _groups(
     if first and second:
         differ = [one for one in common if first[one] != second[one]]
         if differ:
-            raise UserError(
-                f"{paths[0]}, {paths[1]}: the groups of {len(differ)} ids differ; first {', '.join(differ[:5])}"
-            )
+            raise UserError(f"{paths[0]}, {paths[1]}: the groups of {len(differ)} ids differ; first {few(differ)}")
     return first or second or {one: one for one in common}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lookbook.commands import command
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +124,10 @@ def _report(file: Path, given: "CaptionFile", scores: "Scores", asked: Sequence[
     lines.append(f"{'words':15}{100 * corpus['length_ratio']:8.2f}  captions' words / references' words")
     lines += ["", *(note.replace(":  ", ": ") for note in scores.notes)] if scores.notes else []
     if given.uncaptioned:
-        first = ", ".join(given.uncaptioned[:5])
+        first = few(given.uncaptioned)
         lines.append(f"{len(given.uncaptioned)} ids with references have no caption here; first {first}")
     if scores.left_out:
-        first = ", ".join(scores.left_out[:5])
+        first = few(scores.left_out)
         lines.append(f"{len(scores.left_out)} items left out: their references have no word; first {first}")
     return "\n".join(lines)
 

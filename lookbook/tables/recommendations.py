@@ -68,7 +68,7 @@ def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
     for catalogue, arm, name in _recommendation_arms(axes):
         found = metrics[arm][name]
         digits = zip(columns, BEYOND.values(), strict=True)
-        cells = [f"{found[c]:.{n}f}" if c in found else "n/a" for c, (_, n) in digits]
+        cells = [f"{found[c]:.{n}f}".replace("-", "−") if c in found else "n/a" for c, (_, n) in digits]
         rows.append([catalogue, name_of(name), *cells])
         values.append({"catalogue": catalogue, "recommender": name} | {c: found.get(c) for c in columns})
     notes = [
@@ -164,7 +164,7 @@ def slices_table(comparisons: list[Values], cutoff: int) -> Table:
         row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and row["recommender"].startswith("vbpr")
     ]
     notes = [
-        f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product_in_training, written, cold_items, warm_items and categories: only such items count as purchases; users_who_meet_masked, users_who_meet_written, cold_users, warm_users: all purchases of such users. written: garments without a description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; exploratory, so without p."
+        f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, written, cold items, warm items and categories: only such items count as purchases; users who meet masked, users who meet written, cold users, warm users: all purchases of such users. written: garments without a description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; exploratory, so without p."
     ]
     first = "Slice, recommender"
     table = differences_table("slices", "Differences by slice", first, rows, _slice_compared, notes)
@@ -172,7 +172,9 @@ def slices_table(comparisons: list[Values], cutoff: int) -> Table:
 
 
 def _slice_compared(row: Values) -> list[str]:
-    return [f"{row['slice']}, {name_of(row['recommender'])}", f"{row['a']} − {row['b']}"]
+    kind, _, category = row["slice"].partition(":")
+    label = f"category {category}" if category else kind.replace("_", " ")
+    return [f"{label}, {name_of(row['recommender'])}", f"{row['a']} − {row['b']}"]
 
 
 def _arms_compared(row: Values) -> list[str]:

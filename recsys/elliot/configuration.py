@@ -65,7 +65,7 @@ def models(fit: RecFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str
     batched = seeded | {"batch_size": fit.batch_size, "l_w": fit.regularisation}
     last = {"validation_rate": fit.epochs}
     every = {
-        "random": ("Random", _meta({}) | {"seed": seed}),
+        "random": ("Random", _meta({}) | {"random_seed": seed}),
         "mostpop": ("MostPop", _meta({})),
         "userknn": ("UserKNN", _meta({}) | _neighbours(fit, fit.userknn_k)),
         "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit, fit.itemknn_k)),

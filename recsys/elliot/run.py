@@ -28,7 +28,7 @@ def interpreter() -> str:
     found = shutil.which(os.path.expanduser(named))
     if found is None:
         raise UserError(f"ELLIOT_PYTHON={named}: no such program")
-    return found
+    return os.path.abspath(found)  # it is started in another folder; a link stays one, for a virtual environment's sake
 
 
 def configurations(folder: Path, program: str, names: list[str]) -> list[Path]:

@@ -13,7 +13,7 @@ rows in every step, `regularisation` (its `l_w`) halved and on the normalised pr
 import numpy as np
 import torch
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, few
 from pipeline.features import Rows
 from recsys.dataset import Dataset
 from recsys.pairwise import Adam, Factors, Pairwise, Visual, array, initial, learned
@@ -21,7 +21,6 @@ from recsys.recommenders import Options
 
 SEEDED = True
 NEEDS_FEATURES = True
-SHOWN = 5  # items that a message names
 
 Parts = torch.Tensor
 
@@ -133,7 +132,7 @@ def standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.ndarr
         squares += np.einsum("ij,ij->j", block, block, dtype=np.float64)
     if broken:
         raise UserError(
-            f"{features.source}: {len(broken):,} of {n:,} items have features that are not finite, first {', '.join(broken[:SHOWN])}; "
+            f"{features.source}: {len(broken):,} of {n:,} items have features that are not finite, first {few(broken)}; "
             "extract them again"
         )
     mean = total / max(1, n)

@@ -269,6 +269,8 @@ def test_beyond_accuracy_says_what_is_missing() -> None:
     axes = AXES | {"texts": [], "text_features": [], "catalogues": ["original"]}
     table = recommendations.beyond_accuracy_table({"original": {"itemknn": own}}, axes, 12)
     assert table.rows == [["original", "ItemKNN", "0.250", "0.500", "3.14", "10.0", "n/a", "0.125"]]
+    own["popularity_lift_12"] = -0.5
+    assert recommendations.beyond_accuracy_table({"original": {"itemknn": own}}, axes, 12).rows[0][6] == "−0.50"
 
 
 def test_slices_show_what_reads_texts_and_keep_everything_in_csv() -> None:
@@ -277,8 +279,12 @@ def test_slices_show_what_reads_texts_and_keep_everything_in_csv() -> None:
     hidden = [shown | {"recommender": "itemknn", "a": "augmented", "b": "original"}, shown | {"b": "none"}]
     table = recommendations.slices_table([shown, *hidden], 12)
     assert [cells[:5] for cells in table.rows] == [
-        ["cold_users, VBPR sbert", "ft − pt", "0.0200", "0.0100", "+0.0100 [−0.0100, +0.0300]"]
+        ["cold users, VBPR sbert", "ft − pt", "0.0200", "0.0100", "+0.0100 [−0.0100, +0.0300]"]
     ]
+    assert (
+        recommendations.slices_table([shown | {"slice": "category:T_shirt"}], 12).rows[0][0]
+        == "category T_shirt, VBPR sbert"
+    )
     assert len(table.frame) == 3
 
 

@@ -69,7 +69,7 @@ def test_what_does_not_fit_float16_is_counted_and_named(tmp_path: Path, value: f
         array[2:9, 1] = value
         return (array,)
 
-    named = "'item 2', 'item 3', 'item 4', 'item 5', 'item 6'; "
+    named = "'item 2', 'item 3', 'item 4', 'item 5', 'item 6', …; "
     with pytest.raises(UserError, match=f"7 of 9 features are not finite in float16, first of {named}"):
         Shards(tmp_path, KEYS, compute, batch_size=3)
 

@@ -72,7 +72,7 @@ def test_missing_ids_are_counted_and_named(tmp_path: Path) -> None:
 
 def test_unknown_ids_are_counted_and_the_first_five_named(tmp_path: Path) -> None:
     write(tmp_path, pd.concat([TABLE, TABLE.assign(id=[f"x{number}" for number in range(12)])]))
-    refused(r"12 of 24 ids are not in data/prepared/items\.parquet, first x0, x1, x2, x3, x4$", tmp_path)
+    refused(r"12 of 24 ids are not in data/prepared/items\.parquet, first x0, x1, x2, x3, x4, …$", tmp_path)
 
 
 def test_ids_that_come_twice_are_counted_once(tmp_path: Path) -> None:

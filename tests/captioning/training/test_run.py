@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +46,30 @@ class KillAt(TrainerCallback):
             raise KilledError
 
 
-def train_until(family: str, folder: str, event: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ends the run at an event (a callback's method) of a step."""
+class Steps(TrainerCallback):
+    """The steps that a run makes."""
+
+    def __init__(self, made: list[int]) -> None:
+        self.on_step_end = lambda args, state, control, **kwargs: made.append(state.global_step)
+
+
+@contextlib.contextmanager
+def watched_by(callback: TrainerCallback, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     build = CaptionTrainer.__init__
 
-    def with_killer(self: CaptionTrainer, *args: Any) -> None:
+    def with_callback(self: CaptionTrainer, *args: Any) -> None:
         build(self, *args)
-        self.add_callback(KillAt(event, step))
+        self.add_callback(callback)
 
     with monkeypatch.context() as patch:
-        patch.setattr(CaptionTrainer, "__init__", with_killer)
-        with pytest.raises(KilledError):
-            train(family, folder)
+        patch.setattr(CaptionTrainer, "__init__", with_callback)
+        yield
+
+
+def train_until(family: str, folder: str, event: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the run at an event (a callback's method) of a step."""
+    with watched_by(KillAt(event, step), monkeypatch), pytest.raises(KilledError):
+        train(family, folder)
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
@@ -69,7 +81,10 @@ def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, mo
     assert sorted(path.name for path in Path("parts").glob("checkpoint-*")) == ["checkpoint-2"]
     train_until(family, "parts", "on_evaluate", 6, monkeypatch)
     train_until(family, "parts", "on_save", 8, monkeypatch)
-    parts, found = train(family, "parts")
+    made: list[int] = []
+    with watched_by(Steps(made), monkeypatch):
+        parts, found = train(family, "parts")
+    assert made == [9]  # what was left, and no step twice
     assert found == expected
     assert parts.curve == whole.curve
     assert parts.metrics == whole.metrics

@@ -4,6 +4,7 @@ Elliot itself is not on a package index: a stand-in module takes its place where
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,7 @@ def test_configurations_hold_what_elliot_reads(study: Path) -> None:
     ]
     plain = configuration("elliot")
     assert list(plain["models"]) == ["Random", "MostPop", "UserKNN", "ItemKNN", "BPRMF"]
+    assert plain["models"]["Random"]["random_seed"] == plain["models"]["BPRMF"]["seed"]  # the names that they read
     assert plain["models"]["ItemKNN"]["neighbors"] == 20
     assert plain["models"]["UserKNN"]["neighbors"] == 10
     assert plain["models"]["ItemKNN"]["implementation"] == "standard"
@@ -328,7 +330,8 @@ def test_run_puts_both_tables_side_by_side(stand_in: Path) -> None:
     assert "Elliot, standing in" in Path("elliot/logs/elliot.log").read_text()
 
 
-def test_run_takes_one_configuration_of_ducho(stand_in: Path) -> None:
+def test_run_takes_one_configuration_of_ducho(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELLIOT_PYTHON", os.path.relpath(sys.executable))  # it is started in another folder
     ended = lookbook("run", "elliot", "--checkout", stand_in, "--program", "ducho", "--configuration", "ducho-words")
     assert ended.exit_code == 0, ended.output
     assert "vbpr-words" in ended.stdout

@@ -175,7 +175,9 @@ def test_standardised_rows_have_unit_length_on_average_and_constants_vanish() ->
 def test_features_that_are_not_finite_are_counted_and_five_named() -> None:
     features = parity_features(90)
     features[10:20, 2] = np.nan
-    with pytest.raises(UserError, match="10 of 90 items have features that are not finite, first 10, 11, 12, 13, 14;"):
+    with pytest.raises(
+        UserError, match="10 of 90 items have features that are not finite, first 10, 11, 12, 13, 14, …;"
+    ):
         vbpr.fit(dataset_of(shop()), Options(**OPTIONS), 1, rows_of(features))
 
 
