@@ -34,7 +34,7 @@ def captioners(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, 
 
     path = tmp_path_factory.mktemp("captions") / "captions.json"
     path.write_bytes(gzip.decompress(CAPTIONS.read_bytes()))
-    captions, references = read_caption_file(path)
+    captions, references, _ = read_caption_file(path)
     sets = {"model": captions, "person": {item: texts[0] for item, texts in references.items()}}
     others = {item: texts[1:] for item, texts in references.items()}
     items = score_captions(sets, others, None, metrics=("bleu", "meteor", "rouge_l", "cider")).items
