@@ -54,7 +54,10 @@ def test_a_grid_that_cannot_be_run_is_refused(tmp_path: Path, text: str, part: s
     with pytest.raises(UserError, match=r"grid\.yaml") as refusal:
         read_grid(write(tmp_path, text), PARAMS)
     assert part in str(refusal.value)
-    with pytest.raises(UserError, match=r"nope\.yaml: no such file; name one of a grid"):
+
+
+def test_a_missing_grid_says_where_grids_are(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nope\.yaml: no such file; name one of a grid, such as studies/grids/"):
         read_grid(tmp_path / "nope.yaml", PARAMS)
 
 

@@ -69,6 +69,7 @@ def test_odd_captions_have_the_spice_of_the_official_program(spice_jvm):
     assert {
         item: {name: None if np.isnan(f) else f for name, f in row.items()} for item, row in found.items()
     } == wanted
+    assert set(ours.corpus["odd"]) <= {*SPICE, "length_ratio"}
 
 
 def test_ids_that_look_like_numbers_are_what_they_are(jvm):
