@@ -156,9 +156,10 @@ class ImageStore:
         self._place = {item: place for shard in shards for item, place in _places(shard)}
         self.ids: list[str] = list(self._place)
         self._open: dict[Path, pq.ParquetFile] = {}
+        self._last: tuple[Any, pa.ChunkedArray | None] = None, None  # the group read last: the next item is often there
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": {}}  # a worker process maps the files itself
+        return self.__dict__ | {"_open": {}, "_last": (None, None)}  # a worker process maps the files itself
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -181,9 +182,16 @@ class ImageStore:
     def jpeg(self, item_id: str) -> bytes:
         """The image as it is stored, from the memory-mapped shard."""
         shard, group, row = self._place[item_id]
+        place, images = self._last
+        if images is None or place != (shard, group):
+            images = self._file(shard).read_row_group(group, columns=["jpeg"])["jpeg"]
+            self._last = (shard, group), images
+        return images[row].as_py()
+
+    def _file(self, shard: Path) -> pq.ParquetFile:
         if shard not in self._open:
             self._open[shard] = pq.ParquetFile(shard, memory_map=True)
-        return self._open[shard].read_row_group(group, columns=["jpeg"])["jpeg"][row].as_py()
+        return self._open[shard]
 
 
 def _places(shard: Path) -> Iterator[tuple[str, tuple[Path, int, int]]]:

@@ -230,7 +230,8 @@ def _data(params: dict[str, Any], path: Path) -> Iterator[Finding]:
     except (UserError, ValueError, KeyError) as error:
         yield Finding("data", "error", str(error).splitlines()[0], f"see docs/data.md on dataset: {name}")
         return
-    full = "the full data" if raw.full_counts else "a part, or another shop"
+    part = "drawn" if name == "sample" else "a part, or another shop"
+    full = "the full data" if raw.full_counts else part
     counts = f"{len(raw.articles):,} articles, {len(raw.image_names):,} images"
     yield Finding("data", "ok", f"{folder}: {counts} ({full})")
 

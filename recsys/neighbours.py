@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import normalize
+from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 from sparse_dot_topn import sp_matmul, sp_matmul_topn, zip_sp_matmul_topn
 
 from recsys.topk import Find, largest
@@ -47,8 +47,8 @@ def nearest(
 
 
 def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:
-    own_data = sp.csr_matrix((np.array(rows.data, np.float32), rows.indices, rows.indptr), shape=rows.shape)
-    unit = normalize(own_data, norm="l2", axis=1, copy=False)
+    unit = sp.csr_matrix((np.array(rows.data, np.float32), rows.indices, rows.indptr), shape=rows.shape)
+    inplace_csr_row_normalize_l2(unit)
     return [_whole(unit, threads)] if unit.shape[0] <= WHOLE else _in_groups(unit, threads)
 
 
@@ -58,7 +58,8 @@ def _whole(unit: sp.csr_matrix, threads: int) -> Find:
     across = unit[order].T.tocsr()
 
     def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
-        found = sp_matmul_topn(unit[part], across, asked, threshold=above, n_threads=threads)
+        left = unit if len(part) == unit.shape[0] else unit[part]
+        found = sp_matmul_topn(left, across, asked, threshold=above, n_threads=threads)
         found.indices = order[found.indices]
         return found
 

@@ -21,7 +21,7 @@ from recsys.topk import NONE, Lists, largest, packed, unpacked
 
 BLOCK_CELLS = 4_000_000  # users × items scored at once: 16 MB of scores
 BLOCK_USERS = 65_536
-SPARE = 4  # items asked for beyond k, so that a tie at the last place is mostly seen whole
+SPARE = 12  # items asked for beyond k, so that a tie at the last place is mostly seen whole
 
 
 def recommend(
@@ -135,7 +135,8 @@ def first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int, n: i
     Args:
         row, present: (n_present,) pairs, none below n twice.
     """
-    counted = present < n
+    counts = np.bincount(row, minlength=n_rows)
+    counted = present < np.minimum(k + counts, n)[row]  # p_t from k + t on lies behind all that are asked for
     row, present = row[counted], present[counted]
     order = np.lexsort((present, row))
     row, present = row[order], present[order]

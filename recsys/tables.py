@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from pipeline.errors import SHOWN, UserError
+from pipeline.errors import SHOWN, UserError, few
 from pipeline.outputs import new_file
 
 NAMES = {
@@ -268,11 +268,10 @@ def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, what: str) -> No
     places = np.flatnonzero(wrong)
     if len(places):
         users, items = (
-            ids.names.take(pa.array(ids.codes[places[:SHOWN]])).to_pylist() for ids in (rows.user, rows.item)
+            ids.names.take(pa.array(ids.codes[places[: SHOWN + 1]])).to_pylist() for ids in (rows.user, rows.item)
         )
-        shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[places[:SHOWN]], strict=True)]
-        more = ", …" if len(places) > SHOWN else ""
-        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {', '.join(shown)}{more}")
+        shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[places[: SHOWN + 1]], strict=True)]
+        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {few(shown)}")
 
 
 def _is_number(text: str) -> bool:

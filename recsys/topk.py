@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 NONE = -1  # in the place of a column where a row has fewer than k
-MORE = 8  # times as many are asked for again
+MORE = 4  # times as many are asked for again
 CELLS = 1 << 20  # entries kept at once: 8 MB of keys
 
 Lists = tuple[np.ndarray, np.ndarray]  # columns (n_rows, k) int32, values (n_rows, k) float32; NONE and −inf for none
@@ -37,12 +37,11 @@ def largest(finds: Sequence[Find], n_rows: int, k: int, asked: int, without: np.
         while open_:
             rows, n = open_.pop()
             group = find(rows, n, float(needed[rows].min()))
-            own = None if without is None else without[rows] - first
-            keys, least = _keys(group, n, first, own)
-            known = np.where(columns[rows] >= 0, packed(values[rows], columns[rows]), np.uint64(0))
-            both = np.concatenate([known, keys], axis=1)
-            both.sort(axis=1)
-            best = unpacked(both[:, : -k - 1 : -1])
+            keys, least = _keys(group, n, first, None if without is None else without[rows])
+            if first:
+                known = np.where(columns[rows] >= 0, packed(values[rows], columns[rows]), np.uint64(0))
+                keys = np.concatenate([known, keys], axis=1)
+            best = unpacked(_first(keys, k))
             cut = (least > needed[rows]) & (least >= best[1][:, -1])  # it may have lost one to a tie
             columns[rows[~cut]], values[rows[~cut]] = best[0][~cut], best[1][~cut]
             if cut.any():  # no smaller ones need be asked for, now
@@ -57,9 +56,9 @@ def packed(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
     The bits of a float sort as an integer does once negative numbers are inverted and positive ones get the top bit.
     """
-    bits = (values + np.float32(0)).view(np.uint32)  # + 0 turns −0 into 0
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
-    return (ordered.astype(np.uint64) << np.uint64(32)) | (np.uint32(0xFFFFFFFF) - columns.astype(np.uint32))
+    bits = (values + np.float32(0)).view(np.int32)  # + 0 turns −0 into 0
+    ordered = (bits ^ (bits >> 31 | np.int32(-0x80000000))).view(np.uint32)
+    return (ordered.astype(np.uint64) << np.uint64(32)) | ~columns.astype(np.uint32)
 
 
 def unpacked(keys: np.ndarray) -> Lists:
@@ -77,16 +76,27 @@ def _parts(rows: np.ndarray, asked: int) -> list[np.ndarray]:
 
 
 def _keys(group: sp.csr_matrix, asked: int, first: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Keys of the entries above 0, 0 for none: (n_rows, most found); the least of a row where some were left out, else 0."""
-    counts = np.diff(group.indptr)
-    there = np.arange(counts.max(initial=0)) < counts[:, None]
-    values = np.zeros(there.shape, dtype=np.float32)
-    values[there] = group.data[: group.indptr[-1]]
-    columns = np.zeros(there.shape, dtype=np.uint32)
-    columns[there] = group.indices[: group.indptr[-1]]
-    cut = (counts == asked) & (asked < group.shape[1])
-    least = np.where(cut, values.min(axis=1, initial=np.inf), np.float32(0))
+    """Keys of the entries above 0, 0 for none: (n_rows, most found); the least of a row where some were left out, else 0.
+
+    Args:
+        first: the number of the group's first column, among all.
+        without: (n_rows,) a column of each row, among all, that is not taken.
+    """
+    counts, n_found = np.diff(group.indptr), group.indptr[-1]
+    values, columns = group.data[:n_found], group.indices[:n_found] + np.int32(first)
     taken = values > 0
     if without is not None:
-        taken &= columns != without[:, None]
-    return np.where(taken, packed(values, columns + np.uint32(first)), np.uint64(0)), least
+        taken &= columns != np.repeat(without, counts)
+    keys = np.zeros((len(counts), counts.max(initial=0)), dtype=np.uint64)
+    keys[np.arange(keys.shape[1]) < counts[:, None]] = np.where(taken, packed(values, columns), np.uint64(0))
+    least = np.zeros(len(counts), dtype=np.float32)
+    cut = np.flatnonzero((counts == asked) & (asked < group.shape[1]))
+    least[cut] = values[group.indptr[cut, None] + np.arange(asked)].min(axis=1, initial=np.inf)
+    return keys, least
+
+
+def _first(keys: np.ndarray, k: int) -> np.ndarray:
+    """The k largest of each row, largest first, 0 where there are fewer: (n_rows, k)."""
+    keys.sort(axis=1)
+    found = keys[:, : -k - 1 : -1]
+    return np.pad(found, ((0, 0), (0, k - found.shape[1])))

@@ -50,6 +50,11 @@ class Captioner:
         return self.base.config.image_token_id
 
     @cached_property
+    def prompt_ids(self) -> list[int]:
+        """The prompt's, image tokens among them, where it is the same for every image."""
+        return self.family.encode_prompt(self)
+
+    @cached_property
     def eos_ids(self) -> list[int]:
         """Every token that ends a caption; the first is the one that training puts there."""
         return self.family.eos_ids(self)

@@ -37,11 +37,11 @@ def example(captioner: Captioner, image: ImageInputs | None, caption: list[int])
 
 def framed_prompt(captioner: Captioner, image: ImageInputs | None) -> Example:
     """The prompt with what belongs to its tokens; no labels."""
-    ids = captioner.family.encode_prompt(captioner, image)
-    check_image_tokens(captioner, ids, image)
     named = {
         name.removeprefix(OF_PROMPT): values for name, values in (image or {}).items() if name.startswith(OF_PROMPT)
     }
+    ids = captioner.family.encode_prompt(captioner, image) if named else captioner.prompt_ids
+    check_image_tokens(captioner, ids, image)
     return Example(ids, [], {name: values[0].tolist() for name, values in named.items() if name != "input_ids"})
 
 

@@ -22,7 +22,6 @@ from catalogue.images import ImageStore
 from pipeline import checkpoints
 from pipeline.batches import batches
 from pipeline.clip import load
-from pipeline.errors import UserError, few
 from pipeline.progress import track
 
 PROMPT = "A photo depicts "
@@ -52,9 +51,7 @@ def score(
     """
     items = sorted({item for item, _ in pairs})
     texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
-    missing = [item for item in items if item not in images]
-    if missing:
-        raise UserError(f"clip_score: no image of {len(missing)} of {len(items)} items, first {few(missing)}")
+    images.require(items)
     of_image, of_text = encoders(model_folder, images, device)
     pictures = _embed(items, of_image, "CLIP, pictures", workplace)
     words = _embed(texts, of_text, "CLIP, texts", workplace)

@@ -44,7 +44,9 @@ def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, de
     vocabulary = json.loads((ATTRIBUTES / "vocabulary.json").read_text(encoding="utf-8"))
     selected = extract(captions, settings, MODELS / settings.tagger, device, workplace)
     references = [list(found) for found in items["attributes"]]
-    said = accuracy.score(captions, items["category"].tolist(), CLASSIFIER, device)
+    described, categories = study.items["description"].tolist(), study.items["category"].tolist()
+    judged = accuracy.score(captions + described, items["category"].tolist() + categories, CLASSIFIER, device)
+    said, truth = judged[: len(captions)], judged[len(captions) :]
     parts = [pairs, attributes.compare(selected, references, vocabulary)]
     if len(study.truth):
         parts.append(_core(captions, study.truth.loc[pairs["item_id"]].reset_index(drop=True)))
@@ -54,8 +56,6 @@ def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, de
     about = {"selected": selected, "references": references, "category": items["category"].tolist()}
     about["predicted"] = said["predicted_category"].tolist()
     sets = by_set(study.captions.merge(pd.concat([pairs, pd.DataFrame(about)], axis=1), on=["item_id", "caption"]))
-    described, categories = study.items["description"].tolist(), study.items["category"].tolist()
-    truth = accuracy.score(described, categories, CLASSIFIER, device)
     confused = [
         (name, variant, accuracy.confusions(rows["category"], rows["predicted"])) for name, variant, rows in sets
     ]

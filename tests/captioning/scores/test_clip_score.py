@@ -117,7 +117,7 @@ def test_kept_embeddings_are_used(images: ImageStore, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_scored_is_refused(images: ImageStore, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no image of 1 of 1 items, first 0000000099"):
+    with pytest.raises(UserError, match="1 of 1 items have no picture, first 0000000099"):
         score([("0000000099", "a dress")], {"0000000099": ["a dress"]}, images, CLIP)
     with pytest.raises(UserError, match="no-clip: no model here"):
         score(PAIRS, REFERENCES, images, tmp_path / "no-clip")
