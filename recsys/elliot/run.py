@@ -38,7 +38,7 @@ def configurations(folder: Path, program: str, names: list[str]) -> list[Path]:
         UserError: there is no such configuration.
     """
     there = sorted((folder / "config_files").glob("*.yml"), key=lambda path: path.stem)
-    own = [path for path in there if path.stem == program or path.stem.startswith(f"{program}-")]
+    own = [path for path in there if _is_of(path, program)]
     if not names:
         return own
     missing = [name for name in names if name not in {path.stem for path in there}]
@@ -58,13 +58,16 @@ def run(
         checkout: a folder with Elliot's source, or Ducho-meets-Elliot's, where it is not installed.
 
     Raises:
-        UserError: the interpreter has no Elliot, or a configuration failed; the message ends with what it printed last.
+        UserError: the interpreter has no Elliot, the checkout lacks the models of Ducho-meets-Elliot, or a configuration
+            failed; the message ends with what it printed last.
     """
     folder, python = exported_folder(path), interpreter()
     where = (checkout or folder).resolve()
     if not where.is_dir():
         raise UserError(f"{where}: no such folder")
     files = configurations(folder, program, names or [])
+    if any(_is_of(file, "ducho") for file in files):
+        _link_external_models(folder, where)
     _call([python, "-c", "import elliot.run"], where, folder / "logs" / "import.log", f"{python} has no Elliot")
     datasets = list(read_about(folder)["features"])
     logs = []
@@ -74,6 +77,20 @@ def run(
         logs.append(folder / "logs" / f"{file.stem}.log")
         _call([python, "-c", PROGRAM, str(file)], where, logs[-1], f"{file}: Elliot failed")
     return logs
+
+
+def _is_of(path: Path, program: str) -> bool:
+    return path.stem.split("-")[0] == program
+
+
+def _link_external_models(folder: Path, checkout: Path) -> None:
+    """Ducho-meets-Elliot's own models, where its configurations look for them: in a folder beside their own."""
+    external, link = checkout / "external", folder / "external"
+    if not (external / "models" / "__init__.py").is_file():
+        raise UserError(f"{checkout}: no external/models; name the folder of Ducho-meets-Elliot with --checkout")
+    if external != link:
+        link.unlink(missing_ok=True)
+        link.symlink_to(external, target_is_directory=True)
 
 
 def _call(command: list[str], where: Path, log: Path, problem: str) -> None:

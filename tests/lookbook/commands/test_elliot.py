@@ -5,6 +5,7 @@ Elliot itself is not on a package index: a stand-in module takes its place where
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def run_experiment(path):
     experiment = yaml.load(open(path), Loader=yaml.FullLoader)["experiment"]
     if "VBPR" in experiment["models"] and BROKEN:
         raise RuntimeError("no GPU")
+    if any(model.startswith("external.") for model in experiment["models"]):
+        print((pathlib.Path(path).parent / experiment["external_models_path"]).read_text())
     folder = pathlib.Path(path).parent.parent / "results" / experiment["dataset"]
     rows = np.loadtxt(pathlib.Path(path).parent / experiment["data_config"]["train_path"], dtype=int)
     (folder / "recs").mkdir(parents=True)
@@ -67,8 +70,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def study(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    import shutil
-
     shutil.copytree(exported, tmp_path / "study")
     monkeypatch.chdir(tmp_path / "study")
     return tmp_path / "study"
@@ -306,6 +307,8 @@ def stand_in(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = study / "checkout" / "elliot"
     package.mkdir(parents=True)
     (package / "run.py").write_text(STAND_IN.replace("BROKEN", "False"))
+    (study / "checkout" / "external" / "models").mkdir(parents=True)
+    (study / "checkout" / "external" / "models" / "__init__.py").write_text("external models of the checkout")
     monkeypatch.setenv("ELLIOT_PYTHON", sys.executable)
     return study / "checkout"
 
@@ -336,8 +339,25 @@ def test_run_takes_one_configuration_of_ducho(stand_in: Path, monkeypatch: pytes
     assert ended.exit_code == 0, ended.output
     assert "vbpr-words" in ended.stdout
     assert "itemknn" not in ended.stdout
+    assert "external models of the checkout" in Path("elliot/logs/ducho-words.log").read_text()
     said = error(lookbook("run", "elliot", "--checkout", stand_in, "--configuration", "elliot-sbert"))
     assert "no elliot-sbert; there are: ducho, ducho-words, elliot, elliot-words" in said
+
+
+def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path) -> None:
+    """The configuration finds them beside its own folder; another checkout takes the place of an earlier one."""
+    shutil.copytree(stand_in, stand_in.parent / "other")
+    (stand_in.parent / "other" / "external" / "models" / "__init__.py").write_text("external models of another")
+    for checkout, text in ((stand_in, "of the checkout"), (stand_in.parent / "other", "of another")):
+        ended = lookbook("run", "elliot", "--program", "ducho", "--checkout", checkout)
+        assert ended.exit_code == 0, ended.output
+        assert f"external models {text}" in Path("elliot/logs/ducho.log").read_text()
+    shutil.rmtree(stand_in / "external")
+    said = error(lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in))
+    assert "checkout: no external/models; name the folder of Ducho-meets-Elliot with --checkout" in said
+    assert lookbook("run", "elliot", "--checkout", stand_in).exit_code == 0  # Elliot itself has none
+    shutil.rmtree("elliot")
+    assert (stand_in.parent / "other" / "external" / "models" / "__init__.py").is_file()
 
 
 def test_what_elliot_printed_last_is_shown_when_it_fails(stand_in: Path) -> None:

@@ -1,0 +1,196 @@
+"""python benchmarks/features.py [--items 256] [--batch-size 64] [--divide 1] [--device cuda --precision bf16 --threads 8]
+
+Images a second of the image features, in batches as the stages rec_features_image and caption_features make them, against
+one image at a time by transformers' processor and model: ResNet50, CLIP (ViT-B/32) and BLIP-2's vision side (ViT-g and
+Q-Former), in their published shapes with random weights; nothing is downloaded. `--divide 4` takes a quarter of all widths
+and of BLIP-2's depths, to try it without a GPU. Both read the same packed JPEGs and are timed from there to vectors in memory;
+loading is not counted. Each extractor runs in a process of its own.
+
+Rates are by CPU seconds, and on a GPU by wall time. The vectors of both must be the same but for rounding, or it fails.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import full_shapes
+import generation
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parent.parent
+SMALL = ROOT / "data/models/tiny-blip2-opt"  # its tokenizer
+WARM = 8  # images that each arm sees before the clock starts
+CLOSE = {"fp32": 0.9999, "bf16": 0.98}  # the least cosine of a vector with the one of its image alone
+
+Vectors = Callable[[list[str]], np.ndarray]  # of n ids: (n, dim)
+
+
+def resnet50(folder: Path, divide: int) -> None:
+    from transformers import ConvNextImageProcessorPil, ResNetConfig, ResNetModel
+
+    widths = [width // divide for width in (256, 512, 1024, 2048)]
+    model = ResNetModel(ResNetConfig(embedding_size=64 // divide, hidden_sizes=widths, depths=[3, 4, 6, 3]))
+    model.save_pretrained(folder)
+    ConvNextImageProcessorPil(size={"shortest_edge": 224}, crop_pct=0.875).save_pretrained(folder)
+
+
+def clip(folder: Path, divide: int) -> None:
+    from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
+
+    vision = full_shapes.sizes(768, 12, 12, 1) | {"hidden_size": 768 // divide, "intermediate_size": 3072 // divide}
+    text = full_shapes.sizes(512, 12, 8, 1) | {"hidden_size": 512 // divide, "intermediate_size": 2048 // divide}
+    shapes = {"vision_config": vision | {"image_size": 224, "patch_size": 32}, "text_config": text}
+    CLIPModel(CLIPConfig(**shapes, projection_dim=512)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(SMALL).save_pretrained(folder)
+    CLIPImageProcessorPil().save_pretrained(folder)
+
+
+def blip2(folder: Path, divide: int) -> None:
+    """Of its language model, which no image feature needs, one layer."""
+    from transformers import AutoTokenizer, BlipImageProcessorPil
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(SMALL)
+    config = full_shapes.config(tokenizer, divide)
+    config.text_config.num_hidden_layers = 1
+    full_shapes.random_weights(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    BlipImageProcessorPil(size={"height": full_shapes.PIXELS, "width": full_shapes.PIXELS}).save_pretrained(folder)
+
+
+MODELS = {"resnet50": resnet50, "clip": clip, "blip2": blip2}
+
+
+def arms(name: str, store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
+    """One image at a time, and as the stage does it; the model lies in data/models/<name>."""
+    if name == "blip2":
+        return of_blip2(store, given)
+    from importlib import import_module
+
+    from recsys.extractors import Options
+
+    chosen = {f"{kind}_model": name for kind in ("image", "text", "clip")} | {"image_size": 224, "reduce": "none"}
+    options = Options(
+        **chosen,
+        batch_size=given.batch_size,
+        precision=given.precision,
+        device=given.device,
+        threads=given.threads,
+    )
+    extractor = import_module(f"recsys.extractors.{name}")
+    model, processor = plain_model(name, given)
+
+    @torch.inference_mode()
+    def single(ids: list[str]) -> np.ndarray:
+        vectors = []
+        for item in ids:
+            inputs = processor(images=store[item], return_tensors="pt").to(given.device, model.dtype)
+            found = model.get_image_features(**inputs) if name == "clip" else model(**inputs)
+            vectors.append(found.pooler_output.flatten().float().cpu().numpy())
+        return np.stack(vectors)
+
+    return single, lambda ids: extractor.image_vectors(ids, store, options)
+
+
+def plain_model(name: str, given: argparse.Namespace) -> tuple[Any, Any]:
+    from transformers import AutoImageProcessor, AutoModel
+
+    from captioning.modelling import DTYPES
+
+    folder = Path("data/models") / name
+    model = AutoModel.from_pretrained(folder, dtype=DTYPES[given.precision]).to(given.device).eval()
+    return model, AutoImageProcessor.from_pretrained(folder, backend="pil")
+
+
+def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
+    """Of both outputs, the queries."""
+    from captioning.features import features
+    from captioning.modelling import DTYPES, load
+
+    captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
+    readers = 0 if given.device == "cpu" else given.threads
+
+    @torch.inference_mode()
+    def single(ids: list[str]) -> np.ndarray:
+        vectors = []
+        for item in ids:
+            inputs = captioner.processor.image_processor(images=store[item], return_tensors="pt")
+            found = captioner.base.get_image_features(**inputs.to(given.device, captioner.base.dtype))
+            found.last_hidden_state.float().mean(dim=1).cpu()  # the other output: made, and left
+            vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
+        return np.stack(vectors)
+
+    return single, lambda ids: features(captioner, ids, store, given.batch_size, readers)[1].reshape(len(ids), -1)
+
+
+def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Both arms, in this process and folder, and the least cosine between their vectors."""
+    from catalogue.images import ImageStore
+
+    torch.set_num_threads(given.threads)
+    store = ImageStore("images")
+    result: dict[str, Any] = {}
+    vectors = []
+    for arm, run in zip(("single", "ours"), arms(name, store, given), strict=True):
+        run(store.ids[:WARM])
+        result[arm] = spent = {"cpu": 0.0, "wall": 0.0}
+        with generation.clock(spent):
+            vectors.append(run(store.ids))
+    one, many = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in vectors)
+    return result | {"cosine": float((one * many).sum(axis=1).min()), "dim": one.shape[1]}
+
+
+def run_measure(name: str, given: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """In a process of its own, in the folder that has images and models."""
+    told = {key: value for key, value in vars(given).items() if value is not None}
+    words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(given.threads)}
+    command = [sys.executable, __file__, *words, "--of", name]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=scratch)
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=64, help="of ours")
+    parser.add_argument("--divide", type=int, choices=[1, 2, 4], default=1)
+    parser.add_argument("--threads", type=int, default=1, help="on a GPU: as many prepare pictures while it works")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--of", choices=list(MODELS), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = options()
+    if given.of:
+        print(json.dumps(measure(given.of, given)))
+        return
+    key = "wall" if given.device == "cuda" else "cpu"
+    heads = (f"{'single/s':>11}{'ours/s':>9}{'ratio':>8}{'wall ratio':>12}{'least cosine':>14}{'dim':>7}", "extractor")
+    print(f"images a second, by {key} seconds\n{heads[1]:12}{heads[0]}")
+    with tempfile.TemporaryDirectory() as scratch:
+        generation.draw(Path(scratch) / "images", given.items)
+        for name, write in MODELS.items():
+            torch.manual_seed(0)
+            write(Path(scratch) / "data/models" / name, given.divide)
+            row = run_measure(name, given, Path(scratch))
+            one, many = (given.items / row[arm][key] for arm in ("single", "ours"))
+            wall = row["single"]["wall"] / row["ours"]["wall"]
+            print(
+                f"{name:12}{one:11.1f}{many:9.1f}{many / one:8.1f}{wall:12.1f}{row['cosine']:14.5f}{row['dim']:7}",
+                flush=True,
+            )
+            if row["cosine"] < CLOSE[given.precision]:
+                sys.exit(f"{name}: a vector differs from that of its image alone")
+
+
+if __name__ == "__main__":
+    main()
