@@ -1,10 +1,11 @@
-"""python benchmarks/features.py [--items 256] [--batch-size 64] [--divide 1] [--device cuda --precision bf16 --threads 8]
+"""python benchmarks/features.py [--items 256] [--batch-size 64] [--divide 4] [--device cuda --precision bf16 --threads 8]
 
 Images a second of the image features, in batches as the stages rec_features_image and caption_features make them, against
 one image at a time by transformers' processor and model: ResNet50, CLIP (ViT-B/32) and BLIP-2's vision side (ViT-g and
-Q-Former), in their published shapes with random weights; nothing is downloaded. `--divide 4` takes a quarter of all widths
-and of BLIP-2's depths, to try it without a GPU. Both read the same packed JPEGs and are timed from there to vectors in memory;
-loading is not counted. Each extractor runs in a process of its own.
+Q-Former), in their published shapes with random weights; nothing is downloaded. Without a GPU, a quarter of all widths and of
+BLIP-2's depths (`--divide`). Both read the same packed JPEGs and are timed from there to vectors in memory;
+loading is not counted. Each extractor runs in a process of its own. Batches are for a GPU: on a CPU the arithmetic takes as
+long, and large batches of ResNet50 longer.
 
 Rates are by CPU seconds, and on a GPU by wall time. The vectors of both must be the same but for rounding, or it fails.
 """
@@ -160,12 +161,14 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=64, help="of ours")
-    parser.add_argument("--divide", type=int, choices=[1, 2, 4], default=1)
+    parser.add_argument("--divide", type=int, choices=[1, 2, 4], help="left out: 1 on a GPU, else 4")
     parser.add_argument("--threads", type=int, default=1, help="on a GPU: as many prepare pictures while it works")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--of", choices=list(MODELS), help=argparse.SUPPRESS)
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.divide = given.divide or (1 if given.device == "cuda" else 4)
+    return given
 
 
 def main() -> None:

@@ -177,7 +177,9 @@ class ImageStore:
         return item_id in self._place
 
     def __getitem__(self, item_id: str) -> Image.Image:
-        return Image.open(io.BytesIO(self.jpeg(item_id))).convert("RGB")
+        image = Image.open(io.BytesIO(self.jpeg(item_id)))
+        image.load()
+        return image if image.mode == "RGB" else image.convert("RGB")
 
     def jpeg(self, item_id: str) -> bytes:
         """The image as it is stored, from the memory-mapped shard."""

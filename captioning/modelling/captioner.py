@@ -116,9 +116,8 @@ def pixel_values(captioner: Captioner, images: Sequence[Image.Image]) -> torch.T
 
 def pixels(image_processor: Any, images: Sequence[Image.Image]) -> torch.Tensor:
     """In pieces: the processor keeps several copies of what it is given."""
-    pieces = [
-        [image.convert("RGB") for image in images[first : first + PIECE]] for first in range(0, len(images), PIECE)
-    ]
+    coloured = [image if image.mode == "RGB" else image.convert("RGB") for image in images]
+    pieces = [coloured[first : first + PIECE] for first in range(0, len(coloured), PIECE)]
     return torch.cat([image_processor(piece, return_tensors="pt")["pixel_values"] for piece in pieces])
 
 

@@ -7,7 +7,7 @@ import torch
 from transformers import GenerationConfig
 
 from captioning.modelling.captioner import FEATURES, Caption, Captioner, ImageInputs
-from captioning.modelling.encoding import framed_prompt, join_images, tokens
+from captioning.modelling.encoding import framed_prompts, join_images, tokens
 
 
 @torch.inference_mode()
@@ -20,7 +20,7 @@ def greedy(captioner: Captioner, images: Sequence[ImageInputs], max_new_tokens: 
     """
     if not images:
         return []
-    prompts = tokens([framed_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
+    prompts = tokens(framed_prompts(captioner, images), captioner.pad_id, left=True)
     inputs = on_device(captioner, prompts | join_images(images))
     was_training = captioner.model.training
     captioner.model.eval()
