@@ -12,8 +12,6 @@ Rates are by CPU seconds, and on a GPU by wall time. The vectors of both must be
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -54,15 +52,7 @@ def clip(folder: Path, divide: int) -> None:
 
 
 def blip2(folder: Path, divide: int) -> None:
-    """Of its language model, which no image feature needs, one layer."""
-    from transformers import AutoTokenizer, BlipImageProcessorPil
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(SMALL)
-    config = full_shapes.config(tokenizer, divide)
-    config.text_config.num_hidden_layers = 1
-    full_shapes.random_weights(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    BlipImageProcessorPil(size={"height": full_shapes.PIXELS, "width": full_shapes.PIXELS}).save_pretrained(folder)
+    full_shapes.write(folder, divide, SMALL, text_layers=1)
 
 
 MODELS = {"resnet50": resnet50, "clip": clip, "blip2": blip2}
@@ -147,16 +137,6 @@ def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     return result | {"cosine": float((one * many).sum(axis=1).min()), "dim": one.shape[1]}
 
 
-def run_measure(name: str, given: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """In a process of its own, in the folder that has images and models."""
-    told = {key: value for key, value in vars(given).items() if value is not None}
-    words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(given.threads)}
-    command = [sys.executable, __file__, *words, "--of", name]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=scratch)
-    return json.loads(ended.stdout.splitlines()[-1])
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=256)
@@ -177,14 +157,14 @@ def main() -> None:
         print(json.dumps(measure(given.of, given)))
         return
     key = "wall" if given.device == "cuda" else "cpu"
-    heads = (f"{'single/s':>11}{'ours/s':>9}{'ratio':>8}{'wall ratio':>12}{'least cosine':>14}{'dim':>7}", "extractor")
-    print(f"images a second, by {key} seconds\n{heads[1]:12}{heads[0]}")
+    print(f"images a second, by {key} seconds")
+    print(f"{'extractor':12}{'single/s':>11}{'ours/s':>9}{'ratio':>8}{'wall ratio':>12}{'least cosine':>14}{'dim':>7}")
     with tempfile.TemporaryDirectory() as scratch:
         generation.draw(Path(scratch) / "images", given.items)
         for name, write in MODELS.items():
             torch.manual_seed(0)
             write(Path(scratch) / "data/models" / name, given.divide)
-            row = run_measure(name, given, Path(scratch))
+            row = generation.run_measure(name, given, __file__, Path(scratch))
             one, many = (given.items / row[arm][key] for arm in ("single", "ours"))
             wall = row["single"]["wall"] / row["ours"]["wall"]
             print(

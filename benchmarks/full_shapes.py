@@ -17,14 +17,17 @@ from transformers import (
 QUERIES, PIXELS, VOCABULARY, POSITIONS = 32, 224, 50304, 2048
 
 
-def write(folder: Path, divide: int, tokenizer_from: Path) -> Path:
+def write(folder: Path, divide: int, tokenizer_from: Path, text_layers: int | None = None) -> Path:
     """A model folder in bf16, with the tokenizer of a small model.
 
     Args:
         divide: widths, depths and heads are divided by this (1, 2 or 4).
+        text_layers: of the language model, where fewer do: no image feature needs it.
     """
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_from)
-    random_weights(config(tokenizer, divide)).save_pretrained(folder)
+    shapes = config(tokenizer, divide)
+    shapes.text_config.num_hidden_layers = text_layers or shapes.text_config.num_hidden_layers
+    random_weights(shapes).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     BlipImageProcessorPil(size={"height": PIXELS, "width": PIXELS}).save_pretrained(folder)
     return folder

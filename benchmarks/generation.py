@@ -105,14 +105,15 @@ def measure(name: str, given: argparse.Namespace) -> None:
     print(json.dumps(result | {"equal": equal / len(ids), "different": len(set(texts["ours"]))}))
 
 
-def run_measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
-    """In a process of its own, whose last line is the result."""
+def run_measure(
+    name: str, given: argparse.Namespace, script: str = __file__, folder: Path | None = None
+) -> dict[str, Any]:
+    """`script --of name` in a process of its own, there where a folder is named; its last line is the result."""
     told = {key: value for key, value in vars(given).items() if value is not None}
     words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(given.threads)}
-    ended = subprocess.run(
-        [sys.executable, __file__, *words, "--of", name], stdout=subprocess.PIPE, text=True, check=True, env=environment
-    )
+    command = [sys.executable, os.path.abspath(script), *words, "--of", name]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=folder)
     return json.loads(ended.stdout.splitlines()[-1])
 
 

@@ -88,7 +88,7 @@ def _link_external_models(folder: Path, checkout: Path) -> None:
     external, link = checkout / "external", folder / "external"
     if not (external / "models" / "__init__.py").is_file():
         raise UserError(f"{checkout}: no external/models; name the folder of Ducho-meets-Elliot with --checkout")
-    if external != link:
+    if link.is_symlink() or not link.exists():  # a folder of the user's own stays
         link.unlink(missing_ok=True)
         link.symlink_to(external, target_is_directory=True)
 

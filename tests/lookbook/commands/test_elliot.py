@@ -352,6 +352,10 @@ def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path
         ended = lookbook("run", "elliot", "--program", "ducho", "--checkout", checkout)
         assert ended.exit_code == 0, ended.output
         assert f"external models {text}" in Path("elliot/logs/ducho.log").read_text()
+    Path("elliot/external").unlink()
+    shutil.copytree(stand_in / "external", "elliot/external")
+    assert lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in).exit_code == 0
+    assert not Path("elliot/external").is_symlink()  # the user's own copy stays
     shutil.rmtree(stand_in / "external")
     said = error(lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in))
     assert "checkout: no external/models; name the folder of Ducho-meets-Elliot with --checkout" in said
