@@ -105,7 +105,6 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
     from captioning.modelling import DTYPES, load
 
     captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
-    readers = 0 if given.device == "cpu" else given.threads
 
     @torch.inference_mode()
     def single(ids: list[str]) -> np.ndarray:
@@ -117,18 +116,21 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
             vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: features(captioner, ids, store, given.batch_size, readers)[1].reshape(len(ids), -1)
+    return single, lambda ids: features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
 
 
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Both arms, in this process and folder, and the least cosine between their vectors."""
     from catalogue.images import ImageStore
+    from pipeline.memory import keep_freed_memory
 
     torch.set_num_threads(given.threads)
     store = ImageStore("images")
     result: dict[str, Any] = {}
     vectors = []
     for arm, run in zip(("single", "ours"), arms(name, store, given), strict=True):
+        if arm == "ours":
+            keep_freed_memory()  # as every stage does
         run(store.ids[:WARM])
         result[arm] = spent = {"cpu": 0.0, "wall": 0.0}
         with generation.clock(spent):
@@ -142,7 +144,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=64, help="of ours")
     parser.add_argument("--divide", type=int, choices=[1, 2, 4], help="left out: 1 on a GPU, else 4")
-    parser.add_argument("--threads", type=int, default=1, help="on a GPU: as many prepare pictures while it works")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--of", choices=list(MODELS), help=argparse.SUPPRESS)

@@ -75,6 +75,7 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
 
     from captioning.train import Params
     from captioning.training import run
+    from pipeline.memory import keep_freed_memory
     from pipeline.params import read
 
     params = read(Params, items.parent / "params.yaml")
@@ -82,6 +83,7 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
     clock.watch(run, "load", "loading")
     clock.watch(run, "splits", "preparing")
     if name == "ours":
+        keep_freed_memory()
         adapter = run.fine_tune(model, "blip2_opt", items, IMAGES, params, folder).best
     else:
         adapter = stock(params, items, model, folder, STUDY_TOKENS if name == "study" else None)

@@ -1,9 +1,10 @@
 """python benchmarks/generation.py: captions in batches against one image at a time, in seconds, with the same words.
 
 `single` is the loop of the model cards: transformers' processor and `generate` on one image after another. `ours` is what
-stage caption_generate does: batches, each kept on disk when it is finished. Both read the same packed JPEGs, decode greedily,
-and are timed from there to the text, without loading; in float32, with as many threads as --threads says. Images are drawn
-by the generator of the small models, from a seed that no training saw. The words of both must be the same, or it fails.
+stage caption_generate does: batches, each kept on disk when it is finished, by a process that keeps freed memory. Both read
+the same packed JPEGs, decode greedily, and are timed from there to the text, without loading; in float32, with as many
+threads as --threads says. Images are drawn by the generator of the small models, from a seed that no training saw. The
+words of both must be the same, or it fails.
 
 With --device cuda --precision bf16 the same on a GPU, where a batch may round to another word: the share is printed.
 """
@@ -75,7 +76,9 @@ def single(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[st
 def ours(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
     """As the stage does it."""
     from captioning import generate
+    from pipeline.memory import keep_freed_memory
 
+    keep_freed_memory()
     generate.IMAGES = given.images
     section = generate.CaptionGenerate(
         max_new_tokens=given.max_new_tokens, batch_size=given.batch_size, precision=given.precision, quantization="none"

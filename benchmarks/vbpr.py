@@ -24,6 +24,7 @@ import synthetic
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline.features import Rows, rows_of
+from pipeline.memory import keep_freed_memory
 from pipeline.params import REFERENCE, load
 from recsys.recommenders import Options
 
@@ -91,6 +92,8 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     from recsys.pairwise import Triples
 
     torch.set_num_threads(2)
+    if variant != "plain":
+        keep_freed_memory()  # as every stage does
     train = sp.load_npz(folder / "train.npz")
     values = np.random.default_rng(0).standard_normal((train.shape[1], dim), dtype=np.float32)
     features = rows_of(values.astype(np.float16))

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from catalogue.images import ImageStore
 from catalogue.items import read_items
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.components import KEPT_VARIANCE, Blocks, projected
@@ -84,8 +84,7 @@ def main() -> None:
     check_pictures(ids, store)
     with workplace(work_folder(params)) as place:
         captioner = load_captioner(MODELS / settings.captioner, params)
-        readers = 0 if params.device == "cpu" else params.threads
-        forward = lambda some: features(captioner, some, store, settings.batch_size, readers)  # noqa: E731
+        forward = lambda some: features(captioner, some, store, settings.batch_size)  # noqa: E731
         shards = Shards(place / "features", ids, forward, settings.batch_size)
         write_features(FOLDER / NAMES[0], ids, shards.blocks(0))
         write_features(FOLDER / NAMES[1], ids, reduced(lambda: shards.blocks(1), settings.queries))
@@ -144,13 +143,9 @@ def check_reach(captioner: "Captioner", adapter: Path) -> None:
 
 
 def features(
-    captioner: "Captioner", ids: Sequence[str], store: ImageStore, batch_size: int, readers: int = 0
+    captioner: "Captioner", ids: Sequence[str], store: ImageStore, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Visual features (n_items, width) and the output of every query (n_items, queries, width), float32.
-
-    Args:
-        readers: threads that open pictures while the model sees others.
-    """
+    """Visual features (n_items, width) and the output of every query (n_items, queries, width), float32."""
     import torch
 
     from captioning.modelling import ImageInputs, image_inputs, join_images, on_device
@@ -159,7 +154,8 @@ def features(
         return join_images(image_inputs(captioner, [store[item] for item in batch]))
 
     visual, queries, parts = [], [], batches(list(ids), batch_size)
-    for images in track(ahead(prepared, parts, readers), "BLIP-2 features", total=len(parts), unit="batch"):
+    inputs = ahead(prepared, parts, readers(captioner.base.device.type))
+    for images in track(inputs, "BLIP-2 features", total=len(parts), unit="batch"):
         with torch.inference_mode():
             output = captioner.base.get_image_features(**on_device(captioner, images))
         tokens = output.last_hidden_state.float()  # (batch, tokens, width)

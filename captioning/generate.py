@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from catalogue.items import read_items
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.checkpoints import load as load_checkpoint
@@ -42,7 +42,6 @@ COLUMNS = {"item_id": "str", "caption": "str", "tokens": "int32", "finished": "b
 CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/generate.py", "captioning/modelling")
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may say other words
 FILE = "file"  # the family that has captions and no model
-THREADS = {"cpu": 0, "cuda": 4}  # that prepare images while the model is at work
 PATIENCE = timedelta(days=7)  # of a process for the slowest one
 
 
@@ -156,7 +155,7 @@ def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, f
     def prepared(path: Path) -> "list[ImageInputs]":
         return image_inputs(captioner, [store[item] for item in parts[path]])
 
-    inputs = zip(mine, ahead(prepared, mine, THREADS[captioner.base.device.type]), strict=True)
+    inputs = zip(mine, ahead(prepared, mine, readers(captioner.base.device.type)), strict=True)
     try:
         for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
             save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))

@@ -19,6 +19,7 @@ from lookbook.commands import (
     recommend,
     score,
 )
+from pipeline.memory import keep_freed_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,6 +37,7 @@ def main(
     ] = False,
 ) -> None:
     """Do better captions make better fashion recommendations? The study itself runs with `dvc repro`."""
+    keep_freed_memory()
 
 
 app.command("caption")(caption.caption)

@@ -1,5 +1,6 @@
 """Work that is prepared on threads while what was prepared before is used."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 DEPTH = 2  # prepared for each thread beyond what it is at
+READERS = 8  # at most
+
+
+def readers(device: str) -> int:
+    """Threads that open pictures while a model sees others: none for a model on the CPU, which they would take from it."""
+    return 0 if device == "cpu" else min(READERS, len(os.sched_getaffinity(0)))
 
 
 def ahead(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from pipeline.errors import UserError
+from pipeline.memory import keep_freed_memory
 
 # How libraries say that the disk is full where they raise no OSError with its number: numpy (twice), safetensors, torch.
 DISK_FULL = re.compile(
@@ -18,6 +19,7 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # permissions, or a disk mou
 
 def run(main: Callable[[], None]) -> None:
     """Calls `main`; an error that a user can act on becomes one message and exit status 1, without a traceback."""
+    keep_freed_memory()
     try:
         main()
     except UserError as error:

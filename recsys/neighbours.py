@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
-from sparse_dot_topn import sp_matmul, sp_matmul_topn, zip_sp_matmul_topn
+from sparse_dot_topn import sp_matmul, zip_sp_matmul_topn
 
-from recsys.topk import Find, largest
+from recsys.topk import Find, largest, product_topn
 
 SPARE = 24  # neighbours asked for beyond those needed, so that a tie at the last place is mostly seen whole
 WHOLE = 200_000  # so many columns are not cut: what a block saves, its overhead costs
@@ -59,7 +59,7 @@ def _whole(unit: sp.csr_matrix, threads: int) -> Find:
 
     def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
         left = unit if len(part) == unit.shape[0] else unit[part]
-        found = sp_matmul_topn(left, across, asked, threshold=above, n_threads=threads)
+        found = product_topn(left, across, asked, above, threads)
         found.indices = order[found.indices]
         return found
 
@@ -72,7 +72,7 @@ def _in_groups(unit: sp.csr_matrix, threads: int) -> list[Find]:
     def among(blocks: list[sp.csr_matrix]) -> Find:
         def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
             left = unit[part]
-            tops = [sp_matmul_topn(left, block, asked, threshold=above, n_threads=threads) for block in blocks]
+            tops = [product_topn(left, block, asked, above, threads) for block in blocks]
             return zip_sp_matmul_topn(asked, tops)
 
         return find
@@ -101,7 +101,7 @@ def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: f
             met = sp_matmul(pattern[piece], across, n_threads=threads)
             owner = np.repeat(piece, np.diff(met.indptr))
             met.data = ratio(met.data, size[owner], size[met.indices], shrink).astype(np.float32)
-            tops.append(sp_matmul_topn(met, each, top_n=asked, threshold=above, n_threads=threads))
+            tops.append(product_topn(met, each, asked, above, threads))
         return sp.vstack(tops).tocsr()
 
     return [find]

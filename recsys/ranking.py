@@ -14,10 +14,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
-from sparse_dot_topn import sp_matmul_topn
 
 from recsys.recommenders import Drawn, Product, Scorer, Shared
-from recsys.topk import NONE, Lists, largest, packed, unpacked
+from recsys.topk import NONE, Lists, highest, largest, packed, product_topn, unpacked
 
 BLOCK_CELLS = 4_000_000  # users × items scored at once: 16 MB of scores
 BLOCK_USERS = 65_536
@@ -121,10 +120,9 @@ def best(scores: np.ndarray, k: int) -> Lists:
         raise ValueError("a score is not a number")
     row, column = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))  # ties of the last: by ascending column
     counts = np.bincount(row, minlength=len(scores))
-    keys = np.zeros((len(scores), max(k, counts.max(initial=0))), dtype=np.uint64)
+    keys = np.zeros((len(scores), counts.max(initial=0)), dtype=np.uint64)
     keys[np.arange(keys.shape[1]) < counts[:, None]] = packed(scores[row, column], column)
-    keys.sort(axis=1)
-    return unpacked(keys[:, : -k - 1 : -1])
+    return unpacked(highest(keys, k))
 
 
 def first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int, n: int) -> np.ndarray:
@@ -163,7 +161,7 @@ def _of_block(left: sp.csr_matrix, right: sp.csr_matrix, seen: sp.csr_matrix, k:
 
     def find(rows: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
         part = left if len(rows) == n_users else left[rows]
-        return sp_matmul_topn(part, right, top_n=asked, threshold=above, n_threads=threads)
+        return product_topn(part, right, asked, above, threads)
 
     items, scores = largest([find], n_users, k, k + SPARE)
     short = np.flatnonzero(items[:, -1] < 0)

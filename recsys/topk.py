@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
+from sparse_dot_topn import sp_matmul_topn
 
 NONE = -1  # in the place of a column where a row has fewer than k
 MORE = 4  # times as many are asked for again
 CELLS = 1 << 20  # entries kept at once: 8 MB of keys
+SMALL = 50_000_000  # rows × columns of a product that a second thread would only wait for
 
 Lists = tuple[np.ndarray, np.ndarray]  # columns (n_rows, k) int32, values (n_rows, k) float32; NONE and −inf for none
 Find = Callable[[np.ndarray, int, float], sp.csr_matrix]  # rows, how many, above what -> the largest of each row
@@ -41,7 +43,7 @@ def largest(finds: Sequence[Find], n_rows: int, k: int, asked: int, without: np.
             if first:
                 known = np.where(columns[rows] >= 0, packed(values[rows], columns[rows]), np.uint64(0))
                 keys = np.concatenate([known, keys], axis=1)
-            best = unpacked(_first(keys, k))
+            best = unpacked(highest(keys, k))
             cut = (least > needed[rows]) & (least >= best[1][:, -1])  # it may have lost one to a tie
             columns[rows[~cut]], values[rows[~cut]] = best[0][~cut], best[1][~cut]
             if cut.any():  # no smaller ones need be asked for, now
@@ -49,6 +51,12 @@ def largest(finds: Sequence[Find], n_rows: int, k: int, asked: int, without: np.
                 open_ += [(part, n * MORE) for part in _parts(rows[cut], n * MORE)]
         first += group.shape[1]
     return columns, values
+
+
+def product_topn(left: sp.csr_matrix, right: sp.csr_matrix, n: int, above: float, threads: int) -> sp.csr_matrix:
+    """The n largest entries above a value of each row of left × right, in no order."""
+    small = left.shape[0] * right.shape[1] < SMALL
+    return sp_matmul_topn(left, right, n, threshold=above, n_threads=1 if small else threads)
 
 
 def packed(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -68,6 +76,13 @@ def unpacked(keys: np.ndarray) -> Lists:
     columns = np.uint32(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     none = keys == 0
     return np.where(none, NONE, columns.view(np.int32)), np.where(none, np.float32(-np.inf), values)
+
+
+def highest(keys: np.ndarray, k: int) -> np.ndarray:
+    """The k highest of each row, in this order, 0 where there are fewer: (n_rows, k). Sorts the keys where they are."""
+    keys.sort(axis=1)
+    found = keys[:, : -k - 1 : -1]
+    return np.pad(found, ((0, 0), (0, k - found.shape[1])))
 
 
 def _parts(rows: np.ndarray, asked: int) -> list[np.ndarray]:
@@ -93,10 +108,3 @@ def _keys(group: sp.csr_matrix, asked: int, first: int, without: np.ndarray | No
     cut = np.flatnonzero((counts == asked) & (asked < group.shape[1]))
     least[cut] = values[group.indptr[cut, None] + np.arange(asked)].min(axis=1, initial=np.inf)
     return keys, least
-
-
-def _first(keys: np.ndarray, k: int) -> np.ndarray:
-    """The k largest of each row, largest first, 0 where there are fewer: (n_rows, k)."""
-    keys.sort(axis=1)
-    found = keys[:, : -k - 1 : -1]
-    return np.pad(found, ((0, 0), (0, k - found.shape[1])))

@@ -7,7 +7,7 @@ the linear layers of the part that transformers calls the decoder. The image pro
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ OF_TOKENS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 QUERY_VALUE = {"q_proj", "v_proj", "q", "v", "query", "value", "wq", "wv"}
 FUSED = {"qkv_proj", "qkv", "query_key_value", "Wqkv", "wqkv", "c_attn"}
 
-generate = greedy
+generate = partial(greedy, decode=None)  # some of these models keep something of each row outside their cache
 
 
 def misfit(config: PretrainedConfig) -> str:

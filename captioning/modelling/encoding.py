@@ -45,13 +45,6 @@ def framed_prompt(captioner: Captioner, image: ImageInputs | None) -> Example:
     return Example(ids, [], {name: values[0].tolist() for name, values in named.items() if name != "input_ids"})
 
 
-def framed_prompts(captioner: Captioner, images: Sequence[ImageInputs]) -> list[Example]:
-    """The prompt of each image: made once where it is the same for all."""
-    if any(name.startswith(OF_PROMPT) for name in images[0]):
-        return [framed_prompt(captioner, image) for image in images]
-    return [framed_prompt(captioner, images[0])] * len(images)
-
-
 def check_image_tokens(captioner: Captioner, input_ids: Sequence[int], image: ImageInputs | None = None) -> None:
     """Compares the number of image tokens with what the model puts there. BLIP-2 drops what does not fit without a word.
 

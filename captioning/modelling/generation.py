@@ -1,31 +1,40 @@
 """Greedy captions in batches. Prompts of different length are padded on the left, so that all captions begin together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
 from captioning.modelling.captioner import FEATURES, Caption, Captioner, ImageInputs
-from captioning.modelling.encoding import framed_prompts, join_images, tokens
+from captioning.modelling.decoding import without_finished
+from captioning.modelling.encoding import framed_prompt, join_images, tokens
+
+Decode = Callable[..., torch.Tensor]
 
 
 @torch.inference_mode()
-def greedy(captioner: Captioner, images: Sequence[ImageInputs], max_new_tokens: int) -> list[Caption]:
+def greedy(
+    captioner: Captioner,
+    images: Sequence[ImageInputs],
+    max_new_tokens: int,
+    decode: Decode | None = without_finished,
+) -> list[Caption]:
     """A caption for each image; dropout off, whatever mode the model was in.
 
     Args:
         images: of `captioning.modelling.image_inputs`, or cached features.
         max_new_tokens: the limit of what is generated, EOS included; the prompt does not count.
+        decode: `custom_generate` of transformers; None is its own loop.
     """
     if not images:
         return []
-    prompts = tokens(framed_prompts(captioner, images), captioner.pad_id, left=True)
+    prompts = tokens([framed_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
     inputs = on_device(captioner, prompts | join_images(images))
     was_training = captioner.model.training
     captioner.model.eval()
     try:
-        ids = _generated(captioner, inputs, _config(captioner, max_new_tokens))
+        ids = _generated(captioner, inputs, _config(captioner, max_new_tokens), decode)
     finally:
         captioner.model.train(was_training)
     return [_caption(captioner, row) for row in ids.tolist()]
@@ -37,17 +46,22 @@ def on_device(captioner: Captioner, inputs: ImageInputs) -> ImageInputs:
     return {name: values.to(device, dtype if values.is_floating_point() else None) for name, values in inputs.items()}
 
 
-def _generated(captioner: Captioner, inputs: dict[str, torch.Tensor], config: GenerationConfig) -> torch.Tensor:
+def _generated(
+    captioner: Captioner, inputs: dict[str, torch.Tensor], config: GenerationConfig, decode: Decode | None
+) -> torch.Tensor:
     """What follows the prompt: (n_images, at most max_new_tokens)."""
     prefix = 1 if captioner.is_encoder_decoder else inputs["input_ids"].shape[1]  # T5: the decoder's start token
     if FEATURES in inputs:
         embeds = _embedded(captioner, inputs)
         prefix = prefix if captioner.is_encoder_decoder else 0
         ids = captioner.base.language_model.generate(
-            inputs_embeds=embeds, attention_mask=inputs["attention_mask"], generation_config=config
+            inputs_embeds=embeds,
+            attention_mask=inputs["attention_mask"],
+            generation_config=config,
+            custom_generate=decode,
         )
     else:
-        ids = captioner.model.generate(**inputs, generation_config=config)
+        ids = captioner.model.generate(**inputs, generation_config=config, custom_generate=decode)
     return ids[:, prefix:]
 
 

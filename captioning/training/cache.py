@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 from captioning.modelling import Captioner, ImageInputs, image_inputs, join_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.images import ImageStore
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
 from pipeline.checkpoints import files, sha256
 from pipeline.names import ROOT
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 SHARD_ITEMS = 1_000
 IMAGES_AT_ONCE = 50
-THREADS = 8  # at most, that prepare images for a GPU
 KEPT_BYTES = 32 << 30
 CODE = ("captioning/modelling", "captioning/training/cache.py", "catalogue/images.py")
 LIBRARIES = ("torch", "transformers", "pillow")
@@ -146,8 +145,8 @@ def _inputs(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Imag
 
 
 def _batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:
-    """What the model takes for the images, prepared in threads while the model is at work on those before."""
-    threads = 1 if captioner.base.device.type == "cpu" else min(THREADS, len(os.sched_getaffinity(0)))
+    """What the model takes for the images, on a GPU prepared while the model is at work on those before."""
+    threads = readers(captioner.base.device.type)
     return ahead(partial(_inputs, captioner, store), batches(list(ids), IMAGES_AT_ONCE), threads)
 
 

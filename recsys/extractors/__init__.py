@@ -35,8 +35,3 @@ class Options(RecFeatures):
 
     device: str = "cpu"
     threads: Annotated[int, Field(gt=0)] = 1
-
-    @property
-    def readers(self) -> int:
-        """Threads that open pictures while the model sees others: only where the model runs elsewhere."""
-        return 0 if self.device == "cpu" else self.threads

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches, by_length
 from pipeline.clip import load
 from pipeline.models import MODELS
@@ -31,7 +31,7 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> 
         return processor([store[item] for item in batch], return_tensors="pt")["pixel_values"]
 
     vectors, parts = [], batches(list(ids), options.batch_size)
-    for batch in track(ahead(pixels, parts, options.readers), "CLIP, pictures", total=len(parts), unit="batch"):
+    for batch in track(ahead(pixels, parts, readers(options.device)), "CLIP, pictures", total=len(parts), unit="batch"):
         output = model.get_image_features(pixel_values=batch.to(options.device, model.dtype)).pooler_output
         vectors.append(normalize(output.float()).cpu().numpy())
     return np.concatenate(vectors) if vectors else np.empty((0, model.config.projection_dim), dtype=np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.ahead import ahead
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
 from pipeline.errors import UserError
 from pipeline.models import MODELS, files_of, read_keys
@@ -34,7 +34,7 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> 
     """(len(ids), dim) float32."""
     pixels, network = _load(options)
     dtype, parts = _dtype(options), batches(list(ids), options.batch_size)
-    prepared = ahead(lambda batch: pixels([store[item] for item in batch]), parts, options.readers)
+    prepared = ahead(lambda batch: pixels([store[item] for item in batch]), parts, readers(options.device))
     vectors = [
         network(batch.to(options.device, dtype)).float().cpu().numpy()
         for batch in track(prepared, options.image_model, total=len(parts), unit="batch")

@@ -78,3 +78,10 @@ def test_the_entry_point_is_this_app() -> None:
     )
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
+
+
+def test_commands_keep_their_memory_as_stages_do(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr("lookbook.cli.keep_freed_memory", lambda: called.append("keep"))
+    assert CliRunner().invoke(app, ["check"]).exit_code == 0
+    assert called == ["keep"]

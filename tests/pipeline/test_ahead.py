@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.ahead import DEPTH, ahead
+from pipeline.ahead import DEPTH, READERS, ahead, readers
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -34,3 +34,8 @@ def test_an_error_comes_in_its_turn(threads: int) -> None:
     assert [next(rest) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(rest)
+
+
+def test_only_a_model_elsewhere_gets_readers() -> None:
+    assert readers("cpu") == 0
+    assert 1 <= readers("cuda") <= READERS
