@@ -72,7 +72,6 @@ def arms(name: str, store: Any, given: argparse.Namespace) -> tuple[Vectors, Vec
         batch_size=given.batch_size,
         precision=given.precision,
         device=given.device,
-        threads=given.threads,
     )
     extractor = import_module(f"recsys.extractors.{name}")
     model, processor = plain_model(name, given)

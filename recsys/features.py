@@ -65,7 +65,7 @@ def main() -> None:
     name = parser.parse_args().extractor
     params = read(Params)
     check_name("extractor", name, "recsys/extractors")
-    options = Options(**params.rec_features.model_dump(), device=params.device, threads=params.threads)
+    options = Options(**params.rec_features.model_dump(), device=params.device)
     _set_threads(params.threads)
     extractor = importlib.import_module(f"recsys.extractors.{name}")
     inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", ROOT / "recsys", ROOT / "pipeline"]

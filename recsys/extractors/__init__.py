@@ -34,4 +34,3 @@ class Options(RecFeatures):
     """What an extractor may be told: its section, and where it runs."""
 
     device: str = "cpu"
-    threads: Annotated[int, Field(gt=0)] = 1
