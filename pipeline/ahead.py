@@ -15,7 +15,7 @@ READERS = 8  # at most
 
 def readers(device: str) -> int:
     """Threads that open pictures while a model sees others: none for a model on the CPU, which they would take from it."""
-    return 0 if device == "cpu" else min(READERS, len(os.sched_getaffinity(0)))
+    return 0 if device == "cpu" else min(READERS, os.cpu_count() or 1)
 
 
 def ahead(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:

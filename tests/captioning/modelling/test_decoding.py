@@ -16,7 +16,7 @@ FAMILIES = ["blip2_opt", "blip2_t5", "llava"]
 LONGEST = 24
 
 
-def grey(n: int) -> list[Image.Image]:
+def coloured(n: int) -> list[Image.Image]:
     """Images that differ."""
     return [Image.new("RGB", (32, 32), (row * 255 // n, 255 - row * 99 // n, row * 31 % 256)) for row in range(n)]
 
@@ -56,7 +56,7 @@ def test_the_words_are_those_of_transformers_for_less_work(
 ) -> None:
     captioner = speaking(tiny_captioner(family))
     captioner = random_adapter(captioner) if adapted else captioner
-    images = image_inputs(captioner, grey(20))
+    images = image_inputs(captioner, coloured(20))
     assert len(ending(captioner, images)) > 3
     expected, seen = greedy(captioner, images, LONGEST, None), []
     head = captioner.base.get_output_embeddings()
