@@ -183,7 +183,7 @@ def write(
         {"user": np.arange(len(user_ids), dtype=np.int32), "user_id": pl.Series(user_ids, dtype=pl.String)}
     )
     parts = divided(purchases, params)
-    _refuse_empty(parts, params)
+    _refuse_empty(parts, purchases, params)
     counts: dict[str, Any] = {"evaluation": params.evaluation, "users": len(user_ids)}
     with new_folder(folder) as partial:
         write_parquet(partial / "users.parquet", users.to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -193,21 +193,22 @@ def write(
             members = original if catalogue == "original" else np.ones_like(original)
             own = {name: part.where(members[part.item]) for name, part in parts.items()}
             if params.evaluation == "published":
-                own = divided(purchases.where(members[purchases.item]), params)
-                _refuse_empty(own, params)
+                there = purchases.where(members[purchases.item])
+                own = divided(there, params)
+                _refuse_empty(own, there, params)
                 _write_parts(partial / PUBLISHED / catalogue, own)
             counts[catalogue] = counted(own, len(user_ids), len(items))
         write_json(partial / "counts.json", counts)
     return counts
 
 
-def _refuse_empty(parts: dict[str, Purchases], params: RecInteractions) -> None:
+def _refuse_empty(parts: dict[str, Purchases], purchases: Purchases, params: RecInteractions) -> None:
     for name in ("train", "test"):
-        if not len(parts[name]) and any(map(len, parts.values())):
+        if len(purchases) and not len(parts[name]):
             raise UserError(
                 f"rec_interactions: no purchase is left for {name}; with split {params.split}, test_share {params.test_share}, "
                 f"test_days {params.test_days} and few_purchases {params.few_purchases} (min_purchases {params.min_purchases}) "
-                "every one is on the other side; change them in params.yaml"
+                "every one is on the other side or left out; change them in params.yaml"
             )
 
 

@@ -36,6 +36,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field
 
 from catalogue.texts import CATALOGUE_OF, Text
+from pipeline.errors import UserError
 from pipeline.names import allowed_names, unknown_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
@@ -106,12 +107,22 @@ def arms(params: Params) -> Iterator[tuple[str, Catalogue, str]]:
 
 
 def read_study(params: Params, catalogues: set[Catalogue], folder: Path = FOLDER) -> Study:
-    """The test side of these catalogues, and of the common one where catalogues are compared."""
+    """The test side of these catalogues, and of the common one where catalogues are compared.
+
+    Raises:
+        UserError: one has no user to average over.
+    """
     splits = {catalogue: read_split(folder, catalogue) for catalogue in CATALOGUES}
     published = any(split.published for split in splits.values())
     wanted = [name for name in CATALOGUES if name in catalogues or (name == COMMON and not published)]
     masked = masked_items(splits[COMMON], params.texts)
     relevant = {name: relevance(splits[name], name, masked) for name in wanted}
+    for name, own in relevant.items():
+        if not len(own.averaged):
+            raise UserError(
+                f"{folder}: no user has both a train and a test purchase of an article of the catalogue {name}, so there is nothing "
+                "to score lists against; change rec_interactions in params.yaml (split, test_days, test_share)"
+            )
     table = pd.read_parquet(ITEMS, columns=["item_id", "product_code", "category", "split"])
     items = items_of(splits[COMMON].item_ids, table, masked, written_items(splits[COMMON], params.texts))
     section = params.rec_score
@@ -214,9 +225,8 @@ def score(params: Params, cells: list[tuple[str, Catalogue, str]]) -> dict[str, 
 
 def summary(metrics: dict[str, dict[str, Any]], deep: int) -> str:
     """The best list, on the items in common where there are such."""
-    published = any("evaluation" in values for arm in metrics.values() for values in arm.values())
     key, users, where = f"ndcg_{deep}_common", "users_common", "on the items and {:,} users in common"
-    if published:
+    if not any(key in values for arm in metrics.values() for values in arm.values()):
         key, users, where = f"ndcg_{deep}", "users", "of {:,} users, each catalogue alone"
     ranked = [
         (values[key], values[users], name, arm)

@@ -1,6 +1,7 @@
 """dvc.yaml against the code: names, and deps that cover exactly what each cell imports."""
 
 import ast
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def cells() -> dict[str, dict]:
             stage.addressing: {
                 "cmd": stage.cmd,
                 "deps": [str(dep.def_path) for dep in stage.deps],
+                "outs": [str(out.def_path) for out in stage.outs],
                 "params": {key for params in stage.params for key in params.params},
             }
             for stage in repo.index.stages
@@ -94,6 +96,13 @@ def needed_by(name: str) -> set[Path]:
     return closure(entries)
 
 
+def data_of(module: str) -> set[Path]:
+    """Files and folders of the study that a stage's module names: its `Path("data/…")` and `Path("metrics/…")`."""
+    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {Path(text) for text in texts if re.fullmatch(r"(data|metrics|reports)/[\w./-]+", text)}
+
+
 def code_of(name: str) -> set[Path]:
     return {Path(dep) for dep in CELLS[name]["deps"] if dep.split("/")[0] in PACKAGES}
 
@@ -114,6 +123,19 @@ def test_deps_of_a_stage_name_no_code_that_none_of_its_cells_imports(stage: str)
     needed = set().union(*(needed_by(name) for name in cells))
     own = {dep for name in cells for dep in code_of(name) if dep.suffix == ".py" or any((ROOT / dep).glob("*.py"))}
     assert sorted(str(dep) for dep in own if not any(covers(dep, path) for path in needed)) == []
+
+
+TIMED = {Path("metrics/train")}  # what holds times makes nothing stale
+MODULES = sorted({CELLS[name]["cmd"].split()[2] for name in COMMANDS})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_deps_and_outs_cover_the_files_that_a_module_names(module: str) -> None:
+    cells = [cell for cell in CELLS.values() if module in cell["cmd"].split()]
+    declared = {Path(path) for cell in cells for path in cell["deps"] + cell["outs"]}
+    named = data_of(module) - TIMED
+    missing = {path for path in named if not any(covers(one, path) or covers(path, one) for one in declared)}
+    assert sorted(map(str, missing)) == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -97,10 +97,13 @@ def best_epochs(build: Build, fitted: Fitted, data: Dataset, options: Options, s
     model, state = build(), State(options.checkpoints, "search")
     state.restore(model)
     triples = Triples(train, options.device)
-    while state.epoch < options.epochs and not worn_out(state.measured, options.patience):
-        learn_epoch(model, triples, options, seed, state)
-        if state.epoch % options.evaluate_every == 0 or state.epoch == options.epochs:
+    while True:
+        due = state.epoch and (state.epoch % options.evaluate_every == 0 or state.epoch == options.epochs)
+        if due and state.epoch not in dict(state.measured):
             state.measured.append((state.epoch, validation_ndcg(fitted(model), train, relevant, options.top_k, seed)))
+        if state.epoch == options.epochs or worn_out(state.measured, options.patience):
+            break
+        learn_epoch(model, triples, options, seed, state)
     state.save(model, now=True)
     return max(state.measured, key=lambda pair: (pair[1], -pair[0]))[0]
 

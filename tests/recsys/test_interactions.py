@@ -233,7 +233,12 @@ def test_users_with_few_purchases_may_be_dropped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "name"), [({"min_purchases": 9}, "test"), ({"split": "date", "test_days": 50}, "train")]
+    ("chosen", "name"),
+    [
+        ({"min_purchases": 9}, "test"),
+        ({"split": "date", "test_days": 50}, "train"),
+        ({"min_purchases": 9, "few_purchases": "drop"}, "train"),
+    ],
 )
 def test_an_empty_side_is_refused(tmp_path: Path, chosen: dict[str, Any], name: str) -> None:
     with pytest.raises(UserError, match=f"no purchase is left for {name}"):

@@ -271,6 +271,16 @@ def test_coverage_novelty_and_popularity_are_of_everyones_lists(scored: Path) ->
     assert values["popularity_lift_12"] > 0
 
 
+def test_a_catalogue_without_a_user_to_average_over_is_refused(scored: Path) -> None:
+    split, path = read_split(), Path("data/interactions/test.parquet")
+    rows = pd.read_parquet(path)
+    rows[~split.original[rows["item"]]].to_parquet(path)
+    before = Path("metrics/recommendations.json").read_bytes()
+    with pytest.raises(UserError, match="no user has both a train and a test purchase of an article of the catalogue original"):
+        score.main()
+    assert Path("metrics/recommendations.json").read_bytes() == before
+
+
 def test_two_items_of_one_rank_are_refused(scored: Path) -> None:
     path = Path("data/recommendations/all/mostpop.parquet")
     rows = pd.read_parquet(path)

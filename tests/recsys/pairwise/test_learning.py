@@ -79,6 +79,31 @@ def test_a_killed_fit_goes_on_to_the_same_factors(
     assert steps.taken == 0
 
 
+@pytest.mark.parametrize("evaluate_every", [1, 3, 4])
+def test_a_fit_killed_while_it_measures_measures_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate_every: int
+) -> None:
+    monkeypatch.setattr(learning, "SAVE_SECONDS", 0)
+    measure, seen = learning.validation_ndcg, []
+    killed_at = 0
+
+    def ndcg(*arguments: Any) -> float:
+        seen.append(measure(*arguments))
+        if len(seen) == killed_at:
+            raise Killed
+        return seen[-1]
+
+    monkeypatch.setattr(learning, "validation_ndcg", ndcg)
+    data, options = data_with_cut(), {"patience": 3, "evaluate_every": evaluate_every}
+    wanted, values = fit(bpr, data, **options), list(seen)
+    for killed_at in range(1, len(values) + 1):
+        seen.clear()
+        with pytest.raises(Killed):
+            fit(bpr, data, tmp_path / str(killed_at), **options)
+        assert same(fit(bpr, data, tmp_path / str(killed_at), **options), wanted)
+        assert seen == [*values[:killed_at], *values[killed_at - 1 :]]  # the one that was lost, and those to come
+
+
 def test_a_damaged_state_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "SAVE_SECONDS", 0)
     wanted = fit(bpr, data_with_cut(), tmp_path)
