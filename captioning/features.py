@@ -82,7 +82,11 @@ def main() -> None:
     ids = read_items(ITEMS, ["item_id"])["item_id"].tolist()
     store = ImageStore(IMAGES)
     check_pictures(ids, store)
-    with workplace(work_folder(params)) as place:
+
+    from captioning.modelling.memory import named_out_of_memory  # torch: seconds
+
+    less = f"params.yaml: lower caption_features.batch_size ({settings.batch_size}), or use precision: bf16"
+    with workplace(work_folder(params)) as place, named_out_of_memory(less):
         captioner = load_captioner(MODELS / settings.captioner, params)
         forward = lambda some: features(captioner, some, store, settings.batch_size)  # noqa: E731
         shards = Shards(place / "features", ids, forward, settings.batch_size)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +24,6 @@ from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
-from pipeline.errors import UserError
 from pipeline.models import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_parquet
@@ -42,6 +42,7 @@ COLUMNS = {"item_id": "str", "caption": "str", "tokens": "int32", "finished": "b
 CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/generate.py", "captioning/modelling")
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may say other words
 FILE = "file"  # the family that has captions and no model
+OPENED_TOGETHER = 8  # images, by a thread: some models make 30 MB of one
 PATIENCE = timedelta(days=7)  # of a process for the slowest one
 
 
@@ -75,7 +76,15 @@ def main() -> None:
         return
     check_folder(model)
     share(params.processes, "captioning.generate")
-    with work_of_all(work_folder(model, given.family, given.adapter, params)) as folder:
+
+    from captioning.modelling.memory import named_out_of_memory  # torch: seconds
+
+    less = (
+        f"params.yaml: lower caption_generate.batch_size ({params.caption_generate.batch_size}), or use precision: bf16 or "
+        "quantization: nf4"
+    )
+    work = work_of_all(work_folder(model, given.family, given.adapter, params))
+    with work as folder, named_out_of_memory(less):
         captioner = load_captioner(model, given.family, given.adapter, params)
         parts = generate(captioner, ids, params.caption_generate, folder)
         if rank() == 0:
@@ -137,12 +146,7 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
 def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, folder: Path) -> list[Path]:
     """Captions for all ids as files of a batch each, in their order. What lies there is not captioned again, and what does not is
     shared by all processes: batches are cut the same way whatever their number.
-
-    Raises:
-        UserError: a batch needs more memory than there is.
     """
-    import torch
-
     from captioning.modelling import image_inputs
     from catalogue.images import ImageStore
 
@@ -151,19 +155,16 @@ def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, f
     missing = [path for path in parts if load_checkpoint(path) is None]
     wait_for_all()  # so that all find the same ones missing
     mine = missing[rank() :: world()]
+    threads = readers(captioner.base.device.type)
 
-    def prepared(path: Path) -> "list[ImageInputs]":
-        return image_inputs(captioner, [store[item] for item in parts[path]])
+    def prepared(piece: list[str]) -> "list[ImageInputs]":
+        return image_inputs(captioner, [store[item] for item in piece])
 
-    inputs = zip(mine, ahead(prepared, mine, readers(captioner.base.device.type)), strict=True)
-    try:
-        for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
-            save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"out of memory at caption_generate.batch_size: {section.batch_size}; lower it, or use precision: bf16 or "
-            f"quantization: nf4 ({str(error).splitlines()[0]})"
-        ) from None
+    pieces = [batches(parts[path], OPENED_TOGETHER if threads else section.batch_size) for path in mine]
+    opened = ahead(prepared, list(chain.from_iterable(pieces)), threads)
+    inputs = zip(mine, (list(chain.from_iterable(islice(opened, len(part)))) for part in pieces), strict=True)
+    for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
+        save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))
     wait_for_all()
     return list(parts)
 

@@ -19,6 +19,7 @@ from pydantic import Field, PositiveInt, StringConstraints, model_validator
 from captioning.training.orphans import end_with_dvc
 from pipeline.checkpoints import sole_writer
 from pipeline.errors import UserError
+from pipeline.models import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
+FILE = "file"  # the family that has captions and no model
 CODE = (
     "pipeline",
     "catalogue/images.py",
@@ -119,10 +121,10 @@ class Params(Section):
 def main() -> None:
     captioner, family = options()
     params = read(Params)
-    model = Path("data/models") / captioner
+    model = MODELS / captioner
     check_name("family", family, "captioning/families")
-    check_inputs(model)
-    if family == "file":
+    check_inputs(model, family)
+    if family == FILE:
         from captioning.training.untrained import write_untrained
 
         write_untrained(*outputs(captioner))
@@ -182,15 +184,15 @@ def options() -> tuple[str, str]:
     return given.captioner, given.family
 
 
-def check_inputs(model: Path) -> None:
+def check_inputs(model: Path, family: str) -> None:
     """Raises UserError for what is missing, before anything heavy is loaded."""
-    for path, remedy in [
-        (ITEMS, "run `dvc repro catalogue_prepare`"),
-        (IMAGES, "run `dvc repro catalogue_prepare`"),
-        (model, "see `captioners` in params.yaml; each has a folder with its weights, or with a hub.json"),
-    ]:
+    for path in (ITEMS, IMAGES):
         if not path.exists():
-            raise UserError(f"{path}: no such file or folder; {remedy}")
+            raise UserError(f"{path}: no such file or folder; run `dvc repro catalogue_prepare`")
+    if family == FILE and not model.is_dir():
+        raise UserError(f"{model}: no such folder; a captioner of family {FILE} has its captions there")
+    if family != FILE:
+        check_folder(model)
 
 
 def code(family: str) -> list[Path]:

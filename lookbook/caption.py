@@ -69,11 +69,14 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
 
     from captioning.modelling import DTYPES, image_inputs, load  # torch: seconds
+    from captioning.modelling.memory import named_out_of_memory
 
     dtype, quantization = DTYPES[section["precision"]], section["quantization"]
-    captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
+    less = "params.yaml: lower caption_generate.batch_size, or use precision: bf16 or quantization: nf4"
     texts: list[str] = []
-    for batch in batches(images, section["batch_size"]):
-        inputs = image_inputs(captioner, batch)
-        texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
+    with named_out_of_memory(less):
+        captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
+        for batch in batches(images, section["batch_size"]):
+            inputs = image_inputs(captioner, batch)
+            texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
     return texts

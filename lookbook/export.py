@@ -26,10 +26,11 @@ def export(captioner: str, out: Path, merged: bool) -> None:
     """Writes `out`: the adapter and README.md, or with `merged` the whole model (safetensors), its processor and README.md.
 
     Raises:
-        UserError: no such adapter, a stage that has not run, or `out` exists and is not an export.
+        UserError: no such adapter, one that `dvc.lock` does not tell of, or `out` exists and is not an export.
     """
     adapter = check(captioner, out)
     card = model_card(captioner, merged)
+    check_recorded(captioner, adapter)
     with new_folder(out) as partial:
         if merged:
             save_merged(captioner, adapter, partial)
@@ -52,10 +53,33 @@ def check(captioner: str, out: Path) -> Path:
     return adapter
 
 
+def check_recorded(captioner: str, adapter: Path) -> None:
+    """Raises UserError unless the adapter is the one that `dvc.lock` tells of: the card would be about another."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    cell = f"caption_train@{captioner}"
+    try:
+        with Repo() as repo:
+            outs = [out for out in repo.stage.load_one(name=cell).outs if out.def_path == adapter.as_posix()]
+            changed = not outs or any(out.workspace_status() for out in outs)
+    except DvcException as error:
+        raise UserError(
+            f"{cell}: DVC cannot tell whether {adapter} is the one of {LOCK}: {str(error).strip()}"
+        ) from error
+    if changed:
+        raise UserError(
+            f"{adapter}: not the adapter that {LOCK} tells of, so what it was trained on is not known; train it: dvc repro "
+            f"{cell}; or get the one of {LOCK}: dvc checkout {adapter}; or, if you have just trained it by hand, "
+            f"record it: dvc commit -f {cell}"
+        )
+
+
 def model_card(captioner: str, merged: bool = False) -> str:
     """README.md with the front matter that model hubs read: base, scores, parameters, data fingerprints, CO2, licences."""
-    cell = read_cell(captioner)
-    params, dataset, base = cell["params"]["params.yaml"], load(PARAMS)["dataset"], base_of(captioner)
+    stage = f"caption_train@{captioner}"
+    cell, prepared = read_stages(stage, "catalogue_prepare")
+    dataset, base = dataset_of(stage, cell, prepared), base_of(captioner)
     scores = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
     variants = [name for name in ("pt", "ft") if name in scores.get(captioner, {})]
     return render(
@@ -68,18 +92,39 @@ def model_card(captioner: str, merged: bool = False) -> str:
         scores=rows(scores.get(captioner, {}), variants),
         skipped=[told for reason in scores.get("skipped", []) if (told := about(reason, captioner))],
         training=short(json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8"))),
-        params=dumped(params),
-        data={entry["path"]: entry["md5"] for entry in cell["deps"] if entry["path"] in DATA},
+        params=dumped(cell["params"]["params.yaml"]),
+        data=fingerprints(cell["deps"]),
     )
 
 
-def read_cell(captioner: str) -> dict[str, Any]:
-    """What `dvc.lock` says about the training of this captioner: the parameters and data that were really used."""
-    cell = f"caption_train@{captioner}"
+def read_stages(*names: str) -> list[dict[str, Any]]:
+    """What `dvc.lock` says about these stages: the parameters and data that were really used."""
     stages = YAML(typ="safe", pure=True).load(LOCK)["stages"] if LOCK.exists() else {}
-    if cell not in stages:
-        raise UserError(f"{LOCK}: {cell} has not run here; run: dvc repro {cell}")
-    return stages[cell]
+    for name in names:
+        if name not in stages:
+            raise UserError(f"{LOCK}: {name} has not run here; run: dvc repro {names[0]}")
+    return [stages[name] for name in names]
+
+
+def dataset_of(name: str, cell: dict[str, Any], prepared: dict[str, Any]) -> str:
+    """The data set that the stage's data was prepared from; params.yaml may name another one by now.
+
+    Raises:
+        UserError: other data has been prepared since.
+    """
+    written = fingerprints(prepared["outs"])
+    for path, md5 in fingerprints(cell["deps"]).items():
+        if written.get(path) != md5:
+            raise UserError(
+                f"{LOCK}: {name} was trained on another {path} than catalogue_prepare has written since, so the data set "
+                f"is not known; run: dvc repro {name}"
+            )
+    return prepared["params"]["params.yaml"]["dataset"]
+
+
+def fingerprints(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """MD5 of the prepared data among a stage's deps or outs."""
+    return {entry["path"]: entry["md5"] for entry in entries if entry["path"] in DATA}
 
 
 def base_of(captioner: str) -> dict[str, str]:

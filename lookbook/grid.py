@@ -16,6 +16,7 @@ from pipeline.params import load
 
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
+WAITING = ("queued", "running")  # states of an experiment that has nothing to show yet
 VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
 TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
 SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
@@ -28,6 +29,7 @@ class Run:
     name: str
     params: Cell
     metrics: dict[str, Any]
+    waiting: str = ""  # one of WAITING; "" once it has ended
 
 
 def read_grid(path: Path, params: Cell) -> list[Cell]:
@@ -77,33 +79,42 @@ def _up_to_date(workspace: Run, captioners: list[str]) -> Run:
 
 
 def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
-    """The workspace and the experiments; a commit alone may hold metrics of other parameters than its own."""
+    """The workspace and the experiments; a commit alone may hold metrics of other parameters than its own.
+
+    DVC shows those of the commit for an experiment that is running, too, and for one that failed, which counts as none.
+    """
     for state in states:
         if state["rev"] == WORKSPACE:
             yield from _run(state)
         for experiment in state.get("experiments") or []:
+            reached = (experiment.get("executor") or {}).get("state")
+            if reached == "failed":
+                continue
             for revision in experiment.get("revs") or []:
-                yield from _run(revision)
+                yield from _run(revision, reached if reached in WAITING else "")
 
 
-def _run(state: dict[str, Any]) -> Iterator[Run]:
-    data = state.get("data") or {}  # absent where an experiment failed
+def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
+    data = state.get("data") or {}  # absent where DVC cannot read a revision
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
     metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
     if params:
-        yield Run(state.get("name") or str(state["rev"])[:12], params, metrics)
+        yield Run(state.get("name") or str(state["rev"])[:12], params, {} if waiting else metrics, waiting)
 
 
 def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str]) -> pd.DataFrame:
-    """A row per captioner and cell: the cell's values, `experiment` ("" where it has not run), what it reached.
+    """A row per captioner and cell: the cell's values, `experiment` ("" where there is none), what it reached.
 
-    A run belongs to a cell when it has the cell's values and, but for what is only shown, this study's others.
-    The row with a captioner's lowest validation loss is its `best`.
+    A run belongs to a cell when it has the cell's values and, but for what is only shown, this study's others. `waiting`
+    is `queued` or `running` where the experiment is. The row with a captioner's lowest validation loss is its `best`.
     """
     rows = []
     for captioner, cell in itertools.product(captioners, cells):
-        run = find(cell, runs, params, captioner)
-        rows.append({"captioner": captioner, **cell, "experiment": run.name if run else "", **_reached(run, captioner)})
+        run = find(cell, runs, params, captioner) or find_waiting(cell, runs, params)
+        name, waiting = (run.name, run.waiting) if run else ("", "")
+        rows.append(
+            {"captioner": captioner, **cell, "experiment": name, "waiting": waiting, **_reached(run, captioner)}
+        )
     frame = pd.DataFrame(rows)
     lowest = frame.groupby("captioner")["validation_loss"].transform("min")
     frame["best"] = frame["validation_loss"].notna() & (frame["validation_loss"] == lowest)
@@ -112,9 +123,18 @@ def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str
 
 def find(cell: Cell, runs: list[Run], params: Cell, captioner: str) -> Run | None:
     """The first run of this cell in which the captioner was trained: the workspace, then experiments."""
+    trained = (run for run in _of_cell(cell, runs, params) if f"metrics/train/{captioner}.json" in run.metrics)
+    return next(trained, None)
+
+
+def find_waiting(cell: Cell, runs: list[Run], params: Cell) -> Run | None:
+    """The first run of this cell that is queued or running."""
+    return next((run for run in _of_cell(cell, runs, params) if run.waiting), None)
+
+
+def _of_cell(cell: Cell, runs: list[Run], params: Cell) -> Iterator[Run]:
     wanted = _essential({**params, **cell})
-    trained = (run for run in runs if _essential(run.params) == wanted)
-    return next((run for run in trained if f"metrics/train/{captioner}.json" in run.metrics), None)
+    return (run for run in runs if _essential(run.params) == wanted)
 
 
 def _essential(params: Cell) -> Cell:

@@ -61,6 +61,7 @@ def main() -> None:
         "chosen": {"captions": params.captions, "catalogue": params.catalogue, "writer": params.writer},
         "draws": comparison["draws"],
         "energy": training_energy(list(params.captioners)),
+        "samples": samples_of(list(params.captioners)),
         "garments": garments,
         "captioners": list(params.captioners),
     }
@@ -188,6 +189,19 @@ def training_energy(captioners: list[str]) -> Values:
         if values and len(values) == len(records):
             sums[key] = sum(values)
     return sums
+
+
+def samples_of(captioners: list[str]) -> dict[str, list[Values]]:
+    """What each captioner said of the same few validation garments after each epoch; those that were not trained have nothing."""
+    samples: dict[str, list[Values]] = {}
+    for name, path in ((name, Path(f"data/samples/{name}.csv")) for name in captioners):
+        if path.exists():
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            samples[name] = [
+                {"item_id": item, "reference": rows["reference"].iloc[0], "captions": rows["caption"].tolist()}
+                for item, rows in table.groupby("item_id", sort=False)
+            ]
+    return {name: garments for name, garments in samples.items() if garments}
 
 
 if __name__ == "__main__":

@@ -118,11 +118,24 @@ def read_features(folder: Path | str) -> Features:
     """The features of a folder, memory-mapped.
 
     Raises:
-        UserError: the array's rows are not those of the ids.
+        UserError: a file is missing, the array is no table of numbers, or its rows are not those of the ids.
     """
     folder = Path(folder)
+    missing = [name for name in ("features.npy", "ids.txt") if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{folder}: no {' and no '.join(missing)}; expected features.npy (n_items, dim), and ids.txt with the id of each "
+            "of its rows, one a line"
+        )
     ids = tuple((folder / "ids.txt").read_text(encoding="utf-8").splitlines())
-    array = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{folder}/features.npy: cannot be read as a NumPy array: {error}") from None
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise UserError(
+            f"{folder}/features.npy: expected numbers of shape (n_items, dim), found {array.dtype} of shape {array.shape}"
+        )
     if len(array) != len(ids):
         raise UserError(
             f"{folder}: {len(array):,} rows for {len(ids):,} ids, so which row is whose cannot be told; extract them again"

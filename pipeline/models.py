@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def pin(folder: Path) -> dict[str, str]:
         UserError: it has no revision, or one that can move (a branch, a tag).
     """
     path = folder / "hub.json"
-    values = _read(path)
+    values = read_json(path)
     if isinstance(values, dict) and "id" in values and not COMMIT.fullmatch(str(values.get("revision"))):
         problem = f"is {values['revision']!r}" if "revision" in values else "is missing"
         raise UserError(
@@ -55,13 +56,9 @@ def files_of(folder: Path | str) -> Path:
         check_folder(folder)
         return folder
     pinned = pin(folder)
-    from huggingface_hub import snapshot_download
-
     try:
-        found = Path(
-            snapshot_download(pinned["id"], revision=pinned["revision"], allow_patterns=WANTED, ignore_patterns=["*/*"])
-        )
-    except (OSError, ValueError) as error:  # every error of the hub is an OSError, a wrong id a ValueError
+        found = _fetched(pinned)
+    except (OSError, ValueError) as error:  # what the hub answers is an OSError, a wrong id a ValueError
         raise UserError(_not_fetched(folder, pinned, error)) from error
     if not (found / "config.json").is_file() or not any(found.glob("*.safetensors")):
         raise UserError(_not_fetched(folder, pinned, None))
@@ -99,18 +96,42 @@ def read_keys(path: Path, *keys: str) -> dict[str, str]:
     Raises:
         UserError: it is not that.
     """
-    values = _read(path)
+    values = read_json(path)
     texts = isinstance(values, dict) and all(isinstance(text, str) and text for text in values.values())
     if not texts or set(values) != set(keys):
         raise UserError(f"{path}: expected exactly the keys {', '.join(keys)}, each a text")
     return values
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
+
+
+def _fetched(pinned: dict[str, str]) -> Path:
+    """The hub's files; where a request fails, those of an earlier download.
+
+    The hub's client does the latter itself when nobody answers, but not when a proxy refuses or an answer is cut off:
+    then it lets through the errors of its HTTP library, which are neither OSError nor ValueError.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    fetch = partial(
+        snapshot_download,
+        pinned["id"],
+        revision=pinned["revision"],
+        allow_patterns=WANTED,
+        ignore_patterns=["*/*"],
+    )
+    try:
+        return Path(fetch())
+    except HfHubHTTPError:  # an answer of the hub
+        raise
+    except HTTPError:
+        return Path(fetch(local_files_only=True))
 
 
 def _not_fetched(folder: Path, pinned: dict[str, str], error: Exception | None) -> str:

@@ -4,8 +4,8 @@
   is twice in a file has its last rating.
 - Averaged are the users with a train purchase, a test item and a list. A user without a list is left out, as Elliot does, or has 0
   everywhere (`zero`): what is fair where two systems answer for different users.
-- A list is ordered by rank where there is one, else by score, equal scores in file order. What is beyond the cutoff is not looked at;
-  a list shorter than the cutoff misses the rest (precision@12 of 3 hits in 3 is 3/12).
+- A list is ordered by rank where there is one, else by score, equal scores in file order; where there is neither, by the file. What
+  is beyond the cutoff is not looked at; a list shorter than the cutoff misses the rest (precision@12 of 3 hits in 3 is 3/12).
 - An item that is twice in a list counts twice, as in Elliot (whose Random draws with replacement); such lists are counted.
 - An item of score −inf is in the list: Elliot fills up with seen items so.
 """

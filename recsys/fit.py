@@ -112,7 +112,8 @@ def load(cell: Cell) -> ModuleType:
     module = importlib.import_module(f"recsys.recommenders.{cell.recommender}")
     if module.NEEDS_FEATURES and cell.features is None:
         raise UserError(
-            f"{cell.recommender} needs --features, the name of a folder of data/features/image or data/features/text/TEXT"
+            f"{cell.recommender} needs --features, the name of a folder of data/features/image or data/features/text/TEXT; "
+            "`recommenders` in params.yaml are those that need none"
         )
     if not module.NEEDS_FEATURES and cell.features is not None:
         raise UserError(f"{cell.recommender} uses no features: leave out --features {cell.features}")

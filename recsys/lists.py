@@ -31,7 +31,8 @@ def read_lists(path: Path, n_users: int, cutoffs: Sequence[int]) -> Lists:
         if depth < max(cutoffs):
             raise UserError(
                 f"rec_score.cutoffs: {max(cutoffs)} is more than the {depth} items of the lists in {path}; "
-                f"set rec_fit.top_k to {max(cutoffs)} or more, or lower the cutoff"
+                f"set rec_fit.top_k to {max(cutoffs)} or more; where it is, the catalogue has fewer unseen items for everyone "
+                "than that: lower rec_score.cutoffs"
             )
         lists: Lists = {}
         rows = 0

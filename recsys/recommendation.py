@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
@@ -22,7 +23,7 @@ from recsys.dataset import Dataset, dataset_of
 from recsys.evaluation import last_of_each
 from recsys.ranking import Lists, recommend
 from recsys.recommenders import Options
-from recsys.tables import Pairs, by_number_or_text
+from recsys.tables import Pairs
 
 SECONDS_A_DAY = 86_400
 
@@ -69,6 +70,14 @@ def dataset(rows: Pairs, binary: bool) -> tuple[Dataset, pa.Array]:
         train = sp.csr_matrix((kept[2], kept[:2]), shape=train.shape)
     train.sort_indices()
     return dataset_of(train, names, last_day=last), users
+
+
+def by_number_or_text(names: pa.Array) -> np.ndarray:
+    """The order of ids: by number where every one is a whole number, else as text: (n_ids,) places."""
+    texts = np.array(names.to_pylist(), dtype=object)
+    if pc.all(pc.match_substring_regex(names, r"^-?[0-9]{1,18}$")).as_py():
+        return np.lexsort((texts.astype(str), texts.astype(np.int64)))
+    return np.argsort(texts.astype(str), kind="stable")
 
 
 def lists_of(data: Dataset, model: str, options: Options, seed: int, features: Path | None) -> Lists:

@@ -1,16 +1,18 @@
 """Purchases and lists as other programs write them: TSV (Elliot's form), CSV or Parquet, read into integer codes.
 
-- `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating` or `score`;
+- `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating` of purchases,
+  `score` or `rank` of lists. Without either, lists are best first as the file has them, and other columns are refused;
 - any other name, such as `.tsv`: tab-separated without a header, columns in this order: user, item, rating[, timestamp] of purchases,
   user, item, score[, rank] of lists. `.gz` at the end of a text file is understood.
 
-Ids are kept as they are written: `0351332007` and `351332007` are two items. Ratings may be left out: all are 1.
+Ids are kept as they are written: `0351332007` and `351332007` are two items, a quote in a TSV is part of one. Without ratings all are 1.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,20 +82,12 @@ def read_lists(path: Path) -> Pairs:
     """Users, items, scores and ranks of a file, in file order.
 
     Raises:
-        UserError: no such file, another form, no rows, or a score or rank that is no number.
+        UserError: no such file, another form, no rows, a score or rank that is no number, or neither but columns of another name.
     """
     rows = _read(path, LISTS, ("score", "rank"))
     for name, values in rows.values.items():
         _refuse(np.isnan(values), rows, values, f"{name} is not a number; every row needs one, or none")
     return rows
-
-
-def by_number_or_text(names: pa.Array) -> np.ndarray:
-    """The order of ids: by number where every one is a whole number, else as text: (n_ids,) places."""
-    texts = np.array(names.to_pylist(), dtype=object)
-    if pc.all(pc.match_substring_regex(names, r"^-?[0-9]{1,18}$")).as_py():
-        return np.lexsort((texts.astype(str), texts.astype(np.int64)))
-    return np.argsort(texts.astype(str), kind="stable")
 
 
 def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.ndarray, scores: np.ndarray) -> int:
@@ -102,16 +96,22 @@ def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.nd
     Args:
         users: (n_users,) ids; items: (n_items,) ids.
         listed: (n_users, k) places of `items`, best first, −1 for none; scores: (n_users, k).
+
+    Raises:
+        UserError: the name ends with .gz, or an id cannot stand in a TSV.
     """
     schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
     written, names = 0, pa.array(items, pa.string())
+    tsv = form_of(path) == "tsv"
+    check_out(path, users, items)
     step = max(1, ROWS // max(1, listed.shape[1]))
     with new_file(path) as partial, _writer(path, partial, schema) as writer:
         for start in range(0, len(listed), step):
             user, place = np.nonzero(listed[start : start + step] >= 0)
             user += start
             columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, place]))]
-            writer.write_table(pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema))
+            rows = pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema)
+            writer.write(_as_tsv(rows)) if tsv else writer.write_table(rows)
             written += len(user)
     return written
 
@@ -122,16 +122,39 @@ def form_of(path: Path) -> str:
     return "parquet" if name.endswith(".parquet") else "csv" if name.endswith(".csv") else "tsv"
 
 
-def _writer(path: Path, partial: Path, schema: pa.Schema) -> csv.CSVWriter | pq.ParquetWriter:
+def check_out(path: Path, users: pa.Array, items: Sequence[str]) -> None:
+    """Whether lists of these users and items can be written there.
+
+    Raises:
+        UserError: the name ends with .gz, or an id cannot stand in a TSV.
+    """
+    form = form_of(path)
+    if form != "parquet" and path.name.lower().endswith(".gz"):
+        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
+    for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
+        broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
+        if broken:
+            shown = few([repr(one) for one in broken])
+            raise UserError(
+                f"{path}: {len(broken)} {kind} ids have a tab or a line break, which no TSV can hold, first {shown}; "
+                "name a .parquet"
+            )
+
+
+def _writer(path: Path, partial: Path, schema: pa.Schema) -> Any:
+    """What takes whole tables, or the text of a TSV."""
     form = form_of(path)
     if form == "parquet":
         return pq.ParquetWriter(partial, schema, compression="zstd")
-    if path.name.lower().endswith(".gz"):
-        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
-    options = csv.WriteOptions(include_header=form == "csv", delimiter="," if form == "csv" else "\t")
-    if form == "tsv":
-        options.quoting_style = "none"
-    return csv.CSVWriter(partial, schema, write_options=options)
+    return csv.CSVWriter(partial, schema) if form == "csv" else open(partial, "wb")
+
+
+def _as_tsv(table: pa.Table) -> bytes:
+    """Rows without quotes around any id, as they are read: Arrow's own writer refuses an id that has a quote in it."""
+    columns = [column.cast(pa.string()).combine_chunks() for column in table.columns]
+    rows = pc.binary_join_element_wise(*columns, "\t")
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    return pc.binary_join(whole, "\n")[0].as_buffer().to_pybytes() + b"\n" * bool(len(rows))
 
 
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pairs:
@@ -183,11 +206,8 @@ def _with_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...])
         first = stream.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
     found = csv.read_csv(pa.py_buffer(f"{first[0]}\n".encode())).column_names if first else []
     renamed = _renamed(found, ("user", "item", *numbers), columns, path)
-    table = csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(block_size=1 << 24),
-        convert_options=_conversion(renamed),
-    )
+    blocks = csv.ReadOptions(block_size=1 << 24)
+    table = csv.read_csv(path, read_options=blocks, convert_options=_conversion(renamed))
     return table.rename_columns([renamed[name] for name in table.column_names])
 
 
@@ -209,6 +229,12 @@ def _renamed(found: list[str], wanted: tuple[str, ...], columns: tuple[str, ...]
     if len(set(renamed.values())) < len(renamed):
         raise UserError(
             f"{path}: the columns {', '.join(renamed)} say the same thing twice; keep one user and one item"
+        )
+    other = [name for name in found if name not in renamed and name not in NAMES["timestamp"]]
+    if columns == LISTS and other and not {"score", "rank"} & set(renamed.values()):
+        raise UserError(
+            f"{path}: has no column score or rank; found {', '.join(found)}. Rename the one to rank by to `score`, or leave only "
+            "user and item where rows are best first already"
         )
     return renamed
 

@@ -14,6 +14,7 @@ from pipeline.errors import UserError, few
 
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")
+BOOLEANS = {"true": True, "false": False}
 TEXT = dict.fromkeys((*IDS, "caption"), str)  # in CSV; else an id would lose its leading zeros
 
 
@@ -38,6 +39,11 @@ def read_captions(folder: Path, variant: str, wanted: Sequence[str], known: Sequ
     _refuse(path, "ids come more than once", ids[ids.duplicated()].unique().tolist())
     _refuse(path, "ids are not in data/prepared/items.parquet", [one for one in ids if one not in allowed], len(ids))
     _refuse(path, "captions are no text", ids[~table["caption"].map(lambda text: isinstance(text, str))].tolist())
+    tokens = pd.to_numeric(table["tokens"], errors="coerce")
+    _refuse(path, "values of tokens are no whole number", ids[~(tokens >= 0) | (tokens % 1 != 0)].tolist())
+    finished = table["finished"].map(lambda value: BOOLEANS.get(str(value).lower()))
+    _refuse(path, "values of finished are neither true nor false", ids[finished.isna()].tolist())
+    table = table.assign(tokens=tokens, finished=finished)
     given = set(ids)
     lost = [one for one in wanted if one not in given]
     _refuse(path, "items of the test split or without description have no caption", lost, len(wanted))

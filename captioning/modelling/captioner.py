@@ -46,6 +46,12 @@ class Captioner:
         return bool(getattr(self.text_config, "is_encoder_decoder", False))
 
     @property
+    def positions(self) -> int | None:
+        """Tokens of the longest input of a language model that has learned each position; None where there is no such limit."""
+        config = self.text_config
+        return None if getattr(config, "rope_parameters", None) else getattr(config, "max_position_embeddings", None)
+
+    @property
     def image_token_id(self) -> int:
         return self.base.config.image_token_id
 

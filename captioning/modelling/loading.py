@@ -5,7 +5,6 @@ choice: transformers' Auto class picks another one as soon as torchvision is ins
 """
 
 import importlib
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +16,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from captioning.modelling.captioner import Captioner
 from captioning.modelling.lora import freeze_vision, without_peft_warning
+from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import four_bit, without_packing
 from pipeline.errors import UserError
-from pipeline.models import files_of, pin
+from pipeline.models import files_of, pin, read_json
 from pipeline.names import check_name
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -60,9 +60,9 @@ def load(
         _check_family(config, module, folder)
         model = _model(module, config, files, dtype, device, quantization)
         captioner = Captioner(model, module.load_processor(files, model), module)
-    except torch.OutOfMemoryError:
-        raise
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
         raise UserError(
             f"{folder}: cannot load {family} (safetensors weights, tokenizer and image processor are needed): {error}"
         ) from error
@@ -106,7 +106,7 @@ def check_files(files: Path, pattern: str) -> None:
         UserError: names the file.
     """
     for path in [files / name for name in CODE_IN if (files / name).is_file()]:
-        if "auto_map" in json.loads(path.read_text(encoding="utf-8")):
+        if "auto_map" in read_json(path):
             raise UserError(
                 f"{path}: asks for Python code that comes with the weights (auto_map); such code is never run here: take a "
                 "conversion to transformers' own classes (often a repository whose name ends in -hf)"
@@ -182,8 +182,9 @@ def _with_adapter(captioner: Captioner, folder: Path, adapter: Path) -> PeftMode
 
 def _check_base(folder: Path, adapter: Path) -> str:
     """The name of the model that the adapter says it was trained on; empty if it does not say."""
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    base = config.get("base_model_name_or_path") or ""
+    if not (adapter / "adapter_config.json").is_file():
+        raise UserError(f"{adapter}: no adapter_config.json; run `dvc repro` to train it again")
+    base = read_json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""
     names = {folder.resolve().name} | ({pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
     if base and base not in names and Path(base).name not in names:
         raise UserError(

@@ -1,19 +1,16 @@
 """The largest part of a batch that fits in memory, and what to say when none does."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from accelerate.utils import find_executable_batch_size
-from accelerate.utils.memory import should_reduce_batch_size
 
-from captioning.modelling import Captioner, on_device
+from captioning.modelling import Captioner, memory, on_device
 from captioning.training.data import CaptionedImages, collator
 from captioning.training.loss import summed_loss
-from pipeline.errors import UserError
 from pipeline.outputs import write_json
 
 if TYPE_CHECKING:
@@ -68,23 +65,10 @@ def largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
         return search()
 
 
-@contextmanager
-def named_out_of_memory(size: int | str) -> Iterator[None]:
-    """Turns what PyTorch says when memory runs out into what can be done about it.
-
-    Args:
-        size: device_batch_size, as it was tried.
-
-    Raises:
-        UserError: the memory of the device, or of the machine, ran out.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not should_reduce_batch_size(error) and "No executable batch size found" not in str(error):
-            raise
-        smaller = "auto, or a smaller divisor of batch_size" if size != 1 else "is at its smallest already"
-        raise UserError(
-            f"params.yaml: out of memory with caption_train.device_batch_size: {size} ({smaller}); gradient_checkpointing: "
-            f"true, quantization: nf4 and, on several GPUs, sharding: fsdp need less too ({str(error).splitlines()[0]})"
-        ) from error
+def named_out_of_memory(size: int | str) -> AbstractContextManager[None]:
+    """Args: size: device_batch_size, as it was tried."""
+    smaller = {1: "is at its smallest already", "auto": "nothing fits beside the weights"}
+    return memory.named_out_of_memory(
+        f"params.yaml: caption_train.device_batch_size: {size} ({smaller.get(size, 'auto, or a smaller divisor of batch_size')}); "
+        "gradient_checkpointing: true, quantization: nf4 and, on several GPUs, sharding: fsdp need less too"
+    )

@@ -1,7 +1,7 @@
 """Features of a frozen vision side, computed once: .checkpoints/features-<hash>/00000.safetensors, … of 1,000 items.
 
 The hash covers what they depend on: images, model, code, dtype, but no learning rate, so that the runs of a grid share
-them. A shard is whole or absent, and checked before use; one that is damaged or missing is computed, by whoever first
+them (queued ones where CHECKPOINT_DIR is set: each runs in a folder of its own). A shard is whole or absent, and checked before use; one that is damaged or missing is computed, by whoever first
 gets its lock. Reading maps the files into memory, where the system keeps as much as there is room for.
 
 They stay when a run ends. When a run begins, the folders of the runs before it are removed, the one that was not used

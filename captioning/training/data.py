@@ -1,5 +1,6 @@
 """Captioned images of a split as training examples, and the order in which an epoch meets them."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,16 @@ from captioning.modelling import DTYPES, IGNORED, Captioner, ImageInputs, collat
 from captioning.training.cache import FrozenFeatures, frozen_features
 from catalogue.images import ImageStore
 from catalogue.items import of_split, read_items
+from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
+from pipeline.errors import UserError, few
+from pipeline.processes import rank
 from pipeline.progress import track
 
 if TYPE_CHECKING:
     from captioning.train import Params
 
+log = logging.getLogger(__name__)
 PREPARED_BYTES = 1 << 30  # what the model takes for the images is made once and kept in memory up to this size
 IMAGES_AT_ONCE = 64
 NOTHING = -1  # a row of which nothing is supervised
@@ -45,7 +50,7 @@ def splits(
         UserError: unusable items or images.
     """
     store, dtype = ImageStore(images), DTYPES[params.caption_train.precision]
-    training, validation = read_split(items, "train"), read_split(items, "validation")
+    training, validation = (usable(captioner, read_split(items, name), items) for name in ("train", "validation"))
     features = None
     if is_cached(captioner, params):
         ids = sorted([*training["item_id"], *validation["item_id"]])
@@ -72,6 +77,41 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
         UserError: the file lacks a column, or the split is empty or has an item without description.
     """
     return of_split(read_items(path, ["item_id", "description", "split"]), split, path)[["item_id", "description"]]
+
+
+def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The items whose descriptions the model has room for; how many others are left out is said.
+
+    Raises:
+        UserError: it has room for none, or a description holds a token that ends captions or stands for an image.
+    """
+    captions = token_ids(captioner, items["description"].tolist())
+    reserved = {captioner.image_token_id, *captioner.eos_ids}
+    wrong = [item for item, ids in zip(items["item_id"], captions, strict=True) if reserved.intersection(ids)]
+    if wrong:
+        tokens = ", ".join(map(repr, captioner.tokenizer.convert_ids_to_tokens(sorted(reserved))))
+        raise UserError(
+            f"{path}: the description of {len(wrong)} of {len(items)} items holds one of the tokens {tokens}, which this model "
+            f"takes for the end of a caption or for an image, first {few(wrong)}; remove it from the raw data"
+        )
+    if captioner.positions is None:
+        return items
+    room = captioner.positions - len(captioner.prompt_ids if _is_fixed(captioner) else ()) - 1  # for EOS
+    fits = [len(ids) <= room for ids in captions]
+    if all(fits):
+        return items
+    long = items.loc[[not one for one in fits], "item_id"].tolist()
+    what = f"{path}: {len(long)} of {len(items)} descriptions are longer than the {room} tokens that this model has room for"
+    if not any(fits):
+        raise UserError(f"{what}; take another captioner")
+    if rank() == 0:
+        log.warning("%s: left out of its training and validation, first %s", what, few(long))
+    return items.loc[fits].reset_index(drop=True)
+
+
+def _is_fixed(captioner: Captioner) -> bool:
+    """Whether the prompt is the same for every image."""
+    return captioner.family.image_tokens(captioner) is not None
 
 
 def longest_first(captioner: Captioner, items: pd.DataFrame) -> pd.DataFrame:
@@ -114,6 +154,11 @@ class CaptionedImages(Dataset):
             empty = example(self.captioner, image, [])
             return {"example": replace(empty, labels=[IGNORED] * len(empty.labels)), "image": image}
         return {"example": example(self.captioner, image, self.captions[row]), "image": image}
+
+    def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
+        """A batch, which PyTorch asks for in one call where it can be; pictures beside a GPU are opened on threads."""
+        ready = self.features is not None or self.prepared is not None
+        return list(ahead(self.__getitem__, rows, 0 if ready else readers(self.captioner.base.device.type)))
 
     def image(self, row: int) -> ImageInputs:
         if self.features is not None:

@@ -102,6 +102,7 @@ def prepare_torch(params: "Params") -> None:
                 "here; use fewer processes"
             )
         torch.cuda.set_device(local_rank())
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time
     torch.set_num_threads(params.threads)
 
 
@@ -171,7 +172,7 @@ def make_trainer(
 def arguments(params: "Params", folder: Path, size: int) -> TrainingArguments:
     """Logs every step (the log is what best epoch and curve come from); evaluation and saving are `Flow`'s."""
     section = params.caption_train
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
         per_device_train_batch_size=size,
@@ -196,6 +197,8 @@ def arguments(params: "Params", folder: Path, size: int) -> TrainingArguments:
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=section.lora_scope == "all",  # LLaVA does not use its tower's last layer
     )
+    made._n_gpu = min(made.n_gpu, 1)  # Trainer would make batches for all GPUs that it sees; each process has one
+    return made
 
 
 def steps_an_epoch(items: int, batch_size: int) -> int:

@@ -267,7 +267,7 @@ def _from_meta(folder: Path, garments: Sequence[dict[str, Any]]) -> Raw:
         {
             "item_id": list(items),
             "product_code": [str(garment["id"]) for garment in chosen],
-            "description": [str(garment["description"]).strip() or None for garment in chosen],
+            "description": [" ".join(str(garment["description"]).split()) or None for garment in chosen],
             "category": [str(garment["category"]) for garment in chosen],
             "colour": "other",
             "attributes": [attributes_of(garment) for garment in chosen],

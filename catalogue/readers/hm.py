@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from catalogue.readers import Raw
 from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import ReaderSettings
-from catalogue.readers.tables import read_table, refuse_negative, stream
+from catalogue.readers.tables import one_line, read_table, refuse_negative, stream
 from catalogue.validation import require_columns, require_folder, require_unique, require_values
 from pipeline.errors import UserError
 
@@ -126,12 +126,11 @@ def read_articles(files: Files, name: str) -> pd.DataFrame:
     _refuse_other_ids(path, table["article_id"])
     ids = table["article_id"].str.zfill(ARTICLE_ID_DIGITS)
     require_unique(path, "article_id", ids)
-    description = table["detail_desc"].str.strip()
     return pd.DataFrame(
         {
             "item_id": ids,
             "product_code": table["product_code"].str.zfill(PRODUCT_CODE_DIGITS),
-            "description": description.where(description.fillna("") != "", None),
+            "description": one_line(table["detail_desc"]),
             "category": table["product_type_name"],
             "colour": table["colour_group_name"].map(
                 {name: simple_colour(name) for name in table["colour_group_name"].unique()}

@@ -15,7 +15,7 @@ import pyarrow as pa
 from catalogue.readers import READERS, Raw
 from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import Columns, ReaderSettings
-from catalogue.readers.tables import read_table, stream
+from catalogue.readers.tables import one_line, read_table, stream
 from catalogue.validation import require_folder, require_unique, require_values
 from pipeline.errors import UserError
 from pipeline.params import nearest
@@ -61,14 +61,13 @@ def read_items(where: str, table: pd.DataFrame, columns: Columns) -> pd.DataFram
     require_values(Path(where), table, [columns.item])
     require_unique(Path(where), columns.item, table[columns.item])
     given = {"category": (columns.category, NO_CATEGORY), "colour": (columns.colour, NO_COLOUR)}
-    description = table[columns.description].str.strip()
     return pd.DataFrame(
         {
             "item_id": table[columns.item],
             "product_code": table[columns.product].fillna(table[columns.item])
             if columns.product
             else table[columns.item],
-            "description": description.where(description.fillna("") != "", None),
+            "description": one_line(table[columns.description]),
         }
         | {name: table[column].fillna(default) if column else default for name, (column, default) in given.items()}
     )

@@ -37,6 +37,15 @@ def read_table(files: Files, name: str, needed: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def one_line(texts: pd.Series) -> pd.Series:
+    """Texts with single spaces for any run of spaces and line ends; None is what is missing or empty.
+
+    (A caption must not hold a line end: to BLIP-2 with OPT it says that the caption is over.)
+    """
+    lines = texts.str.split().str.join(" ")
+    return lines.where(lines.fillna("") != "", None)
+
+
 def header_of(file: IO[bytes], where: str) -> str:
     """The first line, without a byte order mark.
 

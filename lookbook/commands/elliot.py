@@ -48,6 +48,8 @@ def export(
         f"wrote {out}: {about['users']:,} users, {about['items']:,} items, {about['train']:,} train and {about['test']:,} test "
         f"pairs of the catalogue {own}, {len(names)} feature sets; run config_files/elliot*.yml with Elliot, or `lookbook elliot run {out}`"
     )
+    for note in about["unlike"]:
+        typer.echo(note)
 
 
 @app.command("import")
@@ -55,7 +57,9 @@ def export(
 def import_(
     path: Annotated[Path, typer.Argument(help="an exported folder, or one file of lists in it")],
     json: Annotated[Path | None, typer.Option(help="every figure at full precision")] = None,
-    lists: Annotated[Path | None, typer.Option(help="a folder for the lists with the study's ids")] = None,
+    lists: Annotated[
+        Path | None, typer.Option(help="a folder for the lists with the study's ids, a file a recommender")
+    ] = None,
 ) -> None:
     """Score the lists that Elliot wrote, beside its own figures and the study's."""
     _show(path, json, lists)
@@ -82,12 +86,13 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.outputs import write_json
-    from recsys.elliot.results import as_json, exported_folder, read_about, results, table, with_own_ids
+    from recsys.elliot.results import as_json, exported_folder, labels, read_about, results, table, with_own_ids
 
     found = results(path)
     if json:
         write_json(json, as_json(found))
     if lists:
-        for result in found:
-            with_own_ids(result.path, lists / f"{result.recommender}.tsv")
-    typer.echo(table(found, read_about(exported_folder(path))["cutoffs"]))
+        for label, result in zip(labels(found), found, strict=True):
+            own = label if label == result.recommender else result.path.stem
+            with_own_ids(result.path, lists / f"{own}.tsv")
+    typer.echo(table(found, read_about(exported_folder(path))))

@@ -1,4 +1,7 @@
-"""lookbook grid [FILE]: the cells of a grid as a table, from `dvc exp show`; with --queue, those that have not run are queued."""
+"""lookbook grid [FILE]: the cells of a grid as a table, from `dvc exp show`; with --queue, those that have not run are queued.
+
+One that is queued or running already is not queued again.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,8 +52,11 @@ def grid(
     runs = grids.read_runs(names, all_commits)
     if queue:
         missing = [cell for cell in cells if any(grids.find(cell, runs, params, name) is None for name in names)]
-        grids.queue(missing, target or ["caption_score"])
-        typer.echo(f"{len(missing)} of {len(cells)} cells queued; run them with: dvc queue start -j 1")
+        new = [cell for cell in missing if grids.find_waiting(cell, runs, params) is None]
+        grids.queue(new, target or ["caption_score"])
+        typer.echo(f"{len(new)} of {len(cells)} cells queued; run them with: dvc queue start -j 1")
+        if len(new) < len(missing):
+            typer.echo(f"{len(missing) - len(new)} were queued or running already; see them with: dvc queue status")
         return
     frame = grids.table(cells, runs, params, names)
     if csv:
@@ -81,19 +87,21 @@ def as_table(frame: "pd.DataFrame", file: Path) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    ran = (frame["experiment"] != "").sum()
+    waiting = frame["waiting"] != ""
+    ran = ((frame["experiment"] != "") & ~waiting).sum()
     view = Table(
         box=SIMPLE_HEAD,
-        title=f"{file}: {ran} of {len(frame)} cells have run",
+        title=f"{file}: {ran} of {len(frame)} cells have run{f', {waiting.sum()} queued or running' if waiting.any() else ''}",
         caption="* lowest validation loss of a captioner",
     )
-    for name in frame.columns.drop("best"):
+    shown = frame.columns.drop(["best", "waiting"])
+    for name in shown:
         view.add_column(name, justify="left" if frame[name].dtype == object else "right")
-    for best, *values in frame[["best", *frame.columns.drop("best")]].itertuples(index=False):
+    for best, state, *values in frame[["best", "waiting", *shown]].itertuples(index=False):
         cells = [
             "" if value is None or value != value else f"{value:.4g}" if isinstance(value, float) else str(value)
             for value in values
         ]
-        cells[list(frame.columns).index("experiment")] += " *" if best else ""
+        cells[list(shown).index("experiment")] += " *" if best else f", {state}" if state else ""
         view.add_row(*cells)
     return view

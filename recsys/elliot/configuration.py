@@ -5,6 +5,8 @@
 - No value is a list but cutoffs and metrics: Elliot takes a list for a grid to search.
 - PyYAML, which Elliot reads with, takes `1e-05` for a text: floats are written with a point.
 - Models that are trained in epochs are evaluated after the last one alone (`validation_rate`), so that nothing is selected on test.
+- Neighbours: `standard` counts a row as one of its own k neighbours, as `neighbourhood: elliot` does, and knows no shrinkage and no
+  Jaccard; `aiolli` knows both and does not count it. The neighbourhood `standard` is in neither (`unlike`).
 """
 
 from pathlib import Path
@@ -84,6 +86,24 @@ def models(fit: RecFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str
     return every
 
 
+def unlike(fit: RecFit, recommenders: list[str]) -> list[str]:
+    """Which of the study's recommenders Elliot does not have, however it is configured."""
+    said = []
+    if "mostpop" in recommenders and fit.half_life_days:
+        said.append(
+            "Elliot's MostPop has no decay: its figures are of another recommender than the study's; set "
+            "rec_fit.half_life_days to 0 to compare them"
+        )
+    neighbours = [name for name in ("userknn", "itemknn") if name in recommenders]
+    if not neighbours or fit.neighbourhood == "elliot":
+        return said
+    return [
+        *said,
+        f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than the "
+        "study's; set rec_fit.neighbourhood to elliot to compare them",
+    ]
+
+
 def write(path: Path, values: dict[str, Any]) -> None:
     """The configuration as YAML that PyYAML reads as it is meant."""
     yaml = YAML(typ="safe", pure=True)
@@ -98,10 +118,11 @@ def _meta(more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _neighbours(fit: RecFit, k: int) -> dict[str, Any]:
-    """`standard` is the implementation that `neighbourhood: elliot` equals; it knows no shrinkage and no Jaccard."""
-    plain = fit.similarity == "cosine" and not fit.shrink
-    values = {"neighbors": k, "similarity": fit.similarity, "implementation": "standard" if plain else "aiolli"}
-    return values if plain else values | {"shrink": fit.shrink}
+    values: dict[str, Any] = {"neighbors": k, "similarity": fit.similarity, "implementation": "standard"}
+    if fit.similarity == "cosine" and not fit.shrink:
+        return values
+    itself = fit.neighbourhood == "elliot"  # one of our k; of k = 1 none is left, which aiolli understands
+    return values | {"neighbors": k - itself, "implementation": "aiolli", "shrink": fit.shrink}
 
 
 def _float(representer: SafeRepresenter, value: float) -> ScalarNode:

@@ -5,7 +5,7 @@
     DIR/data/features/<name>/<number>.npy   a vector (dim,) of each item of train: what Elliot's VisualAttribute loader reads
     DIR/config_files/elliot.yml, ducho.yml, and elliot-<name>.yml, ducho-<name>.yml for VBPR on a feature set
     DIR/results/                            where Elliot will write
-    DIR/lookbook.json                       what was exported, and the study's own figures
+    DIR/lookbook.json                       what was exported, what Elliot has no like of, and the study's own figures
 
 Numbers are dense, 0 … n − 1 for the users and items of train (in our order, so that ties are broken alike), then those of test alone.
 Elliot gives the features of other items to ids that are not dense, and its loader reads no feature at all while there is nothing to
@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 from pipeline.outputs import new_folder, write_json
 from pipeline.params import Section, read
 from recsys.dataset import FOLDER, PUBLISHED, Catalogue
-from recsys.elliot.configuration import configuration, dataset_name, write
+from recsys.elliot.configuration import configuration, dataset_name, unlike, write
 from recsys.recommendation import feature_rows
 from recsys.recommenders import RecFit
 from recsys.score import RecScore
@@ -64,6 +64,7 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
         "test": len(test),
         "test_rows_of_items_not_in_train": int((test["item"] >= n_items).sum()),
         "features": {dataset_name(name): name for name in [None, *features]},
+        "unlike": unlike(params.rec_fit, params.recommenders),
         "study": study_figures(arm, catalogue),
     }
     with new_folder(out) as partial:

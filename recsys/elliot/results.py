@@ -4,8 +4,10 @@ With features Elliot leaves out the test rows of items that have none (all that 
 without those rows too; what the study's own figures count them as is in `lookbook.json`.
 """
 
+import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,47 +81,60 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def with_own_ids(file: Path, out: Path) -> None:
-    """A file of lists with the study's ids in the place of numbers: user, item, score."""
+    """A file of lists with the study's ids in the place of numbers: user, item, score; ids without quotes around them."""
     folder = exported_folder(file)
     names = [
-        pd.read_csv(folder / "data" / f"{kind}.tsv", sep="\t", header=None, dtype=str, index_col=0)[1].to_dict()
+        pd.read_csv(
+            folder / "data" / f"{kind}.tsv", sep="\t", header=None, dtype=str, index_col=0, keep_default_na=False
+        )[1].to_dict()
         for kind in ("users", "items")
     ]
     lists = pd.read_csv(file, sep="\t", header=None, dtype=str)
     for column, known in enumerate(names):
         lists[column] = lists[column].map(known)
     out.parent.mkdir(parents=True, exist_ok=True)
-    lists.to_csv(out, sep="\t", header=False, index=False)
+    lists.to_csv(out, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
 
 
-def table(found: list[Result], cutoffs: list[int]) -> str:
+def labels(found: list[Result]) -> list[str]:
+    """The recommender of each, and its file where several are of one: Elliot makes a file for each point of a grid."""
+    times = Counter(result.recommender for result in found)
+    return [
+        result.recommender if times[result.recommender] == 1 else f"{result.recommender} ({result.path.stem})"
+        for result in found
+    ]
+
+
+def table(found: list[Result], about: dict[str, Any]) -> str:
     """NDCG and MAP: Elliot's figure, ours of the same lists, the study's own recommender."""
+    called, cutoffs = labels(found), about["cutoffs"]
+    width = max(20, *map(len, called)) + 2
     lines = [
-        f"{'recommender':<22}{'metric':<10}{'Elliot':>10}{'its lists':>11}{'Lookbook':>10}",
-        f"{'':<42}{'by us':>11}",
+        f"{'recommender':<{width}}{'metric':<10}{'Elliot':>10}{'its lists':>11}{'Lookbook':>10}",
+        f"{'':<{width + 20}}{'by us':>11}",
     ]
     shown = [(f"{name}@{k}", f"{METRICS[name]}_{k}") for name in ("nDCG", "MAP") for k in cutoffs]
-    for result in found:
-        for label, name in shown:
+    for label, result in zip(called, found, strict=True):
+        for metric, name in shown:
             figures = (result.elliot.get(name), result.ours.get(name), result.study.get(name))
             printed = [f"{'–' if figure is None else f'{figure:.5f}'}" for figure in figures]
-            lines.append(f"{result.recommender:<22}{label:<10}{printed[0]:>10}{printed[1]:>11}{printed[2]:>10}")
+            lines.append(f"{label:<{width}}{metric:<10}{printed[0]:>10}{printed[1]:>11}{printed[2]:>10}")
     differences = [gap for gap in (result.greatest_difference() for result in found) if gap is not None]
     if differences:
         lines.append(f"greatest difference between Elliot's figures and ours of the same lists: {max(differences):.1e}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *about.get("unlike", [])])
 
 
 def as_json(found: list[Result]) -> dict[str, Any]:
-    """recommender → Elliot's figures, ours of its lists, the study's."""
+    """`labels` → Elliot's figures, ours of its lists, the study's."""
     return {
-        result.recommender: {
+        name: {
             "lists": result.path.name,
             "elliot": result.elliot,
             "elliot_lists": result.ours,
             "lookbook": result.study,
         }
-        for result in found
+        for name, result in zip(labels(found), found, strict=True)
     }
 
 

@@ -150,3 +150,4 @@ def deterministic(device: str) -> None:
     """On a GPU sums have no order of their own: asks for the slower kernels that keep one."""
     if device != "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time

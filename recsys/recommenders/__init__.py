@@ -8,7 +8,11 @@
 A scorer that is a `Product`, `Shared` or `Drawn` is ranked without a score for every user and item (`recsys.ranking`); any
 other gives dense blocks of scores.
 
-Adding a recommender is one file here and its name under `recommenders` in params.yaml.
+A recommender that needs no features is added by one file here and its name under `recommenders` in params.yaml. One that needs
+features is run with `python -m recsys.fit --recommender NAME --features F` and, on anyone's purchases, with
+`lookbook recommend --model NAME --features FOLDER`. In the line it has cells like `rec_fit_image` and `rec_fit_text` of dvc.yaml,
+beside these and with its name for `vbpr`: they make its lists. What scores, compares and shows lists of features knows `vbpr-F`
+alone (`arms` in `recsys.score`, `lookbook.compare`, `lookbook.tables.recommendations`): its name is added there.
 """
 
 from dataclasses import dataclass

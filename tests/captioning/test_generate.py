@@ -99,8 +99,30 @@ def test_out_of_memory_names_what_to_lower(tiny_project: Project, monkeypatch: p
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr(llava, "generate", full)
-    with pytest.raises(UserError, match=r"caption_generate\.batch_size: 4; lower it, .*Tried to allocate 2 GiB"):
+    with pytest.raises(UserError, match=r"lower caption_generate\.batch_size \(4\), .*Tried to allocate 2 GiB"):
         run_stage(monkeypatch, "llava")
+
+
+def test_out_of_memory_while_loading_is_told_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(llava.MODEL, "from_pretrained", full)
+    with pytest.raises(UserError, match=r"out of memory: .*quantization: nf4 .*Tried to allocate 2 GiB"):
+        run_stage(monkeypatch, "llava")
+
+
+def test_images_opened_ahead_on_threads_get_the_same_captions(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("llava")
+    change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
+    expected = run_stage(monkeypatch, "llava")
+    monkeypatch.setattr(generate, "readers", lambda device: 3)
+    monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
+    pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), expected)
 
 
 def test_a_gpu_that_is_not_there_is_told(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,15 @@ def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.Mon
         run_stage(monkeypatch, "llava")
 
 
+def test_an_unknown_captioner_is_met_with_the_nearest_name(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("llava")
+    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tinny", "--family", "llava"])
+    with pytest.raises(UserError, match="data/models/tinny: no model here; there are: tiny; did you mean tiny"):
+        train.main()
+
+
 def test_the_stage_writes_what_the_line_expects(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

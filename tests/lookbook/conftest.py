@@ -60,7 +60,14 @@ def read_json() -> Callable[[Path | str], Any]:
 def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     rng = np.random.default_rng(1)
-    for name in ("data/prepared/images", "data/scores", "data/captions", "metrics/train", "metrics/curves"):
+    for name in (
+        "data/prepared/images",
+        "data/scores",
+        "data/captions",
+        "metrics/train",
+        "metrics/curves",
+        "data/samples",
+    ):
         (folder / name).mkdir(parents=True)
     items = _items()
     items.to_parquet(folder / "data/prepared/items.parquet", index=False)
@@ -137,6 +144,14 @@ def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> 
         (folder / f"metrics/train/{captioner}.json").write_text(json.dumps(record))
         (folder / f"metrics/curves/{captioner}.csv").write_text(
             "step,loss,validation_loss,lr\n10,3.0,,0.001\n20,2.0,2.2,0.0005\n30,1.5,,0.0002\n40,1.2,1.4,0\n"
+        )
+        said = [
+            f"{item},{epoch},{captioner} after {epoch},the shop's <b>&"
+            for item in ("0000000001", "0000000002")
+            for epoch in (1, 2)
+        ]
+        (folder / f"data/samples/{captioner}.csv").write_text(
+            "\n".join(["item_id,epoch,caption,reference", *said]) + "\n"
         )
     columns = ["item_id", "captioner", "variant", "metric", "value"]
     pd.DataFrame(rows)[columns].to_parquet(folder / "data/scores/captions.parquet", index=False)

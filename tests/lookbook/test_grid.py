@@ -1,17 +1,23 @@
 """`lookbook grid` on what `dvc exp show --json` prints."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from lookbook.grid import Run, find, read_grid, table
+from lookbook import grid as grids
+from lookbook.cli import app
+from lookbook.grid import Cell, Run, find, read_grid, table
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
 PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}}
+ONE = {**PARAMS, "captioners": {"a": {}}}
 
 
 def run(name: str, changed: dict[str, Any], losses: dict[str, float]) -> Run:
@@ -83,6 +89,61 @@ def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> N
     ]
     assert frame["bleu_4"].tolist()[:3] == pytest.approx([0.7, 0.9, 0.8])
     assert frame["seconds"].isna().tolist() == [False, False, False, True]
+
+
+def experiment(name: str, changed: dict[str, Any], state: str | None) -> dict[str, Any]:
+    """As `dvc exp show --json` prints it: queued without metrics, running or failed with those of the commit."""
+    data: dict[str, Any] = {"params": {"params.yaml": {"data": {**ONE, **changed}}}}
+    if state != "queued":
+        data["metrics"] = {"metrics/train/a.json": {"data": {"validation_loss": 0.3}}}
+    executor = {"state": state, "name": "dvc-task"} if state else None
+    return {"name": name, "executor": executor, "revs": [{"name": name, "rev": 40 * "0", "data": data}]}
+
+
+STATES: list[dict[str, Any]] = [
+    {"rev": "workspace", "data": None, "experiments": None},
+    {
+        "rev": 40 * "1",
+        "experiments": [
+            experiment("works", {"lr": 1.0}, "running"),
+            experiment("ended", {"lr": 2.0}, "success"),
+            experiment("pulled", {"lr": 3.0}, None),
+            experiment("waits", {"lr": 4.0}, "queued"),
+            experiment("broke", {"lr": 5.0}, "failed"),
+        ],
+    },
+]
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
+    """A folder with a grid, and what DVC says of it; cells that were queued are collected instead."""
+    cells: list[Cell] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(json.dumps(ONE))
+    write(tmp_path, "lr: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]")
+    monkeypatch.setattr(grids, "_dvc", lambda *words: json.dumps(STATES))
+    monkeypatch.setattr(grids, "queue", lambda chosen, targets: cells.extend(chosen))
+    return cells
+
+
+def test_only_cells_that_nobody_waits_for_are_queued(asked: list[Cell]) -> None:
+    ended = CliRunner().invoke(app, ["grid", "grid.yaml", "--queue"])
+    assert [cell["lr"] for cell in asked] == [5.0, 6.0]
+    assert "2 of 6 cells queued" in ended.stdout
+    assert "2 were queued or running already; see them with: dvc queue status" in ended.stdout
+
+
+def test_the_table_tells_what_is_queued_or_running_from_what_has_run(asked: list[Cell]) -> None:
+    shown = CliRunner().invoke(app, ["grid", "grid.yaml", "--csv", "grid.csv"]).stdout
+    assert "2 of 6 cells have run, 2 queued or running" in shown
+    assert "works, running" in shown
+    assert "waits, queued" in shown
+    assert "broke" not in shown
+    frame = pd.read_csv("grid.csv", keep_default_na=False)
+    assert frame["experiment"].tolist() == ["works", "ended", "pulled", "waits", "", ""]
+    assert frame["waiting"].tolist() == ["running", "", "", "queued", "", ""]
+    assert frame["validation_loss"].tolist() == ["", "0.3", "0.3", "", "", ""]
 
 
 def test_the_command_reads_this_repository(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ def study(tmp_path: Path) -> Path:
 def test_two_cells_of_a_grid(study: Path) -> None:
     grid = [sys.executable, "-m", "lookbook.cli", "grid", "grid.yaml"]
     assert "2 of 2 cells queued" in run(study, *grid, "--queue")
+    again = run(study, *grid, "--queue")
+    assert "0 of 2 cells queued" in again
+    assert "2 were queued or running already" in again
     run(study, "dvc", "exp", "run", "--run-all", "--jobs", "1")
     run(study, *grid, "--csv", "grid.csv")
     with open(study / "grid.csv", newline="") as file:

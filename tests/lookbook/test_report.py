@@ -185,8 +185,17 @@ def test_training_is_summed_over_the_captioners(reported: Path) -> None:
     assert "Fine-tuning 2 captioners took 61 s, 0.0020 kWh and an estimated 0.0008 kg CO" in page(PAGES[0]).text
 
 
+def test_what_was_said_after_each_epoch_is_shown_and_escaped(reported: Path) -> None:
+    index = page(PAGES[0])
+    for captioner in ("tiny-blip2-opt", "tiny-llava"):
+        assert f"What {captioner} said of the same 2 validation garments after each epoch" in index.text
+        assert f"{captioner} after 1{captioner} after 2" in index.text
+    assert index.text.count("the shop's <b>&") == 4
+    assert "b" not in index.tags
+
+
 def test_a_report_without_run_records_or_curves_is_made(study: Path) -> None:
-    for path in [*Path("metrics/train").iterdir(), *Path("metrics/curves").iterdir()]:
+    for path in [path for name in ("metrics/train", "metrics/curves", "data/samples") for path in Path(name).iterdir()]:
         path.unlink()
     compare.main()
     report.main()

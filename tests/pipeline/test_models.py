@@ -5,7 +5,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 
@@ -103,6 +106,39 @@ def test_a_downloaded_model_is_found_without_a_network(tmp_path: Path) -> None:
     (stored / "config.json").write_text("{}")
     (stored / "pytorch_model.bin").write_text("")
     assert re.search(r"lack config\.json or safetensors", run().stderr)
+    (stored / "model.safetensors").write_text("")
+    assert run().stdout.strip() == str(stored)
+
+
+@pytest.fixture
+def refusing_proxy() -> Iterator[str]:
+    """The address of a proxy on the loopback device that lets nobody through."""
+
+    class Refusing(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_behind_a_proxy_that_refuses_a_download_of_before_serves(tmp_path: Path, refusing_proxy: str) -> None:
+    folder = hub(tmp_path / "resnet", id="microsoft/resnet-50", revision=COMMIT)
+    code = f"from pipeline.models import files_of\nprint(files_of({str(folder)!r}))"
+    environment = {"HTTPS_PROXY": refusing_proxy, "HF_HOME": str(tmp_path / "hf"), "PATH": ""}
+
+    def run() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+
+    message = run().stderr.partition("UserError: ")[2]
+    assert "is not complete on this machine, and the hub cannot be reached" in message
+    assert f"hf download microsoft/resnet-50 --revision {COMMIT}" in message
+    stored = tmp_path / "hf/hub/models--microsoft--resnet-50/snapshots" / COMMIT
+    stored.mkdir(parents=True)
+    (stored / "config.json").write_text("{}")
     (stored / "model.safetensors").write_text("")
     assert run().stdout.strip() == str(stored)
 

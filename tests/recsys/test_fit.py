@@ -98,7 +98,10 @@ def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest
     ("arguments", "message"),
     [
         ("--recommender itemkn --catalogue all", "bpr, itemknn, mostpop, random, userknn, vbpr.*did you mean itemknn"),
-        ("--recommender vbpr --catalogue all", "vbpr needs --features"),
+        (
+            "--recommender vbpr --catalogue all",
+            "vbpr needs --features, .*`recommenders` in params.yaml are those that need none",
+        ),
         ("--recommender bpr --catalogue all --features parity", "leave out --features parity"),
         ("--recommender vbpr --catalogue all --features resnet", r"data/features/image/resnet: no such features"),
         ("--recommender vbpr --text masked-fd --features words", "did you mean masked-ft"),

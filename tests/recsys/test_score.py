@@ -276,7 +276,9 @@ def test_a_catalogue_without_a_user_to_average_over_is_refused(scored: Path) -> 
     rows = pd.read_parquet(path)
     rows[~split.original[rows["item"]]].to_parquet(path)
     before = Path("metrics/recommendations.json").read_bytes()
-    with pytest.raises(UserError, match="no user has both a train and a test purchase of an article of the catalogue original"):
+    with pytest.raises(
+        UserError, match="no user has both a train and a test purchase of an article of the catalogue original"
+    ):
         score.main()
     assert Path("metrics/recommendations.json").read_bytes() == before
 

@@ -16,6 +16,7 @@ from captioning.modelling import (
     image_inputs,
     join_images,
 )
+from captioning.training.loss import summed_loss, supervised
 from tests.captioning.families.contract_adapters import AdapterContract
 from tests.captioning.families.examples import (
     CAPTIONS,
@@ -113,6 +114,36 @@ class Contract(AdapterContract):
             ]
         weighted = sum(loss * n for loss, n in zip(single, counts, strict=True)) / sum(counts)
         assert together == pytest.approx(weighted, rel=1e-5)
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_what_training_minimises_is_the_models_own_loss(
+        self, captioner: Captioner, images: list[ImageInputs], training: bool
+    ) -> None:
+        without_dropout(speaking(captioner))
+        captioner.model.train(training)
+        batch = batch_of(captioner, images)
+        with torch.no_grad():
+            ours = summed_loss(captioner, captioner.model, batch) / supervised(batch["labels"])
+            torch.testing.assert_close(ours, captioner.model(**batch).loss, rtol=1e-5, atol=0)
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_a_word_does_not_see_those_that_follow(
+        self, captioner: Captioner, images: list[ImageInputs], training: bool
+    ) -> None:
+        """With the last word of a caption changed, the loss of the words before it is the same."""
+        without_dropout(speaking(captioner))
+        captioner.model.train(training)
+        batch = batch_of(captioner, images[:1], CAPTIONS[1:2])
+        word = batch["labels"][0].ne(IGNORED).nonzero()[-2]
+        other = (batch["labels"][0, word] + 1) % 50
+        changed = {name: values.clone() for name, values in batch.items()}
+        for name in ("labels",) if captioner.is_encoder_decoder else ("labels", "input_ids"):
+            changed[name][0, word] = other
+        for one in (batch, changed):
+            one["labels"][0, word:] = IGNORED
+        with torch.no_grad():
+            before, after = (summed_loss(captioner, captioner.model, one) for one in (batch, changed))
+        torch.testing.assert_close(before, after, rtol=1e-6, atol=0)
 
     def test_any_split_of_the_batch_gives_the_same_gradient(self, captioner: Captioner) -> None:
         captions = [caption * (1 + row % 2) for row, caption in enumerate(4 * CAPTIONS)]

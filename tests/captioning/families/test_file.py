@@ -49,6 +49,20 @@ def test_what_a_captioner_wrote_here_comes_back_whole(tmp_path: Path, ending: st
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("tokens", "", "tokens are no whole number"),
+        ("tokens", "2.5", "no whole number"),
+        ("finished", "", "neither true nor false"),
+    ],
+)
+def test_a_cell_that_says_nothing_is_refused_by_id(tmp_path: Path, column: str, value: str, message: str) -> None:
+    rows = TABLE.assign(**{column: ["1" if column == "tokens" else "True"] * 11 + [value]})
+    with pytest.raises(UserError, match=f"1 values of .*{message}, first {TABLE['id'].iloc[-1]}"):
+        read_captions(write(tmp_path, rows), "pt", WANTED, KNOWN)
+
+
 def test_an_empty_caption_and_the_word_nan_are_captions(tmp_path: Path) -> None:
     said = TABLE.assign(caption=["", "NaN", "null", *TABLE["caption"][3:]])
     table = read_captions(write(tmp_path, said), "pt", KNOWN[:0:-1][:3], KNOWN)

@@ -111,6 +111,16 @@ def test_a_folder_without_a_tokenizer_is_named(folder: Path) -> None:
     refused("cannot load llava .*tokenizer", folder)
 
 
+def test_a_damaged_config_is_named(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "lla')
+    refused(r"config\.json: not valid JSON", folder)
+
+
+def test_an_adapter_without_its_config_is_named(folder: Path, adapter: Path) -> None:
+    (adapter / "adapter_config.json").unlink()
+    refused(r"no adapter_config\.json", folder, adapter)
+
+
 def test_a_pickled_or_absent_adapter_is_refused(folder: Path, tmp_path: Path) -> None:
     torch.save({}, tmp_path / "adapter_model.bin")
     refused(r"no adapter_model\.safetensors", folder, tmp_path)

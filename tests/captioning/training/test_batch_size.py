@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from captioning.families import blip2_opt
 from captioning.train import IMAGES, ITEMS, Params
 from captioning.training import batch_size, run, trainer
 from captioning.training.loss import summed_loss
@@ -86,6 +87,20 @@ def test_out_of_memory_names_device_batch_size(tiny_project: Project, monkeypatc
     tiny_project("blip2_opt")
     memory_for(4, trainer, monkeypatch)
     with pytest.raises(UserError, match=r"caption_train.device_batch_size: 8 .auto, or a smaller divisor"):
+        train("run")
+
+
+def test_weights_that_do_not_fit_are_said_to_be_too_large(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the memory of the machine runs out while the model is read, which PyTorch calls a RuntimeError."""
+    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
+
+    def full(*_: Any, **__: Any) -> None:
+        torch.empty(1 << 55, dtype=torch.uint8)
+
+    monkeypatch.setattr(blip2_opt.MODEL, "from_pretrained", full)
+    with pytest.raises(UserError, match=r"device_batch_size: auto .nothing fits beside the weights.*quantization: nf4"):
         train("run")
 
 

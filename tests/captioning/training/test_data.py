@@ -1,8 +1,10 @@
 """Training data: read with care, prepared at once or one by one, in an order that can be found again."""
 
+import threading
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,13 +12,15 @@ import torch
 from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch.utils.data import BatchSampler
 
-from captioning.modelling import IGNORED, Captioner
+from captioning.modelling import IGNORED, Captioner, ImageInputs, collate, example, image_inputs, token_ids
 from captioning.train import IMAGES, ITEMS
 from captioning.training import data
 from captioning.training.loss import summed_loss
 from catalogue.images import ImageStore
+from pipeline.errors import UserError
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=120)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -129,6 +133,50 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert len({tuple(order([5] * 20, 4, seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
 
 
+def items_of(*descriptions: str) -> pd.DataFrame:
+    return pd.DataFrame({"item_id": [str(row) for row in range(len(descriptions))], "description": descriptions})
+
+
+def test_descriptions_that_a_model_has_no_room_for_are_left_out_and_counted(
+    tiny_captioner: Callable[[str], Captioner], caplog: pytest.LogCaptureFixture
+) -> None:
+    """OPT has learned a vector for each of its positions, and no more."""
+    captioner, text = tiny_captioner("blip2_opt"), "a red shirt with short sleeves "
+    assert captioner.positions is not None
+    n = captioner.positions - len(captioner.prompt_ids) - 1
+    words = captioner.tokenizer(text * n, add_special_tokens=False)["input_ids"]
+    longest, longer = (captioner.tokenizer.decode(words[:length]) for length in (n, n + 1))
+    lengths = list(map(len, token_ids(captioner, [longest, longer])))
+    assert lengths == [n, n + 1]
+    kept = data.usable(captioner, items_of("a shirt", longer, longest), Path("items.parquet"))
+    assert kept["item_id"].tolist() == ["0", "2"]
+    assert f"1 of 3 descriptions are longer than the {n} tokens" in caplog.text
+    image = image_inputs(captioner, [Image.new("RGB", (32, 32))])[0]
+    batch = collate([example(captioner, image, words[:n])], [image], captioner.pad_id)
+    assert captioner.model(**batch).loss.isfinite()
+    with pytest.raises(UserError, match=r"1 of 1 descriptions are longer .*another captioner"):
+        data.usable(captioner, items_of(longer), Path("items.parquet"))
+
+
+@pytest.mark.parametrize("family", ["blip2_t5", "llava"])
+def test_models_without_learned_positions_have_room_for_any_description(
+    family: str, tiny_captioner: Callable[[str], Captioner]
+) -> None:
+    items = items_of("a red shirt " * 200)
+    assert len(data.usable(tiny_captioner(family), items, Path("items.parquet"))) == 1
+
+
+@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+@pytest.mark.parametrize("meaning", ["eos_id", "image_token_id"])
+def test_a_description_with_a_token_that_means_something_else_is_refused_by_id(
+    family: str, meaning: str, tiny_captioner: Callable[[str], Captioner]
+) -> None:
+    captioner = tiny_captioner(family)
+    items = items_of("a shirt", f"a{captioner.tokenizer.decode([getattr(captioner, meaning)])}shirt")
+    with pytest.raises(UserError, match=r"items\.parquet: the description of 1 of 2 items .*first 1; remove it"):
+        data.usable(captioner, items, Path("items.parquet"))
+
+
 def test_validation_begins_with_the_longest(tiny_captioner: Callable[[str], Captioner]) -> None:
     items = pd.DataFrame({"item_id": ["1", "2", "3"], "description": ["red", "a red shirt", "blue"]})
     assert data.longest_first(tiny_captioner("blip2_opt"), items)["item_id"].tolist()[0] == "2"
@@ -148,6 +196,26 @@ def test_pixel_values_are_the_same_prepared_at_once_or_one_by_one(
     for row in range(24):
         assert at_once[row]["example"] == one_by_one[row]["example"]
         assert torch.equal(at_once[row]["image"]["pixel_values"], one_by_one[row]["image"]["pixel_values"])
+
+
+def test_a_batch_opened_on_threads_is_the_same(
+    tiny_captioner: Callable[[str], Captioner], tiny_project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("llava")
+    captioner, store, items = tiny_captioner("llava"), ImageStore(IMAGES), data.read_split(ITEMS, "train")
+    monkeypatch.setattr(data, "PREPARED_BYTES", 0)
+    rows = data.CaptionedImages(captioner, store, items, torch.float32)
+    wanted, opened = [rows[row] for row in (5, 1, data.NOTHING, 7)], set()
+    monkeypatch.setattr(data, "readers", lambda device: 3)
+    monkeypatch.setattr(rows, "_inputs", _on_thread(rows._inputs, opened))
+    for one, other in zip(wanted, rows.__getitems__([5, 1, data.NOTHING, 7]), strict=True):
+        assert one["example"] == other["example"]
+        assert torch.equal(one["image"]["pixel_values"], other["image"]["pixel_values"])
+    assert threading.main_thread() not in opened
+
+
+def _on_thread(inputs: Callable[[list[int]], list[ImageInputs]], seen: set[threading.Thread]) -> Callable[..., Any]:
+    return lambda rows: (seen.add(threading.current_thread()), inputs(rows))[1]
 
 
 def test_rows_of_a_split_come_sorted(tmp_path: Path) -> None:

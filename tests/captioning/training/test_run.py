@@ -1,7 +1,9 @@
 """Whole runs of tiny captioners: the same bytes every time, interrupted or not; the best epoch, not the last."""
 
 import contextlib
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from catalogue.images import ImageStore
 from pipeline import stage
 from pipeline.errors import UserError
 from pipeline.params import read
+from tests.captioning.families import auto_models
 
 MODEL = Path("data/models/tiny")
 Project = Callable[..., Path]
@@ -279,6 +282,47 @@ def test_bf16_trains(tiny_project: Project) -> None:
     result, _ = train("blip2_t5", "run")
     evaluations = [row["validation_loss"] for row in result.curve if row["validation_loss"]]
     assert evaluations[-1] < evaluations[0]
+
+
+def test_a_process_has_one_gpu_however_many_it_sees(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer would make batches for all of them, and DataParallel share them out."""
+    tiny_project("blip2_opt", {"device": "cuda"})
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    args = run.arguments(read(Params), Path("run"), 4)
+    assert (args.n_gpu, args.train_batch_size, args.gradient_accumulation_steps) == (1, 4, 2)
+
+
+def test_parameters_reach_the_adapter_and_the_optimiser(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"lora_alpha": 24, "lora_dropout": 0.25, "use_rslora": False, "weight_decay": 0.125}
+    tiny_project(
+        "blip2_opt",
+        {"epochs": 1, "lora_rank": 3, "lora_layers": "query-value"}
+        | {f"caption_train.{name}": value for name, value in told.items()},
+    )
+    groups: list[dict[str, Any]] = []
+    steps = Steps([])
+    steps.on_train_end = lambda args, state, control, optimizer, **kwargs: groups.extend(optimizer.param_groups)  # type: ignore[method-assign]
+    with watched_by(steps, monkeypatch):
+        train("blip2_opt", "run")
+    config = json.loads(Path("run-adapter/adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"], config["use_rslora"]) == (3, 24, 0.25, False)
+    assert {group["weight_decay"] for group in groups if group["params"]} == {0.125}
+    assert config["target_modules"] == r".*language_model.*\.(q_proj|v_proj)"
+
+
+def test_any_other_model_trains_and_resumes_to_the_same_bytes(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model with a prompt for each image (SmolVLM), in the real run."""
+    project = tiny_project("blip2_opt", {"caption_train.device_batch_size": 4})
+    shutil.rmtree(project / MODEL)
+    auto_models.save("smolvlm", project / MODEL)
+    whole, expected = train("auto", "whole")
+    losses = [row["loss"] for row in whole.curve]
+    assert losses[-1] < losses[0]
+    assert len(whole.samples) == 15
+    train_until("auto", "parts", "on_step_end", 5, monkeypatch)
+    assert train("auto", "parts")[1] == expected
 
 
 def test_a_missing_gpu_is_said_before_anything_is_loaded(tiny_project: Project) -> None:

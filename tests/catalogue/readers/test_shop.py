@@ -59,6 +59,15 @@ def test_columns_are_read_by_their_names(folder: Path) -> None:
     assert articles["colour"].tolist() == ["red", "red", "other"]
 
 
+def test_a_description_is_one_line(folder: Path) -> None:
+    """A line end inside would end the caption for BLIP-2 with OPT."""
+    path = folder / "items.csv"
+    text = path.read_text()
+    assert "Red dress." in text
+    path.write_text(text.replace("Red dress.", '" Red\n\n dress.\t"'))
+    assert open_raw(folder).articles["description"][0] == "Red dress."
+
+
 def test_without_the_columns_that_may_be_missing(folder: Path) -> None:
     raw = open_raw(folder, category="", product="", colour="", image="")
     assert raw.articles["category"].tolist() == ["item"] * 3

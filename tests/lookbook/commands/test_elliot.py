@@ -212,6 +212,100 @@ def test_jaccard_and_shrinkage_ask_for_elliots_other_implementation(study: Path)
     assert (model["implementation"], model["similarity"], model["shrink"]) == ("aiolli", "jaccard", 5.0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "implementation", "neighbours"),
+    [
+        ({}, "standard", (20, 10)),
+        ({"similarity: cosine": "similarity: jaccard"}, "aiolli", (19, 9)),
+        ({"shrink: 0.0": "shrink: 5.0"}, "aiolli", (19, 9)),
+        ({"shrink: 0.0": "shrink: 5.0", "itemknn_k: 20": "itemknn_k: 1"}, "aiolli", (0, 9)),
+        ({"shrink: 0.0": "shrink: 5.0", "hood: elliot": "hood: standard"}, "aiolli", (20, 10)),
+        ({"hood: elliot": "hood: standard"}, "standard", (20, 10)),
+    ],
+)
+def test_elliot_is_told_as_many_others_as_our_neighbourhood_has(
+    study: Path, changes: dict[str, str], implementation: str, neighbours: tuple[int, int]
+) -> None:
+    """`aiolli` does not count a row as one of its own k, and ours of `neighbourhood: elliot` does."""
+    change_params(changes)
+    lookbook("export", "--out", "elliot", "--features", "parity")
+    for name in ("elliot", "ducho"):
+        found = configuration(name)["models"]
+        assert (found["ItemKNN"]["neighbors"], found["UserKNN"]["neighbors"]) == neighbours
+        assert {found[model]["implementation"] for model in ("ItemKNN", "UserKNN")} == {implementation}
+
+
+def change_params(changes: dict[str, str]) -> None:
+    params = Path("params.yaml").read_text()
+    for old, new in changes.items():
+        assert old in params
+        params = params.replace(old, new)
+    Path("params.yaml").write_text(params)
+
+
+def test_a_neighbourhood_that_elliot_lacks_is_said_at_export_and_import(study: Path) -> None:
+    said = "Elliot has no `neighbourhood: standard`: its figures of userknn and itemknn are of another recommender"
+    write_lists("ItemKNN_nn=20", first_unseen())
+    assert said not in lookbook("import", "elliot").stdout
+    assert said not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+    change_params({"hood: elliot": "hood: standard"})
+    ended = lookbook("export", "--out", "elliot", "--features", "parity")
+    assert ended.stdout.splitlines()[-1].startswith(said)
+    write_lists("ItemKNN_nn=20", first_unseen())
+    assert lookbook("import", "elliot").stdout.splitlines()[-1].startswith(said)
+    change_params({"- userknn\n": "", "- itemknn\n": ""})
+    assert "neighbourhood" not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+
+
+def test_a_decay_that_elliot_lacks_is_said(study: Path) -> None:
+    said = "Elliot's MostPop has no decay: its figures are of another recommender"
+    assert said not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+    change_params({"half_life_days: 0": "half_life_days: 30"})
+    assert said in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+
+
+def first_unseen(depth: int = 12) -> pd.DataFrame:
+    """Lists of the first items of train that each user has not bought."""
+    lists = []
+    for user, mine in rows("train").groupby("user"):
+        unseen = np.setdiff1d(rows("train")["item"], mine["item"])[:depth]
+        lists.append(pd.DataFrame({"user": user, "item": unseen, "score": -np.arange(len(unseen), dtype=float)}))
+    return pd.concat(lists)
+
+
+def test_every_point_of_a_grid_keeps_its_figures_and_lists(study: Path) -> None:
+    for name, depth in (("ItemKNN_nn=20_sim=cosine", 12), ("ItemKNN_nn=40_sim=cosine", 3), ("MostPop", 12)):
+        write_lists(name, first_unseen(depth))
+    ended = lookbook("import", "elliot", "--json", "out.json", "--lists", "own")
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(Path("out.json").read_text())
+    grid = [f"itemknn (ItemKNN_nn={k}_sim=cosine)" for k in (20, 40)]
+    assert list(found) == [*grid, "mostpop"]
+    assert [found[name]["lists"] for name in grid] == ["ItemKNN_nn=20_sim=cosine.tsv", "ItemKNN_nn=40_sim=cosine.tsv"]
+    assert found[grid[0]]["elliot_lists"]["lists_short"] < found[grid[1]]["elliot_lists"]["lists_short"]
+    assert all(found[name]["lookbook"]["ndcg_12"] == 0.25 for name in grid)
+    assert sorted(path.stem for path in Path("own").iterdir()) == [
+        "ItemKNN_nn=20_sim=cosine",
+        "ItemKNN_nn=40_sim=cosine",
+        "mostpop",
+    ]
+    assert len({len(path.read_text().splitlines()) for path in Path("own").glob("ItemKNN*")}) == 2
+    table = ended.stdout.splitlines()
+    shown = [line for line in table if "nDCG@12" in line]
+    assert [line.split("nDCG")[0].strip() for line in shown] == list(found)
+    assert len({line.index("nDCG@12") for line in shown} | {table[0].index("metric")}) == 1
+
+
+def test_ids_with_quotes_come_back_as_they_are(study: Path) -> None:
+    users = pd.read_csv("elliot/data/users.tsv", sep="\t", header=None, dtype=str)
+    users.loc[:1, 1] = ['the "first"', "NA"]
+    users.to_csv("elliot/data/users.tsv", sep="\t", header=False, index=False)
+    write_lists("MostPop", first_unseen())
+    assert lookbook("import", "elliot", "--lists", "own").exit_code == 0
+    read = [line.split("\t")[0] for line in Path("own/mostpop.tsv").read_text().splitlines()]
+    assert list(dict.fromkeys(read))[:2] == ['the "first"', "NA"]
+
+
 def test_features_that_do_not_match_the_items_are_counted_and_named(study: Path) -> None:
     folder = Path("data/features/image/parity")
     every = (folder / "ids.txt").read_text().splitlines()

@@ -216,6 +216,16 @@ def test_wrong_columns_are_named(shop: Path) -> None:
     assert "train.parquet: cannot be read as PARQUET" in ended.stderr
 
 
+def test_lists_whose_score_has_another_name_are_not_taken_in_file_order(shop: Path) -> None:
+    (shop / "recs.csv").write_text("user,item,prediction\n7,b,1\n7,c,2\n")
+    ended = evaluate(shop / "train.tsv", shop / "test.tsv", shop / "recs.csv", "--cutoffs", "1")
+    assert ended.exit_code == 1
+    assert "recs.csv: has no column score or rank; found user, item, prediction" in ended.stderr
+    (shop / "recs.csv").write_text("user,item,score\n7,b,1\n7,c,2\n")
+    ended = evaluate(shop / "train.tsv", shop / "test.tsv", shop / "recs.csv", "--cutoffs", "1")
+    assert "precision      1.00000" in ended.stdout
+
+
 def test_files_that_were_exchanged_are_suspected(shop: Path) -> None:
     ended = evaluate(*files(shop, recs="007\td\t2\n7\tb\t1\n"), "--cutoffs", "2")
     assert "are --train and --test each other's?" in ended.stdout

@@ -2,10 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from dvc.repo import Repo
 from peft import PeftModel
 from ruamel.yaml import YAML
 from transformers import AutoModelForImageTextToText, Blip2ForConditionalGeneration
@@ -17,7 +21,17 @@ from lookbook.cli import app
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
+CELL = f"caption_train@{NAME}"
 DATA = {"data/prepared/items.parquet": "e85b85f7", "data/prepared/images": "c3dfdc15.dir"}
+LINE = """
+stages:
+  caption_train:
+    foreach: ${captioners}
+    do:
+      cmd: python -m captioning.train --captioner ${key}
+      outs:
+      - data/adapters/${key}
+"""
 
 
 @pytest.fixture
@@ -49,14 +63,23 @@ def write_records() -> None:
     Path(f"metrics/train/{NAME}.json").write_text(json.dumps(training))
     scores = {NAME: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 0.7361}}, "skipped": ["spice: not asked for"]}
     Path("metrics/captions.json").write_text(json.dumps(scores))
-    deps = [{"path": path, "hash": "md5", "md5": digest} for path, digest in DATA.items()]
-    cell = {
-        "cmd": "python -m captioning.train",
-        "deps": deps,
-        "params": {"params.yaml": {"lr": 0.0003, "lora_rank": 4}},
-    }
-    with open("dvc.lock", "w", encoding="utf-8") as file:
-        YAML().dump({"schema": "2.0", "stages": {f"caption_train@{NAME}": cell}}, file)
+    Path("dvc.yaml").write_text(LINE)
+    with Repo.init(no_scm=True) as repo:
+        repo.commit(CELL, force=True)
+    deps, outs = ([{"path": path, "hash": "md5", "md5": digest} for path, digest in DATA.items()] for _ in range(2))
+    with locked() as stages:
+        stages[CELL] |= {"deps": deps, "params": {"params.yaml": {"lr": 0.0003, "lora_rank": 4}}}
+        params = {"params.yaml": {"dataset": "sample"}}
+        stages["catalogue_prepare"] = {"cmd": "python -m catalogue.prepare", "outs": outs, "params": params}
+
+
+@contextmanager
+def locked() -> Iterator[dict[str, Any]]:
+    """The stages of dvc.lock, to change."""
+    path, yaml = Path("dvc.lock"), YAML()
+    lock = yaml.load(path)
+    yield lock["stages"]
+    yaml.dump(lock, path)
 
 
 def export(*words: str) -> Path:
@@ -145,12 +168,43 @@ def test_a_model_of_the_hub_is_named_with_its_revision(project: Path) -> None:
     assert "MIT; its language model" in card
 
 
-def test_data_that_may_not_be_published_is_told(project: Path) -> None:
-    params = Path("params.yaml")
-    params.write_text(params.read_text().replace("dataset: sample", "dataset: hm"))
+def test_data_that_may_not_be_published_is_told_whatever_params_yaml_has_come_to_say(project: Path) -> None:
+    with locked() as stages:
+        stages["catalogue_prepare"]["params"]["params.yaml"]["dataset"] = "hm"
+    assert "dataset: sample" in Path("params.yaml").read_text()
     card = (export() / "README.md").read_text()
+    assert "fine-tuned on `hm`" in card
     assert "Kaggle competition: non-commercial" in card
     assert "before you publish it" in card
+
+
+def test_an_adapter_that_is_not_the_one_of_dvc_lock_is_refused(project: Path) -> None:
+    config = Path("data/adapters") / NAME / "adapter_config.json"
+    before = config.read_text()
+    config.unlink()  # DVC may have linked it to its cache
+    config.write_text(before + "\n")
+    message = refused(NAME)
+    assert f"data/adapters/{NAME}: not the adapter that dvc.lock tells of" in message
+    assert f"dvc repro {CELL}" in message
+    assert not Path("exports").exists()
+    config.write_text(before)
+    export()
+
+
+def test_data_that_was_prepared_after_training_is_not_taken_for_its_own(project: Path) -> None:
+    with locked() as stages:
+        stages["catalogue_prepare"]["outs"][0]["md5"] = "0a0a0a0a"
+    message = refused(NAME)
+    assert "another data/prepared/items.parquet than catalogue_prepare has written since" in message
+    assert f"dvc repro {CELL}" in message
+    with locked() as stages:
+        del stages["catalogue_prepare"]
+    assert f"catalogue_prepare has not run here; run: dvc repro {CELL}" in refused(NAME)
+
+
+def test_without_dvc_nothing_is_claimed(project: Path) -> None:
+    shutil.rmtree(".dvc")
+    assert "DVC cannot tell whether" in refused(NAME)
 
 
 def test_what_cannot_be_exported_is_told(project: Path) -> None:

@@ -135,6 +135,20 @@ def test_ids_are_written_as_they_were_read(tmp_path: Path) -> None:
     assert (tmp_path / "recs.tsv").read_text() == "7\tx y\t1\n"
 
 
+def test_ids_with_quotes_are_written_as_they_were_read(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text('"u"\t6" nail\t1\n"u"\tx\t1\nv\tx\t1\n')
+    ended = recommend(tmp_path / "train.tsv", "mostpop", tmp_path / "recs.tsv")
+    assert ended.exit_code == 0, ended.output
+    assert (tmp_path / "recs.tsv").read_text() == 'v\t6" nail\t1\n'
+
+
+def test_ids_with_a_tab_are_refused_in_a_tsv(tmp_path: Path) -> None:
+    pd.DataFrame({"user": ["a\tb", "c"], "item": ["x", "y"]}).to_parquet(tmp_path / "train.parquet")
+    said = error(recommend(tmp_path / "train.parquet", "mostpop", tmp_path / "recs.tsv"))
+    assert "recs.tsv: 1 user ids have a tab or a line break, which no TSV can hold, first 'a\\tb'" in said
+    assert not (tmp_path / "recs.tsv").exists()
+
+
 def test_more_neighbours_and_places_than_items_take_all_there_are(train: Path) -> None:
     ended = recommend(train, "itemknn", train.parent / "recs.tsv", "--k", 5000, "--top", 100)
     assert ended.exit_code == 0, ended.output
@@ -181,6 +195,31 @@ def test_features_that_do_not_match_are_counted_and_named(train: Path) -> None:
     assert not out.exists()
 
 
+def test_features_without_ids_or_of_another_shape_are_explained(train: Path) -> None:
+    folder, out = train.parent / "features", train.parent / "recs.tsv"
+    folder.mkdir()
+    np.save(folder / "features.npy", np.ones((10, 2), np.float32))
+    said = error(recommend(train, "vbpr", out, "--features", folder))
+    assert (
+        "features: no ids.txt; expected features.npy (n_items, dim), and ids.txt with the id of each of its rows"
+        in said
+    )
+    (folder / "ids.txt").write_text("".join(f"i{item}\n" for item in range(10)))
+    for wrong, found in (
+        (np.ones(10, np.float32), "float32 of shape (10,)"),
+        (np.ones((10, 2, 3), np.float16), "float16 of shape (10, 2, 3)"),
+        (np.full((10, 2), "x"), "<U1 of shape (10, 2)"),
+    ):
+        np.save(folder / "features.npy", wrong)
+        said = error(recommend(train, "vbpr", out, "--features", folder))
+        assert f"features.npy: expected numbers of shape (n_items, dim), found {found}" in said
+    (folder / "features.npy").write_bytes(b"no array")
+    assert "features.npy: cannot be read as a NumPy array" in error(recommend(train, "vbpr", out, "--features", folder))
+    (folder / "features.npy").write_bytes(b"")
+    assert "features.npy: cannot be read as a NumPy array" in error(recommend(train, "vbpr", out, "--features", folder))
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -219,3 +258,15 @@ def test_a_missing_file_and_the_file_itself_are_refused(train: Path) -> None:
     )
     assert "--out is the file of purchases itself" in error(recommend(train, "mostpop", train))
     assert train.read_text().startswith("u00\t")
+
+
+@pytest.mark.parametrize(("name", "said"), [("recs.tsv.gz", "lists are written plain"), ("recs.tsv", "have a tab")])
+def test_a_file_that_cannot_be_written_is_refused_before_the_fit(
+    train: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setattr("recsys.recommenders.mostpop.fit", lambda *_: pytest.fail("fitted in vain"))
+    rows = pd.read_csv(train, sep="\t", names=["user", "item", "rating", "timestamp"]).replace(
+        {"user": {"u00": "u\t0"}}
+    )
+    rows.to_parquet(train.with_suffix(".parquet"))
+    assert said in error(recommend(train.with_suffix(".parquet"), "mostpop", train.parent / name))

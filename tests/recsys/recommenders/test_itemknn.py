@@ -20,6 +20,19 @@ class TestItemKnn(PersonalBehaviour):
         ours = {user: reference.items[row[row >= 0]].tolist() for user, row in zip(reference.users, items, strict=True)}
         assert ours == reference.lists
 
+    def test_one_neighbour_more_equals_elliots_implementation_that_does_not_count_the_item_itself(self) -> None:
+        """What `recsys.elliot.configuration` rests on. Elliot adds 0.000001 to every divider."""
+        reference = elliot.read("pinned", "small_real", "ItemKNN_aiolli_explicit")
+        same = []
+        for k in (20, 21):
+            items, _ = self.lists(reference.train().astype(np.float32), neighbourhood="elliot", itemknn_k=k)
+            ours = [reference.items[row[row >= 0]].tolist() for row in items]
+            same.append(
+                np.mean([reference.lists[user] == row for user, row in zip(reference.users, ours, strict=True)])
+            )
+        assert same[0] < 0.5
+        assert same[1] > 0.999
+
     def test_standard_adds_up_the_neighbours_of_each_bought_item(self) -> None:
         train = shop()
         cosine = cosine_similarity(train.T)
