@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
             if reached == "failed":
                 continue
             for revision in experiment.get("revs") or []:
-                yield from _run(revision, reached if reached in WAITING else "")
+                for run in _run(revision, reached if reached in WAITING else ""):
+                    yield _own(run, next(_run(state), None))
 
 
 def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
@@ -100,6 +101,18 @@ def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
     metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
     if params:
         yield Run(state.get("name") or str(state["rev"])[:12], params, {} if waiting else metrics, waiting)
+
+
+def _own(run: Run, commit: Run | None) -> Run:
+    """Without the trainings of its commit, which an experiment shows where it was run for another captioner alone."""
+    if commit is None or _essential(run.params) == _essential(commit.params):
+        return run
+    kept = {
+        name: found
+        for name, found in run.metrics.items()
+        if not name.startswith("metrics/train/") or found != commit.metrics.get(name)
+    }
+    return replace(run, metrics=kept)
 
 
 def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str]) -> pd.DataFrame:

@@ -1,17 +1,18 @@
 """Two arms of one recommender against one another, users and runs resampled: catalogues, masked texts, slices.
 
-Scores are read as they are needed: one metric of an arm of a recommender, or of all arms in one slice.
+Scores are read as they are needed: one metric of a recommender on an arm, or on all arms in one slice.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from lookbook import significance
@@ -92,11 +93,11 @@ def compare_slices(axes: Axes, cutoff: int) -> list[Row]:
     pairs = [pair for pair in masked_pairs(axes, metric) if pair.among(MASKED_PAIRS)]
     if evaluation_of() == "common":
         pairs += [pair for pair in catalogue_pairs(axes, metric) if pair.among(TEXT_PAIRS) and pair.arm_a != pair.arm_b]
-    rows = []
+    rows, table = [], ds.dataset(there(SLICE_SCORES))
     for name in slice_names():
         about = {"table": "slices", "slice": name, "confirmatory": False}
         parts = [Pair(pair.row | about, pair.arm_a, pair.arm_b) for pair in pairs]
-        rows += compared(parts, axes, of_slice(name, metric))
+        rows += compared(parts, axes, of_slice(table, name, metric))
     return rows
 
 
@@ -163,20 +164,25 @@ def of_all_users(arm: str, row: Row, only: str | None = None) -> pd.DataFrame:
     return kept[["user", "run", metric]].set_axis(["user", "run", "value"], axis=1)
 
 
-def of_slice(name: str, metric: str) -> Scores:
-    """The scores of a slice, all arms read at once."""
-    columns = ["arm", "recommender", "user", "run", metric]
-    table = pq.read_table(SLICE_SCORES, columns=columns, filters=[("slice", "==", name)]).to_pandas()
-    table = table.rename(columns={metric: "value"})
-    by_arm = dict(list(table.groupby(["arm", "recommender"], sort=False, observed=True)))
-    none = table.iloc[:0]
-    return lambda arm, row: by_arm.get((arm, row["recommender"]), none)
+def of_slice(table: ds.Dataset, name: str, metric: str) -> Scores:
+    """The scores of a slice, read a recommender at a time: all of them may be more than memory holds."""
+
+    @lru_cache(maxsize=1)
+    def by_arm(recommender: str) -> dict[str, pd.DataFrame]:
+        wanted = (ds.field("slice") == name) & (ds.field("recommender") == recommender)
+        rows = table.to_table(["arm", "user", "run", metric], filter=wanted).to_pandas()
+        parts = rows.rename(columns={metric: "value"}).groupby("arm", sort=False)
+        return {str(arm): part[["user", "run", "value"]] for arm, part in parts}
+
+    none = pd.DataFrame(columns=["user", "run", "value"])
+    return lambda arm, row: by_arm(row["recommender"]).get(arm, none)
 
 
 def slice_names() -> list[str]:
     """In the order of the scores."""
-    names = pq.read_table(there(SLICE_SCORES), columns=["slice"])["slice"].unique()
-    return [str(name) for name in names.to_pylist()]
+    file = pq.ParquetFile(there(SLICE_SCORES), read_dictionary=["slice"])
+    groups = (file.read_row_group(group, columns=["slice"])["slice"] for group in range(file.num_row_groups))
+    return list(dict.fromkeys(str(name) for group in groups for name in group.unique().to_pylist()))
 
 
 def _row(table: str, recommender: str, metric: str, a: str, b: str) -> Row:

@@ -45,26 +45,22 @@ def read_lists(path: Path, n_users: int, cutoffs: Sequence[int]) -> Lists:
 
 
 @contextmanager
-def growing(path: Path, labels: Mapping[str, Sequence[str]], metrics: Sequence[str]) -> Iterator[Add]:
-    """A table with the columns of `labels` (each with the values it may have), `run`, `user` and the metrics.
+def growing(path: Path, labels: Sequence[str], metrics: Sequence[str]) -> Iterator[Add]:
+    """A table with the columns of `labels`, `run`, `user` and the metrics.
 
     What it gives adds the rows of one run: the value of each label, the run, the users and their metrics; NaN becomes null.
+    A row group has rows of one run alone, so that whoever reads by label opens no others.
     """
-    values = {name: pa.array(list(dict.fromkeys(names)), pa.string()) for name, names in labels.items()}
-    dictionary = pa.dictionary(pa.int32(), pa.string())
-    fields = [(name, dictionary) for name in labels]
+    fields = [(name, pa.string()) for name in labels]
     fields[2:2] = [("run", pa.int32()), ("user", pa.int32())]
     schema = pa.schema([*fields, *((name, pa.float64()) for name in metrics)])
     with new_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
 
         def add(label: Mapping[str, str], number: int, users: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
             n = len(users)
-            made: dict[str, pa.Array] = {
-                name: pa.DictionaryArray.from_arrays(np.full(n, names.index(label[name]).as_py(), np.int32), names)
-                for name, names in values.items()
-            }
-            made |= {"run": pa.array(np.full(n, number, np.int32)), "user": pa.array(users.astype(np.int32))}
+            made: dict[str, pa.Array] = {name: pa.repeat(label[name], n) for name in labels}
             missing = np.full(n, np.nan)
+            made |= {"run": pa.array(np.full(n, number, np.int32)), "user": pa.array(users.astype(np.int32))}
             made |= {name: pa.array(columns.get(name, missing), pa.float64(), from_pandas=True) for name in metrics}
             writer.write_table(pa.table([made[name] for name in schema.names], schema=schema))
 

@@ -22,7 +22,7 @@ rate at the largest cutoff.
 the arm's `test_items` (distinct per user), `test_items_repeated`, `test_items_cold`.
 
 With `evaluation: published` (`recsys.interactions`) each catalogue has a split of its own: nothing is in common, so there are no
-`_common` columns, masked items are looked at in `original` alone, and the JSON says `"evaluation": "published"`: figures of
+`_common` columns, `ndcg_masked_12` is null in the catalogue `all`, and the JSON says `"evaluation": "published"`: figures of
 different catalogues must not be tested pairwise.
 """
 
@@ -53,6 +53,7 @@ ITEMS = Path("data/prepared/items.parquet")
 PER_USER = Path("data/scores/recommendations.parquet")
 SLICES = Path("data/scores/recommendation_slices.parquet")
 METRICS = Path("metrics/recommendations.json")
+LABELS = ["arm", "recommender"]
 OF_A_SLICE = ("ndcg", "recall", "hit_rate")
 
 Columns = dict[str, np.ndarray]
@@ -200,12 +201,10 @@ def score(params: Params, cells: list[tuple[str, Catalogue, str]]) -> dict[str, 
     cutoffs, deep = params.rec_score.cutoffs, max(params.rec_score.cutoffs)
     study = read_study(params, {catalogue for _, catalogue, _ in cells})
     metrics: dict[str, dict[str, Any]] = {}
-    names = {"arm": [arm for arm, _, _ in cells], "recommender": [name for _, _, name in cells]}
-    every = {"slice": [part.name for parts in study.slices.values() for part in parts]}
     of_slices = [f"{name}_{deep}" for name in OF_A_SLICE]
     with (
-        growing(PER_USER, names, metric_names(study, cutoffs)) as add_users,
-        growing(SLICES, names | every, of_slices) as add_slices,
+        growing(PER_USER, LABELS, metric_names(study, cutoffs)) as add_users,
+        growing(SLICES, [*LABELS, "slice"], of_slices) as add_slices,
     ):
         for arm, catalogue, recommender in track(cells, "score", unit="lists"):
             own = study.relevant[catalogue]
@@ -242,8 +241,8 @@ def main() -> None:
     params = read(Params)
     cells = list(arms(params))
     if not cells:
-        for path, labels in ((PER_USER, ["arm", "recommender"]), (SLICES, ["arm", "recommender", "slice"])):
-            with growing(path, {label: [] for label in labels}, []):
+        for path, labels in ((PER_USER, LABELS), (SLICES, [*LABELS, "slice"])):
+            with growing(path, labels, []):
                 pass
         write_json(METRICS, {})
         done(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")

@@ -171,6 +171,14 @@ def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
         assert timed == [], "nothing depends on a metrics file that holds times"
 
 
+def test_artifacts_are_outputs_of_the_line() -> None:
+    artifacts = YAML(typ="safe").load(ROOT / "dvc.yaml")["artifacts"]
+    writer = YAML(typ="safe").load(ROOT / "params.yaml")["writer"]
+    outs = {path for cell in CELLS.values() for path in cell["outs"]}
+    assert {about["path"].replace("${writer}", writer) for about in artifacts.values()} <= outs
+    assert {"adapter", "captions", "items"} <= artifacts.keys()
+
+
 def test_wings_never_depend_on_each_others_code() -> None:
     for name, cell in CELLS.items():
         rooms = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}

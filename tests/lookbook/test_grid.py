@@ -146,6 +146,29 @@ def test_the_table_tells_what_is_queued_or_running_from_what_has_run(asked: list
     assert frame["validation_loss"].tolist() == ["", "0.3", "0.3", "", "", ""]
 
 
+def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:
+    """It shows the commit's training, with other parameters than the experiment's."""
+
+    def state(params: Cell, losses: dict[str, float]) -> dict[str, Any]:
+        metrics = {f"metrics/train/{name}.json": {"data": {"validation_loss": loss}} for name, loss in losses.items()}
+        return {"params": {"params.yaml": {"data": params}}, "metrics": metrics}
+
+    revisions = {
+        "only-a": state({**PARAMS, "lr": 1e-4}, {"a": 0.5, "b": 0.2}),
+        "shown-otherwise": state({**PARAMS, "captions": "pt"}, {"a": 0.3, "b": 0.2}),
+    }
+    experiments = [{"revs": [{"name": name, "rev": name, "data": data}]} for name, data in revisions.items()]
+    commit = {"rev": 40 * "1", "data": state(PARAMS, {"a": 0.3, "b": 0.2}), "experiments": experiments}
+    runs = list(grids._runs([commit]))
+    found = {(lr, name): find({"lr": lr}, runs, PARAMS, name) for lr in (1e-4, 5e-4) for name in ("a", "b")}
+    assert {cell: run and run.name for cell, run in found.items()} == {
+        (1e-4, "a"): "only-a",
+        (1e-4, "b"): None,
+        (5e-4, "a"): "shown-otherwise",
+        (5e-4, "b"): "shown-otherwise",
+    }
+
+
 def test_the_command_reads_this_repository(tmp_path: Path) -> None:
     out = tmp_path / "grid.csv"
     words = ["-m", "lookbook.cli", "grid", "--captioner", "tiny-llava", "--csv", str(out)]

@@ -295,14 +295,8 @@ def test_two_items_of_one_rank_are_refused(scored: Path) -> None:
 def published(study: Path) -> Path:
     """The study with `evaluation: published`, and MostPop's lists of each catalogue's own split."""
     params = Path("params.yaml").read_text().replace("evaluation: common", "evaluation: published")
-    axes = (
-        AXES.replace("- random\n", "")
-        .replace("- augmented\n- masked-ft\n- masked-none\n", "")
-        .replace("texts:", "texts: []")
-    )
-    Path("params.yaml").write_text(
-        params[: params.index("catalogues:\n")] + axes.replace("text_features:\n- words", "text_features: []")
-    )
+    axes = AXES.replace("- random\n", "").replace("- augmented\n- masked-ft\n- masked-none\n", "- masked-ft\n")
+    Path("params.yaml").write_text(params[: params.index("catalogues:\n")] + axes)
     interactions.main()
     for catalogue in CATALOGUES:
         data = restrict(read_split(catalogue=catalogue), catalogue)
@@ -317,6 +311,8 @@ def published(study: Path) -> Path:
         }
         Path(f"data/recommendations/{catalogue}").mkdir(parents=True)
         pd.DataFrame(columns | {"rank": place + 1}).to_parquet(f"data/recommendations/{catalogue}/mostpop.parquet")
+    Path("data/recommendations/masked-ft").mkdir()
+    shutil.copy("data/recommendations/original/mostpop.parquet", "data/recommendations/masked-ft/vbpr-words.parquet")
     return study
 
 
@@ -335,5 +331,13 @@ def test_published_catalogues_are_scored_each_alone_and_marked(published: Path) 
         assert cell.to_dict() == pytest.approx(wanted)
         assert values["ndcg_12"] == pytest.approx(np.mean(list(wanted.values())))
     common, own = read_split(), read_split(catalogue="original")
+    texts = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
+    masked = texts.reindex(own.item_ids).fillna(False).to_numpy(bool)
+    wanted = slow_ndcg(own, "original", "mostpop", "original", masked)
+    assert wanted
+    for arm in ("original", "masked-ft"):
+        cell = rows[rows["arm"] == arm].set_index(["run", "user"])["ndcg_masked_12"].dropna()
+        assert cell.to_dict() == pytest.approx(wanted)
+    assert rows.loc[rows["arm"] == "all", "ndcg_masked_12"].isna().all()
     restricted = common.test[common.original[common.test[:, 1]]]
     assert set(map(tuple, own.test.tolist())) != set(map(tuple, restricted.tolist()))  # a split of its own

@@ -1,0 +1,109 @@
+"""python benchmarks/comparison.py [--users 1362281] [--runs 5] [--folder F]: `rec_score` and its part of `compare` at H&M's size.
+
+Purchases as in `synthetic.py`, split by `rec_interactions`; lists of 12 items for three texts (masked-ft, masked-pt, masked-none)
+in as many runs as a study makes, drawn at random: what they are costs nothing, and scoring does not know. Prints seconds
+and peak memory of `rec_score`, and of the comparison of the texts, all users and slice by slice, with 10,000 draws.
+`--growth`: for a sixteenth and a quarter of the users, and for all.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import synthetic
+from interactions import ROOT, timed
+
+TEXTS = ("masked-ft", "masked-pt", "masked-none")
+DEPTH = 12
+COMPARE = f"""
+from lookbook import recommendation_differences as differences
+axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
+rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
+print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
+"""
+
+
+def write_study(folder: Path, n_users: int) -> None:
+    """What `rec_score` reads, but for the lists."""
+    from pipeline.params import load
+    from recsys import interactions
+
+    n_items = synthetic.HM[1]
+    ids = [f"{100_000_000 + number:010}" for number in range(n_items)]
+    random = np.random.default_rng(3)
+    split = random.choice(["train", "validation", "test"], n_items, p=[0.7, 0.1, 0.2])
+    category = random.choice([f"kind {number:02}" for number in range(40)], n_items)
+    items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [one[:9] for one in ids]}
+    prepared = folder / "data/prepared"
+    prepared.mkdir(parents=True)
+    pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
+    (folder / "data/texts").mkdir()
+    for text in TEXTS:
+        source = np.where(split == "test", text.removeprefix("masked-"), "own")
+        table = pa.table({"item_id": ids, "masked": split == "test", "source": source})
+        pq.write_table(table, folder / f"data/texts/{text}.parquet")
+    user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)
+    day = is_test.astype(np.int32)
+    section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
+    names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
+    known = interactions.read_items(prepared / "items.parquet")
+    interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
+    params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
+    axes = {
+        "catalogues": [],
+        "texts": list(TEXTS),
+        "recommenders": [],
+        "image_features": [],
+        "text_features": ["words"],
+    }
+    lines = [f"{name}: [{', '.join(values)}]" for name, values in axes.items()]
+    (folder / "params.yaml").write_text(
+        "\n".join([params[: params.index("\ncatalogues:")], *lines, ""]), encoding="utf-8"
+    )
+
+
+def write_lists(folder: Path, n_users: int, runs: int) -> None:
+    random = np.random.default_rng(4)
+    user = np.repeat(np.arange(n_users, dtype=np.int32), DEPTH)
+    rank = np.tile(np.arange(1, DEPTH + 1, dtype=np.int32), n_users)
+    candidates = pa.DictionaryArray.from_arrays(np.zeros(len(user), np.int8), ["original"])
+    for text in TEXTS:
+        path = folder / f"data/recommendations/{text}/vbpr-words.parquet"
+        path.parent.mkdir(parents=True)
+        writer = None
+        for run in range(runs):
+            item = (random.integers(0, 500, (n_users, 1)) + 7 * np.arange(DEPTH)).ravel().astype(np.int32)
+            columns = {"candidates": candidates, "run": np.full(len(user), run, np.int32), "user": user, "item": item}
+            table = pa.table(columns | {"rank": rank})
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table, row_group_size=1 << 20)
+        writer.close()
+
+
+def measure(folder: Path, n_users: int, runs: int) -> None:
+    if not (folder / "data").exists():
+        synthetic.apart(write_study, folder, n_users)
+        synthetic.apart(write_lists, folder, n_users, runs)
+    print(f"{n_users:,} users, {len(TEXTS)} texts, {runs} runs")
+    timed("rec_score", [sys.executable, "-m", "recsys.score"], folder)
+    timed("compare, its part about recommendations", [sys.executable, "-c", COMPARE], folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Lists of everyone scored, and texts compared.")
+    parser.add_argument("--users", type=int, default=synthetic.HM[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--folder", type=Path, help="where the study is kept from one run to the next")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        for users in (given.users // 16, given.users // 4, given.users) if given.growth else (given.users,):
+            measure((given.folder or Path(scratch)).resolve() / str(users), users, given.runs)
+
+
+if __name__ == "__main__":
+    main()
