@@ -86,13 +86,14 @@ def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
     for state in states:
         if state["rev"] == WORKSPACE:
             yield from _run(state)
+        commit = next(_run(state), None)
         for experiment in state.get("experiments") or []:
             reached = (experiment.get("executor") or {}).get("state")
             if reached == "failed":
                 continue
             for revision in experiment.get("revs") or []:
-                for run in _run(revision, reached if reached in WAITING else ""):
-                    yield _own(run, next(_run(state), None))
+                runs = _run(revision, reached if reached in WAITING else "")
+                yield from (_own(run, commit) for run in runs)
 
 
 def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:

@@ -9,10 +9,8 @@ Ids are kept as they are written: `0351332007` and `351332007` are two items, a 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +19,6 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from pipeline.errors import SHOWN, UserError, few
-from pipeline.outputs import new_file
 
 NAMES = {
     "user": ("user", "user_id", "userId"),
@@ -34,7 +31,6 @@ NAMES = {
 PURCHASES = ("user", "item", "rating", "timestamp")
 LISTS = ("user", "item", "score", "rank")
 MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
-ROWS = 1_000_000  # written at once
 
 
 @dataclass(frozen=True)
@@ -90,71 +86,10 @@ def read_lists(path: Path) -> Pairs:
     return rows
 
 
-def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.ndarray, scores: np.ndarray) -> int:
-    """Writes the lists in the form that the file's name asks for, and returns the number of rows.
-
-    Args:
-        users: (n_users,) ids; items: (n_items,) ids.
-        listed: (n_users, k) places of `items`, best first, −1 for none; scores: (n_users, k).
-
-    Raises:
-        UserError: the name ends with .gz, or an id cannot stand in a TSV.
-    """
-    schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
-    written, names = 0, pa.array(items, pa.string())
-    tsv = form_of(path) == "tsv"
-    check_out(path, users, items)
-    step = max(1, ROWS // max(1, listed.shape[1]))
-    with new_file(path) as partial, _writer(path, partial, schema) as writer:
-        for start in range(0, len(listed), step):
-            user, place = np.nonzero(listed[start : start + step] >= 0)
-            user += start
-            columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, place]))]
-            rows = pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema)
-            writer.write(_as_tsv(rows)) if tsv else writer.write_table(rows)
-            written += len(user)
-    return written
-
-
 def form_of(path: Path) -> str:
     """`parquet`, `csv` or `tsv`, by the name."""
     name = path.name.lower().removesuffix(".gz")
     return "parquet" if name.endswith(".parquet") else "csv" if name.endswith(".csv") else "tsv"
-
-
-def check_out(path: Path, users: pa.Array, items: Sequence[str]) -> None:
-    """Whether lists of these users and items can be written there.
-
-    Raises:
-        UserError: the name ends with .gz, or an id cannot stand in a TSV.
-    """
-    form = form_of(path)
-    if form != "parquet" and path.name.lower().endswith(".gz"):
-        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
-    for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
-        broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
-        if broken:
-            shown = few([repr(one) for one in broken])
-            raise UserError(
-                f"{path}: {len(broken)} {kind} ids have a tab or a line break, which no TSV can hold, first {shown}; "
-                "name a .parquet"
-            )
-
-
-def _writer(path: Path, partial: Path, schema: pa.Schema) -> Any:
-    """What takes whole tables, or the text of a TSV."""
-    form = form_of(path)
-    if form == "parquet":
-        return pq.ParquetWriter(partial, schema, compression="zstd")
-    return csv.CSVWriter(partial, schema) if form == "csv" else open(partial, "wb")
-
-
-def _as_tsv(table: pa.Table) -> bytes:
-    """Rows without quotes around any id, as they are read: Arrow's own writer refuses an id that has a quote in it."""
-    columns = [column.cast(pa.string()).combine_chunks() for column in table.columns]
-    rows = pc.binary_join_element_wise(*columns, "\t")
-    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
-    return pc.binary_join(whole, "\n")[0].as_buffer().to_pybytes() + b"\n" * bool(len(rows))
 
 
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pairs:

@@ -35,7 +35,8 @@ def recommend(
     """Recommend the best unseen items to every user of a file of purchases."""
     from pipeline.names import check_name
     from recsys.recommendation import dataset, lists_of, options_of
-    from recsys.tables import check_out, read_purchases, write_lists
+    from recsys.tables import read_purchases
+    from recsys.writing import check_writable, write_lists
 
     check_name("recommender", model, "recsys/recommenders")
     named = {"similarity": similarity, "shrink": shrink, "neighbourhood": neighbourhood, "userknn_k": k, "itemknn_k": k}
@@ -44,7 +45,7 @@ def recommend(
     if out.resolve() == train.resolve():
         raise UserError(f"{out}: --out is the file of purchases itself; name another")
     data, users = dataset(read_purchases(train, with_time=options.half_life_days > 0), binary)
-    check_out(out, users, data.item_ids)
+    check_writable(out, users, data.item_ids)
     items, scores = lists_of(data, model, options, seed, features)
     rows = write_lists(out, users, data.item_ids, items, scores)
     short = int((items[:, -1] < 0).sum())

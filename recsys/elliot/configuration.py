@@ -95,13 +95,12 @@ def unlike(fit: RecFit, recommenders: list[str]) -> list[str]:
             "rec_fit.half_life_days to 0 to compare them"
         )
     neighbours = [name for name in ("userknn", "itemknn") if name in recommenders]
-    if not neighbours or fit.neighbourhood == "elliot":
-        return said
-    return [
-        *said,
-        f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than the "
-        "study's; set rec_fit.neighbourhood to elliot to compare them",
-    ]
+    if neighbours and fit.neighbourhood == "standard":
+        said.append(
+            f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than "
+            "the study's; set rec_fit.neighbourhood to elliot to compare them"
+        )
+    return said
 
 
 def write(path: Path, values: dict[str, Any]) -> None:
