@@ -64,7 +64,7 @@ def ours(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
 
 
 def not_shared(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
-    from captioning.scores.jvm import Jvm
+    from captioning.scores.java.process import Jvm
     from captioning.scores.reference_based import score_with
 
     with Jvm() as jvm:
@@ -100,7 +100,7 @@ def ours_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]
 
 
 def not_shared_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
-    from captioning.scores.jvm import Jvm
+    from captioning.scores.java.process import Jvm
     from captioning.scores.reference_based import score_with
 
     with Jvm(folder) as jvm:
@@ -210,7 +210,7 @@ def main() -> None:
     captions, _ = caption_files(files, items)
     distinct = len({pair for texts in captions.values() for pair in texts.items()})
     print(f"{files} files of {items} captions, {distinct / files / items:.0%} distinct; 4 references an item")
-    from captioning.spice_models import OUT, find
+    from captioning.scores.java.corenlp import OUT, find
 
     corenlp = find() or OUT
     if not given.no_spice:

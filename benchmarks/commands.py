@@ -71,7 +71,9 @@ def measured(what: str, *arguments: object) -> None:
         SystemExit: it failed.
     """
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "lookbook.cli", *map(str, arguments)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lookbook.cli.main", *map(str, arguments)], stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     if status:

@@ -73,18 +73,18 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
     """One arm in this process, its checkpoints in `folder`. Seconds are without loading."""
     import torch
 
-    from captioning.train import Params
-    from captioning.training import run
+    from captioning.training import fine_tuning
+    from captioning.training.settings import Params
     from pipeline.memory import keep_freed_memory
     from pipeline.params import read
 
     params = read(Params, items.parent / "params.yaml")
     clock = Clock()
-    clock.watch(run, "load", "loading")
-    clock.watch(run, "splits", "preparing")
+    clock.watch(fine_tuning, "load", "loading")
+    clock.watch(fine_tuning, "splits", "preparing")
     if name == "ours":
         keep_freed_memory()
-        adapter = run.fine_tune(model, "blip2_opt", items, IMAGES, params, folder).best
+        adapter = fine_tuning.fine_tune(model, "blip2_opt", items, IMAGES, params, folder).best
     else:
         adapter = stock(params, items, model, folder, STUDY_TOKENS if name == "study" else None)
     wall, cpu = clock.since(clock.start)
@@ -113,12 +113,12 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     from transformers import Trainer, TrainingArguments
 
     from captioning.modelling import collate
-    from captioning.training import run
-    from captioning.training.data import read_split
-    from catalogue.images import ImageStore
+    from captioning.training import fine_tuning
+    from captioning.training.examples import read_split
+    from catalogue.prepared.images import ImageStore
 
-    run.prepare_torch(params)
-    captioner, section = run.adapted(model, "blip2_opt", params), params.caption_train
+    fine_tuning.prepare_torch(params)
+    captioner, section = fine_tuning.adapted(model, "blip2_opt", params), params.caption_train
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
@@ -186,9 +186,9 @@ def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, 
     import torch
 
     from captioning.modelling import DTYPES, load
-    from captioning.training.data import CaptionedImages, collator, read_split
+    from captioning.training.examples import CaptionedImages, collator, read_split
     from captioning.training.loss import summed_loss, supervised
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
     dtype = DTYPES[params.caption_train.precision]
     captioner = load(model, "blip2_opt", dtype, params.device, adapter)

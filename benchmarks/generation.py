@@ -42,8 +42,8 @@ def clock(spent: dict[str, float]) -> Iterator[None]:
 
 def draw(folder: Path, n: int) -> list[str]:
     """Packs n pictures; their ids."""
-    from captioning.pretraining.world import pictures
-    from catalogue.images import pack_images
+    from catalogue.prepared.images import pack_images
+    from sample.pretraining.world import pictures
 
     data = {}
     for number, picture in enumerate(pictures(n, SEED)):
@@ -59,7 +59,7 @@ def single(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[st
     """Every image by itself."""
     import torch
 
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
     store, texts = ImageStore(given.images), []
     stop = {"eos_token_id": captioner.eos_ids, "pad_token_id": captioner.pad_id}
@@ -93,7 +93,7 @@ def measure(name: str, given: argparse.Namespace) -> None:
     import torch
 
     from captioning.modelling import DTYPES, load
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
     torch.set_num_threads(given.threads)
     adapter = given.adapters / name if given.adapters else None

@@ -70,9 +70,9 @@ def ours(train: sp.csr_matrix, model: str, neighbourhood: str, clock: Clock) -> 
 
     from pipeline.memory import keep_freed_memory
     from pipeline.params import REFERENCE, load
-    from recsys.dataset import dataset_of
-    from recsys.ranking import recommend
-    from recsys.recommenders import Options
+    from recsys.purchases.dataset import dataset_of
+    from recsys.ranking.options import Options
+    from recsys.ranking.recommend import recommend
 
     module = import_module(f"recsys.recommenders.{model}")
     k = NEIGHBOURS[model] - (model == "itemknn" and neighbourhood == "standard")
@@ -104,8 +104,8 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
         from implicit.nearest_neighbours import CosineRecommender
     except ImportError:
         raise SystemExit("error: implicit is what this compares with; pip install implicit") from None
-    from recsys.ranking import recommend
-    from recsys.recommenders import Product
+    from recsys.ranking.recommend import recommend
+    from recsys.ranking.scorers import Product
 
     clock.start()
     cosine = CosineRecommender(K=NEIGHBOURS[model], num_threads=THREADS)
@@ -122,7 +122,7 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
 
 def run_arm(folder: Path, model: str, arm: str) -> None:
     """One arm in this process; prints a line of JSON."""
-    from recsys.metrics import per_user
+    from recsys.scoring.metrics import per_user
 
     train, clock = sp.load_npz(folder / "train.npz"), Clock()
     items, scores = peer(train, model, clock) if arm == "implicit" else ours(train, model, arm, clock)

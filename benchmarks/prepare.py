@@ -41,7 +41,7 @@ def report(what, count, unit, started):
     print(f"{what}: {count:,} {unit} in {wall:.1f} s ({count / wall:.0f} a second), {cpu:.1f} CPU seconds, {peak_mb():.0f} MB", flush=True)
 """
 PACK = """
-from catalogue.images import pack_images
+from catalogue.prepared.images import pack_images
 from catalogue.readers.files import Zip
 archive, out = Zip(Path(sys.argv[1])), Path(sys.argv[2])
 names = {Path(name).stem: name for name in archive.stamps}

@@ -23,10 +23,10 @@ import synthetic
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.features import Rows, rows_of
+from features.files import Rows, rows_of
 from pipeline.memory import keep_freed_memory
 from pipeline.params import REFERENCE, load
-from recsys.recommenders import Options
+from recsys.ranking.options import Options
 
 SIZES = {
     "20k": (20_000, 10_000, 20.0),

@@ -7,10 +7,10 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
-from captioning.tagger.extract import extract, work_folder
-from captioning.tagger.settings import CaptionAttributes
+from captioning.tagging.extract import extract, work_folder
+from captioning.tagging.settings import CaptionAttributes
 from pipeline.checkpoints import workplace
-from pipeline.models import MODELS
+from pipeline.model_folders import MODELS
 from pipeline.outputs import new_folder, write_json, write_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import Field
 
+from features.sentences import MINILM
 from pipeline.errors import UserError
-from pipeline.models import MODELS, check_folder
+from pipeline.model_folders import MODELS, check_folder
 from pipeline.outputs import new_folder, write_json
 from pipeline.params import Section, read
-from pipeline.sentences import MINILM
 from pipeline.stage import done, run
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     _check(items)
     import torch
 
-    from captioning.categories import save
+    from captioning.classifiers.logistic import save
 
     torch.set_num_threads(params.threads)
     classifier, predicted, nearest = _fit(items, params)
@@ -64,8 +64,8 @@ def main() -> None:
 
 def _fit(items: pd.DataFrame, params: Params) -> tuple[Any, list[str], list[str]]:
     """The classifier, what it says of each item, and the category name that is nearest to each item's description."""
-    from captioning.categories import fit, zero_shot
-    from pipeline import minilm
+    from captioning.classifiers.logistic import fit, zero_shot
+    from features import minilm
 
     settings = params.caption_classifier
     vectors = minilm.encode(items["description"].tolist(), device=params.device)  # (items, 384)
@@ -73,16 +73,14 @@ def _fit(items: pd.DataFrame, params: Params) -> tuple[Any, list[str], list[str]
         train = items["split"].eq("train").to_numpy()
         head = fit(vectors[train], items["category"][train].tolist(), settings.regularisation)
         return head, head.predict(vectors), zero_shot(vectors, head.categories)
-    from captioning import sequence_classifier
+    from captioning.classifiers import encoder
 
     texts, labels = (
         [items[column][items["split"].eq(split)].tolist() for split in ("train", "validation")]
         for column in ("description", "category")
     )
-    chosen = sequence_classifier.Settings(**settings.model_dump(exclude={"encoder", "regularisation"}))
-    tuned = sequence_classifier.fit(
-        MODELS / settings.encoder, (texts[0], labels[0]), (texts[1], labels[1]), chosen, params.device
-    )
+    chosen = encoder.Settings(**settings.model_dump(exclude={"encoder", "regularisation"}))
+    tuned = encoder.fit(MODELS / settings.encoder, (texts[0], labels[0]), (texts[1], labels[1]), chosen, params.device)
     return tuned, tuned.predict(items["description"].tolist()), zero_shot(vectors, tuned.categories)
 
 

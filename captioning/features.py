@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from catalogue.images import ImageStore
-from catalogue.items import read_items
-from pipeline.ahead import ahead, readers
+from catalogue.prepared.images import ImageStore
+from catalogue.prepared.items import read_items
+from features.components import KEPT_VARIANCE, Blocks, projected
+from features.files import read_features, write_features
+from features.shards import Shards
 from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
-from pipeline.components import KEPT_VARIANCE, Blocks, projected
 from pipeline.errors import UserError
-from pipeline.features import read_features, write_features
-from pipeline.models import MODELS, check_folder
+from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, allowed_names, unknown_name
 from pipeline.params import Section, read
+from pipeline.prefetch import ahead, readers
 from pipeline.progress import track
-from pipeline.shards import Shards
 from pipeline.stage import done, run
 
 if TYPE_CHECKING:
@@ -38,10 +38,16 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 ADAPTERS = Path("data/adapters")
 FOLDER = Path("data/features/image")
-NAMES = ("blip2-visual", "blip2-queries")  # as they stand under image_features in params.yaml
 BLIP2 = "blip2"  # how the names of its families begin
-CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/features.py", "captioning/modelling")
+CODE = (
+    "pipeline",
+    "catalogue/prepared/images.py",
+    "catalogue/prepared/items.py",
+    "captioning/features.py",
+    "captioning/modelling",
+)
 LIBRARIES = ("numpy", "torch", "transformers", "peft", "pillow")  # other versions may give other bits
+NAMES = ("blip2-visual", "blip2-queries")  # as they stand under image_features in params.yaml
 
 
 class CaptionFeatures(Section):

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 from pydantic import PositiveInt
 
-from catalogue.items import read_items
-from pipeline.ahead import ahead, readers
+from catalogue.prepared.items import read_items
 from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
-from pipeline.models import MODELS, check_folder
+from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_parquet
 from pipeline.params import Section, read
+from pipeline.prefetch import ahead, readers
 from pipeline.processes import check_number, local_rank, rank, share, shared, world
 from pipeline.progress import track
 from pipeline.stage import done, run
@@ -39,7 +39,13 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 CAPTIONS = Path("data/captions")
 COLUMNS = {"item_id": "str", "caption": "str", "tokens": "int32", "finished": "bool"}
-CODE = ("pipeline", "catalogue/images.py", "catalogue/items.py", "captioning/generate.py", "captioning/modelling")
+CODE = (
+    "pipeline",
+    "catalogue/prepared/images.py",
+    "catalogue/prepared/items.py",
+    "captioning/generate.py",
+    "captioning/modelling",
+)
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may say other words
 FILE = "file"  # the family that has captions and no model
 OPENED_TOGETHER = 8  # images, by a thread: some models make 30 MB of one
@@ -148,7 +154,7 @@ def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, f
     shared by all processes: batches are cut the same way whatever their number.
     """
     from captioning.modelling import image_inputs
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
     store = ImageStore(IMAGES)
     parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(batches(ids, section.batch_size))}

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 from pydantic import field_validator
 
+from captioning.scores.java.corenlp import SKIPPED
 from captioning.scores.reference_based import Scores, score_captions
+from captioning.scores.settings import CaptionScore
 from captioning.scores.study import CEILING, IMAGES, REFERENCE, Study, by_set, load
-from captioning.spice_models import SKIPPED, CaptionScore
-from captioning.tagger.extract import work_folder
-from captioning.tagger.settings import CaptionAttributes
+from captioning.tagging.extract import work_folder
+from captioning.tagging.settings import CaptionAttributes
 from pipeline.checkpoints import files, sha256, workplace
 from pipeline.errors import UserError
-from pipeline.models import MODELS, check_folder
+from pipeline.model_folders import MODELS, check_folder
 from pipeline.outputs import write_json, write_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run
 
 if TYPE_CHECKING:
-    from captioning.scores.words import Words
+    from captioning.scores.content_based import Words
 
 CORENLP = Path("data/corenlp")
 METRICS, SCORES = Path("metrics/captions.json"), Path("data/scores/captions.parquet")
@@ -118,9 +119,9 @@ def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
 
 
 def _score_words(study: Study, params: Params, clip_model: Path | None, folder: Path) -> "Words":
-    from captioning.scores import words  # torch: only when it comes to it
+    from captioning.scores import content_based
 
-    return words.score(study, params.caption_attributes, clip_model, params.device, folder)
+    return content_based.score(study, params.caption_attributes, clip_model, params.device, folder)
 
 
 def _texts(captions: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -12,110 +12,34 @@ torchrun --nnodes 2 --nproc_per_node 8 --rdzv_backend c10d --rdzv_endpoint HOST:
 import argparse
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, PositiveInt, StringConstraints, model_validator
-
-from captioning.training.orphans import end_with_dvc
+from captioning.training.settings import Params
 from pipeline.checkpoints import sole_writer
 from pipeline.errors import UserError
-from pipeline.models import MODELS, check_folder
+from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
+from pipeline.orphans import end_with_dvc
 from pipeline.outputs import write_json
-from pipeline.params import Section, read
+from pipeline.params import read
 from pipeline.processes import rank, share, shared
 from pipeline.record import Meter
 from pipeline.stage import done, run
 
 if TYPE_CHECKING:
-    from captioning.training.run import Result
+    from captioning.training.fine_tuning import Result
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 FILE = "file"  # the family that has captions and no model
 CODE = (
     "pipeline",
-    "catalogue/images.py",
-    "catalogue/items.py",
+    "catalogue/prepared/images.py",
+    "catalogue/prepared/items.py",
     "captioning/train.py",
     "captioning/training",
     "captioning/modelling",
 )
-
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class CaptionTrain(Section):
-    """The section `caption_train`; `batch_size` is reached in parts of `device_batch_size` on each process."""
-
-    device_batch_size: PositiveInt | Literal["auto"]
-    lora_alpha: PositiveInt
-    lora_dropout: Share
-    use_rslora: bool
-    lora_scope: Literal["language", "all"]
-    lr_min: Annotated[float, Field(ge=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    warmup: Share
-    precision: Literal["fp32", "bf16"]
-    quantization: Literal["none", "nf4"]
-    gradient_checkpointing: bool
-    sharding: Literal["none", "fsdp"]
-    cache_features: bool
-    patience: PositiveInt
-    checkpoint_steps: PositiveInt
-    country: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
-
-
-class Params(Section):
-    """What this stage reads."""
-
-    lr: Positive
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    lora_rank: PositiveInt
-    lora_layers: Literal["query-value", "all-linear"]
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    device: Literal["cpu", "cuda"]
-    threads: PositiveInt
-    processes: PositiveInt
-    caption_train: CaptionTrain
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> "Params":
-        problems = [problem for problem in (self._batch_problem(), self._sharding_problem()) if problem]
-        if self.caption_train.lr_min > self.lr:
-            problems.append(f"caption_train.lr_min: {self.caption_train.lr_min:g} is above lr: {self.lr:g}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _batch_problem(self) -> str:
-        size, batch, processes = self.caption_train.device_batch_size, self.batch_size, self.processes
-        if batch % processes:
-            return f"processes: {processes} does not divide batch_size: {batch}"
-        if size != "auto" and batch // processes % size:
-            on_each = f" / processes: {processes}" if processes > 1 else ""
-            return f"caption_train.device_batch_size: {size} does not divide batch_size: {batch}{on_each}"
-        return ""
-
-    def _sharding_problem(self) -> str:
-        section = self.caption_train
-        if section.sharding == "none":
-            return ""
-        if self.processes == 1:
-            return "caption_train.sharding: fsdp shares weights among processes, but processes: 1"
-        for key, value, instead in [
-            ("quantization", "nf4", "4-bit weights cannot be shared out: use none"),
-            (
-                "device_batch_size",
-                "auto",
-                "processes that run out of memory one by one would wait for ever: give a number",
-            ),
-        ]:
-            if getattr(section, key) == value:
-                return f"caption_train.{key}: {value} does not go with sharding: fsdp; {instead}"
-        return ""
 
 
 def main() -> None:
@@ -137,7 +61,7 @@ def main() -> None:
     share(params.processes, "captioning.train")
 
     from captioning.training.checkpoints import folder_for  # torch from here on: seconds
-    from captioning.training.run import fine_tune
+    from captioning.training.fine_tuning import fine_tune
 
     folder = folder_for(captioner, params.model_dump(), [ITEMS, IMAGES, model, *code(family)])
     if rank():
@@ -156,8 +80,8 @@ def main() -> None:
 
 
 def write(result: "Result", metrics: dict[str, Any], captioner: str, model: Path) -> None:
-    from captioning.training.curves import write_curve, write_samples
-    from captioning.training.run import write_adapter
+    from captioning.training.fine_tuning import write_adapter
+    from captioning.training.history import write_curve, write_samples
 
     adapter, record, curve, samples = outputs(captioner)
     write_adapter(result.best, adapter, model)

@@ -5,19 +5,19 @@ from functools import reduce
 from importlib import import_module
 from operator import getitem
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
-from catalogue.images import pack_images
+from catalogue.preparation.splits import grouped_split, groups, leakage, random_split
+from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw, reader_of
-from catalogue.readers.settings import ReaderSettings
-from catalogue.splits import grouped_split, groups, leakage, random_split
+from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.errors import UserError
 from pipeline.outputs import new_folder, write_json, write_parquet
@@ -45,19 +45,10 @@ PURCHASE_FIGURES = (
     *("purchases_read", "purchases", "purchases_of_unknown_articles"),
     *("purchases_in_all", "purchases_in_original"),
 )
-DATASET_NAME = "^[a-z0-9][a-z0-9_-]*$"
-CODE = [Path(__file__).parent / "images.py"]
+CODE = [Path(__file__).parent / "prepared" / "images.py"]
 STUDY_MIN_ITEMS_PER_TYPE = 7
 ROWS_AT_ONCE = 1_000_000  # purchases held and written at once
 ID_BYTES = 128_000_000  # of different ids in so many: each is written once
-
-
-class CataloguePrepare(ReaderSettings):
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    split: Literal["grouped", "random", "published"]
-    min_items_per_type: Annotated[int, Field(ge=1)]
-    image_size: Annotated[int, Field(ge=16, le=4096)]
-    lower_case: bool
 
 
 class Params(Section):

@@ -1,11 +1,12 @@
 """python -m catalogue.texts: the text variants under data/texts/, from descriptions and the writer's captions."""
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
+from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
 from pipeline.errors import UserError
 from pipeline.outputs import new_folder, write_parquet
 from pipeline.params import Section, read
@@ -14,22 +15,6 @@ from pipeline.stage import done, run
 ITEMS = Path("data/prepared/items.parquet")
 CAPTIONS = Path("data/captions")
 TEXTS = Path("data/texts")
-
-Text = Literal["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
-# text -> the catalogue whose items it describes
-CATALOGUE_OF: dict[str, str] = {
-    "original": "original",
-    "augmented": "all",
-    "unfilled": "all",
-    "masked-reference": "original",
-    "masked-ft": "original",
-    "masked-pt": "original",
-    "masked-none": "original",
-}
-# text -> where the words of a test item come from (masked-*), or of an item without description (the others)
-SOURCE_OF = {"original": "none", "augmented": "ft", "unfilled": "none"} | {
-    text: text.removeprefix("masked-") for text in get_args(Text) if "masked" in text
-}
 
 
 class Params(Section):

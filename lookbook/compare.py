@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lookbook import headline, significance
-from lookbook import recommendation_differences as recommendations
-from lookbook.caption_differences import caption_differences
-from lookbook.outputs import read_json, read_parquet
-from lookbook.recommendation_differences import WHOLE, Axes
+from lookbook.comparison import headline, significance
+from lookbook.comparison import recommendations as recommendations
+from lookbook.comparison.captions import caption_differences
+from lookbook.comparison.recommendations import WHOLE, Axes
 from pipeline.errors import UserError
-from pipeline.outputs import write_json
+from pipeline.outputs import read_json, read_parquet, write_json
 from pipeline.params import Section, nearest, read
 from pipeline.stage import done, run
 

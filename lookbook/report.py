@@ -11,14 +11,13 @@ from typing import Any, Literal
 import jinja2
 import pandas as pd
 
-from lookbook import figures, printing
-from lookbook.answer import answer, other_answers
-from lookbook.figures import Bar, Panel
-from lookbook.garments import data_uri, garments_of
-from lookbook.outputs import read_json, read_parquet
-from lookbook.printing import Table, Values
-from lookbook.tables import captions, catalogue, published, recommendations
-from pipeline.outputs import new_folder
+from lookbook.reporting import figures, formatting
+from lookbook.reporting.answer import answer, other_answers
+from lookbook.reporting.figures import Bar, Panel
+from lookbook.reporting.formatting import Table, Values
+from lookbook.reporting.garments import data_uri, garments_of
+from lookbook.reporting.tables import captions, catalogue, published, recommendations
+from pipeline.outputs import new_folder, read_json, read_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run
 
@@ -54,9 +53,9 @@ def main() -> None:
         "answer": answer(comparison["masked"], params.writer, params.text_features),
         "tables": {table.name: table for table in made},
         "figures": {name: data_uri(svg, "image/svg+xml") for name, svg in drawn.items()},
-        "definitions": printing.DEFINITIONS,
+        "definitions": formatting.DEFINITIONS,
         "others": other_answers(comparison["masked"], list(params.text_features)),
-        "rec_definitions": printing.REC_DEFINITIONS,
+        "rec_definitions": formatting.REC_DEFINITIONS,
         "headline": read_json("metrics/headline.json"),
         "chosen": {"captions": params.captions, "catalogue": params.catalogue, "writer": params.writer},
         "draws": comparison["draws"],
@@ -86,7 +85,7 @@ def _write(folder: Path, page: Values, made: list[Table], drawn: dict[str, bytes
 
 def render(template: str, page: Values) -> str:
     """The page as HTML; every value is escaped."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "reporting" / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -151,7 +150,7 @@ def make_figures(params: Params, comparison: Values) -> dict[str, bytes]:
 
 
 def _arms_compared(row: Values) -> str:
-    return f"{printing.name_of(row['recommender'])}: {row['a']} − {row['b']}"
+    return f"{formatting.name_of(row['recommender'])}: {row['a']} − {row['b']}"
 
 
 def _caption_panels(rows: list[Values]) -> list[Panel]:
@@ -173,7 +172,7 @@ def _caption_panels(rows: list[Values]) -> list[Panel]:
 
 def _panel(title: str, unit: str, rows: list[Values], label: Callable[[Values], str], scale: float = 1) -> Panel:
     bars = [
-        Bar(label(row), scale * row["difference"], scale * row["low"], scale * row["high"], bool(printing.mark(row)))
+        Bar(label(row), scale * row["difference"], scale * row["low"], scale * row["high"], bool(formatting.mark(row)))
         for row in rows
     ]
     return Panel(title, unit, bars)

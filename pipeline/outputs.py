@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import UserError
+
 
 @contextmanager
 def new_file(path: Path | str) -> Iterator[Path]:
@@ -81,6 +83,36 @@ def write_tables(path: Path | str, tables: Iterable[pa.Table]) -> None:
                 writer.close()
         if writer is None:
             raise ValueError(f"{path}: nothing to write")
+
+
+def require(path: Path | str) -> Path:
+    """Return the path of an output that an earlier stage writes.
+
+    Raises:
+        UserError: the stage has not written it yet.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file; run `dvc repro` to make it")
+    return path
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read an output that an earlier stage writes.
+
+    Raises:
+        UserError: the stage has not written it yet.
+    """
+    return json.loads(require(path).read_text(encoding="utf-8"))
+
+
+def read_parquet(path: Path | str) -> pd.DataFrame:
+    """Read an output that an earlier stage writes.
+
+    Raises:
+        UserError: the stage has not written it yet.
+    """
+    return pd.read_parquet(require(path))
 
 
 def _refuse_not_finite(values: Any, where: str) -> None:

@@ -26,17 +26,17 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from catalogue.images import ImageStore
-from catalogue.texts import CATALOGUE_OF
+from catalogue.descriptions.variants import CATALOGUE_OF
+from catalogue.prepared.images import ImageStore
+from features.components import KEPT_VARIANCE, components, projected
+from features.files import read_features, write_features
+from features.shards import Shards
 from pipeline import checkpoints
-from pipeline.components import KEPT_VARIANCE, components, projected
 from pipeline.errors import UserError
-from pipeline.features import read_features, write_features
-from pipeline.models import MODELS
+from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, check_name
 from pipeline.outputs import new_folder
 from pipeline.params import Section, read
-from pipeline.shards import Shards
 from pipeline.stage import done, run
 from recsys.extractors import Options, RecFeatures
 

@@ -25,24 +25,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
+from features.files import Rows, read_features
 from pipeline import checkpoints
 from pipeline.errors import UserError
-from pipeline.features import Rows, read_features
-from pipeline.names import ROOT, check_name, unknown_name
+from pipeline.names import ROOT, check_name
 from pipeline.outputs import write_tables
 from pipeline.params import Section, read
 from pipeline.progress import track
 from pipeline.stage import done, run
-from recsys.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
-from recsys.ranking import Lists, recommend
-from recsys.recommenders import Options, RecFit
+from recsys.purchases.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
+from recsys.ranking.options import Options, RecFit
+from recsys.ranking.recommend import Lists, recommend
+from recsys.scoring.arms import catalogue_of
 
 INTERACTIONS = Path("data/interactions")
 FOLDER = Path("data/recommendations")
@@ -91,15 +92,6 @@ def parse(arguments: list[str] | None = None) -> Cell:
         return Cell(given.recommender, given.catalogue, given.catalogue, given.features, folder)
     folder = given.features and Path("data/features/text", given.text, given.features)
     return Cell(given.recommender, given.text, catalogue_of(given.text), given.features, folder)
-
-
-def catalogue_of(text: str) -> Catalogue:
-    from catalogue.texts import CATALOGUE_OF
-
-    problem = unknown_name("text", text, CATALOGUE_OF)
-    if problem:
-        raise UserError(f"--text: {problem}")
-    return cast(Catalogue, CATALOGUE_OF[text])
 
 
 def load(cell: Cell) -> ModuleType:

@@ -19,7 +19,7 @@ What happens to the purchases, in this order:
 5. validation: the last `validation_purchases` of each user's train purchases, never the only one. They are in train too:
    a final fit is on all of train, and what needs to know when to stop learns from train without them.
 
-`evaluation: common`: catalogues are restrictions of this one split (`recsys.dataset`), so no purchase changes sides between
+`evaluation: common`: catalogues are restrictions of this one split (`recsys.purchases.dataset`), so no purchase changes sides between
 them. `published`: besides, steps 3 to 5 are done for each catalogue on the purchases of its own articles, as the study
 did; these splits are in `published/<catalogue>/`, and take the place of the one in common wherever lists are made and scored.
 
@@ -39,9 +39,9 @@ from pipeline.errors import UserError
 from pipeline.outputs import new_folder, write_json, write_parquet
 from pipeline.params import Section, read
 from pipeline.stage import done, run
-from recsys import splits
-from recsys.dataset import CATALOGUES, PUBLISHED, Catalogue
-from recsys.splits import FewPurchases, Purchases
+from recsys.purchases import splits
+from recsys.purchases.dataset import CATALOGUES, PUBLISHED, Catalogue
+from recsys.purchases.splits import FewPurchases, Purchases
 
 PURCHASES = Path("data/prepared/purchases.parquet")
 ITEMS = Path("data/prepared/items.parquet")

@@ -3,7 +3,7 @@
 Reads `data/recommendations/` of the members of the axes only, whatever else lies there. Writes
 
 `data/scores/recommendations.parquet`, a row per arm (catalogue or text), recommender, run and user:
-- `ndcg_5`, `map_elliot_12`, … (`recsys.metrics`): within the arm's own catalogue. Null for a user without a test item there;
+- `ndcg_5`, `map_elliot_12`, … (`recsys.scoring.metrics`): within the arm's own catalogue. Null for a user without a test item there;
 - the same with `_common` at the end: candidates and relevant items restricted to those every catalogue has (`original`),
   users likewise, so that arms of different catalogues can be compared pairwise. In the catalogue `original`: the same values;
 - `ndcg_masked_12` (largest cutoff): of the lists in common candidates, with only masked items relevant (the captioning
@@ -13,12 +13,12 @@ Only users with a value in one of them have a row. Relevant are a user's distinc
 in train (seen items are never recommended) and those that no one has in train (no candidates) can never be hit, and
 count as relevant all the same, as in Elliot. `metrics/recommendations.json` counts them.
 
-`data/scores/recommendation_slices.parquet`, a row per arm, recommender, run, user and slice (`recsys.slices`): NDCG, recall and hit
+`data/scores/recommendation_slices.parquet`, a row per arm, recommender, run, user and slice (`recsys.scoring.slices`): NDCG, recall and hit
 rate at the largest cutoff.
 
 `metrics/recommendations.json`: `{arm: {recommender: {…}}}`; means over users, then over runs. Beside them `coverage_12`
 (of the candidates, in any list), at the largest cutoff `gini`, `novelty`, `popularity`, `long_tail` and `popularity_lift`
-(`recsys.metrics`; of everyone's lists), `users` averaged, `users_common`, `users_masked`, `users_without_test` left out, `runs`, and
+(`recsys.scoring.metrics`; of everyone's lists), `users` averaged, `users_common`, `users_masked`, `users_without_test` left out, `runs`, and
 the arm's `test_items` (distinct per user), `test_items_repeated`, `test_items_cold`.
 
 With `evaluation: published` (`recsys.interactions`) each catalogue has a split of its own: nothing is in common, so there are no
@@ -33,20 +33,21 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from catalogue.texts import CATALOGUE_OF, Text
+from catalogue.descriptions.variants import CATALOGUE_OF, Text
 from pipeline.errors import UserError
 from pipeline.names import allowed_names, unknown_name
 from pipeline.outputs import write_json
 from pipeline.params import Section, read
 from pipeline.progress import track
 from pipeline.stage import done, run
-from recsys.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
-from recsys.lists import Lists, growing, read_lists
-from recsys.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
-from recsys.relevance import Relevance, masked_items, relevance, written_items
-from recsys.slices import Limits, Slice, items_of, slices
+from recsys.purchases.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
+from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
+from recsys.scoring.relevance import Relevance, masked_items, relevance, written_items
+from recsys.scoring.settings import RecScore
+from recsys.scoring.slices import Limits, Slice, items_of, slices
+from recsys.scoring.study_lists import Lists, growing, read_lists
 
 LISTS = Path("data/recommendations")
 ITEMS = Path("data/prepared/items.parquet")
@@ -57,13 +58,6 @@ LABELS = ["arm", "recommender"]
 OF_A_SLICE = ("ndcg", "recall", "hit_rate")
 
 Columns = dict[str, np.ndarray]
-
-
-class RecScore(Section):
-    cutoffs: Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=1)]
-    cold_purchases: Annotated[int, Field(ge=0)]
-    cold_buyers: Annotated[int, Field(ge=0)]
-    slice_categories: Annotated[int, Field(ge=0)]
 
 
 def known_recommender(name: str) -> str:

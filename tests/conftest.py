@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study import copy_of_study
+from tests.helpers.repository import copy_of_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

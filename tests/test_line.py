@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "catalogue", "captioning", "recsys", "lookbook")
+PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
 LOADED_BY_NAME = {
     "catalogue.prepare": ["catalogue/readers/hm.py", "catalogue/readers/facad.py", "catalogue/readers/shop.py"],
     "captioning.train": ["captioning/families/{family}.py"],
@@ -82,7 +82,7 @@ def only_says_what_it_is(path: Path) -> bool:
 
 
 CELLS = cells()
-COMMANDS = sorted(name for name, cell in CELLS.items() if name != "models_build")
+COMMANDS = sorted(name for name, cell in CELLS.items() if name != "sample_models")
 
 
 def needed_by(name: str) -> set[Path]:
@@ -144,7 +144,13 @@ def test_a_stage_has_its_module_its_section_and_its_test(name: str) -> None:
     package, entry = module.split(".")
     assert (ROOT / package / f"{entry}.py").exists()
     assert (ROOT / "tests" / package / f"test_{entry}.py").exists()
-    prefix = {"captioning": "caption_", "recsys": "rec_", "catalogue": "catalogue_", "lookbook": ""}[package]
+    prefix = {
+        "captioning": "caption_",
+        "recsys": "rec_",
+        "catalogue": "catalogue_",
+        "lookbook": "",
+        "sample": "sample_",
+    }[package]
     stage = name.split("@")[0]
     assert stage.startswith(prefix + entry), f"stage {stage} runs {module}"
 
@@ -162,7 +168,7 @@ def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
     assert len(text.splitlines()) < 450
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    assert [name for name, stage in stages.items() if stage.get("frozen")] == ["models_build"]
+    assert [name for name, stage in stages.items() if stage.get("frozen")] == ["sample_models"]
     for stage in stages.values():
         body = stage.get("do", stage)
         assert "wdir" not in body

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from pipeline.models import pin
+from pipeline.model_folders import pin
 
 ROOT = Path(__file__).parent.parent
 AXES = ["captioners", "catalogues", "texts", "recommenders", "image_features", "text_features"]

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tests.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
-from tests.study import dvc, ran
+from tests.helpers.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
+from tests.helpers.repository import dvc, ran
 
 ROOT = Path(__file__).parents[1]
 CAPTIONERS = {"tiny-llava": {"family": "llava"}}
@@ -144,7 +144,7 @@ def test_a_shop_of_ones_own_reaches_its_report(project: Path, sample: Path, purc
     words += ["--column", "description=title", "--captioner", "tiny-llava", "--family", "llava"]
     words += ["--purchases", str(shop / "orders.csv")] if purchases else []
     made = subprocess.run(
-        [sys.executable, "-m", "lookbook.cli", "init", *words], cwd=project, capture_output=True, text=True
+        [sys.executable, "-m", "lookbook.cli.main", "init", *words], cwd=project, capture_output=True, text=True
     )
     assert made.returncode == 0, made.stderr
     axes = {} if purchases else NO_PURCHASES

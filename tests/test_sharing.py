@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study import digest, dvc, needs_a_study, ran
+from tests.helpers.repository import digest, dvc, needs_a_study, ran
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_a_study]
 PREPARED = "data/prepared"

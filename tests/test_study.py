@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study import ROOT, digest, dvc, needs_a_study, ran, ran_or_restored
+from tests.helpers.repository import ROOT, digest, dvc, needs_a_study, ran, ran_or_restored
 
 full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
@@ -48,7 +48,7 @@ def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str
 
 
 def test_a_rate_that_yaml_writes_with_an_exponent_stays_a_number(study: Path) -> None:
-    dvc(study, "exp", "run", "-S", "lr=1e-5", "--single-item", "catalogue_sample")
+    dvc(study, "exp", "run", "-S", "lr=1e-5", "--single-item", "sample_shop")
     assert "\nlr: 1e-05\n" in (study / "params.yaml").read_text()
     command = "from captioning.train import Params; from pipeline.params import read; print(read(Params).lr)"
     shown = subprocess.run([sys.executable, "-c", command], cwd=study, capture_output=True, text=True, check=True)

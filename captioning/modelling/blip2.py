@@ -1,7 +1,7 @@
 """What BLIP-2's two families share: query tokens first (before BOS), a processor that counts them, a frozen vision side."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -10,6 +10,9 @@ from transformers.models.blip_2.modeling_blip_2 import BaseModelOutputWithVision
 
 from captioning.modelling.captioner import Captioner, ImageInputs
 from captioning.modelling.loading import load_tokenizer
+
+if TYPE_CHECKING:
+    from captioning.modelling import Captioner
 
 IMAGE_PROCESSOR = BlipImageProcessorPil
 

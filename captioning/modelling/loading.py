@@ -19,7 +19,7 @@ from captioning.modelling.lora import freeze_vision, without_peft_warning
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import four_bit, without_packing
 from pipeline.errors import UserError
-from pipeline.models import files_of, pin, read_json
+from pipeline.model_folders import files_of, pin, read_json
 from pipeline.names import check_name
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}

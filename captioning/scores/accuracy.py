@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from captioning.categories import Head, load, zero_shot
-from pipeline import minilm
+from captioning.classifiers.logistic import Head, load, zero_shot
+from features import minilm
 
 
 def score(

@@ -18,7 +18,7 @@ def compare(
     """A row per caption, in order: `attribute_precision`, `attribute_recall`, `attributes_selected`.
 
     Args:
-        selected: the attributes of each caption, as `captioning.tagger.extract` finds them.
+        selected: the attributes of each caption, as `captioning.tagging.extract` finds them.
         references: those of each caption's item, as data/attributes/items.parquet has them.
         vocabulary: the attributes that count.
 

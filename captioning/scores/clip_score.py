@@ -18,10 +18,10 @@ import pandas as pd
 import torch
 from torch.nn.functional import normalize
 
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
+from features.clip import load
 from pipeline import checkpoints
 from pipeline.batches import batches
-from pipeline.clip import load
 from pipeline.progress import track
 
 PROMPT = "A photo depicts "

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from catalogue.garments.wording import parse
+from catalogue.descriptions.vocabulary import parse
 
 ATTRIBUTES = ("type", "colour", "pattern")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from captioning.scores.jvm import Jvm
+from captioning.scores.java.process import Jvm
 from pipeline.progress import track
 
 PORTION = 500  # pairs a call

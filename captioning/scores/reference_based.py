@@ -14,10 +14,10 @@ import pandas as pd
 
 from captioning.scores import bleu, meteor, spice
 from captioning.scores.cider import Cider
-from captioning.scores.jvm import Jvm
-from captioning.scores.parse_cache import ParseCache
+from captioning.scores.java.parse_cache import ParseCache
+from captioning.scores.java.process import Jvm
+from captioning.scores.java.tokenizer import tokenize
 from captioning.scores.rouge_l import rouge_l
-from captioning.scores.tokenizer import tokenize
 from pipeline.errors import UserError, few
 
 METRICS = ("bleu", "meteor", "rouge_l", "cider", "spice")  # what can be asked for

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from captioning.scores.jvm import Jvm
-from captioning.scores.parse_cache import ParseCache, Tuples
-from captioning.spice_models import program_version
+from captioning.scores.java.corenlp import program_version
+from captioning.scores.java.parse_cache import ParseCache, Tuples
+from captioning.scores.java.process import Jvm
 from pipeline.batches import batches
 from pipeline.progress import track
 

@@ -1,12 +1,12 @@
 """What a study's caption scores are made of: the test items, their truth, every captioner's captions, floor and ceiling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from captioning.scores.controls import wrong_items
 from pipeline.errors import UserError, few
 
 ITEMS, TRUTH = Path("data/prepared/items.parquet"), Path("data/prepared/truth.parquet")
@@ -118,3 +118,24 @@ def read_captions(path: Path, items: list[str]) -> pd.DataFrame:
     if captions["caption"].isna().any():
         raise UserError(f"{path}: the caption of {captions.index[captions['caption'].isna()][0]} is no text")
     return captions.astype({"finished": "float64"})
+
+
+SEED = 0  # fixed: the floor moves with the captions only
+
+
+def wrong_items(groups: Mapping[str, int]) -> dict[str, str]:
+    """For every item another one, of another group; each is taken once. Empty where no such exchange exists.
+
+    The groups are put in a random order, fixed by SEED; then every item gets the one that stands as many places on as the
+    largest group has items, which is outside its own group on either side.
+
+    Args:
+        groups: item -> group.
+    """
+    labels, sizes = np.unique(np.array(list(groups.values()), dtype=np.int64), return_counts=True)
+    if not len(labels) or 2 * sizes.max() > len(groups):
+        return {}
+    place = dict(zip(labels.tolist(), np.random.default_rng(SEED).permutation(len(labels)).tolist(), strict=True))
+    ordered = sorted(groups, key=lambda item: (place[groups[item]], item))
+    step = int(sizes.max())
+    return dict(zip(ordered, ordered[step:] + ordered[:step], strict=True))

@@ -9,12 +9,12 @@ import torch
 from accelerate.utils import find_executable_batch_size
 
 from captioning.modelling import Captioner, memory, on_device
-from captioning.training.data import CaptionedImages, collator
+from captioning.training.examples import CaptionedImages, collator
 from captioning.training.loss import summed_loss
 from pipeline.outputs import write_json
 
 if TYPE_CHECKING:
-    from captioning.train import Params
+    from captioning.training.settings import Params
 
 FOUND = "device_batch_size.json"
 

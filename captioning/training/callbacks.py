@@ -11,8 +11,8 @@ from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from captioning.modelling import Captioner
-from captioning.training.curves import out_of_patience, samples, write_samples
-from captioning.training.data import CaptionedImages
+from captioning.training.examples import CaptionedImages
+from captioning.training.history import out_of_patience, samples, write_samples
 from pipeline.errors import UserError
 
 SAMPLES = 5  # validation items that are captioned after each epoch

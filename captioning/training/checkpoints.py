@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from captioning.training.curves import Log, best
+from captioning.training.history import Log, best
 from pipeline.checkpoints import files, key_folder, sha256
 from pipeline.outputs import new_folder
 

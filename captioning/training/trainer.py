@@ -12,8 +12,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from captioning.modelling import Captioner
 from captioning.training.checkpoints import STATE, new_checkpoint
-from captioning.training.data import CaptionedImages, EpochOrder, Filled, collator
+from captioning.training.examples import CaptionedImages, collator
 from captioning.training.loss import summed_loss, supervised
+from captioning.training.order import EpochOrder, Filled
 from captioning.training.sharding import average_gradients, is_sharded
 from pipeline.processes import check_number
 

@@ -25,10 +25,10 @@ import pandas as pd
 from PIL import Image
 
 from catalogue.readers import Raw
+from catalogue.readers.facad_captions import Descriptions
 from catalogue.readers.files import Folder, images_in
-from catalogue.readers.overlap import Descriptions
 from catalogue.readers.settings import ReaderSettings
-from catalogue.validation import require_folder
+from catalogue.readers.validation import require_folder
 from pipeline.errors import UserError
 from pipeline.progress import track
 

@@ -16,7 +16,7 @@ from catalogue.readers import Raw
 from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import ReaderSettings
 from catalogue.readers.tables import one_line, read_table, refuse_negative, stream
-from catalogue.validation import require_columns, require_folder, require_unique, require_values
+from catalogue.readers.validation import require_columns, require_folder, require_unique, require_values
 from pipeline.errors import UserError
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ FULL_COUNTS = {
 }
 FULL_PURCHASES = {"purchases_read": 31_788_324, "purchases_in_original": 31_400_864}
 WHERE_FROM = {
-    "sample": "run `dvc repro catalogue_sample`",
+    "sample": "run `dvc repro sample_shop`",
     "hm": "put the zip of the Kaggle competition h-and-m-personalized-fashion-recommendations there, or its articles.csv, "
     "transactions_train.csv and images/ (or images.zip), or a link to a folder that has them; without them, study the "
     "sample (dataset: sample)",

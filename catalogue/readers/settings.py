@@ -33,3 +33,14 @@ class ReaderSettings(Section):
 
     columns: Columns
     facad_test: Literal["refuse", "raw", "first_99946"]
+
+
+DATASET_NAME = "^[a-z0-9][a-z0-9_-]*$"
+
+
+class CataloguePrepare(ReaderSettings):
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    split: Literal["grouped", "random", "published"]
+    min_items_per_type: Annotated[int, Field(ge=1)]
+    image_size: Annotated[int, Field(ge=16, le=4096)]
+    lower_case: bool

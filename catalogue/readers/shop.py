@@ -16,7 +16,7 @@ from catalogue.readers import READERS, Raw
 from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import Columns, ReaderSettings
 from catalogue.readers.tables import one_line, read_table, stream
-from catalogue.validation import require_folder, require_unique, require_values
+from catalogue.readers.validation import require_folder, require_unique, require_values
 from pipeline.errors import UserError
 from pipeline.params import nearest
 

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from pipeline.ahead import ahead, readers
+from features.clip import load
 from pipeline.batches import batches, by_length
-from pipeline.clip import load
-from pipeline.models import MODELS
+from pipeline.model_folders import MODELS
+from pipeline.prefetch import ahead, readers
 from pipeline.progress import track
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
 
 @torch.inference_mode()

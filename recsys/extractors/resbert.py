@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.features import read_features
-from pipeline.sentences import encode
+from features.files import read_features
+from features.sentences import encode
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
 RESNET50 = Path("data/features/image/resnet50")
 

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.ahead import ahead, readers
 from pipeline.batches import batches
 from pipeline.errors import UserError
-from pipeline.models import MODELS, files_of, read_keys
+from pipeline.model_folders import MODELS, files_of, read_keys
+from pipeline.prefetch import ahead, readers
 from pipeline.progress import track
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
-    from catalogue.images import ImageStore
+    from catalogue.prepared.images import ImageStore
 
 Pixels = Callable[[list[Image.Image]], torch.Tensor]  # pictures to (n_pictures, 3, height, width), on the CPU
 Network = Callable[[torch.Tensor], torch.Tensor]  # those, on the device, to (n_pictures, dim)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.sentences import encode
+from features.sentences import encode
 from recsys.extractors import Options
 
 

@@ -21,13 +21,13 @@ import torch
 
 from pipeline import checkpoints
 from pipeline.errors import UserError
-from recsys.dataset import Dataset
-from recsys.metrics import per_user
 from recsys.pairwise.factors import Factors, array
 from recsys.pairwise.model import Pairwise, step
 from recsys.pairwise.triples import Triples
-from recsys.ranking import recommend
-from recsys.recommenders import Options
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
+from recsys.ranking.recommend import recommend
+from recsys.scoring.metrics import per_user
 
 BLOCK_TRIPLES = 1_000_000
 SAVE_SECONDS = 60.0

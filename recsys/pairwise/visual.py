@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from pipeline.features import Rows
+from features.files import Rows
 from recsys.pairwise.adam import Adam
 
 IN_MEMORY_BYTES = 4_000_000_000  # features of fewer bytes as float32 are held, on the device that learns

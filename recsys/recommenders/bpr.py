@@ -2,10 +2,10 @@
 
 import torch
 
-from pipeline.features import Rows
-from recsys.dataset import Dataset
+from features.files import Rows
 from recsys.pairwise import Adam, Factors, Pairwise, array, initial, learned
-from recsys.recommenders import Options
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
 
 SEEDED = True
 NEEDS_FEATURES = False

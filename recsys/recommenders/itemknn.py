@@ -2,13 +2,14 @@
 
 `neighbourhood: elliot` equals Elliot 0.3.1's ItemKNN (`standard` implementation): the k neighbours are those of the
 *candidate* i, and i itself is one of them. `standard` (Deshpande and Karypis 2004; implicit, RecTools) takes the k
-neighbours of each *bought* item, itself not counted. `similarity` and `shrink`: `recsys.neighbours`.
+neighbours of each *bought* item, itself not counted. `similarity` and `shrink`: `recsys.recommenders._neighbours`.
 """
 
-from pipeline.features import Rows
-from recsys.dataset import Dataset
-from recsys.neighbours import nearest
-from recsys.recommenders import Options, Product
+from features.files import Rows
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
+from recsys.ranking.scorers import Product
+from recsys.recommenders._neighbours import nearest
 
 SEEDED = False
 NEEDS_FEATURES = False

@@ -6,10 +6,11 @@ item and the last day of train: what is bought now comes before what was bought 
 
 import numpy as np
 
+from features.files import Rows
 from pipeline.errors import UserError
-from pipeline.features import Rows
-from recsys.dataset import Dataset
-from recsys.recommenders import Options, Shared
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
+from recsys.ranking.scorers import Shared
 
 SEEDED = False
 NEEDS_FEATURES = False

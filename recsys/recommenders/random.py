@@ -1,8 +1,9 @@
 """Random: unseen items in a random order, none twice (Elliot draws with replacement: duplicates in a list)."""
 
-from pipeline.features import Rows
-from recsys.dataset import Dataset
-from recsys.recommenders import Drawn, Options
+from features.files import Rows
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
+from recsys.ranking.scorers import Drawn
 
 SEEDED = True
 NEEDS_FEATURES = False

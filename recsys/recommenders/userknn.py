@@ -3,13 +3,14 @@
 `neighbourhood: standard` takes the k users nearest to u, u not counted. `elliot` equals Elliot 0.3.1's UserKNN (`standard`
 implementation), whose neighbourhood is transposed: u is scored from the users who have *u* among *their* k nearest, each
 being one of its own. Whoever is in nobody's neighbourhood has only zeros there, and a list of the first unseen items.
-`similarity` and `shrink`: `recsys.neighbours`.
+`similarity` and `shrink`: `recsys.recommenders._neighbours`.
 """
 
-from pipeline.features import Rows
-from recsys.dataset import Dataset
-from recsys.neighbours import nearest
-from recsys.recommenders import Options, Product
+from features.files import Rows
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
+from recsys.ranking.scorers import Product
+from recsys.recommenders._neighbours import nearest
 
 SEEDED = False
 NEEDS_FEATURES = False

@@ -13,11 +13,11 @@ rows in every step, `regularisation` (its `l_w`) halved and on the normalised pr
 import numpy as np
 import torch
 
+from features.files import Rows
 from pipeline.errors import UserError, few
-from pipeline.features import Rows
-from recsys.dataset import Dataset
 from recsys.pairwise import Adam, Factors, Pairwise, Visual, array, initial, learned
-from recsys.recommenders import Options
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.options import Options
 
 SEEDED = True
 NEEDS_FEATURES = True

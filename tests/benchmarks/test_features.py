@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

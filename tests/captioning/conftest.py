@@ -12,8 +12,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from captioning.modelling import Captioner
-from captioning.pretraining.architectures import Size, captioner
-from captioning.pretraining.tokenizer import train_tokenizer
+from sample.pretraining.architectures import Size, captioner
+from sample.pretraining.tokenizer import train_tokenizer
 
 TEXTS = [
     "a red shirt with short sleeves",

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning import attributes
-from catalogue.garments.attributes import sample
-from catalogue.garments.wording import describe
 from pipeline.errors import UserError
+from sample.garments.attributes import sample
+from sample.garments.wording import describe
 
 ROOT = Path(__file__).parents[2]
 WORDS = st.sampled_from(["red", "blue", "shirt", "sleeve", "zip"])

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from captioning import classifier
-from captioning.categories import load
-from catalogue.garments.attributes import sample
-from catalogue.garments.wording import describe
+from captioning.classifiers.logistic import load
 from pipeline.errors import UserError
+from sample.garments.attributes import sample
+from sample.garments.wording import describe
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 
 from captioning import features
 from captioning.modelling import Captioner, apply_lora, load, pixel_values
+from features.files import read_features
 from pipeline.errors import UserError
-from pipeline.features import read_features
 from pipeline.outputs import write_parquet
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +166,7 @@ def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPa
     set_params(study)
     features.main()
     expected = [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))]
-    monkeypatch.setattr("pipeline.shards.ITEMS", 2)
+    monkeypatch.setattr("features.shards.ITEMS", 2)
     real, calls = features.features, []
 
     def dies(*args: Any) -> Any:

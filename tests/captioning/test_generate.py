@@ -14,10 +14,10 @@ import torch
 from captioning import generate
 from captioning.families import llava
 from captioning.modelling import image_inputs, load
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
 from pipeline.errors import UserError
 from tests.captioning.families import auto_models
-from tests.captioning.generating import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
+from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 
 
 @pytest.mark.parametrize("family", FAMILIES)

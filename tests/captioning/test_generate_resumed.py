@@ -16,7 +16,7 @@ from captioning.modelling import load
 from pipeline.checkpoints import workplace
 from pipeline.errors import UserError
 from pipeline.params import read
-from tests.captioning.generating import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
+from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 
 
 def test_a_run_that_was_killed_goes_on_with_its_next_batch(

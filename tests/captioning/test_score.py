@@ -73,8 +73,8 @@ def write_study(folder: Path, spice: str) -> None:
 
 
 def write_classifier(folder: Path) -> None:
-    from captioning.categories import fit, save
-    from pipeline import minilm
+    from captioning.classifiers.logistic import fit, save
+    from features import minilm
 
     save(folder, fit(minilm.encode(list(TYPES)), TYPES, 1.0))
 

@@ -6,7 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from captioning import spice_models
-from captioning.spice_models import READ_BY_SPICE, repack
+from captioning.scores.java import corenlp
+from captioning.scores.java.corenlp import READ_BY_SPICE, repack
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def test_a_jar_without_the_grammar_is_refused(tmp_path):
 def test_skip_writes_a_note_and_fetches_nothing(project):
     set_spice("skip")
     spice_models.main()
-    assert [path.name for path in spice_models.OUT.iterdir()] == ["SKIPPED"]
+    assert [path.name for path in corenlp.OUT.iterdir()] == ["SKIPPED"]
 
 
 def test_without_a_network_the_message_says_how_to_go_on_and_nothing_is_left(project):
@@ -95,7 +96,7 @@ def test_fetched_twice_the_bytes_are_the_same(tmp_path):
     for folder in folders:
         folder.mkdir()
         try:
-            spice_models.fetch(folder)
+            corenlp.fetch(folder)
         except UserError as error:
             pytest.skip(str(error))
     first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)

@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from captioning import train
 from captioning.modelling import example, load, token_ids
-from captioning.training import checkpoints
+from captioning.training import checkpoints, settings
 from pipeline.errors import UserError
 from pipeline.params import read
-from tests.captioning.checkpoints import wait_for_checkpoint
+from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[2]
 Project = Callable[..., Path]
@@ -40,7 +40,7 @@ def params_with(tmp_path: Path, **changes: object) -> Path:
 
 
 def test_the_study_as_shipped_is_valid() -> None:
-    params = read(train.Params, ROOT / "params.yaml")
+    params = read(settings.Params, ROOT / "params.yaml")
     assert params.batch_size % params.caption_train.device_batch_size == 0
 
 
@@ -63,14 +63,14 @@ def test_the_study_as_shipped_is_valid() -> None:
 )
 def test_wrong_parameters_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read(train.Params, params_with(tmp_path, **changes))
+        read(settings.Params, params_with(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("rate", ["1e-05", "1e-5", "5e-05", "0.0001", "1"])
 def test_a_rate_in_any_notation_is_a_number(tmp_path: Path, rate: str) -> None:
     path = params_with(tmp_path)
     path.write_text(path.read_text().replace("\nlr: 0.0005", f"\nlr: {rate}"))
-    assert read(train.Params, path).lr == float(rate)
+    assert read(settings.Params, path).lr == float(rate)
 
 
 def test_parameters_are_read_before_torch_is_loaded() -> None:

@@ -7,11 +7,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from catalogue import prepare
-from tests.raw_data import SMALL_SAMPLE, write_sample
+from tests.helpers.raw_data import SMALL_SAMPLE, write_sample
 
 REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
 SMALL = {
-    "catalogue_sample": SMALL_SAMPLE,
+    "sample_shop": SMALL_SAMPLE,
     "catalogue_prepare": {"min_items_per_type": 4},
 }
 

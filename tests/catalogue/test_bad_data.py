@@ -20,7 +20,7 @@ from PIL import Image
 
 from catalogue import prepare
 from pipeline.errors import UserError
-from tests.study import digest
+from tests.helpers.repository import digest
 
 ROOT = Path(__file__).parent.parent.parent
 Spoil = Callable[[Path], None]

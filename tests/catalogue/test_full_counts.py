@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from catalogue import prepare
+from catalogue.preparation.splits import random_split
 from catalogue.readers import Raw, hm
-from catalogue.splits import random_split
 from pipeline.errors import UserError
 from pipeline.params import read
 

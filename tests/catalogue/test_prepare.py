@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from catalogue import prepare
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
 from catalogue.readers import hm
 from pipeline.errors import UserError
 from pipeline.params import read
@@ -137,7 +137,7 @@ def test_a_missing_raw_folder_says_what_to_put_where(study) -> None:  # type: ig
     with pytest.raises(UserError, match=r"data/raw/hm: no such folder; put the zip of the Kaggle competition"):
         prepare.main()
     study(dataset="sample")
-    with pytest.raises(UserError, match=r"data/raw/sample: no such folder; run `dvc repro catalogue_sample`"):
+    with pytest.raises(UserError, match=r"data/raw/sample: no such folder; run `dvc repro sample_shop`"):
         prepare.main()
     assert nothing_written()
 

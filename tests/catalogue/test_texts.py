@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from catalogue import texts
+from catalogue.descriptions import variants
 from pipeline.errors import UserError
 
-ALL = list(texts.CATALOGUE_OF)
+ALL = list(variants.CATALOGUE_OF)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_the_rows_are_the_texts_catalogue(items: pd.DataFrame) -> None:
         table = written(text)
         assert list(table.columns) == ["item_id", "text", "source", "masked"]
         assert table["item_id"].tolist() == (
-            items["item_id"].tolist() if texts.CATALOGUE_OF[text] == "all" else originals
+            items["item_id"].tolist() if variants.CATALOGUE_OF[text] == "all" else originals
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from captioning.scores.bleu import bleu_from_statistics
 from lookbook import compare
-from lookbook.caption_differences import BLEU, STATISTICS
+from lookbook.comparison.captions import BLEU, STATISTICS
 from pipeline.errors import UserError
 
 Row = dict[str, Any]

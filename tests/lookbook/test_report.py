@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from lookbook import compare, report
-from lookbook.answer import answer, other_answers
-from lookbook.garments import garments_of
+from lookbook.reporting.answer import answer, other_answers
+from lookbook.reporting.garments import garments_of
 from pipeline.errors import UserError
 
 PAGES = ("reports/index.html", "reports/garments.html")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.memory import OWN_SETTINGS
 from pipeline.stage import run
-from tests.study import ROOT
+from tests.helpers.repository import ROOT
 
 FAULTS = """
 import resource

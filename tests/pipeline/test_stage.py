@@ -15,7 +15,7 @@ WRITERS = {
     "parquet": "write_parquet('out/table.parquet', pd.DataFrame({'value': np.random.default_rng(0).random(500_000)}))",
     "features": "write_features('out/features', [str(i) for i in range(2_000)], np.random.default_rng(0).random((2_000, 500)))",
 }
-IMPORTS = "import numpy as np, pandas as pd; from pipeline.features import write_features; from pipeline.outputs import *; from pipeline.stage import run"
+IMPORTS = "import numpy as np, pandas as pd; from features.files import write_features; from pipeline.outputs import *; from pipeline.stage import run"
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recsys.study import small_study
+from tests.helpers.interactions import small_study
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from catalogue.images import pack_images
+from catalogue.prepared.images import pack_images
+from features.files import read_features
 from pipeline.errors import UserError
-from pipeline.features import read_features
 from pipeline.outputs import write_parquet
 from recsys import features
 from recsys.extractors import Options
@@ -183,7 +183,7 @@ def test_captions_change_no_component_of_words(study: Path) -> None:
 
 
 def test_a_killed_extraction_goes_on_to_the_same_features(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.shards.ITEMS", 3)
+    monkeypatch.setattr("features.shards.ITEMS", 3)
     features.of_images("greys", Greys, OPTIONS, place())
     wanted = Path("data/features/image/greys/features.npy").read_bytes()
     asked: list[list[str]] = []

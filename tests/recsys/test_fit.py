@@ -5,12 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.files import Rows, read_features, write_features
 from pipeline.errors import UserError
-from pipeline.features import Rows, read_features, write_features
 from recsys import fit, interactions
-from recsys.dataset import Dataset, read_split, restrict
 from recsys.pairwise import Factors
-from recsys.recommenders import Options, bpr
+from recsys.purchases.dataset import Dataset, read_split, restrict
+from recsys.ranking.options import Options
+from recsys.recommenders import bpr
 
 
 def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> pd.DataFrame:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pipeline.errors import UserError
 from pipeline.params import REFERENCE, load
 from recsys import interactions
-from recsys.dataset import read_split, restrict
 from recsys.interactions import RecInteractions
-from recsys.splits import Purchases
+from recsys.purchases.dataset import read_split, restrict
+from recsys.purchases.splits import Purchases
 
 PARAMS = load(REFERENCE)["rec_interactions"]
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=60)

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.errors import UserError
 from recsys import fit, interactions, score
-from recsys.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
-from recsys.metrics import gini, long_tail, novelty, popularity, popularity_lift
-from recsys.ranking import recommend
-from recsys.recommenders import Shared
-from tests.recsys.study import small_study
+from recsys.purchases.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
+from recsys.ranking.recommend import recommend
+from recsys.ranking.scorers import Shared
+from recsys.scoring.metrics import gini, long_tail, novelty, popularity, popularity_lift
+from tests.helpers.interactions import small_study
 
 AXES = """catalogues:
 - original

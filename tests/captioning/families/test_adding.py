@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.as_if_run import as_if_run, stages, status
+from tests.helpers.finished_study import as_if_run, stages, status
 
 CELLS = [f"{stage}@tiny-llava" for stage in ("caption_train", "caption_generate_pt", "caption_generate_ft")]
 COPIED = ["pipeline", "catalogue", "captioning", "data/models/tiny-llava"]

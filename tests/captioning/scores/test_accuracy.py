@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioning.categories import fit, save
+from captioning.classifiers.logistic import fit, save
 from captioning.scores.accuracy import confusions, score, zero_shot
-from pipeline import minilm
+from features import minilm
 from pipeline.errors import UserError
 
 TRAINING = {

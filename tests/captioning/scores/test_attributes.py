@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning.scores.attributes import by_attribute, compare
-from captioning.tagger.extract import extract
-from tests.captioning.tagger.settings import SETTINGS
+from captioning.tagging.extract import extract
+from tests.captioning.tagging.settings import SETTINGS
 
 TAGGER = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
 WORDS = st.lists(st.sampled_from("abcdef"), max_size=8)

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from captioning.scores.core import by_attribute, score
-from catalogue.garments.attributes import sample
-from catalogue.garments.wording import SYNONYMS, alt_text
+from catalogue.descriptions.vocabulary import SYNONYMS
+from sample.garments.attributes import sample
+from sample.garments.wording import alt_text
 
 TRUTH = pd.DataFrame([{"type": "t-shirt", "colour": "red", "pattern": "striped"}])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from captioning.scores.parse_cache import NAME
+from captioning.scores.java.parse_cache import NAME
 
 PROGRAM = """
 import json, sys

@@ -5,7 +5,7 @@ import pytest
 
 from captioning.scores.reference_based import score_with
 from captioning.scores.spice import METRICS as SPICE
-from tests.captions import golden
+from tests.helpers.captions import golden
 
 NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider")
 PLAIN = "a red dress with long sleeves"

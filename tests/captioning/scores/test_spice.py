@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from captioning.scores.jvm import Jvm
-from captioning.scores.parse_cache import ParseCache
+from captioning.scores.java.parse_cache import ParseCache
+from captioning.scores.java.process import Jvm
 from captioning.scores.spice import METRICS, parse, spice, spice_counts, spice_matches
 
 CATEGORIES = ("All", "Object", "Attribute", "Relation", "Color", "Size", "Cardinality")  # in the order of METRICS

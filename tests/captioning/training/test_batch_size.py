@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from captioning.families import blip2_opt
-from captioning.train import IMAGES, ITEMS, Params
-from captioning.training import batch_size, run, trainer
+from captioning.train import IMAGES, ITEMS
+from captioning.training import batch_size, fine_tuning, trainer
 from captioning.training.loss import summed_loss
+from captioning.training.settings import Params
 from pipeline.errors import UserError
 from pipeline.params import read
 
@@ -36,8 +37,8 @@ def memory_for(rows: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> list[
     return tried
 
 
-def train(folder: str) -> tuple[run.Result, bytes]:
-    result = run.fine_tune(MODEL, "blip2_opt", ITEMS, IMAGES, read(Params), Path(folder))
+def train(folder: str) -> tuple[fine_tuning.Result, bytes]:
+    result = fine_tuning.fine_tune(MODEL, "blip2_opt", ITEMS, IMAGES, read(Params), Path(folder))
     return result, (result.best / "adapter_model.safetensors").read_bytes()
 
 
@@ -66,8 +67,8 @@ def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_if_it_had_been_g
 def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     params, widths = read(Params), []
-    captioner = run.adapted(MODEL, "blip2_opt", params)
-    training, _ = run.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
+    captioner = fine_tuning.adapted(MODEL, "blip2_opt", params)
+    training, _ = fine_tuning.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
     monkeypatch.setattr(
         batch_size, "summed_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or summed_loss(*args)
     )

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 COPIED = ["captioning", "catalogue", "pipeline", "tests/captioning", "studies", "params.yaml", "pyproject.toml"]
-ENCODING, RUN = "captioning/modelling/encoding.py", "captioning/training/run.py"
+ENCODING, RUN = "captioning/modelling/encoding.py", "captioning/training/fine_tuning.py"
 FAMILIES, TRAINING = "tests/captioning/families", "tests/captioning/training"
 
 # What it was, where, the code as it is, the code as it would be, and the test.
@@ -70,7 +70,7 @@ DEFECTS = {
         f"{TRAINING}/test_run.py::test_the_seed_decides_the_bytes",
     ),
     "the last epoch instead of the best": (
-        "captioning/training/curves.py",
+        "captioning/training/history.py",
         "min(evaluations(log), key=lambda one: (one.loss, one.step), default=None)",
         "max(evaluations(log), key=lambda one: one.step, default=None)",
         f"{TRAINING}/test_run.py::test_the_best_epoch_is_kept_not_the_last",

@@ -8,12 +8,13 @@ import torch
 from transformers import TrainerCallback
 
 from captioning.modelling import IGNORED, Captioner, apply_lora, collate, example, token_ids
-from captioning.train import IMAGES, ITEMS, Params
-from captioning.training.data import CaptionedImages, read_split
+from captioning.train import IMAGES, ITEMS
+from captioning.training.examples import CaptionedImages, read_split
+from captioning.training.fine_tuning import make_trainer, prepare_torch
 from captioning.training.loss import summed_loss, supervised
-from captioning.training.run import make_trainer, prepare_torch
+from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
 from pipeline.params import read
 
 FAMILIES = ["blip2_opt", "blip2_t5", "llava"]

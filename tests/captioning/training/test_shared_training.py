@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from captioning.train import Params
+from captioning.training.settings import Params
 from pipeline.errors import UserError
 from pipeline.params import read
-from tests.captioning.checkpoints import wait_for_checkpoint
+from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[3]
 Project = Callable[..., Path]

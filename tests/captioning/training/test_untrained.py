@@ -9,7 +9,7 @@ import pytest
 
 from captioning import train
 from captioning.training.untrained import METRICS
-from lookbook.figures import learning_curves
+from lookbook.reporting.figures import learning_curves
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from catalogue import prepare
-from catalogue.images import ImageStore
+from catalogue.prepared.images import ImageStore
 from catalogue.readers import Raw, facad
-from catalogue.readers.overlap import Descriptions
+from catalogue.readers.facad_captions import Descriptions
 from pipeline.errors import UserError
 from pipeline.params import read
-from tests.raw_data import META, garments_of, pixels_of, write_facad, write_facad_raw
+from tests.helpers.raw_data import META, garments_of, pixels_of, write_facad, write_facad_raw
 
 FACAD = Path("data/raw/facad")
 WriteParams = Callable[..., None]

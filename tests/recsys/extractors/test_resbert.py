@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.files import write_features
 from pipeline.errors import UserError
-from pipeline.features import write_features
 from recsys.extractors import Options
 from recsys.extractors.resbert import image_vectors, text_vectors
 

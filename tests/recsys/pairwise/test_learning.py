@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from features.files import rows_of
 from pipeline.errors import UserError
-from pipeline.features import rows_of
-from recsys.dataset import Dataset, dataset_of
 from recsys.pairwise import Factors, initial, learning
-from recsys.recommenders import Options, bpr, vbpr
-from tests.recsys.behaviour import OPTIONS, parity_features, shop
+from recsys.purchases.dataset import Dataset, dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import bpr, vbpr
+from tests.recsys.recommenders.contract import OPTIONS, parity_features, shop
 
 BOTH = pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
 

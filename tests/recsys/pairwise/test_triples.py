@@ -4,7 +4,7 @@ import scipy.sparse as sp
 
 from pipeline.errors import UserError
 from recsys.pairwise import Triples
-from tests.recsys.behaviour import shop
+from tests.recsys.recommenders.contract import shop
 
 
 def test_triples_are_a_bought_and_another_item_of_the_user_drawn_uniformly() -> None:

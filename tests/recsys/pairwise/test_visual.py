@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.features import Rows, read_features, rows_of, write_features
+from features.files import Rows, read_features, rows_of, write_features
 from recsys.pairwise import Adam, Visual, visual
 
 FEATURES = np.random.default_rng(0).normal(3, 2, (30, 5)).astype(np.float16)

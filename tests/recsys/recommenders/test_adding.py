@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.as_if_run import as_if_run, stages, status
+from tests.helpers.finished_study import as_if_run, stages, status
 
 PLAIN = [f"rec_fit@all-{name}" for name in ("random", "mostpop", "userknn", "itemknn", "bpr")]
 CELLS = [*PLAIN, "rec_fit_image@all-resnet50", "rec_fit_text@augmented-sbert"]

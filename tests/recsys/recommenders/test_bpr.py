@@ -1,9 +1,10 @@
 import numpy as np
 import torch
 
-from recsys.dataset import dataset_of
-from recsys.recommenders import Options, bpr
-from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, shop
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import bpr
+from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, shop
 
 
 class TestBpr(PersonalBehaviour):

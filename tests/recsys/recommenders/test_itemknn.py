@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from recsys.dataset import dataset_of
-from recsys.recommenders import Options, itemknn
-from tests.recsys import elliot
-from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, checkerboard, shop
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import itemknn
+from tests.helpers import elliot
+from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, checkerboard, shop
 
 
 class TestItemKnn(PersonalBehaviour):
@@ -21,7 +22,7 @@ class TestItemKnn(PersonalBehaviour):
         assert ours == reference.lists
 
     def test_one_neighbour_more_equals_elliots_implementation_that_does_not_count_the_item_itself(self) -> None:
-        """What `recsys.elliot.configuration` rests on. Elliot adds 0.000001 to every divider."""
+        """What `recsys.interchange.elliot.configuration` rests on. Elliot adds 0.000001 to every divider."""
         reference = elliot.read("pinned", "small_real", "ItemKNN_aiolli_explicit")
         same = []
         for k in (20, 21):

@@ -3,10 +3,11 @@ import pytest
 import scipy.sparse as sp
 
 from pipeline.errors import UserError
-from recsys.dataset import dataset_of
-from recsys.recommenders import Options, mostpop
-from tests.recsys import elliot
-from tests.recsys.behaviour import OPTIONS, Behaviour
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import mostpop
+from tests.helpers import elliot
+from tests.recsys.recommenders.contract import OPTIONS, Behaviour
 
 
 class TestMostPop(Behaviour):

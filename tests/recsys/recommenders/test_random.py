@@ -1,9 +1,10 @@
 import numpy as np
 
-from recsys.dataset import dataset_of
-from recsys.ranking import recommend
-from recsys.recommenders import Options, random
-from tests.recsys.behaviour import OPTIONS, Behaviour, shop
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.ranking.recommend import recommend
+from recsys.recommenders import random
+from tests.recsys.recommenders.contract import OPTIONS, Behaviour, shop
 
 
 class TestRandom(Behaviour):

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from catalogue.shop.assortment import articles_table, assortment, truth_table
-from catalogue.shop.customers import customers_table, transactions_table
-from pipeline.features import rows_of
+from features.files import rows_of
 from pipeline.params import REFERENCE, load
-from recsys.dataset import dataset_of
-from recsys.metrics import per_user
-from recsys.ranking import recommend
-from recsys.recommenders import Options, bpr, vbpr
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.ranking.recommend import recommend
+from recsys.recommenders import bpr, vbpr
+from recsys.scoring.metrics import per_user
+from sample.market.assortment import articles_table, assortment, truth_table
+from sample.market.customers import customers_table, transactions_table
 
 SEEDS = range(5)
 
@@ -22,7 +23,7 @@ SEEDS = range(5)
 @pytest.fixture(scope="module")
 def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
     """Purchases of the sample, the last fifth of each customer's for the test, and what its articles look like."""
-    section = load(REFERENCE)["catalogue_sample"]
+    section = load(REFERENCE)["sample_shop"]
     articles = assortment(Random(f"{section['seed']} articles"), section["articles"])
     table, truth = articles_table(articles), truth_table(articles)
     random = np.random.default_rng(section["seed"])

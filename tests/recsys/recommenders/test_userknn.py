@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from recsys.dataset import dataset_of
-from recsys.recommenders import Options, userknn
-from tests.recsys import elliot
-from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, shop
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import userknn
+from tests.helpers import elliot
+from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, shop
 
 
 class TestUserKnn(PersonalBehaviour):

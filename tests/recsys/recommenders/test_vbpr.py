@@ -9,12 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.files import rows_of
 from pipeline.errors import UserError
-from pipeline.features import rows_of
-from recsys.dataset import dataset_of
 from recsys.pairwise import Adam, Pairwise, Visual, step, visual
-from recsys.recommenders import Options, vbpr
-from tests.recsys.behaviour import OPTIONS, PersonalBehaviour, checkerboard, parity_features, shop
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.recommenders import vbpr
+from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, checkerboard, parity_features, shop
 
 TRACE = Path(__file__).parents[2] / "golden" / "elliot" / "vbpr_tiny"
 IDS = [str(item) for item in range(90)]
@@ -153,7 +154,7 @@ def test_standards_are_mean_and_spread_whatever_the_blocks(monkeypatch: pytest.M
     expected = (features - features.mean(0)) / features.std(0) / np.sqrt(6)
     np.testing.assert_allclose(standardised(features), expected, atol=1e-4)
     whole = standardised(features)
-    monkeypatch.setattr("pipeline.features.BLOCK_BYTES", 4 * 6 * 11)
+    monkeypatch.setattr("features.files.BLOCK_BYTES", 4 * 6 * 11)
     np.testing.assert_allclose(standardised(features), whole, atol=1e-6)
 
 

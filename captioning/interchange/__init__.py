@@ -1,0 +1,1 @@
+"""Captions and pictures of others: reads their caption files, writes captions for their pictures."""

@@ -1,0 +1,82 @@
+"""Captions of any pictures by a captioner of the study, fine-tuned or as it comes."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from catalogue.prepared.images import shrink
+from pipeline.batches import batches
+from pipeline.errors import UserError
+from pipeline.params import nearest
+
+ADAPTERS, MODELS = Path("data/adapters"), Path("data/models")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A captioner, its adapter (None: as it comes), and the parameters of the study that captions depend on."""
+
+    name: str
+    family: str
+    adapter: Path | None
+    params: dict[str, Any]
+
+
+def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, pretrained: bool) -> Choice:
+    """The study's writer and its own adapter, unless told otherwise.
+
+    Raises:
+        UserError: no such captioner, or both an adapter and `pretrained`.
+    """
+    if adapter and pretrained:
+        raise UserError("--adapter and --pretrained exclude each other; leave one of them out")
+    captioners, name = params["captioners"], captioner or params["writer"]
+    if name not in captioners:
+        raise UserError(
+            f"--captioner {name}: not in params.yaml; its captioners: {', '.join(captioners)}{nearest(name, list(captioners))}"
+        )
+    own = ADAPTERS / name
+    found = adapter or (own if own.is_dir() and not pretrained else None)
+    return Choice(name, captioners[name]["family"], found, params)
+
+
+def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
+    """Pictures as `catalogue_prepare` packs them: turned upright, scaled, JPEG.
+
+    Raises:
+        UserError: a file is missing, is no picture, or has too many pixels.
+    """
+    images: list[Image.Image] = []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}") from None
+        images.append(Image.open(io.BytesIO(shrink(data, longest_side, str(path))[0])))
+    return images
+
+
+def captions(paths: list[Path], choice: Choice) -> list[str]:
+    """A caption for each picture, in their order.
+
+    Raises:
+        UserError: a picture cannot be read, or the model or adapter cannot be loaded.
+    """
+    section, device = choice.params["caption_generate"], choice.params["device"]
+    images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
+
+    from captioning.modelling import DTYPES, image_inputs, load  # torch: seconds
+    from captioning.modelling.memory import named_out_of_memory
+
+    dtype, quantization = DTYPES[section["precision"]], section["quantization"]
+    less = "params.yaml: lower caption_generate.batch_size, or use precision: bf16 or quantization: nf4"
+    texts: list[str] = []
+    with named_out_of_memory(less):
+        captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
+        for batch in batches(images, section["batch_size"]):
+            inputs = image_inputs(captioner, batch)
+            texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
+    return texts

@@ -1,0 +1,14 @@
+"""The section `caption_score`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.params import Section
+
+
+class CaptionScore(Section):
+    """Section `caption_score`."""
+
+    spice: Literal["required", "skip"]
+    clip_model: Annotated[str, Field(min_length=1)]  # `none`, or a folder under data/models/ with a CLIP

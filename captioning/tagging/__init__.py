@@ -1,0 +1,1 @@
+"""Finds the attributes of a text with a Stanza pipeline."""

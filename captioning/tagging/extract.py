@@ -1,0 +1,193 @@
+"""Attributes of texts: lower-cased lemmas tagged NOUN, ADJ or PROPN by a Stanza pipeline."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from captioning.tagging.settings import CaptionAttributes
+from pipeline.batches import batches
+from pipeline.checkpoints import key_folder
+from pipeline.checkpoints import load as load_checkpoint
+from pipeline.checkpoints import save as save_checkpoint
+from pipeline.errors import UserError
+from pipeline.progress import track
+
+CHUNK = 500  # texts that Stanza tags together
+KEPT = frozenset(("NOUN", "ADJ", "PROPN"))
+PARTICIPLES = frozenset(("VBN", "VBG"))
+PROCESSORS = "tokenize,pos,lemma"
+REBUILT, SMALL = "tiny-stanza", ("default", "tiny")  # the pipeline that the repository carries, and its package
+
+
+class Word(NamedTuple):
+    """A tagged word; `start` and `end` are its place in the text, in characters."""
+
+    form: str
+    lemma: str
+    upos: str
+    xpos: str
+    start: int
+    end: int
+
+
+def extract(
+    texts: Sequence[str],
+    settings: CaptionAttributes,
+    folder: Path | str,
+    device: str = "cpu",
+    workplace: Path | None = None,
+) -> list[list[str]]:
+    """The attributes of each text, each once, in the order of the text. Equal texts are tagged once.
+
+    Args:
+        texts: any texts, also empty ones.
+        settings: what counts as an attribute.
+        folder: a Stanza pipeline, as `stanza.download` lays it out.
+        workplace: where every finished chunk of texts is kept; what lies there is not tagged again.
+
+    Raises:
+        UserError: the pipeline is missing or cannot be read.
+    """
+    unique = list(dict.fromkeys(text for text in texts if text.strip()))
+    chunks = batches(unique, CHUNK)
+    parts = [_kept(chunk, workplace) for chunk in chunks]
+    if any(part is None for part in parts):
+        tagger = load(folder, device, settings.package)
+        for number, chunk in enumerate(track(chunks, "tagging", unit="chunk")):
+            if parts[number] is None:
+                documents = tagger.bulk_process(chunk)
+                parts[number] = [attributes_of(_words(document), settings) for document in documents]
+                _keep(chunk, parts[number], workplace)
+    found = {
+        text: attributes
+        for chunk, part in zip(chunks, parts, strict=True)
+        for text, attributes in zip(chunk, part or (), strict=True)
+    }
+    return [list(found.get(text, ())) for text in texts]
+
+
+def work_folder(
+    name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: Any = None
+) -> Path:
+    """Where a stage keeps what it has tagged so far: the name depends on all that its result depends on.
+
+    Args:
+        more: what else the stage keeps there depends on.
+    """
+    digest = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+    params = {"settings": settings.model_dump(), "device": device, "texts": digest, "more": more}
+    return key_folder(name, params, [Path(folder), Path(__file__).parent], ("stanza", "torch"))
+
+
+def _kept(chunk: Sequence[str], workplace: Path | None) -> list[list[str]] | None:
+    found = load_checkpoint(_chunk_path(chunk, workplace)) if workplace else None
+    return found[1]["attributes"] if found else None
+
+
+def _keep(chunk: Sequence[str], attributes: list[list[str]] | None, workplace: Path | None) -> None:
+    if workplace:
+        save_checkpoint(_chunk_path(chunk, workplace), {}, {"attributes": attributes})
+
+
+def _chunk_path(chunk: Sequence[str], workplace: Path) -> Path:
+    """By the texts themselves: a work folder may serve several extractions."""
+    digest = hashlib.sha256(json.dumps(list(chunk)).encode()).hexdigest()
+    return workplace / f"attributes-{digest[:16]}.safetensors"
+
+
+def attributes_of(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:
+    """The attributes of one tagged text, each once, in its order.
+
+    With `hyphen: join` a hyphenated word is one attribute if any part of it is (`t-shirt`, `stand-up`).
+    """
+    keys = []
+    for group in hyphenated(words) if settings.hyphen == "join" else ([word] for word in words):
+        if any(_is_attribute(word, settings.participles) for word in group):
+            keys.append("".join(_key(word, settings.unit) for word in group))
+    return list(dict.fromkeys(keys))
+
+
+def hyphenated(words: Sequence[Word]) -> list[list[Word]]:
+    """The words, those with a hyphen and no space between them in one group with it."""
+    groups: list[list[Word]] = []
+    for word in words:
+        last = groups[-1][-1] if groups else None
+        inside = last is not None and (word.form == "-" or (last.form == "-" and len(groups[-1]) > 1))
+        if inside and last is not None and last.end == word.start:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+def load(folder: Path | str, device: str = "cpu", package: str = "default") -> Any:
+    """The Stanza pipeline in `folder`: tokenizer, tagger, lemmatizer of `package`; nothing is ever downloaded.
+
+    Raises:
+        UserError: files are missing (says how to get them) or are not Stanza models.
+    """
+    import stanza
+    import torch
+    from stanza.pipeline.core import PipelineRequirementsException
+
+    torch.set_num_threads(1)  # small models on two threads are several times slower
+    try:
+        return stanza.Pipeline(
+            "en",
+            dir=str(folder),
+            download_method=None,
+            package=package,
+            processors=PROCESSORS,
+            use_gpu=device == "cuda",
+            logging_level="ERROR",
+        )
+    except (FileNotFoundError, PipelineRequirementsException) as error:
+        raise UserError(
+            f"{folder}: no Stanza pipeline {package!r} with {PROCESSORS} for English here ({_first_line(error)}); {remedy(folder, package)}"
+        ) from None
+    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(
+            f"{folder}: not a readable Stanza pipeline {package!r} ({_first_line(error)}); {remedy(folder, package)}"
+        ) from None
+
+
+def remedy(folder: Path | str, package: str) -> str:
+    """What to do where the folder has no such pipeline."""
+    if Path(folder).name == REBUILT:
+        if package not in SMALL:
+            return f"it has one package: set `caption_attributes.package: {SMALL[0]}`, or another `tagger`"
+        return f"get it back: git checkout -- {folder}, or train it again: python -m sample.models --only {REBUILT}"
+    command = f"stanza.download('en', model_dir='{folder}', package='{package}', processors='{PROCESSORS}')"
+    return f'download it once, where there is a network: python -c "import stanza; {command}"'
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+
+
+def _words(document: Any) -> list[Word]:
+    return [
+        Word(
+            word.text,
+            word.lemma or word.text,
+            word.upos or "",
+            word.xpos or "",
+            word.parent.start_char,
+            word.parent.end_char,
+        )
+        for sentence in document.sentences
+        for word in sentence.words
+    ]
+
+
+def _is_attribute(word: Word, participles: bool) -> bool:
+    return word.upos in KEPT or (participles and word.upos == "VERB" and word.xpos in PARTICIPLES)
+
+
+def _key(word: Word, unit: str) -> str:
+    # Taggers disagree about `ribbed` (adjective, or a form of rib): by its form it is the same attribute for all.
+    use_form = unit == "form" or word.xpos in PARTICIPLES
+    return (word.form if use_form else word.lemma).lower()

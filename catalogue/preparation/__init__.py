@@ -1,0 +1,1 @@
+"""Turns a raw catalogue into data/prepared: filters, splits, purchases."""

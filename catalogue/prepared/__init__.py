@@ -1,0 +1,1 @@
+"""Reads data/prepared: the table of items and the packed images."""

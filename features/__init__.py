@@ -1,0 +1,1 @@
+"""Feature files, and the encoders that captioning and recsys share."""

@@ -1,0 +1,106 @@
+"""lookbook elliot export | import | run: the same data in Elliot, and its lists here."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from lookbook.cli import command
+from pipeline.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Exchange data and lists with Elliot and Ducho-meets-Elliot.")
+IMAGE = Path("data/features/image")
+TEXT = Path("data/features/text")
+
+
+@app.command("export")
+@command
+def export(
+    out: Annotated[Path, typer.Option(help="a new folder, or an earlier export, which is replaced")],
+    catalogue: Annotated[
+        Literal["original", "all"] | None, typer.Option(help="left out: the text's, or original")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="a text variant: its catalogue, and the features of its words")
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="feature sets for VBPR; left out: every one of the axes")
+    ] = None,
+    params: Annotated[Path, typer.Option(help="the study")] = Path("params.yaml"),
+) -> None:
+    """Write data, features and configurations of a study as Elliot and Ducho-meets-Elliot run them."""
+    from pipeline.params import load
+    from recsys.interchange.elliot.export import export as write
+    from recsys.scoring.arms import catalogue_of
+
+    of_text = None if text is None else catalogue_of(text)
+    if of_text is not None and catalogue not in (None, of_text):
+        raise UserError(f"--catalogue {catalogue}: the text {text} is of the catalogue {of_text}")
+    own = of_text or catalogue or "original"
+    names = (
+        features
+        if features is not None
+        else load(params).get("image_features" if text is None else "text_features", [])
+    )
+    folder = IMAGE if text is None else TEXT / text
+    about = write(out, own, {name: folder / name for name in names}, text or own, params)
+    typer.echo(
+        f"wrote {out}: {about['users']:,} users, {about['items']:,} items, {about['train']:,} train and {about['test']:,} test "
+        f"pairs of the catalogue {own}, {len(names)} feature sets; run config_files/elliot*.yml with Elliot, or `lookbook elliot run {out}`"
+    )
+    for note in about["unlike"]:
+        typer.echo(note)
+
+
+@app.command("import")
+@command
+def import_(
+    path: Annotated[Path, typer.Argument(help="an exported folder, or one file of lists in it")],
+    json: Annotated[Path | None, typer.Option(help="every figure at full precision")] = None,
+    lists: Annotated[
+        Path | None, typer.Option(help="a folder for the lists with the study's ids, a file a recommender")
+    ] = None,
+) -> None:
+    """Score the lists that Elliot wrote, beside its own figures and the study's."""
+    _show(path, json, lists)
+
+
+@app.command("run")
+@command
+def run(
+    path: Annotated[Path, typer.Argument(help="an exported folder")],
+    program: Annotated[Literal["elliot", "ducho"], typer.Option(help="whose configurations")] = "elliot",
+    configuration: Annotated[
+        list[str] | None, typer.Option(help="such as elliot or elliot-sbert; left out: all")
+    ] = None,
+    checkout: Annotated[Path | None, typer.Option(help="Elliot's source, where it is not installed")] = None,
+    json: Annotated[Path | None, typer.Option(help="every figure at full precision")] = None,
+) -> None:
+    """Run the configurations with the Python that ELLIOT_PYTHON names, and show both tables side by side."""
+    from recsys.interchange.elliot.run import run as run_configurations
+
+    for log in run_configurations(path, program, configuration, checkout):
+        typer.echo(f"ran {log.stem} (log: {log})")
+    _show(path, json, None)
+
+
+def _show(path: Path, json: Path | None, lists: Path | None) -> None:
+    from pipeline.outputs import write_json
+    from recsys.interchange.elliot.results import (
+        as_json,
+        exported_folder,
+        labels,
+        read_about,
+        results,
+        table,
+        with_own_ids,
+    )
+
+    found = results(path)
+    if json:
+        write_json(json, as_json(found))
+    if lists:
+        for label, result in zip(labels(found), found, strict=True):
+            own = label if label == result.recommender else result.path.stem
+            with_own_ids(result.path, lists / f"{own}.tsv")
+    typer.echo(table(found, read_about(exported_folder(path))))

@@ -1,0 +1,96 @@
+"""lookbook evaluate --train FILE --test FILE --recs FILE: metrics of anyone's lists, by Elliot's definitions and the standard ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lookbook.cli import command
+from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from recsys.interchange.evaluate import Evaluation
+
+METRICS = ("ndcg", "map_elliot", "map", "recall", "precision", "hit_rate", "coverage")
+
+
+@command
+def evaluate(
+    train: Annotated[Path, typer.Option(help="purchases: .tsv (user, item, rating[, timestamp]), .csv or .parquet")],
+    test: Annotated[Path, typer.Option(help="purchases to find, in the same form")],
+    recs: Annotated[Path, typer.Option(help="lists: .tsv (user, item, score), .csv or .parquet")],
+    cutoffs: Annotated[str, typer.Option(help="comma-separated")] = "5,12",
+    json: Annotated[Path | None, typer.Option(help="every figure at full precision, and the users averaged")] = None,
+    per_user: Annotated[Path | None, typer.Option(help="every metric of every user: .parquet or .csv")] = None,
+    without_list: Annotated[
+        Literal["leave-out", "zero"],
+        typer.Option(help="users without a list: left out, as Elliot does, or 0 everywhere"),
+    ] = "leave-out",
+) -> None:
+    """Evaluate lists against purchases: NDCG, MAP (Elliot's and average precision), recall, precision, hit rate, coverage."""
+    from pipeline.outputs import write_json
+    from recsys.interchange.evaluate import evaluate as score
+    from recsys.interchange.reading import read_lists, read_purchases
+
+    at = parse_cutoffs(cutoffs)
+    result = score(read_purchases(train), read_purchases(test), read_lists(recs), at, without_list)
+    summary = result.summary()
+    if json:
+        write_json(json, summary)
+    if per_user:
+        write_per_user(per_user, result)
+    typer.echo(f"{recs}: {summary['users']:,} users" + _left_out(summary, without_list))
+    typer.echo(table(summary, at))
+    if not summary["users_with_a_hit"]:
+        typer.echo("no list has an item of its user's test purchases: are --train and --test each other's?")
+
+
+def parse_cutoffs(text: str) -> list[int]:
+    """`5,12` as numbers.
+
+    Raises:
+        UserError: one is no whole number above 0.
+    """
+    try:
+        cutoffs = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        cutoffs = [0]
+    if cutoffs[0] < 1:
+        raise UserError(f"--cutoffs {text}: expected whole numbers above 0, such as 5,12")
+    return cutoffs
+
+
+def table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
+    """A row per metric, a column per cutoff."""
+    lines = ["".join([f"{'':<12}", *(f"{f'@{k}':>10}" for k in cutoffs)])]
+    lines += ["".join([f"{name:<12}", *(f"{summary[f'{name}_{k}']:>10.5f}" for k in cutoffs)]) for name in METRICS]
+    return "\n".join(lines)
+
+
+def write_per_user(path: Path, result: "Evaluation") -> None:
+    """A row per user averaged."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    from pipeline.outputs import new_file, write_parquet
+    from recsys.interchange.reading import form_of
+
+    rows = pa.table({"user": result.users} | {name: pa.array(values) for name, values in result.values.items()})
+    if form_of(path) == "parquet":
+        write_parquet(path, rows)
+        return
+    with new_file(path) as partial:
+        csv.write_csv(rows, partial, csv.WriteOptions(delimiter="," if form_of(path) == "csv" else "\t"))
+
+
+def _left_out(summary: dict[str, float | int], without_list: str) -> str:
+    """What the means leave out, where there is any."""
+    said = {
+        "users_without_list": "without a list " + ("count as 0" if without_list == "zero" else "left out"),
+        "users_not_in_train": "of test not in train left out",
+        "users_without_test": "without test items left out",
+        "listed_items_not_in_train": "listed items not in train, which coverage does not count",
+        "lists_short": "lists shorter than the largest cutoff",
+        "lists_with_an_item_twice": "lists with an item twice, which counts twice",
+    }
+    return "".join(f"; {summary[key]:,} {text}" for key, text in said.items() if summary[key])

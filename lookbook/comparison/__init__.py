@@ -1,0 +1,1 @@
+"""Differences between captioners and between recommenders, with intervals and tests."""

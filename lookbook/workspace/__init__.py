@@ -1,0 +1,1 @@
+"""Commands on a project folder: check, doctor, init, grid, export."""

@@ -1,0 +1,1 @@
+"""Purchases and lists of others: reads them, recommends, evaluates, exports to Elliot."""

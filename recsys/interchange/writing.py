@@ -1,0 +1,84 @@
+"""Lists as other programs read them, in the forms of `recsys.interchange.reading`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from pipeline.errors import UserError, few
+from pipeline.outputs import new_file
+from recsys.interchange.reading import form_of
+
+ROWS = 1_000_000  # written at once
+
+
+def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.ndarray, scores: np.ndarray) -> int:
+    """Writes the lists in the form that the file's name asks for, and returns the number of rows.
+
+    Args:
+        users: (n_users,) ids; items: (n_items,) ids.
+        listed: (n_users, k) places of `items`, best first, −1 for none; scores: (n_users, k).
+
+    Raises:
+        UserError: the name ends with .gz, or an id cannot stand in a TSV.
+    """
+    schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
+    written, names = 0, pa.array(items, pa.string())
+    check_writable(path, users, items)
+    step = max(1, ROWS // max(1, listed.shape[1]))
+    with new_file(path) as partial, _writing(path, partial, schema) as write:
+        for start in range(0, len(listed), step):
+            user, place = np.nonzero(listed[start : start + step] >= 0)
+            user += start
+            columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, place]))]
+            write(pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema))
+            written += len(user)
+    return written
+
+
+def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
+    """Whether lists of these users and items can be written there.
+
+    Raises:
+        UserError: the name ends with .gz, or an id cannot stand in a TSV.
+    """
+    form = form_of(path)
+    if form != "parquet" and path.name.lower().endswith(".gz"):
+        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
+    for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
+        broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
+        if broken:
+            shown = few([repr(one) for one in broken])
+            raise UserError(
+                f"{path}: {len(broken)} {kind} ids have a tab or a line break, which no TSV can hold, first {shown}; "
+                "name a .parquet"
+            )
+
+
+@contextmanager
+def _writing(path: Path, partial: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    """What writes the tables that it is called with, one after the other."""
+    form = form_of(path)
+    if form == "tsv":
+        with open(partial, "wb") as file:
+            yield lambda table: file.write(_as_tsv(table))
+    else:
+        with (
+            pq.ParquetWriter(partial, schema, compression="zstd")
+            if form == "parquet"
+            else csv.CSVWriter(partial, schema) as writer
+        ):
+            yield writer.write_table
+
+
+def _as_tsv(table: pa.Table) -> bytes:
+    """Rows without quotes around any id, as they are read: Arrow's own writer refuses an id that has a quote in it."""
+    columns = [column.cast(pa.string()).combine_chunks() for column in table.columns]
+    rows = pc.binary_join_element_wise(*columns, "\t")
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    return pc.binary_join(whole, "\n")[0].as_buffer().to_pybytes() + b"\n" * bool(len(rows))

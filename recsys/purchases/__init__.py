@@ -1,0 +1,1 @@
+"""The split of purchases and the data that recommenders are fitted on."""

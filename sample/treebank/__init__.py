@@ -1,0 +1,1 @@
+"""Trains the small Stanza tagger that ships with Lookbook, on a treebank generated from a grammar."""

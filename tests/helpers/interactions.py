@@ -1,0 +1,59 @@
+"""A small study on disk: purchases split in time, features that tell the parity which users buy by, texts."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.files import write_features
+from recsys import interactions
+
+N_USERS, N_ITEMS = 50, 48
+PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
+
+
+def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame:
+    """12 purchases a user, of items of the user's own parity; some articles twice; item 0 and 1 by nobody but at the end."""
+    rows = []
+    for user in range(N_USERS):
+        items = random.choice(np.arange(2 + user % 2, N_ITEMS, 2), 11, replace=False).tolist()
+        items.append(items[0] if user % 3 else user % 2)  # a repeat, or an item that is cold
+        rows += [(f"user {user:02}", item_ids[item], day) for day, item in enumerate(items)]
+    return pd.DataFrame(rows, columns=["user_id", "item_id", "day"]).astype({"day": "int32"})
+
+
+def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there."""
+    monkeypatch.chdir(folder)
+    params = (
+        PARAMS.read_text()
+        .replace("  batch_size: 4096\n", "  batch_size: 256\n")
+        .replace("  epochs: 16\n", "  epochs: 3\n")
+    )
+    (folder / "params.yaml").write_text(params)
+    random = np.random.default_rng(0)
+    ids = [f"{number:010}" for number in range(100, 100 + N_ITEMS)]
+    original = np.arange(N_ITEMS) % 4 < 2  # both parities
+    prepared = folder / "data" / "prepared"
+    prepared.mkdir(parents=True)
+    items = pd.DataFrame({"item_id": ids, "original": original, "product_code": [item[:9] for item in ids]})
+    items["category"] = [("Shirt", "Dress", "Socks")[number % 3] for number in range(N_ITEMS)]
+    items["split"] = [(("test", "train")[number % 2] if chosen else None) for number, chosen in enumerate(original)]
+    items.to_parquet(prepared / "items.parquet")
+    _purchases(random, ids).to_parquet(prepared / "purchases.parquet")
+    features = random.normal(0, 0.3, (N_ITEMS, 6)) + (np.arange(N_ITEMS) % 2)[:, None]
+    write_features("data/features/image/parity", ids, features)
+    write_features("data/features/text/augmented/words", ids, features)
+    for text in ("masked-ft", "masked-none"):
+        own = [item for item, chosen in zip(ids, original, strict=True) if chosen]
+        masked = np.arange(len(own)) % 5 == 0
+        Path("data/texts").mkdir(exist_ok=True)
+        source = np.where(masked, text.removeprefix("masked-"), "own")
+        pd.DataFrame({"item_id": own, "masked": masked, "source": source}).to_parquet(f"data/texts/{text}.parquet")
+        write_features(
+            f"data/features/text/{text}/words", own, features[original] * ~(masked[:, None] & (text == "masked-none"))
+        )
+    written = pd.DataFrame({"item_id": ids, "masked": False, "source": np.where(original, "own", "ft")})
+    written.to_parquet("data/texts/augmented.parquet")
+    interactions.main()

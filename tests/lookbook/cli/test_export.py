@@ -1,0 +1,226 @@
+"""lookbook export: an adapter, or the merged model, with a model card that says what was really used."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from dvc.repo import Repo
+from peft import PeftModel
+from ruamel.yaml import YAML
+from transformers import AutoModelForImageTextToText, Blip2ForConditionalGeneration
+from typer.testing import CliRunner
+
+from captioning.modelling import Captioner, apply_lora, image_inputs, load
+from lookbook.cli.main import app
+from sample.pretraining.world import pictures
+
+ROOT = Path(__file__).parents[3]
+NAME = "tiny-blip2-opt"
+CELL = f"caption_train@{NAME}"
+DATA = {"data/prepared/items.parquet": "e85b85f7", "data/prepared/images": "c3dfdc15.dir"}
+LINE = """
+stages:
+  caption_train:
+    foreach: ${captioners}
+    do:
+      cmd: python -m captioning.train --captioner ${key}
+      outs:
+      - data/adapters/${key}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study whose `tiny-blip2-opt` has been trained: adapter, dvc.lock, scores and the run's record."""
+    (tmp_path / "data").mkdir()
+    shutil.copytree(ROOT / "data/models" / NAME, tmp_path / "data/models" / NAME)
+    shutil.copy(ROOT / "studies/sample.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    captioner = apply_lora(load(Path("data/models") / NAME, "blip2_opt", torch.float32), "all-linear", 4, 64, 0.0, True)
+    for name, weight in captioner.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    captioner.model.save_pretrained(Path("data/adapters") / NAME)
+    write_records()
+    return tmp_path
+
+
+def write_records() -> None:
+    for folder in ("metrics", "metrics/train"):
+        Path(folder).mkdir()
+    training = {
+        "validation_loss": 0.125,
+        "seconds": 31.5,
+        "kg_co2": 0.00042,
+        "model_class": "Blip2ForConditionalGeneration",
+    }
+    Path(f"metrics/train/{NAME}.json").write_text(json.dumps(training))
+    scores = {NAME: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 0.7361}}, "skipped": ["spice: not asked for"]}
+    Path("metrics/captions.json").write_text(json.dumps(scores))
+    Path("dvc.yaml").write_text(LINE)
+    with Repo.init(no_scm=True) as repo:
+        repo.commit(CELL, force=True)
+    deps, outs = ([{"path": path, "hash": "md5", "md5": digest} for path, digest in DATA.items()] for _ in range(2))
+    with locked() as stages:
+        stages[CELL] |= {"deps": deps, "params": {"params.yaml": {"lr": 0.0003, "lora_rank": 4}}}
+        params = {"params.yaml": {"dataset": "sample"}}
+        stages["catalogue_prepare"] = {"cmd": "python -m catalogue.prepare", "outs": outs, "params": params}
+
+
+@contextmanager
+def locked() -> Iterator[dict[str, Any]]:
+    """The stages of dvc.lock, to change."""
+    path, yaml = Path("dvc.lock"), YAML()
+    lock = yaml.load(path)
+    yield lock["stages"]
+    yaml.dump(lock, path)
+
+
+def export(*words: str) -> Path:
+    ended = CliRunner().invoke(app, ["export", NAME, *words])
+    assert ended.exit_code == 0, ended.output
+    assert "above all the licences" in ended.stdout
+    return Path(ended.stdout.split()[1].rstrip(":"))
+
+
+def refused(*words: str) -> str:
+    ended = CliRunner().invoke(app, ["export", *words])
+    assert ended.exit_code == 1
+    return ended.stderr
+
+
+def captions(captioner: Captioner) -> list[str]:
+    images = image_inputs(captioner, [picture.image for picture in pictures(4, seed=5)])
+    return [one.text for one in captioner.family.generate(captioner, images, 20)]
+
+
+def adapted() -> Captioner:
+    return load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=Path("data/adapters") / NAME)
+
+
+def test_the_adapter_comes_out_as_it_is(project: Path) -> None:
+    folder = export()
+    assert folder == Path("exports") / NAME
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    weights = Path("data/adapters") / NAME / "adapter_model.safetensors"
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights.read_bytes()
+    loaded = load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=folder)
+    assert captions(loaded) == captions(adapted())
+
+
+def test_plain_peft_loads_it(project: Path) -> None:
+    base = Blip2ForConditionalGeneration.from_pretrained(f"data/models/{NAME}", dtype=torch.float32)
+    plain = PeftModel.from_pretrained(base, export()).eval()
+    ours = adapted()
+    assert captions(Captioner(plain, ours.processor, ours.family)) == captions(ours)
+
+
+def test_the_merged_model_needs_nothing_else(project: Path) -> None:
+    folder = export("--merged", "--out", "whole")
+    expected = captions(adapted())
+    shutil.rmtree("data")
+    assert not list(folder.glob("*.bin")) + list(folder.glob("adapter*"))
+    merged = load(folder, "blip2_opt", torch.float32)
+    assert captions(merged) == expected
+    auto = AutoModelForImageTextToText.from_pretrained(folder)
+    assert captions(Captioner(auto, merged.processor, merged.family)) == expected
+
+
+def test_the_card_says_what_was_used_and_reached(project: Path) -> None:
+    card = (export() / "README.md").read_text()
+    front = YAML(typ="safe").load(card.split("---")[1])
+    assert front["library_name"] == "peft"
+    assert "base_model" not in front  # a folder of this project is nothing that a hub could link to
+    for part in (
+        "| bleu_4 | 0.0000 | 0.7361 |",
+        "Not scored: spice: not asked for.",
+        "| kg_co2 | 0.00042 |",
+        "| validation_loss | 0.125 |",
+        "lr: 0.0003\nlora_rank: 4",
+        "| `data/prepared/images` | `c3dfdc15.dir` |",
+        "Data (sample): drawn by Lookbook itself, Apache-2.0.",
+        f"Base model (`data/models/{NAME}`): part of Lookbook, Apache-2.0.",
+        "The prompt is empty",
+    ):
+        assert part in card, part
+
+
+def test_a_model_of_the_hub_is_named_with_its_revision(project: Path) -> None:
+    revision = "59a1ef6c1e5117b3f65523d1c6066825bcf315e3"
+    pinned = {"id": "Salesforce/blip2-opt-2.7b", "revision": revision}
+    Path(f"data/models/{NAME}/hub.json").write_text(json.dumps(pinned))
+    folder = export()
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == (pinned["id"], revision)
+    card = (folder / "README.md").read_text()
+    assert YAML(typ="safe").load(card.split("---")[1])["base_model"] == pinned["id"]
+    assert f'from_pretrained("{pinned["id"]}", revision="{revision}")' in card
+    assert "MIT; its language model" in card
+
+
+def test_data_that_may_not_be_published_is_told_whatever_params_yaml_has_come_to_say(project: Path) -> None:
+    with locked() as stages:
+        stages["catalogue_prepare"]["params"]["params.yaml"]["dataset"] = "hm"
+    assert "dataset: sample" in Path("params.yaml").read_text()
+    card = (export() / "README.md").read_text()
+    assert "fine-tuned on `hm`" in card
+    assert "Kaggle competition: non-commercial" in card
+    assert "before you publish it" in card
+
+
+def test_an_adapter_that_is_not_the_one_of_dvc_lock_is_refused(project: Path) -> None:
+    config = Path("data/adapters") / NAME / "adapter_config.json"
+    before = config.read_text()
+    config.unlink()  # DVC may have linked it to its cache
+    config.write_text(before + "\n")
+    message = refused(NAME)
+    assert f"data/adapters/{NAME}: not the adapter that dvc.lock tells of" in message
+    assert f"dvc repro {CELL}" in message
+    assert not Path("exports").exists()
+    config.write_text(before)
+    export()
+
+
+def test_data_that_was_prepared_after_training_is_not_taken_for_its_own(project: Path) -> None:
+    with locked() as stages:
+        stages["catalogue_prepare"]["outs"][0]["md5"] = "0a0a0a0a"
+    message = refused(NAME)
+    assert "another data/prepared/items.parquet than catalogue_prepare has written since" in message
+    assert f"dvc repro {CELL}" in message
+    with locked() as stages:
+        del stages["catalogue_prepare"]
+    assert f"catalogue_prepare has not run here; run: dvc repro {CELL}" in refused(NAME)
+
+
+def test_without_dvc_nothing_is_claimed(project: Path) -> None:
+    shutil.rmtree(".dvc")
+    assert "DVC cannot tell whether" in refused(NAME)
+
+
+def test_what_cannot_be_exported_is_told(project: Path) -> None:
+    message = refused("tiny-blip2-op")
+    assert f"trained here: {NAME}; did you mean {NAME}?" in message
+    assert "dvc repro caption_train@tiny-blip2-op" in message
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("years of work")
+    assert "mine: exists and is no earlier export" in refused(NAME, "--out", "mine")
+    assert Path("mine/thesis.txt").exists()
+    Path("dvc.lock").unlink()
+    assert f"caption_train@{NAME} has not run here" in refused(NAME)
+
+
+def test_an_earlier_export_is_replaced(project: Path) -> None:
+    folder = export()
+    (folder / "README.md").write_text("old")
+    assert export() == folder
+    assert (folder / "README.md").read_text() != "old"

@@ -1,0 +1,161 @@
+"""1,000 trials each: how often the tests fire where nothing differs, and how often the intervals cover what does."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from captioning.interchange.caption_files import read_caption_file
+from captioning.scores import bleu, meteor
+from captioning.scores.reference_based import score_captions
+from lookbook.comparison.captions import BLEU, METEOR
+from lookbook.comparison.significance import CorpusMetric, paired_corpora, paired_means, paired_users_and_runs
+
+TRIALS = 1000
+CAPTIONS = Path(__file__).parents[2] / "golden" / "captions" / "coco_val_a.captions.json.gz"
+ITEMS = ("rouge_l", "cider")
+
+
+def bleu_4(sums: np.ndarray) -> np.ndarray:
+    return bleu.bleu_from_statistics(sums)[..., 3]
+
+
+CORPUS: dict[str, tuple[list[str], CorpusMetric]] = {
+    "bleu_4": (BLEU, bleu_4),
+    "meteor": (METEOR, meteor.meteor_from_statistics),
+}
+
+
+@pytest.fixture(scope="module")
+def captioners(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Per-item scores and statistics of COCO captions by a model and by a person, who agree about as well with others."""
+    import gzip
+
+    path = tmp_path_factory.mktemp("captions") / "captions.json"
+    path.write_bytes(gzip.decompress(CAPTIONS.read_bytes()))
+    captions, references, _ = read_caption_file(path)
+    sets = {"model": captions, "person": {item: texts[0] for item, texts in references.items()}}
+    others = {item: texts[1:] for item, texts in references.items()}
+    items = score_captions(sets, others, None, metrics=("bleu", "meteor", "rouge_l", "cider")).items
+    model, person = (
+        items[items["set"].eq(name)].pivot(index="item_id", columns="metric", values="value") for name in sets
+    )
+    return model, person
+
+
+def groups_of(items: int, rng: np.random.Generator) -> np.ndarray:
+    """Groups of one to eight items: (items,)."""
+    return np.repeat(np.arange(items), rng.integers(1, 9, items))[:items]
+
+
+def swapped(a: np.ndarray, b: np.ndarray, coins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both captioners' columns after the trials' coins: (n, k), (n, k), (n, trials) -> (n, trials * k) twice."""
+    heads = coins[:, :, None]
+    first, second = (np.where(heads, x[:, None], y[:, None]) for x, y in ((a, b), (b, a)))
+    return first.reshape(len(a), -1), second.reshape(len(a), -1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("coin", ["item", "group"])
+def test_captions_swapped_by_a_fair_coin_seldom_differ(
+    captioners: tuple[pd.DataFrame, pd.DataFrame], coin: str
+) -> None:
+    rng = np.random.default_rng(20)
+    model, person = captioners
+    groups = groups_of(len(model), rng)
+    coins = rng.random((len(model), TRIALS)) < 0.5
+    coins = coins if coin == "item" else coins[groups]
+    for metric in ITEMS:
+        a, b = swapped(model[[metric]].to_numpy(), person[[metric]].to_numpy(), coins)
+        assert 0.035 <= np.mean([found.p < 0.05 for found in paired_means(a, b, groups, 10_000, 1)]) <= 0.065
+    for columns, metric in CORPUS.values():
+        k, fires = len(columns), []
+        for start in range(0, TRIALS, 100):
+            a, b = swapped(model[columns].to_numpy(), person[columns].to_numpy(), coins[:, start : start + 100])
+            trials = [(range(k * trial, k * trial + k), metric) for trial in range(100)]
+            fires += [found.p < 0.05 for _, _, found in paired_corpora(a, b, groups, trials, 10_000, 1)]
+        assert 0.035 <= np.mean(fires) <= 0.065
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_true_difference_of_captions(captioners: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """A test set is 100 groups drawn from all groups of the captions; the truth is the difference on these."""
+    rng = np.random.default_rng(21)
+    model, person = captioners
+    groups = groups_of(len(model), rng)
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    columns = [*ITEMS, *BLEU, *METEOR]
+    a, b = model[columns].to_numpy(), person[columns].to_numpy()
+    truth = dict(zip(ITEMS, (a - b).mean(axis=0), strict=False))
+    wanted = {name: ([columns.index(one) for one in needed], metric) for name, (needed, metric) in CORPUS.items()}
+    truth |= {
+        name: float(metric(a[:, at].sum(0)[None])[0] - metric(b[:, at].sum(0)[None])[0])
+        for name, (at, metric) in wanted.items()
+    }
+    covered: dict[str, list[bool]] = {name: [] for name in truth}
+    for trial in range(TRIALS):
+        drawn = [members[group] for group in rng.integers(0, len(members), 100)]
+        rows, labels = np.concatenate(drawn), np.repeat(np.arange(100), [len(one) for one in drawn])
+        found = dict(zip(ITEMS, paired_means(a[rows, :2], b[rows, :2], labels, 1000, trial), strict=True))
+        corpora = paired_corpora(a[rows], b[rows], labels, list(wanted.values()), 1000, trial)
+        found |= {name: estimate for name, (_, _, estimate) in zip(wanted, corpora, strict=True)}
+        for name, estimate in found.items():
+            covered[name].append(estimate.low <= truth[name] <= estimate.high)
+    for name, hits in covered.items():
+        assert 0.93 <= np.mean(hits) <= 0.97, name
+
+
+def test_intervals_cover_a_mean_of_unequal_groups() -> None:
+    """Skewed scores, and groups of one to eight items that have something in common."""
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(100), rng.integers(1, 9, 100))
+    common = rng.normal(0, 1, (100, TRIALS))[groups]
+    scores = 0.3 + common + rng.exponential(1, common.shape) - 1
+    found = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
+    assert 0.93 <= np.mean([one.low <= 0.3 <= one.high for one in found]) <= 0.97
+
+
+def test_under_the_null_one_in_twenty_fires() -> None:
+    rng = np.random.default_rng(8)
+    groups = np.repeat(np.arange(120), rng.integers(1, 9, 120))
+    effect = rng.exponential(1, (len(groups), TRIALS)) + rng.normal(0, 1, (120, TRIALS))[groups]
+    scores = effect * rng.choice([-1, 1], (120, TRIALS))[groups]
+    found = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
+    assert 0.035 <= np.mean([one.p < 0.05 for one in found]) <= 0.065
+
+
+def two_trainings(rng: np.random.Generator, runs: int, between: float) -> list[np.ndarray]:
+    """Differences of two trainings of one recommender, (users, runs) a trial: users, runs and noise of single scores.
+
+    Args:
+        between: the variance of a run's mean, over the variance that the noise of single scores leaves in it.
+    """
+    users = 300
+    of_users, of_runs = (
+        rng.normal(0, 0.7, (TRIALS, users, 1)),
+        rng.normal(0, np.sqrt(between / users), (TRIALS, 1, runs)),
+    )
+    return list(of_users + of_runs + rng.normal(0, 1, (TRIALS, users, runs)))
+
+
+@pytest.mark.parametrize("runs", [3, 5])
+@pytest.mark.parametrize("between", [0.0, 0.5, 2.0, 8.0])
+def test_two_trainings_of_one_recommender_seldom_differ(runs: int, between: float) -> None:
+    found = paired_users_and_runs(two_trainings(np.random.default_rng(10), runs, between), 2000, 1)
+    assert 0.035 <= np.mean([one.p < 0.05 for one in found]) <= 0.065
+
+
+@pytest.mark.parametrize(("between", "fires_at_least"), [(2.0, 0.08), (8.0, 0.2)])
+def test_a_test_that_ignores_seeds_fires_more(between: float, fires_at_least: float) -> None:
+    """The same trials as above, users alone resampled: what the study did."""
+    by_user = np.column_stack([one.mean(axis=1) for one in two_trainings(np.random.default_rng(10), 3, between)])
+    found = paired_means(by_user, np.zeros_like(by_user), np.arange(len(by_user)), 2000, 1)
+    assert np.mean([one.p < 0.05 for one in found]) > fires_at_least
+
+
+def test_intervals_cover_the_true_difference_of_recommenders() -> None:
+    rng = np.random.default_rng(13)
+    trials = [0.05 + one for one in two_trainings(rng, 3, 2.0)]
+    found = paired_users_and_runs(trials, 2000, 1)
+    assert 0.93 <= np.mean([one.low <= 0.05 <= one.high for one in found]) <= 0.97

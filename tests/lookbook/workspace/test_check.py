@@ -1,0 +1,199 @@
+"""lookbook check: every error of a whole file at once; the files of the repository have none."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from lookbook.workspace import check
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+MODELS = ("tiny-blip2-opt", "tiny-blip2-t5", "tiny-llava", "tiny-clip", "tiny-stanza")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the folders of the models, and the shipped params.yaml."""
+    for model in MODELS:
+        (tmp_path / "data/models" / model).mkdir(parents=True)
+        (tmp_path / "data/models" / model / "model.safetensors").touch()
+    shutil.copytree(ROOT / "data/models/efficientnet-lite0", tmp_path / "data/models/efficientnet-lite0")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def problems_with(changes: dict[str, Any]) -> list[str]:
+    """The problems of the shipped file after these changes; a dotted key goes down, None removes."""
+    yaml = YAML()
+    values = yaml.load(Path("params.yaml"))
+    for key, value in changes.items():
+        *way, last = key.split(".")
+        inner = values
+        for part in way:
+            inner = inner[part]
+        if value is None:
+            del inner[last]
+        else:
+            inner[last] = value
+    yaml.dump(values, Path("changed.yaml"))
+    return check.find_problems(Path("changed.yaml"))
+
+
+def test_the_shipped_file_has_no_problems(project: Path) -> None:
+    assert check.find_problems(Path("params.yaml")) == []
+    assert check.summary(Path("params.yaml")) == (
+        "params.yaml: ok; sample, 3 captioners, 2 catalogues, 7 texts, 5 recommenders, 3 image features, 3 text features"
+    )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.name)
+def test_studies_are_right_but_for_models_that_cannot_be_shipped(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Stanza's own models have no pinned place on the hub: whoever needs them is told the command that fetches them."""
+    for folder in (ROOT / "data/models").iterdir():
+        if folder.name != "stanza-en":
+            (tmp_path / "data/models").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data/models" / folder.name).symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    problems = check.find_problems(path)
+    assert all("stanza.download('en', model_dir='data/models/stanza-en'" in problem for problem in problems), problems
+    assert len(problems) == path.name.startswith("thesis-")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"captioners.tiny-llava.family": "lava"},
+            "captioners.tiny-llava.family: 'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, llava; did you mean llava?",
+        ),
+        ({"captioners.tiny-lava": {"family": "llava"}}, "captioners.tiny-lava: no model in data/models/tiny-lava"),
+        (
+            {"writer": "tiny-blip2-opd"},
+            "writer: 'tiny-blip2-opd' is no known captioner of this study; must be one of: tiny-blip2-opt, tiny-blip2-t5, tiny-llava; did you mean tiny-blip2-opt?",
+        ),
+        (
+            {"caption_features.family": "llava"},
+            "caption_features.family: 'llava' is no known family with BLIP-2 features; must be one of: blip2_opt, blip2_t5",
+        ),
+        ({"recommenders": ["userkn"]}, "recommenders.0: 'userkn' is no known recommender; must be one of: "),
+        (
+            {"text_features": ["sbrt"]},
+            "text_features.0: 'sbrt' is no known text feature; must be one of: clip, resbert, sbert; did you mean sbert?",
+        ),
+        (
+            {"image_features": ["sbert"]},
+            "image_features.0: 'sbert' is no known image feature; must be one of: resnet50, blip2-visual, blip2-queries",
+        ),
+        ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
+        ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' stands there twice"),
+        (
+            {"rec_features.clip_model": "tiny-clop"},
+            "rec_features.clip_model: 'tiny-clop' is no known model; must be one of: ",
+        ),
+        (
+            {"caption_attributes.tagger": "stanza"},
+            "caption_attributes.tagger: data/models/stanza is not there; download it once, ",
+        ),
+        ({"lr": "fast"}, "lr: 'fast' is not allowed"),
+        ({"rec_score.cutoffs": [5, 0]}, "rec_score.cutoffs.1: 0 is not allowed; input should be greater than 0"),
+        ({"seed": None}, "seed: missing"),
+        ({"caption_scor": {"spice": "skip"}}, "caption_scor: unknown key; did you mean caption_score?"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_problem_names_key_value_and_what_is_allowed(project: Path, changes: dict[str, Any], problem: str) -> None:
+    found = problems_with(changes)
+    assert any(problem in line for line in found), found
+
+
+def test_a_wrong_value_is_reported_once_though_many_stages_read_it(project: Path) -> None:
+    assert len(problems_with({"threads": 0})) == 1
+
+
+def test_all_problems_come_at_once(project: Path) -> None:
+    changes = {
+        "lr": -1,
+        "recommenders": ["pop", "bpr"],
+        "writer": "x",
+        "rec_fit.top_k": 0,
+        "compare.drawz": 3,
+        "caption_score.spice": "maybe",
+    }
+    found = "\n".join(problems_with(changes))
+    for key in (
+        "lr: -1",
+        "recommenders.0: 'pop'",
+        "writer: 'x'",
+        "rec_fit.top_k: 0",
+        "compare.drawz: unknown key",
+        "caption_score.spice: 'maybe'",
+    ):
+        assert key in found
+
+
+@pytest.mark.parametrize("axis", ["captioners", "recommenders", "catalogues"])
+def test_an_axis_of_the_wrong_kind_is_a_problem_and_no_crash(project: Path, axis: str) -> None:
+    assert any(line.startswith(f"{axis}: 'all' is not allowed") for line in problems_with({axis: "all"}))
+
+
+def test_a_model_of_the_hub_needs_no_weights(project: Path) -> None:
+    shutil.rmtree("data/models/tiny-llava")
+    Path("data/models/tiny-llava").mkdir()
+    assert len(check.find_problems(Path("params.yaml"))) == 1
+    Path("data/models/tiny-llava/hub.json").write_text('{"id": "llava-hf/llava-1.5-7b-hf", "revision": "main"}')
+    [problem] = check.find_problems(Path("params.yaml"))
+    assert "captioners.tiny-llava: data/models/tiny-llava/hub.json: revision is 'main'" in problem
+    pinned = {"id": "llava-hf/llava-1.5-7b-hf", "revision": "b" * 40}
+    Path("data/models/tiny-llava/hub.json").write_text(json.dumps(pinned))
+    assert check.find_problems(Path("params.yaml")) == []
+
+
+def test_captions_of_a_file_need_no_model(project: Path) -> None:
+    Path("data/models/replay").mkdir()
+    changes = {"captioners.replay": {"family": "file"}}
+    assert any(line.startswith("captioners.replay: no model in data/models/replay") for line in problems_with(changes))
+    Path("data/models/replay/captions.csv").write_text("id,caption\n")
+    assert problems_with(changes) == []
+
+
+def test_a_missing_file_is_an_error_of_the_user(project: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.yaml: no such file"):
+        check.find_problems(Path("nothing.yaml"))
+
+
+def test_every_stage_of_the_line_is_asked() -> None:
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    commands = [stage.get("do", stage)["cmd"].split()[2] for stage in stages.values() if not stage.get("frozen")]
+    assert set(check.stage_modules()) == set(commands)
+
+
+def test_every_section_of_the_file_is_read_by_a_stage() -> None:
+    known = {name for model in check.stage_models() for name in model.model_fields}
+    assert set(YAML(typ="safe").load(ROOT / "params.yaml")) <= known
+
+
+def test_every_param_that_dvc_watches_exists() -> None:
+    watched = set(re.findall(r"[\w.]+", " ".join(re.findall(r"params: \[(.*)\]", (ROOT / "dvc.yaml").read_text()))))
+    values = YAML(typ="safe").load(ROOT / "params.yaml")
+    assert {key.split(".")[0] for key in watched} <= set(values)
+
+
+def test_no_stage_imports_torch_before_its_params_are_checked() -> None:
+    code = "import sys\nfrom lookbook.workspace.check import stage_models\nstage_models()\nprint({'torch', 'transformers', 'stanza'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.strip() == "set()", ended.stderr
+
+
+def test_what_two_looks_find_is_told_once(project: Path) -> None:
+    problems = problems_with({"recommenders": ["userkn"]})
+    assert len(problems) == len(set(problems)) == 1

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import UserError
+from recsys.interchange.reading import read_lists, read_purchases
+
+IDS = st.text(alphabet="ab0179_é ", min_size=1, max_size=4).filter(lambda text: text.strip() == text)
+ROWS = st.lists(st.tuples(IDS, IDS), min_size=1, max_size=30)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=ROWS, form=st.sampled_from(["tsv", "csv", "parquet"]))
+def test_ids_are_what_was_written_in_the_order_of_first_appearance(
+    rows: list[tuple[str, str]], form: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("t") / f"rows.{form}"
+    table = pd.DataFrame(rows, columns=["user", "item"])
+    if form == "parquet":
+        table.astype({"user": "category"}).to_parquet(path)  # a dictionary in another order
+    else:
+        table.to_csv(path, sep="\t" if form == "tsv" else ",", index=False, header=form == "csv")
+    read = read_purchases(path)
+    names = read.user.names.to_pylist()
+    assert names == list(dict.fromkeys(user for user, _ in rows))
+    assert [names[code] for code in read.user.codes] == [user for user, _ in rows]
+    assert [read.item.names[int(code)].as_py() for code in read.item.codes] == [item for _, item in rows]
+
+
+def test_blocks_of_a_large_file_share_their_ids(tmp_path: Path) -> None:
+    """Larger than a block of the reader, so that dictionaries must be joined."""
+    n = 2_000_000
+    users = np.random.default_rng(0).integers(0, 5000, n)
+    table = pa.table({"user": users, "item": np.arange(n) % 77, "rating": np.ones(n)})
+    import pyarrow.csv as csv
+
+    csv.write_csv(table, tmp_path / "rows.csv")
+    rows = read_purchases(tmp_path / "rows.csv")
+    assert len(rows.user.names) == len(set(rows.user.names.to_pylist())) == 5000
+    np.testing.assert_array_equal(np.array(rows.user.names.to_pylist(), dtype=int)[rows.user.codes], users)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("named", ["prediction", "rating", "Score"])
+def test_lists_whose_score_has_another_name_are_refused(tmp_path: Path, form: str, named: str) -> None:
+    path = tmp_path / f"lists.{form}"
+    rows = pd.DataFrame({"user": ["u", "u"], "item": ["a", "b"], named: [0.1, 0.9], "timestamp": [1, 2]})
+
+    def write(table: pd.DataFrame) -> None:
+        table.to_csv(path, index=False) if form == "csv" else table.to_parquet(path)
+
+    write(rows)
+    with pytest.raises(UserError) as said:
+        read_lists(path)
+    assert str(said.value) == (
+        f"{path}: has no column score or rank; found user, item, {named}, timestamp. Rename the one to rank by to "
+        "`score`, or leave only user and item where rows are best first already"
+    )
+    for columns in (["user", "item"], ["user", "item", "timestamp"]):
+        write(rows[columns])
+        assert read_lists(path).values == {}
+    for ours in ("score", "rank"):
+        write(rows.assign(**{ours: [1.0, 2.0]}))
+        assert read_lists(path).values[ours].tolist() == [1, 2]
+    write(rows)
+    assert len(read_purchases(path).user.codes) == 2  # purchases may have any other column
+
+
+def test_some_rows_know_their_own_ids_alone(tmp_path: Path) -> None:
+    (tmp_path / "rows.tsv").write_text("a\tx\t1\nb\ty\t2\na\tz\t3\n")
+    part = read_purchases(tmp_path / "rows.tsv").where(np.array([False, True, True]))
+    assert part.user.names.to_pylist() == ["b", "a"]
+    assert part.user.codes.tolist() == [0, 1]
+    assert part.values["rating"].tolist() == [2, 3]

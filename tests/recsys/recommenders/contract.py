@@ -1,0 +1,94 @@
+"""What every recommender does: the tests that each one's test class inherits, and the data they run on."""
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from features.files import rows_of
+from pipeline.params import REFERENCE, load
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.options import Options
+from recsys.ranking.recommend import recommend
+
+OPTIONS: dict[str, Any] = load(REFERENCE)["rec_fit"] | {
+    "seeds": 2,
+    "neighbourhood": "standard",
+    "factors": 8,
+    "epochs": 15,
+    "batch_size": 64,
+    "learning_rate": 0.05,
+}
+
+
+def checkerboard(n: int = 40) -> sp.csr_matrix:
+    """User u has bought the items of its own parity, except item u: the one that is left is the right answer."""
+    board = np.add.outer(np.arange(n), np.arange(n)) % 2 == 0
+    np.fill_diagonal(board, False)
+    return sp.csr_matrix(board, dtype=np.float32)
+
+
+def shop(n_users: int = 60, n_items: int = 90, seed: int = 5) -> sp.csr_matrix:
+    """Purchases of popular items, at least one a user."""
+    random = np.random.default_rng(seed)
+    chance = np.clip(random.pareto(2, n_items) * 0.12, 0.02, 0.6)
+    bought = random.random((n_users, n_items)) < chance
+    bought[np.arange(n_users), random.integers(n_items, size=n_users)] = True
+    return sp.csr_matrix(bought, dtype=np.float32)
+
+
+def parity_features(n_items: int, dim: int = 6) -> np.ndarray:
+    """Features that tell the parity of an item, and noise: (n_items, dim) float32."""
+    features = np.random.default_rng(7).normal(size=(n_items, dim)).astype(np.float32)
+    features[:, 0] = np.arange(n_items) % 2
+    return features
+
+
+class Behaviour:
+    """Set `module`."""
+
+    module: ClassVar[ModuleType]
+
+    def lists(self, train: sp.csr_matrix, seed: int = 1, k: int = 12, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+        features = rows_of(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
+        scorer = self.module.fit(dataset_of(train), Options(**(OPTIONS | options)), seed, features)
+        return recommend(scorer, train, k, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
+
+    def test_a_list_has_twelve_different_unseen_items_best_first(self) -> None:
+        train = shop()
+        items, scores = self.lists(train)
+        assert items.shape == (60, 12)
+        assert all(len(set(row)) == 12 for row in items.tolist())
+        assert not train[np.repeat(np.arange(60), 12), items.ravel()].any()
+        assert (np.diff(scores, axis=1) <= 0).all()
+
+    def test_the_same_seed_gives_the_same_lists(self) -> None:
+        first, second = self.lists(shop()), self.lists(shop())
+        assert (first[0] == second[0]).all()
+        assert (first[1] == second[1]).all()
+
+    def test_another_seed_gives_other_lists_exactly_where_the_module_says_so(self) -> None:
+        differ = bool((self.lists(shop(), seed=1)[0] != self.lists(shop(), seed=2)[0]).any())
+        assert differ == self.module.SEEDED
+
+    def test_the_purchases_are_not_changed(self) -> None:
+        train = shop()
+        before = train.copy()
+        self.lists(train)
+        assert (train != before).nnz == 0
+
+    def test_a_user_who_has_bought_everything_has_an_empty_list(self) -> None:
+        bought = shop().toarray()
+        bought[3] = 1
+        items, _ = self.lists(sp.csr_matrix(bought))
+        assert (items[3] == -1).all()
+        assert (items[4] >= 0).all()
+
+
+class PersonalBehaviour(Behaviour):
+    """Of recommenders that know a user's taste."""
+
+    def test_the_square_that_is_left_on_the_checkerboard_comes_first(self) -> None:
+        items, _ = self.lists(checkerboard(), k=1)
+        assert (items[:, 0] == np.arange(40)).all()

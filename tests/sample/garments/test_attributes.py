@@ -1,0 +1,27 @@
+from random import Random
+
+from catalogue.descriptions.vocabulary import COLOURS
+from sample.garments.attributes import ALLOWED, DETAILS, HOME_TYPES, PATTERNS, RARE_TYPES, TYPES, sample
+
+
+def test_a_garment_has_exactly_the_attributes_that_its_type_allows() -> None:
+    rng = Random(3)
+    for kind in ALLOWED:
+        for _ in range(40):
+            garment = sample(rng, {kind: 1})
+            assert garment.type == kind
+            assert garment.colour in COLOURS
+            assert garment.pattern in PATTERNS
+            for name in DETAILS:
+                assert getattr(garment, name) in ALLOWED[kind].get(name, (None,))
+
+
+def test_the_same_seed_gives_the_same_garments() -> None:
+    assert [sample(Random(5)) for _ in range(3)] == [sample(Random(5)) for _ in range(3)]
+
+
+def test_every_type_is_drawn_and_the_rare_ones_only_on_request() -> None:
+    rng = Random(0)
+    drawn = {sample(rng).type for _ in range(2000)}
+    assert drawn == set(TYPES)
+    assert not drawn & {*RARE_TYPES, *HOME_TYPES}
