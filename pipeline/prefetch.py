@@ -7,15 +7,34 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from pipeline.errors import UserError
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 DEPTH = 2  # prepared for each thread beyond what it is at
 READERS = 8  # at most
+VARIABLE = "LOOKBOOK_READERS"
 
 
 def readers(device: str) -> int:
-    """Threads that open pictures while a model sees others: none for a model on the CPU, which they would take from it."""
-    return 0 if device == "cpu" else min(READERS, os.cpu_count() or 1)
+    """Counts the threads that open pictures while a model works on others.
+
+    A model on the CPU gets none, because they would take the CPU from it. `LOOKBOOK_READERS=8` in the environment sets
+    the number on every device (0 for none), so that tests run on a CPU with the threads that a GPU gets. It changes no
+    output.
+
+    Raises:
+        UserError: `LOOKBOOK_READERS` is not a whole number from 0.
+    """
+    number = os.environ.get(VARIABLE, "")
+    if not number:
+        return 0 if device == "cpu" else min(READERS, os.cpu_count() or 1)
+    if not number.isdecimal():
+        raise UserError(
+            f"the environment has {VARIABLE}={number}: a whole number from 0 is allowed; "
+            "unset it, and the device decides"
+        )
+    return int(number)
 
 
 def ahead(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -144,6 +145,10 @@ def _without_alpha(picture: Image.Image) -> Image.Image:
 class ImageStore:
     """The packed images of a folder: `store[item_id]` is an RGB picture. Several threads may read at once.
 
+    No two threads share a reader, because pyarrow's `ParquetFile` crashes or hangs when two threads read from it. A
+    reader is opened for one row group and closed again: with 8 threads and 130 shards, readers that stay open would
+    exceed the 1,024 files that a process may have open. Threads share the parsed footers, which nothing changes.
+
     Raises:
         UserError: the folder holds no shards.
     """
@@ -153,13 +158,20 @@ class ImageStore:
         shards = sorted(self.folder.glob("*.parquet"))
         if not shards:
             raise UserError(f"{folder}: no packed images; run `dvc repro catalogue_prepare`")
-        self._place = {item: place for shard in shards for item, place in _places(shard)}
+        self._place: dict[str, tuple[Path, int, int]] = {}  # item_id -> shard, row group, row in it
+        self._footers: dict[Path, pq.FileMetaData] = {}
+        for shard in shards:
+            with pq.ParquetFile(shard, memory_map=True) as file:
+                self._footers[shard] = file.metadata
+                self._place.update(_places(file, shard))
         self.ids: list[str] = list(self._place)
-        self._open: dict[Path, pq.ParquetFile] = {}
-        self._last: tuple[Any, pa.ChunkedArray | None] = None, None  # the group read last: the next item is often there
+        self._last = _LastGroup()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": {}, "_last": (None, None)}  # a worker process maps the files itself
+        return {name: value for name, value in self.__dict__.items() if name != "_last"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _last=_LastGroup())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -184,21 +196,25 @@ class ImageStore:
     def jpeg(self, item_id: str) -> bytes:
         """The image as it is stored, from the memory-mapped shard."""
         shard, group, row = self._place[item_id]
-        place, images = self._last
-        if images is None or place != (shard, group):
-            images = self._file(shard).read_row_group(group, columns=["jpeg"])["jpeg"]
-            self._last = (shard, group), images
-        return images[row].as_py()
+        if self._last.place != (shard, group):
+            self._last.images = self._row_group(shard, group)
+            self._last.place = shard, group
+        return self._last.images[row].as_py()
 
-    def _file(self, shard: Path) -> pq.ParquetFile:
-        if shard not in self._open:
-            self._open[shard] = pq.ParquetFile(shard, memory_map=True)
-        return self._open[shard]
+    def _row_group(self, shard: Path, group: int) -> pa.ChunkedArray:
+        with pq.ParquetFile(shard, metadata=self._footers[shard], memory_map=True) as file:
+            return file.read_row_group(group, columns=["jpeg"])["jpeg"]
 
 
-def _places(shard: Path) -> Iterator[tuple[str, tuple[Path, int, int]]]:
+class _LastGroup(threading.local):
+    """The row group that each thread read last, because the next item is often in it."""
+
+    place: tuple[Path, int] | None = None  # shard and number of the row group
+    images: pa.ChunkedArray
+
+
+def _places(file: pq.ParquetFile, shard: Path) -> Iterator[tuple[str, tuple[Path, int, int]]]:
     """Each item of a shard, its row group, and its row there."""
-    file = pq.ParquetFile(shard, memory_map=True)
     ids = iter(file.read(columns=["item_id"])["item_id"].to_pylist())
     for group in range(file.num_row_groups):
         for row in range(file.metadata.row_group(group).num_rows):

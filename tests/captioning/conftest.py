@@ -55,13 +55,13 @@ def tiny_project(
 ) -> Callable[..., Path]:
     """`tiny_project(family, {"lr": 0.01, "caption_train.patience": 3})`: a project to train and to caption in.
 
-    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description), the captioner
-    as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
+    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description; `times` as many),
+    the captioner as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
     """
 
-    def make(family: str, changes: dict[str, object] | None = None) -> Path:
+    def make(family: str, changes: dict[str, object] | None = None, times: int = 1) -> Path:
         project = tmp_path / "project"
-        _write_prepared(project / "data" / "prepared")
+        _write_prepared(project / "data" / "prepared", times)
         (project / "data" / "models").mkdir(parents=True)
         tiny_folder(family).rename(project / "data" / "models" / "tiny")
         _write_params(project / "params.yaml", SHORT_RUN | (changes or {}))
@@ -92,9 +92,9 @@ def _write_params(path: Path, changes: dict[str, object]) -> None:
     yaml.dump(params, path)
 
 
-def _write_prepared(folder: Path) -> None:
+def _write_prepared(folder: Path, times: int) -> None:
     random = np.random.default_rng(0)
-    splits = ["train"] * 24 + ["validation"] * 8 + ["test"] * 4 + [None] * 2
+    splits = ["train"] * 24 * times + ["validation"] * 8 * times + ["test"] * 4 * times + [None] * 2 * times
     words = " ".join(TEXTS[:2]).split()
     rows, images = [], []
     for number, split in enumerate(splits):

@@ -19,15 +19,11 @@ from captioning.modelling import example, load, token_ids
 from captioning.training import checkpoints, settings
 from pipeline.errors import UserError
 from pipeline.params import read
+from tests.helpers.fine_tuning import Unmetered, run_stage
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[2]
 Project = Callable[..., Path]
-
-
-def run_stage(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tiny", "--family", family])
-    train.main()
 
 
 def params_with(tmp_path: Path, **changes: object) -> Path:
@@ -166,23 +162,6 @@ def test_the_adapter_changes_what_the_captioner_says(
     batch |= {"labels": torch.tensor([framed.labels])}
     with torch.no_grad():
         assert not torch.equal(plain.model(**batch).logits, tuned.model(**batch).logits)
-
-
-class Unmetered:
-    """In the place of the meter, whose start takes seconds."""
-
-    def __init__(self, country: str) -> None: ...
-
-    def __enter__(self) -> "Unmetered":
-        return self
-
-    def __exit__(self, *args: object) -> None: ...
-
-    def record(self) -> dict[str, float]:
-        return {"seconds": 1.0, "kwh": 0.5}
-
-    def place(self) -> dict[str, str]:
-        return {}
 
 
 def test_a_changed_rate_does_not_meet_the_old_checkpoint(

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from pipeline.prefetch import DEPTH, READERS, ahead, readers
+from pipeline.errors import UserError
+from pipeline.prefetch import DEPTH, READERS, VARIABLE, ahead, readers
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -36,6 +37,21 @@ def test_an_error_comes_in_its_turn(threads: int) -> None:
         next(rest)
 
 
-def test_only_a_model_elsewhere_gets_readers() -> None:
+def test_only_a_model_elsewhere_gets_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
     assert readers("cpu") == 0
     assert 1 <= readers("cuda") <= READERS
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_environment_sets_the_readers(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    for number in (0, 3, 12):
+        monkeypatch.setenv(VARIABLE, str(number))
+        assert readers(device) == number
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "1.5"])
+def test_a_wrong_number_of_readers_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(VARIABLE, value)
+    with pytest.raises(UserError, match=f"LOOKBOOK_READERS={value}: a whole number from 0 is allowed; unset it"):
+        readers("cpu")

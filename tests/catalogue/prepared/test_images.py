@@ -1,9 +1,13 @@
 import hashlib
 import io
 import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -11,6 +15,8 @@ from PIL import Image
 from catalogue.prepared import images
 from catalogue.prepared.images import ImageStore, pack_images, shrink
 from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[2]
 
 
 def encoded(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
@@ -95,6 +101,33 @@ def test_every_item_gets_its_own_image_back(packed: tuple[Path, dict[str, bytes]
     assert "0000000999" not in store
 
 
+READ_ON_THREADS = """
+import random, sys
+from concurrent.futures import ThreadPoolExecutor
+from catalogue.prepared.images import ImageStore
+store = ImageStore(sys.argv[1])
+chosen = random.Random(0).choices(store.ids, k=20_000)
+with ThreadPoolExecutor(8) as pool:
+    read = list(pool.map(store.jpeg, chosen))
+print(read == [store.jpeg(item) for item in chosen])
+"""
+
+
+def test_eight_threads_read_what_one_reads(packed: tuple[Path, dict[str, bytes]]) -> None:
+    """In a process of its own, because threads that share a reader end in a crash or hang within a few thousand reads."""
+    command = [sys.executable, "-c", READ_ON_THREADS, str(packed[0])]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr
+
+
+def test_no_shard_stays_open(packed: tuple[Path, dict[str, bytes]]) -> None:
+    """A process may have 1,024 files open, and 8 threads with H&M's 106 shards open would come near that."""
+    store = ImageStore(packed[0])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store.jpeg, store.ids))
+        assert not [file.path for file in psutil.Process().open_files() if file.path.endswith(".parquet")]
+
+
 def test_for_one_image_a_few_are_read(packed: tuple[Path, dict[str, bytes]]) -> None:
     """Whatever the size of a shard, and from the file where it lies: no copy of the shard is made."""
     shard = pq.ParquetFile(packed[0] / "00000.parquet")
@@ -157,8 +190,10 @@ def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytes
 
 def test_a_store_can_be_sent_to_a_worker(packed: tuple[Path, dict[str, bytes]]) -> None:
     folder, data = packed
-    store = pickle.loads(pickle.dumps(ImageStore(folder)))
+    store = ImageStore(folder)
     assert store.jpeg("0000000229") == data["0000000229"]
+    there = pickle.loads(pickle.dumps(store))
+    assert {item: there.jpeg(item) for item in there.ids} == data
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""What tests of caption_train do with a `tiny_project`."""
+
+import sys
+
+import pytest
+
+from captioning import train
+
+
+def run_stage(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tiny", "--family", family])
+    train.main()
+
+
+class Unmetered:
+    """In the place of the meter, whose start takes seconds."""
+
+    def __init__(self, country: str) -> None: ...
+
+    def __enter__(self) -> "Unmetered":
+        return self
+
+    def __exit__(self, *args: object) -> None: ...
+
+    def record(self) -> dict[str, float]:
+        return {"seconds": 1.0, "kwh": 0.5}
+
+    def place(self) -> dict[str, str]:
+        return {}
