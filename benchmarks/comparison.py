@@ -29,7 +29,7 @@ print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows
 
 def write_study(folder: Path, n_users: int) -> None:
     """What `rec_score` reads, but for the lists."""
-    from pipeline.params import load
+    from pipeline.core.params import load
     from recsys import interactions
 
     n_items = synthetic.HM[1]

@@ -121,7 +121,7 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Both arms, in this process and folder, and the least cosine between their vectors."""
     from catalogue.prepared.images import ImageStore
-    from pipeline.memory import keep_freed_memory
+    from pipeline.core.memory import keep_freed_memory
 
     torch.set_num_threads(given.threads)
     store = ImageStore("images")

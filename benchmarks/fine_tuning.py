@@ -75,8 +75,8 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
 
     from captioning.training import fine_tuning
     from captioning.training.settings import Params
-    from pipeline.memory import keep_freed_memory
-    from pipeline.params import read
+    from pipeline.core.memory import keep_freed_memory
+    from pipeline.core.params import read
 
     params = read(Params, items.parent / "params.yaml")
     clock = Clock()

@@ -76,7 +76,7 @@ def single(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[st
 def ours(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
     """As the stage does it."""
     from captioning import generate
-    from pipeline.memory import keep_freed_memory
+    from pipeline.core.memory import keep_freed_memory
 
     keep_freed_memory()
     generate.IMAGES = given.images

@@ -2,7 +2,7 @@
 
 Fit, rank the best 12 unseen items of every user, and evaluate: ItemKNN (20 neighbours) and UserKNN (10) of either
 neighbourhood against implicit's CosineRecommender (`pip install implicit`; its UserKNN is a fit on the transposed matrix,
-ranked by our code). Ours keep freed memory, as every stage does (`pipeline/memory.py`). 2 threads, synthetic purchases,
+ranked by our code). Ours keep freed memory, as every stage does (`pipeline/core/memory.py`). 2 threads, synthetic purchases,
 each arm a process of its own, in turn, `--rounds` times; the table shows medians, and the ratio to implicit. All are
 evaluated by the same code. The total is fit + rank + evaluate; imports, reading and checking are not in it; peak is of the
 whole process.
@@ -68,8 +68,8 @@ class Clock:
 def ours(train: sp.csr_matrix, model: str, neighbourhood: str, clock: Clock) -> Lists:
     from importlib import import_module
 
-    from pipeline.memory import keep_freed_memory
-    from pipeline.params import REFERENCE, load
+    from pipeline.core.memory import keep_freed_memory
+    from pipeline.core.params import REFERENCE, load
     from recsys.purchases.dataset import dataset_of
     from recsys.ranking.options import Options
     from recsys.ranking.recommend import recommend

@@ -24,8 +24,8 @@ import synthetic
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from features.files import Rows, rows_of
-from pipeline.memory import keep_freed_memory
-from pipeline.params import REFERENCE, load
+from pipeline.core.memory import keep_freed_memory
+from pipeline.core.params import REFERENCE, load
 from recsys.ranking.options import Options
 
 SIZES = {

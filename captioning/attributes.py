@@ -10,10 +10,10 @@ import pyarrow as pa
 from captioning.tagging.extract import extract, work_folder
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.checkpoints import workplace
+from pipeline.core.outputs import new_folder, write_json, write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS
-from pipeline.outputs import new_folder, write_json, write_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
 
 __all__ = ["CaptionAttributes", "Params", "main"]
 

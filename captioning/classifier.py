@@ -9,11 +9,11 @@ import pandas as pd
 from pydantic import Field
 
 from features.sentences import MINILM
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder, write_json
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
-from pipeline.outputs import new_folder, write_json
-from pipeline.params import Section, read
-from pipeline.stage import done, run
 
 
 class CaptionClassifier(Section):

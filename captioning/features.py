@@ -23,13 +23,13 @@ from features.files import read_features, write_features
 from features.shards import Shards
 from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.params import Section, read
+from pipeline.core.progress import track
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, allowed_names, unknown_name
-from pipeline.params import Section, read
 from pipeline.prefetch import ahead, readers
-from pipeline.progress import track
-from pipeline.stage import done, run
 
 if TYPE_CHECKING:
     from captioning.modelling import Captioner

@@ -23,14 +23,14 @@ from pipeline.batches import batches
 from pipeline.checkpoints import key_folder, workplace
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
+from pipeline.core.outputs import write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.progress import track
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
-from pipeline.outputs import write_parquet
-from pipeline.params import Section, read
 from pipeline.prefetch import ahead, readers
 from pipeline.processes import check_number, local_rank, rank, share, shared, world
-from pipeline.progress import track
-from pipeline.stage import done, run
 
 if TYPE_CHECKING:
     from captioning.modelling import Caption, Captioner, ImageInputs

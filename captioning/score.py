@@ -18,11 +18,11 @@ from captioning.scores.study import CEILING, IMAGES, REFERENCE, Study, by_set, l
 from captioning.tagging.extract import work_folder
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.checkpoints import files, sha256, workplace
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_json, write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
-from pipeline.outputs import write_json, write_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
 
 if TYPE_CHECKING:
     from captioning.scores.content_based import Words

@@ -7,9 +7,9 @@ is needed. With `caption_score.spice: skip` only a note is written. CoreNLP is G
 
 from captioning.scores.java.corenlp import OUT, SKIPPED, VERSION, fetch
 from captioning.scores.settings import CaptionScore
-from pipeline.outputs import new_folder
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.outputs import new_folder
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 
 
 class Params(Section):

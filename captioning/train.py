@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from captioning.training.settings import Params
 from pipeline.checkpoints import sole_writer
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_json
+from pipeline.core.params import read
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
-from pipeline.outputs import write_json
-from pipeline.params import read
 from pipeline.processes import rank, share, shared
 from pipeline.record import Meter
-from pipeline.stage import done, run
 
 if TYPE_CHECKING:
     from captioning.training.fine_tuning import Result

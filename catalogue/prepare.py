@@ -19,10 +19,10 @@ from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw, reader_of
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
 from pipeline.checkpoints import key_folder, workplace
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder, write_json, write_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder, write_json, write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")

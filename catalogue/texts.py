@@ -7,10 +7,10 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder, write_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder, write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTIONS = Path("data/captions")

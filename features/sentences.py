@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.batches import by_length
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 from pipeline.model_folders import MODELS, files_of, pin
-from pipeline.progress import track
 
 MINILM = "minilm"  # the name of the package's
 POOLING = "1_Pooling/config.json"

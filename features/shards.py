@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import checkpoints
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 ITEMS = 4_096  # of a shard, about
 
@@ -72,7 +72,7 @@ def half(array: np.ndarray, keys: Sequence[str]) -> np.ndarray:
     if not finite.all():
         broken = [repr(keys[row]) for row in np.flatnonzero(~finite).tolist()]
         raise UserError(
-            f"{len(broken)} of {len(keys)} features are not finite in float16, first of {few(broken)}; "
+            f"{len(broken)} of {len(keys)} features are not finite in float16, first of {first_five(broken)}; "
             "with precision: bf16 try fp32; else the model's weights are damaged"
         )
     return small

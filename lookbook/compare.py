@@ -16,10 +16,10 @@ from lookbook.comparison import headline, significance
 from lookbook.comparison import recommendations as recommendations
 from lookbook.comparison.captions import caption_differences
 from lookbook.comparison.recommendations import WHOLE, Axes
-from pipeline.errors import UserError
-from pipeline.outputs import read_json, read_parquet, write_json
-from pipeline.params import Section, nearest, read
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import read_json, read_parquet, write_json
+from pipeline.core.params import Section, nearest, read
+from pipeline.core.stage import done, run
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")

@@ -17,9 +17,9 @@ from lookbook.reporting.figures import Bar, Panel
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.garments import data_uri, garments_of
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
-from pipeline.outputs import new_folder, read_json, read_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.outputs import new_folder, read_json, read_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 
 COMPARED = {
     "bleu_4": "BLEU-4",

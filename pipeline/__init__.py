@@ -1,1 +1,1 @@
-"""How a stage runs: parameters, outputs that are whole or absent, the run record, errors, feature files."""
+"""How a stage runs: `core` for every stage, the other files for those that need them."""

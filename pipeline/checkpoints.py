@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError
-from pipeline.outputs import new_file
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_file
 
 LOCK = "lock"
 

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
-from pipeline.params import nearest
+from pipeline.core.errors import UserError
+from pipeline.core.params import nearest
 
 MODELS = Path("data/models")
 WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # of a hub repository; never pickles, never code

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.params import nearest
+from pipeline.core.errors import UserError
+from pipeline.core.params import nearest
 
 ROOT = Path(__file__).parent.parent
 

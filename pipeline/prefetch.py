@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

@@ -12,7 +12,7 @@ import time
 import uuid
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 POLL_SECONDS = 0.5
 

@@ -32,12 +32,12 @@ from features.components import KEPT_VARIANCE, components, projected
 from features.files import read_features, write_features
 from features.shards import Shards
 from pipeline import checkpoints
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, check_name
-from pipeline.outputs import new_folder
-from pipeline.params import Section, read
-from pipeline.stage import done, run
 from recsys.extractors import Options, RecFeatures
 
 ITEMS = Path("data/prepared/items.parquet")

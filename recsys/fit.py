@@ -34,12 +34,12 @@ from pydantic import Field
 
 from features.files import Rows, read_features
 from pipeline import checkpoints
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_tables
+from pipeline.core.params import Section, read
+from pipeline.core.progress import track
+from pipeline.core.stage import done, run
 from pipeline.names import ROOT, check_name
-from pipeline.outputs import write_tables
-from pipeline.params import Section, read
-from pipeline.progress import track
-from pipeline.stage import done, run
 from recsys.purchases.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
 from recsys.ranking.options import Options, RecFit
 from recsys.ranking.recommend import Lists, recommend

@@ -35,10 +35,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder, write_json, write_parquet
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder, write_json, write_parquet
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from recsys.purchases import splits
 from recsys.purchases.dataset import CATALOGUES, PUBLISHED, Catalogue
 from recsys.purchases.splits import FewPurchases, Purchases

@@ -36,12 +36,12 @@ import pandas as pd
 from pydantic import AfterValidator
 
 from catalogue.descriptions.variants import CATALOGUE_OF, Text
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_json
+from pipeline.core.params import Section, read
+from pipeline.core.progress import track
+from pipeline.core.stage import done, run
 from pipeline.names import allowed_names, unknown_name
-from pipeline.outputs import write_json
-from pipeline.params import Section, read
-from pipeline.progress import track
-from pipeline.stage import done, run
 from recsys.purchases.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
 from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
 from recsys.scoring.relevance import Relevance, masked_items, relevance, written_items

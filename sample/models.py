@@ -6,9 +6,9 @@ About 15 minutes on one core. The results are part of the repository and the sta
 import argparse
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.params import nearest
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.params import nearest
+from pipeline.core.stage import done, run
 
 FOLDER = Path("data/models")
 CAPTIONERS = {"tiny-blip2-opt": "blip2_opt", "tiny-blip2-t5": "blip2_t5", "tiny-llava": "llava"}

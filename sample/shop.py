@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.outputs import new_folder
-from pipeline.params import Section, read
-from pipeline.stage import done, run
+from pipeline.core.outputs import new_folder
+from pipeline.core.params import Section, read
+from pipeline.core.stage import done, run
 from sample.market.assortment import articles_table, assortment, truth_table
 from sample.market.customers import customers_table, transactions_table
 from sample.market.layout import write_images, write_table

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
-
 from tests.study import ROOT, digest, dvc
 
 RAW = "data/raw/boutique"

@@ -50,7 +50,7 @@ def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str
 def test_a_rate_that_yaml_writes_with_an_exponent_stays_a_number(study: Path) -> None:
     dvc(study, "exp", "run", "-S", "lr=1e-5", "--single-item", "sample_shop")
     assert "\nlr: 1e-05\n" in (study / "params.yaml").read_text()
-    command = "from captioning.train import Params; from pipeline.params import read; print(read(Params).lr)"
+    command = "from captioning.train import Params; from pipeline.core.params import read; print(read(Params).lr)"
     shown = subprocess.run([sys.executable, "-c", command], cwd=study, capture_output=True, text=True, check=True)
     assert float(shown.stdout) == 1e-5
 

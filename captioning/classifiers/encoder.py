@@ -27,9 +27,9 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.batches import by_length
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 from pipeline.model_folders import files_of
-from pipeline.progress import track
 
 BATCH = 64  # texts that are classified together
 Labelled = tuple[Sequence[str], Sequence[str]]  # texts, and the category of each

@@ -22,7 +22,7 @@ from captioning.modelling.encoding import join_images
 from captioning.modelling.generation import greedy
 from captioning.modelling.loading import SAFE
 from captioning.modelling.lora import beside_language_model, language_model_name
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 MODEL = AutoModelForImageTextToText
 PROMPT = "Describe the appearance of the clothing item"

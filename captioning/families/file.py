@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")
@@ -94,4 +94,4 @@ def _rows(path: Path) -> pd.DataFrame:
 
 def _refuse(path: Path, what: str, ids: Sequence[str], of: int | None = None) -> None:
     if ids:
-        raise UserError(f"{path}: {len(ids)}{f' of {of}' if of else ''} {what}, first {few(ids)}")
+        raise UserError(f"{path}: {len(ids)}{f' of {of}' if of else ''} {what}, first {first_five(ids)}")

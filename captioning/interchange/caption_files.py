@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 FORMATS = (".json", ".csv", ".parquet")
 IDS = ("image_id", "item_id", "id")  # the first that a row has: in COCO's annotations `id` is that of the annotation
@@ -177,4 +177,4 @@ def _refuse_missing_key(path: Path, rows: Sequence[Row], name: str) -> None:
 def _refuse(path: Path, what: str, ids: Sequence[str], of: int | None = None) -> None:
     if ids:
         total = f" of {of}" if of else ""
-        raise UserError(f"{path}: {len(ids)}{total} {what}; first {few(ids)}")
+        raise UserError(f"{path}: {len(ids)}{total} {what}; first {first_five(ids)}")

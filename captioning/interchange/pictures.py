@@ -9,8 +9,8 @@ from PIL import Image
 
 from catalogue.prepared.images import shrink
 from pipeline.batches import batches
-from pipeline.errors import UserError
-from pipeline.params import nearest
+from pipeline.core.errors import UserError
+from pipeline.core.params import nearest
 
 ADAPTERS, MODELS = Path("data/adapters"), Path("data/models")
 

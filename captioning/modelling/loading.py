@@ -18,7 +18,7 @@ from captioning.modelling.captioner import Captioner
 from captioning.modelling.lora import freeze_vision, without_peft_warning
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import four_bit, without_packing
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.model_folders import files_of, pin, read_json
 from pipeline.names import check_name
 

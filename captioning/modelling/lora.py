@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from captioning.modelling.captioner import Captioner
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def apply_lora(

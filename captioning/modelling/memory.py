@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from accelerate.utils.memory import should_reduce_batch_size
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import BitsAndBytesConfig, PretrainedConfig
 
 from captioning.modelling.lora import beside_language_model
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def four_bit(module: Any, config: PretrainedConfig, dtype: torch.dtype) -> BitsAndBytesConfig:

@@ -22,7 +22,7 @@ from catalogue.prepared.images import ImageStore
 from features.clip import load
 from pipeline import checkpoints
 from pipeline.batches import batches
-from pipeline.progress import track
+from pipeline.core.progress import track
 
 PROMPT = "A photo depicts "
 WEIGHT = 2.5

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from captioning.scores.java.process import Jvm
-from pipeline.progress import track
+from pipeline.core.progress import track
 
 PORTION = 500  # pairs a call
 # 0 and 1: words of caption and reference; 2 and 3: function words of them; 4 to 19: matches of each module as content

@@ -18,7 +18,7 @@ from captioning.scores.java.parse_cache import ParseCache
 from captioning.scores.java.process import Jvm
 from captioning.scores.java.tokenizer import tokenize
 from captioning.scores.rouge_l import rouge_l
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 METRICS = ("bleu", "meteor", "rouge_l", "cider", "spice")  # what can be asked for
 BLEU = tuple(f"bleu_{n}" for n in bleu.ORDERS)
@@ -103,7 +103,9 @@ def _check(captions: Mapping[str, Mapping[str, str]], references: Mapping[str, S
     for name, given in captions.items():
         lost = sorted(str(item) for item in given if item not in references)
         if lost:
-            raise UserError(f"{name}: {len(lost)} of {len(given)} captions have no references, first {few(lost)}")
+            raise UserError(
+                f"{name}: {len(lost)} of {len(given)} captions have no references, first {first_five(lost)}"
+            )
         _check_texts(name, given.items())
     _check_texts("references", ((item, text) for item, given in references.items() for text in given))
 

@@ -20,7 +20,7 @@ from captioning.scores.java.corenlp import program_version
 from captioning.scores.java.parse_cache import ParseCache, Tuples
 from captioning.scores.java.process import Jvm
 from pipeline.batches import batches
-from pipeline.progress import track
+from pipeline.core.progress import track
 
 METRICS = ("spice", *(f"spice_{kind}" for kind in ("object", "attribute", "relation", "color", "size", "cardinality")))
 KINDS = dict(zip(METRICS, ("tuple", "object", "attribute", "relation", "colour", "size", "number"), strict=True))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 ITEMS, TRUTH = Path("data/prepared/items.parquet"), Path("data/prepared/truth.parquet")
 IMAGES = Path("data/prepared/images")
@@ -113,7 +113,9 @@ def read_captions(path: Path, items: list[str]) -> pd.DataFrame:
         raise UserError(f"{path}: item {captions.index[captions.index.duplicated()][0]} comes twice")
     missing = [item for item in items if item not in captions.index]
     if missing:
-        raise UserError(f"{path}: no caption for {len(missing)} of {len(items)} test items, first {few(missing)}")
+        raise UserError(
+            f"{path}: no caption for {len(missing)} of {len(items)} test items, first {first_five(missing)}"
+        )
     captions = captions.loc[items]
     if captions["caption"].isna().any():
         raise UserError(f"{path}: the caption of {captions.index[captions['caption'].isna()][0]} is no text")

@@ -12,8 +12,8 @@ from pipeline.batches import batches
 from pipeline.checkpoints import key_folder
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
-from pipeline.errors import UserError
-from pipeline.progress import track
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 
 CHUNK = 500  # texts that Stanza tags together
 KEPT = frozenset(("NOUN", "ADJ", "PROPN"))

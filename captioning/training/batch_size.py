@@ -11,7 +11,7 @@ from accelerate.utils import find_executable_batch_size
 from captioning.modelling import Captioner, memory, on_device
 from captioning.training.examples import CaptionedImages, collator
 from captioning.training.loss import summed_loss
-from pipeline.outputs import write_json
+from pipeline.core.outputs import write_json
 
 if TYPE_CHECKING:
     from captioning.training.settings import Params

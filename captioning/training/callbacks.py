@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from captioning.modelling import Captioner
 from captioning.training.examples import CaptionedImages
 from captioning.training.history import out_of_patience, samples, write_samples
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 SAMPLES = 5  # validation items that are captioned after each epoch
 SAMPLE_TOKENS = 64

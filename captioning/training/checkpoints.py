@@ -13,7 +13,7 @@ from typing import Any
 
 from captioning.training.history import Log, best
 from pipeline.checkpoints import files, key_folder, sha256
-from pipeline.outputs import new_folder
+from pipeline.core.outputs import new_folder
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from captioning.training.order import NOTHING
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import of_split, read_items
 from pipeline.batches import batches
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.progress import track
 from pipeline.prefetch import ahead, readers
 from pipeline.processes import rank
-from pipeline.progress import track
 
 if TYPE_CHECKING:
     from captioning.training.settings import Params
@@ -89,7 +89,7 @@ def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFram
         tokens = ", ".join(map(repr, captioner.tokenizer.convert_ids_to_tokens(sorted(reserved))))
         raise UserError(
             f"{path}: the description of {len(wrong)} of {len(items)} items holds one of the tokens {tokens}, which this model "
-            f"takes for the end of a caption or for an image, first {few(wrong)}; remove it from the raw data"
+            f"takes for the end of a caption or for an image, first {first_five(wrong)}; remove it from the raw data"
         )
     if captioner.positions is None:
         return items
@@ -102,7 +102,7 @@ def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFram
     if not any(fits):
         raise UserError(f"{what}; take another captioner")
     if rank() == 0:
-        log.warning("%s: left out of its training and validation, first %s", what, few(long))
+        log.warning("%s: left out of its training and validation, first %s", what, first_five(long))
     return items.loc[fits].reset_index(drop=True)
 
 

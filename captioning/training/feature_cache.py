@@ -31,10 +31,10 @@ from captioning.modelling.captioner import FEATURES
 from catalogue.prepared.images import ImageStore
 from pipeline.batches import batches
 from pipeline.checkpoints import files, sha256
+from pipeline.core.outputs import new_file
+from pipeline.core.progress import track
 from pipeline.names import ROOT
-from pipeline.outputs import new_file
 from pipeline.prefetch import ahead, readers
-from pipeline.progress import track
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from captioning.training.examples import CaptionedImages, splits
 from captioning.training.schedule import cosine
 from captioning.training.sharding import shard
 from captioning.training.trainer import SPENT, CaptionTrainer
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder
 from pipeline.processes import local_rank, rank
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.outputs import new_file
+from pipeline.core.outputs import new_file
 
 CURVE_ROWS = 200  # about as many; each is the mean of the steps since the row before
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
-from pipeline.params import Section
+from pipeline.core.params import Section
 
 if TYPE_CHECKING:
     pass

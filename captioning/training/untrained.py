@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from captioning.training.history import write_curve, write_samples
-from pipeline.outputs import new_folder, write_json
+from pipeline.core.outputs import new_folder, write_json
 
 NOTE = "No adapter: the captions of this captioner were made elsewhere, and nothing is trained.\n"
 METRICS = {

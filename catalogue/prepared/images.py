@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.errors import UserError, few
-from pipeline.outputs import new_file
-from pipeline.progress import bar
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.outputs import new_file
+from pipeline.core.progress import bar
 
 SHARD_ITEMS = 1_000
 ROW_GROUP_ITEMS = 16  # are read for one: fewer, and what Parquet keeps of a million groups fills the memory
@@ -181,7 +181,7 @@ class ImageStore:
         without = [item for item in ids if item not in self]
         if without:
             raise UserError(
-                f"{self.folder}: {len(without)} of {len(ids)} items have no picture, first {few(without)}; "
+                f"{self.folder}: {len(without)} of {len(ids)} items have no picture, first {first_five(without)}; "
                 "run `dvc repro catalogue_prepare`, which keeps the articles that have one"
             )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -29,8 +29,8 @@ from catalogue.readers.facad_captions import Descriptions
 from catalogue.readers.files import Folder, images_in
 from catalogue.readers.settings import ReaderSettings
 from catalogue.readers.validation import require_folder
-from pipeline.errors import UserError
-from pipeline.progress import track
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 
 SPLITS = {"TRAIN": "train", "VAL": "validation", "TEST": "test"}
 META = "meta_all_129927.json"

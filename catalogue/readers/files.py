@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ENCRYPTED = 0x1  # bit of a zip member's flags
 

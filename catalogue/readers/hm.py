@@ -17,7 +17,7 @@ from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import ReaderSettings
 from catalogue.readers.tables import one_line, read_table, refuse_negative, stream
 from catalogue.readers.validation import require_columns, require_folder, require_unique, require_values
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 HERE = Path(__file__).parent
 ARTICLE_ID_DIGITS, PRODUCT_CODE_DIGITS = 10, 7

@@ -17,8 +17,8 @@ from catalogue.readers.files import Files, Folder, Zip, images_in
 from catalogue.readers.settings import Columns, ReaderSettings
 from catalogue.readers.tables import one_line, read_table, stream
 from catalogue.readers.validation import require_folder, require_unique, require_values
-from pipeline.errors import UserError
-from pipeline.params import nearest
+from pipeline.core.errors import UserError
+from pipeline.core.params import nearest
 
 ITEMS, PURCHASES, IMAGES, IMAGES_ZIP = "items.csv", "purchases.csv", "images/", "images.zip"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")

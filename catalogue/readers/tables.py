@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from catalogue.readers.files import Files
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 BLOCK_BYTES = 1 << 25  # of a CSV that is streamed
 OTHER_DELIMITERS = (";", "\t", "|")

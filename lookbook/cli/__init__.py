@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")

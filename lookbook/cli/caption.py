@@ -19,7 +19,7 @@ def caption(
 ) -> None:
     """Print captions of pictures. Pictures are scaled and stored as the study's own are; decoding is greedy."""
     from captioning.interchange.pictures import captions, choose
-    from pipeline.params import load
+    from pipeline.core.params import load
 
     chosen = choose(load(Path("params.yaml")), captioner, adapter, pretrained)
     typer.echo(f"{chosen.name}, {chosen.adapter or 'as it comes'}", err=True)

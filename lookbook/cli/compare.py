@@ -8,7 +8,7 @@ import typer
 
 from lookbook.cli import command
 from lookbook.cli.score import ALL, asked_metrics, corenlp_folder
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def compare(
     rows = _rows(left, right, [groups[str(one)] for one in left.index], draws, seed)
     about = {"items": len(left), "groups": len({groups[str(one)] for one in left.index}), "draws": draws, "seed": seed}
     if json is not None:
-        from pipeline.outputs import write_json
+        from pipeline.core.outputs import write_json
 
         by_metric = {row["metric"]: {key: value for key, value in row.items() if key != "metric"} for row in rows}
         write_json(json, {"a": str(a), "b": str(b)} | about | {"metrics": by_metric})
@@ -73,7 +73,7 @@ def _common(paths: tuple[Path, Path], files: "tuple[CaptionFile, CaptionFile]") 
     if differ:
         raise UserError(
             f"{paths[0]}, {paths[1]}: the references of {len(differ)} of {len(common)} ids differ; first "
-            f"{few(differ)}; give those to use: --references"
+            f"{first_five(differ)}; give those to use: --references"
         )
     return common
 
@@ -90,7 +90,9 @@ def _groups(
     if first and second:
         differ = [one for one in common if first[one] != second[one]]
         if differ:
-            raise UserError(f"{paths[0]}, {paths[1]}: the groups of {len(differ)} ids differ; first {few(differ)}")
+            raise UserError(
+                f"{paths[0]}, {paths[1]}: the groups of {len(differ)} ids differ; first {first_five(differ)}"
+            )
     return first or second or {one: one for one in common}
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lookbook.cli import command
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Exchange data and lists with Elliot and Ducho-meets-Elliot.")
 IMAGE = Path("data/features/image")
@@ -29,7 +29,7 @@ def export(
     params: Annotated[Path, typer.Option(help="the study")] = Path("params.yaml"),
 ) -> None:
     """Write data, features and configurations of a study as Elliot and Ducho-meets-Elliot run them."""
-    from pipeline.params import load
+    from pipeline.core.params import load
     from recsys.interchange.elliot.export import export as write
     from recsys.scoring.arms import catalogue_of
 
@@ -85,7 +85,7 @@ def run(
 
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
-    from pipeline.outputs import write_json
+    from pipeline.core.outputs import write_json
     from recsys.interchange.elliot.results import (
         as_json,
         exported_folder,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lookbook.cli import command
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 if TYPE_CHECKING:
     from recsys.interchange.evaluate import Evaluation
@@ -28,7 +28,7 @@ def evaluate(
     ] = "leave-out",
 ) -> None:
     """Evaluate lists against purchases: NDCG, MAP (Elliot's and average precision), recall, precision, hit rate, coverage."""
-    from pipeline.outputs import write_json
+    from pipeline.core.outputs import write_json
     from recsys.interchange.evaluate import evaluate as score
     from recsys.interchange.reading import read_lists, read_purchases
 
@@ -72,7 +72,7 @@ def write_per_user(path: Path, result: "Evaluation") -> None:
     import pyarrow as pa
     import pyarrow.csv as csv
 
-    from pipeline.outputs import new_file, write_parquet
+    from pipeline.core.outputs import new_file, write_parquet
     from recsys.interchange.reading import form_of
 
     rows = pa.table({"user": result.users} | {name: pa.array(values) for name, values in result.values.items()})

@@ -8,7 +8,7 @@ import typer
 
 from captioning.scores.java import corenlp
 from lookbook.cli import command
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 class What(StrEnum):
@@ -26,7 +26,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Fetch CoreNLP 3.6.0 for SPICE, once for all studies of this user; `dvc repro` and `lookbook score` find it."""
-    from pipeline.outputs import new_folder
+    from pipeline.core.outputs import new_folder
 
     folder = to or corenlp.stored()
     if corenlp.has_corenlp(folder):

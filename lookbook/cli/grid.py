@@ -43,8 +43,8 @@ def grid(
 ) -> None:
     """What each cell of a grid of parameters reached: validation loss, scores, seconds, kg CO2."""
     from lookbook.workspace import grid as grids
-    from pipeline.outputs import new_file
-    from pipeline.params import load
+    from pipeline.core.outputs import new_file
+    from pipeline.core.params import load
 
     params = load(Path("params.yaml"))
     cells = grids.read_grid(file, params)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lookbook.cli import command
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 @command

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lookbook.cli import caption, check, compare, doctor, elliot, evaluate, export, fetch, grid, init, recommend, score
-from pipeline.memory import keep_freed_memory
+from pipeline.core.memory import keep_freed_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lookbook.cli import command
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 DEFAULTS = "left out: as in studies/sample.yaml"
 

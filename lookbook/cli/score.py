@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lookbook.cli import command
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def score(
     corenlp = corenlp_folder() if "spice" in asked else None
 
     from captioning.scores.reference_based import score_captions
-    from pipeline.outputs import write_json
+    from pipeline.core.outputs import write_json
 
     scores = score_captions({"": given.captions}, given.references, corenlp, metrics=asked)
     found = {name: value for name, value in scores.corpus[""].items() if name != "length_ratio"}
@@ -55,7 +55,7 @@ def score(
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """The table as Parquet, CSV or JSON, by the name; numbers at full precision, nothing where there is no value."""
-    from pipeline.outputs import new_file, write_json, write_parquet
+    from pipeline.core.outputs import new_file, write_json, write_parquet
 
     if path.suffix == ".parquet":
         write_parquet(path, table)
@@ -67,7 +67,7 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 
 def asked_metrics(text: str) -> list[str]:
-    from pipeline.params import nearest
+    from pipeline.core.params import nearest
 
     known = ALL.split(",")
     asked = [part.strip() for part in text.split(",") if part.strip()]
@@ -124,10 +124,10 @@ def _report(file: Path, given: "CaptionFile", scores: "Scores", asked: Sequence[
     lines.append(f"{'words':15}{100 * corpus['length_ratio']:8.2f}  captions' words / references' words")
     lines += ["", *(note.replace(":  ", ": ") for note in scores.notes)] if scores.notes else []
     if given.uncaptioned:
-        first = few(given.uncaptioned)
+        first = first_five(given.uncaptioned)
         lines.append(f"{len(given.uncaptioned)} ids with references have no caption here; first {first}")
     if scores.left_out:
-        first = few(scores.left_out)
+        first = first_five(scores.left_out)
         lines.append(f"{len(scores.left_out)} items left out: their references have no word; first {first}")
     return "\n".join(lines)
 

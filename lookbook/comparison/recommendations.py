@@ -16,8 +16,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from lookbook.comparison import significance
-from pipeline.errors import UserError
-from pipeline.outputs import require
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import require
 
 USER_SCORES = Path("data/scores/recommendations.parquet")
 SLICE_SCORES = Path("data/scores/recommendation_slices.parquet")

@@ -9,10 +9,10 @@ from typing import Any
 from captioning.features import NAMES as BLIP2_FEATURES
 from captioning.tagging.extract import remedy
 from catalogue.descriptions.variants import CATALOGUE_OF
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.params import Section, load, nearest, problems_of
 from pipeline.model_folders import MODELS, pin
 from pipeline.names import ROOT, allowed_names, unknown_name
-from pipeline.params import Section, load, nearest, problems_of
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")

@@ -19,9 +19,9 @@ from captioning.tagging.extract import remedy
 from catalogue.readers import reader_of
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import check, licences, remotes
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.params import load
 from pipeline.model_folders import MODELS, download_command, pin
-from pipeline.params import load
 
 GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data comes on top, about twice (data and cache)

@@ -12,9 +12,9 @@ import jinja2
 from ruamel.yaml import YAML
 
 from lookbook.workspace import licences
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder
-from pipeline.params import load, nearest
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder
+from pipeline.core.params import load, nearest
 
 ADAPTERS, MODELS, TRAIN = Path("data/adapters"), Path("data/models"), Path("metrics/train")
 LOCK, SCORES, PARAMS = Path("dvc.lock"), Path("metrics/captions.json"), Path("params.yaml")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UserError
-from pipeline.params import load
+from pipeline.core.errors import UserError
+from pipeline.core.params import load
 
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"

@@ -12,10 +12,10 @@ from catalogue.readers import READERS, shop
 from catalogue.readers.files import Folder, images_in
 from catalogue.readers.settings import DATASET_NAME, Columns
 from catalogue.readers.tables import header_of
-from pipeline.errors import UserError
-from pipeline.outputs import new_file, new_folder
-from pipeline.params import REFERENCE
-from pipeline.progress import track
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_file, new_folder
+from pipeline.core.params import REFERENCE
+from pipeline.core.progress import track
 
 RAW, STUDIES = Path("data/raw"), Path("studies")
 GUESSES = {  # what a column is often called, the first that is found wins; the rest is asked for

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params import Section
+from pipeline.core.params import Section
 
 
 class RecFeatures(Section):

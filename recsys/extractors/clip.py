@@ -13,9 +13,9 @@ from torch.nn.functional import normalize
 
 from features.clip import load
 from pipeline.batches import batches, by_length
+from pipeline.core.progress import track
 from pipeline.model_folders import MODELS
 from pipeline.prefetch import ahead, readers
-from pipeline.progress import track
 from recsys.extractors import Options
 
 if TYPE_CHECKING:

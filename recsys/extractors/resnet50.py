@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 from pipeline.batches import batches
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 from pipeline.model_folders import MODELS, files_of, read_keys
 from pipeline.prefetch import ahead, readers
-from pipeline.progress import track
 from recsys.extractors import Options
 
 if TYPE_CHECKING:

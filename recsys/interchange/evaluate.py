@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from pipeline.errors import SHOWN, UserError, few
+from pipeline.core.errors import SHOWN, UserError, first_five
 from recsys.interchange.reading import Pairs
 from recsys.scoring.metrics import coverage, per_user
 
@@ -146,7 +146,7 @@ def _refuse_two_lists(lists: Pairs) -> None:
         twice = np.flatnonzero(np.bincount(user[starts]) > 1)
         names = lists.user.names.take(pa.array(twice[: SHOWN + 1])).to_pylist()
         raise UserError(
-            f"{lists.path}: {len(twice)} users have two lists, first {few(names)}; "
+            f"{lists.path}: {len(twice)} users have two lists, first {first_five(names)}; "
             "keep one, or sort the file by user if it is one list in another order"
         )
 
@@ -180,7 +180,7 @@ def _check_common(train: Pairs, test: Pairs, lists: Pairs) -> None:
     for kind, ours, theirs in pairs:
         mine, other = getattr(ours, kind), getattr(theirs, kind)
         if (mine.places_in(other.names) < 0).all():
-            shown, expected = (few(names[: SHOWN + 1].to_pylist()) for names in (mine.names, other.names))
+            shown, expected = (first_five(names[: SHOWN + 1].to_pylist()) for names in (mine.names, other.names))
             raise UserError(
                 f"{ours.path}: none of its {len(mine.names)} {kind}s is in {theirs.path}: {shown} here, {expected} there"
             )

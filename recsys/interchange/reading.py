@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from pipeline.errors import SHOWN, UserError, few
+from pipeline.core.errors import SHOWN, UserError, first_five
 
 NAMES = {
     "user": ("user", "user_id", "userId"),
@@ -232,7 +232,7 @@ def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, what: str) -> No
             ids.names.take(pa.array(ids.codes[places[: SHOWN + 1]])).to_pylist() for ids in (rows.user, rows.item)
         )
         shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[places[: SHOWN + 1]], strict=True)]
-        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {few(shown)}")
+        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {first_five(shown)}")
 
 
 def _is_number(text: str) -> bool:

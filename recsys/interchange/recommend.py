@@ -16,9 +16,9 @@ import pydantic
 import scipy.sparse as sp
 
 from features.files import Rows, read_features, rows_of
-from pipeline.errors import SHOWN, UserError, few
+from pipeline.core.errors import SHOWN, UserError, first_five
+from pipeline.core.params import REFERENCE, load, nearest
 from pipeline.names import check_name
-from pipeline.params import REFERENCE, load, nearest
 from recsys.interchange.evaluate import last_of_each
 from recsys.interchange.reading import Pairs
 from recsys.purchases.dataset import Dataset, dataset_of
@@ -110,7 +110,7 @@ def feature_rows(folder: Path, item_ids: list[str]) -> Rows:
     finite = np.concatenate([np.isfinite(block).all(1) for _, block in rows.blocks()])
     broken = np.flatnonzero(~finite)
     if len(broken):
-        names = few([item_ids[place] for place in broken[: SHOWN + 1]])
+        names = first_five([item_ids[place] for place in broken[: SHOWN + 1]])
         raise UserError(
             f"{folder}: {len(broken)} of {len(rows)} items have features that are not finite, first {names}"
         )
@@ -122,7 +122,7 @@ def _one_array(folder: Path, item_ids: list[str]) -> Rows:
     twice = [item for item, times in Counter(features.ids).items() if times > 1]
     if twice:
         raise UserError(
-            f"{folder}: ids.txt has {len(twice)} items more than once, first {few(twice)}; every row needs an id of its own"
+            f"{folder}: ids.txt has {len(twice)} items more than once, first {first_five(twice)}; every row needs an id of its own"
         )
     _check_ids(folder, set(features.ids), item_ids)
     return features.of(item_ids)
@@ -142,9 +142,13 @@ def _one_file_an_item(folder: Path, item_ids: list[str]) -> Rows:
 def _check_ids(folder: Path, known: set[str], item_ids: list[str]) -> None:
     missing = [item for item in item_ids if item not in known]
     if missing:
-        there = f"; the folder has {few(sorted(known)[: SHOWN + 1])}" if len(missing) == len(item_ids) and known else ""
+        there = (
+            f"; the folder has {first_five(sorted(known)[: SHOWN + 1])}"
+            if len(missing) == len(item_ids) and known
+            else ""
+        )
         raise UserError(
-            f"{folder}: {len(missing)} of {len(item_ids)} items of train have no features, first {few(missing)}{there}"
+            f"{folder}: {len(missing)} of {len(item_ids)} items of train have no features, first {first_five(missing)}{there}"
         )
 
 

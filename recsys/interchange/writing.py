@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError, few
-from pipeline.outputs import new_file
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.outputs import new_file
 from recsys.interchange.reading import form_of
 
 ROWS = 1_000_000  # written at once
@@ -53,7 +53,7 @@ def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
     for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
         broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
         if broken:
-            shown = few([repr(one) for one in broken])
+            shown = first_five([repr(one) for one in broken])
             raise UserError(
                 f"{path}: {len(broken)} {kind} ids have a tab or a line break, which no TSV can hold, first {shown}; "
                 "name a .parquet"

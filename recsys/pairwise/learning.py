@@ -20,7 +20,7 @@ import scipy.sparse as sp
 import torch
 
 from pipeline import checkpoints
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.pairwise.factors import Factors, array
 from recsys.pairwise.model import Pairwise, step
 from recsys.pairwise.triples import Triples

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # users, bought, other: (size,) int64 each
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 Catalogue = Literal["original", "all"]
 CATALOGUES: tuple[Catalogue, ...] = get_args(Catalogue)

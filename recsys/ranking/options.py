@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params import Section
+from pipeline.core.params import Section
 
 Count = Annotated[int, Field(gt=0)]
 

@@ -7,7 +7,7 @@ item and the last day of train: what is bought now comes before what was bought 
 import numpy as np
 
 from features.files import Rows
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.purchases.dataset import Dataset
 from recsys.ranking.options import Options
 from recsys.ranking.scorers import Shared

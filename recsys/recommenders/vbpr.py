@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from features.files import Rows
-from pipeline.errors import UserError, few
+from pipeline.core.errors import UserError, first_five
 from recsys.pairwise import Adam, Factors, Pairwise, Visual, array, initial, learned
 from recsys.purchases.dataset import Dataset
 from recsys.ranking.options import Options
@@ -132,7 +132,7 @@ def standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.ndarr
         squares += np.einsum("ij,ij->j", block, block, dtype=np.float64)
     if broken:
         raise UserError(
-            f"{features.source}: {len(broken):,} of {n:,} items have features that are not finite, first {few(broken)}; "
+            f"{features.source}: {len(broken):,} of {n:,} items have features that are not finite, first {first_five(broken)}; "
             "extract them again"
         )
     mean = total / max(1, n)

@@ -3,7 +3,7 @@
 from typing import cast
 
 from catalogue.descriptions.variants import CATALOGUE_OF
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.names import unknown_name
 from recsys.purchases.dataset import Catalogue
 

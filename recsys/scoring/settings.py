@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.params import Section
+from pipeline.core.params import Section
 
 
 class RecScore(Section):

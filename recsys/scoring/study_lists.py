@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
-from pipeline.outputs import new_file
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_file
 
 Lists = dict[tuple[str, int], np.ndarray]  # (candidates, run) → (n_users, depth) items, −1 for none
 Add = Callable[[Mapping[str, str], int, np.ndarray, Mapping[str, np.ndarray]], None]

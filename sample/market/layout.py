@@ -7,7 +7,7 @@ from random import Random
 
 import pandas as pd
 
-from pipeline.progress import track
+from pipeline.core.progress import track
 from sample.garments.drawing import draw
 from sample.market.assortment import Article
 

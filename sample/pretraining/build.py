@@ -12,7 +12,7 @@ from transformers import CLIPProcessor, PreTrainedTokenizerFast
 
 from captioning.modelling import Captioner, facts, image_inputs, pixel_values
 from captioning.modelling.captioner import pixels as pixels_of
-from pipeline.outputs import new_folder
+from pipeline.core.outputs import new_folder
 from sample.pretraining.architectures import Size, captioner, clip_model, image_processor
 from sample.pretraining.clip import retrieval, train_clip
 from sample.pretraining.language import train_language

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from pipeline.progress import track
+from pipeline.core.progress import track
 
 
 def optimise(

@@ -8,7 +8,7 @@ from random import Random
 from PIL import Image
 
 from catalogue.descriptions.vocabulary import parse
-from pipeline.progress import track
+from pipeline.core.progress import track
 from sample.garments.attributes import HOME_TYPES, RARE_TYPES, TYPE_WEIGHTS, Garment, sample
 from sample.garments.drawing import draw
 from sample.garments.wording import alt_text, prose

@@ -16,7 +16,7 @@ import torch
 from stanza.models import lemmatizer, tagger, tokenizer
 from stanza.utils.datasets import prepare_tokenizer_data
 
-from pipeline.outputs import new_folder
+from pipeline.core.outputs import new_folder
 from sample.treebank import treebank
 
 NAME = "tiny"  # of the package within the pipeline, as in resources.json

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning import attributes
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
 from sample.garments.wording import describe
 

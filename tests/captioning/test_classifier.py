@@ -8,7 +8,7 @@ import pytest
 
 from captioning import classifier
 from captioning.classifiers.logistic import load
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
 from sample.garments.wording import describe
 

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from captioning import features
 from captioning.modelling import Captioner, apply_lora, load, pixel_values
 from features.files import read_features
-from pipeline.errors import UserError
-from pipeline.outputs import write_parquet
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_parquet
 
 ROOT = Path(__file__).parents[2]
 IDS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999)]

@@ -15,7 +15,7 @@ from captioning import generate
 from captioning.families import llava
 from captioning.modelling import image_inputs, load
 from catalogue.prepared.images import ImageStore
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
 from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 

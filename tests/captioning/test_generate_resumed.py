@@ -14,8 +14,8 @@ from captioning import generate
 from captioning.families import llava
 from captioning.modelling import load
 from pipeline.checkpoints import workplace
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from captioning import score
 from captioning.scores import bleu, meteor
 from captioning.scores.study import load
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 COLOURS, TYPES = ("red", "blue", "green", "white"), ("dress", "skirt", "jacket")

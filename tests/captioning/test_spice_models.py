@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from captioning import spice_models
 from captioning.scores.java import corenlp
 from captioning.scores.java.corenlp import READ_BY_SPICE, repack
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 FILES = {

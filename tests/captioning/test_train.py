@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from captioning import train
 from captioning.modelling import example, load, token_ids
 from captioning.training import checkpoints, settings
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.helpers.fine_tuning import Unmetered, run_stage
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from catalogue import prepare
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.helpers.repository import digest
 
 ROOT = Path(__file__).parent.parent.parent

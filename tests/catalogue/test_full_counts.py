@@ -9,8 +9,8 @@ import pytest
 from catalogue import prepare
 from catalogue.preparation.splits import random_split
 from catalogue.readers import Raw, hm
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 
 ARTICLES, WITHOUT_DESCRIPTION, WITHOUT_IMAGE = 105_542, 416, 430
 TYPES, FREQUENT_TYPES, FASHION_TYPES, KEPT = 131, 100, 89, 104_232

@@ -10,8 +10,8 @@ import pytest
 from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from catalogue.readers import hm
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 
 
 @pytest.fixture

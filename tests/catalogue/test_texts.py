@@ -6,7 +6,7 @@ import pytest
 
 from catalogue import texts
 from catalogue.descriptions import variants
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ALL = list(variants.CATALOGUE_OF)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.components import components, projected
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def kept(array: np.ndarray, share: float, size: int = 7) -> np.ndarray:

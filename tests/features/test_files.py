@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.files import read_features, write_features
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ITEMS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001)]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from features import minilm
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 TEXTS = ["a red shirt", "", "Long, ribbed jumper in a soft wool blend.", "a red shirt", "word " * 400, "crêpe & bouclé"]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from features import minilm, sentences
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 TEXTS = ["a red dress with long sleeves and a round neck", "", "hat", "a blue hat", "hat"]
 

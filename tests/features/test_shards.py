@@ -8,7 +8,7 @@ import pytest
 
 from features import shards
 from features.shards import Shards
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 KEYS = [f"item {number}" for number in range(23)]
 

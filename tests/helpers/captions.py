@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from captioning.scores.java import corenlp
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "captions"

@@ -11,7 +11,7 @@ import pytest
 from captioning.scores.bleu import bleu_from_statistics
 from lookbook import compare
 from lookbook.comparison.captions import BLEU, STATISTICS
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 Row = dict[str, Any]
 

@@ -13,7 +13,7 @@ import pytest
 from lookbook import compare, report
 from lookbook.reporting.answer import answer, other_answers
 from lookbook.reporting.garments import garments_of
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 PAGES = ("reports/index.html", "reports/garments.html")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import checkpoints
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 LIBRARIES = ("numpy",)
 

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.model_folders import files_of, read_keys, where
 
 ROOT = Path(__file__).parent.parent.parent

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.prefetch import DEPTH, READERS, VARIABLE, ahead, readers
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from pipeline import processes
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """

@@ -15,8 +15,8 @@ from PIL import Image
 
 from catalogue.prepared.images import pack_images
 from features.files import read_features
-from pipeline.errors import UserError
-from pipeline.outputs import write_parquet
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import write_parquet
 from recsys import features
 from recsys.extractors import Options
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.files import Rows, read_features, write_features
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys import fit, interactions
 from recsys.pairwise import Factors
 from recsys.purchases.dataset import Dataset, read_split, restrict

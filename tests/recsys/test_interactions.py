@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.params import REFERENCE, load
+from pipeline.core.errors import UserError
+from pipeline.core.params import REFERENCE, load
 from recsys import interactions
 from recsys.interactions import RecInteractions
 from recsys.purchases.dataset import read_split, restrict

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from catalogue.prepared.images import pack_images
-from pipeline.outputs import write_parquet
+from pipeline.core.outputs import write_parquet
 from recsys import features
 from tests.helpers.readers import check_readers_change_nothing
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys import fit, interactions, score
 from recsys.purchases.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
 from recsys.ranking.recommend import recommend

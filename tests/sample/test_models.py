@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from captioning.modelling import image_inputs, load
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from sample import models
 from sample.garments.wording import describe
 from sample.pretraining.build import HELD_OUT_SEED, Recipe, caption_quality, train_captioner

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from sample import shop
 
 ROOT = Path(__file__).parent.parent.parent

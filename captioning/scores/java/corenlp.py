@@ -11,7 +11,7 @@ from pathlib import Path
 import requests
 
 from pipeline.checkpoints import sha256
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 OUT = Path("data/corenlp")
 

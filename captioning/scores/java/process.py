@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from captioning.scores.java.corenlp import jars
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 WORKER = Path(__file__).with_name("worker.py")
 LOADING_SECONDS = 300.0  # a call may have to load its program first, on a busy machine

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
-from pipeline.outputs import new_file
+from pipeline.core.outputs import new_file
 from recsys.ranking.options import RecFit
 
 OURS = {  # a model's name in Elliot's files → our recommender

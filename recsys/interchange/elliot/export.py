@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.errors import UserError
-from pipeline.outputs import new_folder, write_json
-from pipeline.params import Section, read
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import new_folder, write_json
+from pipeline.core.params import Section, read
 from recsys.interchange.elliot.configuration import configuration, dataset_name, unlike, write
 from recsys.interchange.recommend import feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue

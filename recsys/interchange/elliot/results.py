@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.interchange.elliot.configuration import METRICS, OURS
 from recsys.interchange.evaluate import evaluate
 from recsys.interchange.reading import Pairs, read_lists, read_purchases

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.interchange.elliot.results import exported_folder, read_about
 
 PROGRAM = "import sys; from elliot.run import run_experiment; run_experiment(sys.argv[1])"

@@ -16,7 +16,7 @@ from captioning import classifier
 from captioning.classifiers.encoder import SequenceClassifier, Settings, fit
 from captioning.classifiers.logistic import load
 from captioning.scores import accuracy
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = Settings(epochs=8, patience=5, lr=5e-3, batch_size=8, max_tokens=16, seed=1)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from captioning.classifiers.logistic import Head, fit, load, save
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 RNG = np.random.default_rng(0)
 

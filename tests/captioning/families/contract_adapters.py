@@ -12,7 +12,7 @@ from peft import PeftModel
 from captioning.modelling import Captioner, ImageInputs, apply_lora, image_inputs, join_images, load, lora_names
 from captioning.modelling.lora import check_scope, checkpoint_activations, language_model_name
 from captioning.training.loss import summed_loss, supervised
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families.examples import (
     IMAGES,
     batch_of,

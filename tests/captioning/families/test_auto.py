@@ -9,7 +9,7 @@ import torch
 
 from captioning.families import auto
 from captioning.modelling import Captioner, ImageInputs, apply_lora, load
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
 from tests.captioning.families.contract import Contract
 from tests.captioning.families.examples import examples_of

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from captioning.families.file import read_captions
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 WANTED = [f"{number:010d}" for number in (3, 7, 9)]
 KNOWN = [f"{number:010d}" for number in range(12)]

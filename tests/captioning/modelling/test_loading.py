@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from captioning.modelling import Captioner, load
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families.examples import random_adapter
 
 

@@ -8,7 +8,7 @@ import torch
 
 from captioning.modelling import Captioner, apply_lora, image_inputs, join_images, load
 from captioning.modelling.lora import beside_language_model, language_model_name
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families.examples import IMAGES
 
 

@@ -9,7 +9,7 @@ import torch
 from captioning.modelling import Captioner, image_inputs, join_images, load
 from captioning.modelling.lora import checkpoint_activations
 from captioning.training.loss import summed_loss, supervised
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.captioning.families.examples import IMAGES, batch_of, random_adapter
 
 pytest.importorskip("bitsandbytes")

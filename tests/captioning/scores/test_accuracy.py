@@ -6,7 +6,7 @@ import pytest
 from captioning.classifiers.logistic import fit, save
 from captioning.scores.accuracy import confusions, score, zero_shot
 from features import minilm
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 TRAINING = {
     "Trousers": ["slim trousers with a zip fly", "wide trousers in twill", "stretch trousers with side pockets"],

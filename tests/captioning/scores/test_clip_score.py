@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from captioning.scores import clip_score
 from captioning.scores.clip_score import score
 from catalogue.prepared.images import ImageStore, pack_images
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 CLIP = Path(__file__).parents[3] / "data" / "models" / "tiny-clip"
 ITEMS = [f"{number:010}" for number in range(5)]

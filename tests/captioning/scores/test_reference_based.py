@@ -3,7 +3,7 @@ import pytest
 
 from captioning.scores import bleu, meteor
 from captioning.scores.reference_based import score_captions, score_with
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider")
 REFERENCES = {

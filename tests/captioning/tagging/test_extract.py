@@ -8,7 +8,7 @@ import pytest
 
 from captioning.tagging import extract as tagging
 from captioning.tagging.extract import Word, attributes_of, extract, hyphenated
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
 from sample.garments.wording import alt_text, describe
 from tests.captioning.tagging.settings import SETTINGS

@@ -16,8 +16,8 @@ from captioning.train import IMAGES, ITEMS
 from captioning.training import batch_size, fine_tuning, trainer
 from captioning.training.loss import summed_loss
 from captioning.training.settings import Params
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 
 MODEL = Path("data/models/tiny")
 Project = Callable[..., Path]

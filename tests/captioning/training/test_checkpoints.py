@@ -8,7 +8,7 @@ import pytest
 
 from captioning.training import checkpoints
 from pipeline.checkpoints import sole_writer
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def save(folder: Path, step: int, evaluations: dict[int, float]) -> None:

@@ -20,7 +20,7 @@ from captioning.train import IMAGES, ITEMS
 from captioning.training import examples, order
 from captioning.training.loss import summed_loss
 from catalogue.prepared.images import ImageStore
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=120)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -19,7 +19,7 @@ from captioning.training.examples import CaptionedImages, collator, is_cached, r
 from captioning.training.loss import summed_loss, supervised
 from captioning.training.settings import Params
 from catalogue.prepared.images import ImageStore
-from pipeline.params import read
+from pipeline.core.params import read
 
 FAMILIES = ["blip2_opt", "blip2_t5"]
 MODEL = Path("data/models/tiny")

@@ -21,9 +21,9 @@ from captioning.training.examples import read_split
 from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
 from catalogue.prepared.images import ImageStore
-from pipeline import stage
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core import stage
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.captioning.families import auto_models
 
 MODEL = Path("data/models/tiny")

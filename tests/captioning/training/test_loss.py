@@ -15,7 +15,7 @@ from captioning.training.loss import summed_loss, supervised
 from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
 from catalogue.prepared.images import ImageStore
-from pipeline.params import read
+from pipeline.core.params import read
 
 FAMILIES = ["blip2_opt", "blip2_t5", "llava"]
 CAPTIONS = [

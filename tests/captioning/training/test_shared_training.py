@@ -16,8 +16,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from captioning.training.settings import Params
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from catalogue.prepared import images
 from catalogue.prepared.images import ImageStore, pack_images, shrink
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 

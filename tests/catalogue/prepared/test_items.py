@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from catalogue.prepared.items import of_split, read_items
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 COLUMNS = ["item_id", "description", "split"]
 

@@ -15,8 +15,8 @@ from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from catalogue.readers import Raw, facad
 from catalogue.readers.facad_captions import Descriptions
-from pipeline.errors import UserError
-from pipeline.params import read
+from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.helpers.raw_data import META, garments_of, pixels_of, write_facad, write_facad_raw
 
 FACAD = Path("data/raw/facad")

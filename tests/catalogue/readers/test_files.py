@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalogue.readers.files import Folder, Zip, images_in
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 CONTENT = {f"images/{number % 3}/{number:03d}.jpg": bytes([number]) * (5_000 + number) for number in range(40)}
 CONTENT |= {"table.csv": b"a,b\n1,2\n", "images/readme.txt": b"no picture"}

@@ -5,7 +5,7 @@ import pytest
 
 from catalogue.readers import hm
 from catalogue.readers.files import Folder
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PIL import Image
 
 from catalogue.readers import Raw, shop
 from catalogue.readers.settings import ReaderSettings
-from pipeline.errors import UserError
-from pipeline.params import load
+from pipeline.core.errors import UserError
+from pipeline.core.params import load
 
 ROOT = Path(__file__).parents[3]
 ITEMS = {

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lookbook.workspace import check
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 MODELS = ("tiny-blip2-opt", "tiny-blip2-t5", "tiny-llava", "tiny-clip", "tiny-stanza")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from lookbook.cli.main import app
 from lookbook.workspace import grid as grids
 from lookbook.workspace.grid import Cell, Run, find, read_grid, table
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}}

@@ -15,8 +15,8 @@ from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from lookbook.workspace import check
 from lookbook.workspace.new import choose, init
-from pipeline.errors import UserError
-from pipeline.params import load
+from pipeline.core.errors import UserError
+from pipeline.core.params import load
 from tests.helpers.raw_data import write_sample, write_shop
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.extractors import Options
 from recsys.extractors.clip import _load, image_vectors, text_vectors
 

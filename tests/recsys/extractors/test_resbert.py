@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features.files import write_features
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.extractors import Options
 from recsys.extractors.resbert import image_vectors, text_vectors
 

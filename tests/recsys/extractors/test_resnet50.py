@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.extractors import Options
 from recsys.extractors.resnet50 import image_vectors, weights
 

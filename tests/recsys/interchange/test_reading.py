@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.interchange.reading import read_lists, read_purchases
 
 IDS = st.text(alphabet="ab0179_é ", min_size=1, max_size=4).filter(lambda text: text.strip() == text)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.interchange.reading import read_lists
 from recsys.interchange.writing import write_lists
 

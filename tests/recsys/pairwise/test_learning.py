@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from features.files import rows_of
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.pairwise import Factors, initial, learning
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.options import Options

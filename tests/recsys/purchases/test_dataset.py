@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.purchases.dataset import dataset_of
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from features.files import rows_of
-from pipeline.params import REFERENCE, load
+from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from features.files import rows_of
-from pipeline.params import REFERENCE, load
+from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.files import rows_of
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from recsys.pairwise import Adam, Pairwise, Visual, step, visual
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.options import Options

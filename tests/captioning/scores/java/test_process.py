@@ -11,7 +11,7 @@ import pytest
 
 from captioning.scores.java import process as jvm_module
 from captioning.scores.java.process import JavaError, Jvm, JvmError
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 def is_running(pid: int) -> bool:

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pipeline.memory import OWN_SETTINGS
-from pipeline.stage import run
+from pipeline.core.memory import OWN_SETTINGS
+from pipeline.core.stage import run
 from tests.helpers.repository import ROOT
 
 FAULTS = """
@@ -55,6 +55,6 @@ def test_whoever_has_set_glibc_keeps_that() -> None:
 
 def test_every_stage_keeps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    monkeypatch.setattr("pipeline.stage.keep_freed_memory", lambda: called.append("keep"))
+    monkeypatch.setattr("pipeline.core.stage.keep_freed_memory", lambda: called.append("keep"))
     run(lambda: called.append("main"))
     assert called == ["keep", "main"]

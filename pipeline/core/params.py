@@ -13,10 +13,10 @@ import pydantic
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import DuplicateKeyError
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 PARAMS = Path("params.yaml")
-REFERENCE = Path(__file__).parent.parent / "studies" / "sample.yaml"
+REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
 NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
 
 

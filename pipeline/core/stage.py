@@ -6,8 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 
-from pipeline.errors import UserError
-from pipeline.memory import keep_freed_memory
+from pipeline.core.errors import UserError
+from pipeline.core.memory import keep_freed_memory
 
 # How libraries say that the disk is full where they raise no OSError with its number: numpy (twice), safetensors, torch.
 DISK_FULL = re.compile(

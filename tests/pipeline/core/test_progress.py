@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.progress import track
+from pipeline.core.progress import track
 
 
 def test_items_come_through_in_order() -> None:

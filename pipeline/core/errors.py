@@ -9,6 +9,6 @@ class UserError(Exception):
     """Bad input or a bad environment. The message names file, key and value, what is allowed, and what to do."""
 
 
-def few(values: Sequence[object]) -> str:
+def first_five(values: Sequence[object]) -> str:
     """The first five, for a message."""
     return ", ".join(map(str, values[:SHOWN])) + (", …" if len(values) > SHOWN else "")

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from pipeline import params as module
-from pipeline.errors import UserError
-from pipeline.params import Section, load, nearest, problems_of, read
+from pipeline.core import params as module
+from pipeline.core.errors import UserError
+from pipeline.core.params import Section, load, nearest, problems_of, read
 
 
 class CaptionScore(Section):

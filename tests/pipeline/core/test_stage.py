@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.stage import done, run
+from pipeline.core.errors import UserError
+from pipeline.core.stage import done, run
 
 WRITERS = {
     "json": "write_json('out/metrics.json', list(range(500_000)))",
     "parquet": "write_parquet('out/table.parquet', pd.DataFrame({'value': np.random.default_rng(0).random(500_000)}))",
     "features": "write_features('out/features', [str(i) for i in range(2_000)], np.random.default_rng(0).random((2_000, 500)))",
 }
-IMPORTS = "import numpy as np, pandas as pd; from features.files import write_features; from pipeline.outputs import *; from pipeline.stage import run"
-ROOT = Path(__file__).parent.parent.parent
+IMPORTS = "import numpy as np, pandas as pd; from features.files import write_features; from pipeline.core.outputs import *; from pipeline.core.stage import run"
+ROOT = Path(__file__).parents[3]
 
 
 def run_program(code: str, folder: Path) -> subprocess.CompletedProcess[str]:

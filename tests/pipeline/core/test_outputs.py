@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.outputs import new_file, new_folder, write_json, write_parquet
+from pipeline.core.outputs import new_file, new_folder, write_json, write_parquet
 
 
 def names(folder: Path) -> list[str]:

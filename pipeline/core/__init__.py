@@ -1,0 +1,1 @@
+"""What every stage imports: parameters, outputs that are whole or absent, errors, progress."""
