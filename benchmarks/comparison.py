@@ -20,9 +20,11 @@ from interactions import ROOT, timed
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 DEPTH = 12
 COMPARE = f"""
-from lookbook import recommendation_differences as differences
-axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
-rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
+from pathlib import Path
+from lookbook.comparison.recommendations import Axes, compare_masked, compare_slices
+axes = Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
+rows = compare_masked(axes, Path("data/scores/recommendations.parquet"), {DEPTH})
+rows += compare_slices(axes, Path("data/scores/recommendation_slices.parquet"), {DEPTH}, "common")
 print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
 """
 
