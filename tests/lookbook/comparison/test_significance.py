@@ -1,4 +1,4 @@
-"""Properties of the paired bootstrap: exact zeros, symmetry, a slow version. Error rates: test_significance_rates.py."""
+"""Properties of the paired bootstrap: exact zeros, symmetry, a slow version. Rates: test_significance_rates.py."""
 
 import numpy as np
 import pytest
