@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from captioning.training.settings import Params
 from pipeline.checkpoints import sole_writer
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import write_json
 from pipeline.core.params import read
 from pipeline.core.stage import done, run
 from pipeline.model_folders import MODELS, check_folder
@@ -82,12 +81,13 @@ def main() -> None:
 def write(result: "Result", metrics: dict[str, Any], captioner: str, model: Path) -> None:
     from captioning.training.fine_tuning import write_adapter
     from captioning.training.history import write_curve, write_samples
+    from captioning.training.run_record import write_run_record
 
     adapter, record, curve, samples = outputs(captioner)
     write_adapter(result.best, adapter, model)
     write_samples(samples, result.samples)
     write_curve(curve, result.curve)
-    write_json(record, metrics)
+    write_run_record(record, metrics)
 
 
 def outputs(captioner: str) -> tuple[Path, Path, Path, Path]:

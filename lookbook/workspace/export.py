@@ -91,10 +91,17 @@ def model_card(captioner: str, merged: bool = False) -> str:
         variants=variants,
         scores=rows(scores.get(captioner, {}), variants),
         skipped=[told for reason in scores.get("skipped", []) if (told := about(reason, captioner))],
-        training=short(json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8"))),
+        training=short(read_run_record(TRAIN / f"{captioner}.json")),
         params=dumped(cell["params"]["params.yaml"]),
         data=fingerprints(cell["deps"]),
     )
+
+
+def read_run_record(path: Path) -> dict[str, Any]:
+    """Read the figures and facts of a training, side by side."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    facts = record.pop("facts", [{}])
+    return record | facts[0]
 
 
 def read_stages(*names: str) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def write_records() -> None:
         "validation_loss": 0.125,
         "seconds": 31.5,
         "kg_co2": 0.00042,
-        "model_class": "Blip2ForConditionalGeneration",
+        "facts": [{"model_class": "Blip2ForConditionalGeneration"}],
     }
     Path(f"metrics/train/{NAME}.json").write_text(json.dumps(training))
     scores = {NAME: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 0.7361}}, "skipped": ["spice: not asked for"]}
