@@ -77,7 +77,8 @@ def main() -> None:
         write_parquet(SCORES, _long(table, scores))
         write_parquet(BY_ATTRIBUTE, words.attributes)
         write_parquet(CONFUSIONS, words.confusions)
-        write_json(METRICS, {**metrics, REFERENCE: words.reference, "skipped": skipped})
+        reasons = {"skipped": skipped} if skipped else {}  # `dvc plots` warns of an empty list
+        write_json(METRICS, {**metrics, REFERENCE: words.reference, **reasons})
     done(f"wrote {METRICS}: {len(study.items)} items; {_summary(metrics)}")
 
 

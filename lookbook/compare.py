@@ -13,6 +13,7 @@ from lookbook.comparison import headline, recommendations
 from lookbook.comparison.captions import compare_captioners
 from lookbook.comparison.correction import correct_rows
 from lookbook.comparison.recommendations import Axes
+from lookbook.comparison.rows import TABLES, flatten_tables
 from lookbook.comparison.settings import Study
 from lookbook.comparison.significance import LEVEL
 from lookbook.comparison.user_scores import find_cutoff, find_evaluation
@@ -30,8 +31,6 @@ CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
-
-TABLES = ("captions", "catalogues", "masked", "slices")
 
 
 class Compare(Section):
@@ -54,14 +53,15 @@ def main() -> None:
     if problem and params.captioners:
         raise UserError(f"{PARAMS}: writer: {problem}")
     comparison = compare_study(params)
-    for table in TABLES:
-        correct_rows(comparison[table])
+    tables = {table: comparison.pop(table) for table in TABLES}
+    for rows in tables.values():
+        correct_rows(rows)
+    comparison["rows"] = flatten_tables(tables)
     figures = select_figures(params, comparison.get("cutoff"))
     write_json(COMPARISON, comparison)
     write_json(HEADLINE, figures)
-    rows = sum(len(comparison[table]) for table in TABLES)
     done(
-        f"wrote {COMPARISON} ({rows} comparisons, {params.compare.draws} draws) and {HEADLINE} "
+        f"wrote {COMPARISON} ({len(comparison['rows'])} comparisons, {params.compare.draws} draws) and {HEADLINE} "
         f"({len(figures)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )
 

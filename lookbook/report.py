@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.settings import Study
 from lookbook.reporting import formatting
 from lookbook.reporting.answer import write_answer, write_other_answers
@@ -61,7 +62,7 @@ def read_results(params: Params) -> Results:
     """Read the results of the axes that the study has."""
     has_captions = bool(params.captioners)
     return Results(
-        comparison=read_json(COMPARISON),
+        comparison=read_comparison(COMPARISON),
         catalogue=read_json(CATALOGUE),
         captions=read_json(CAPTION_METRICS) if has_captions else {},
         recommendations=read_json(REC_METRICS) if params.has_recommendations else {},

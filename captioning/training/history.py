@@ -71,7 +71,13 @@ def curve(log: Log, steps: int) -> list[dict[str, float | None]]:
 
 
 def write_curve(path: Path, rows: list[dict[str, float | None]]) -> None:
-    _write(path, ["step", "loss", "validation_loss", "lr"], rows)
+    """Write the curve as `step, kind, value`; a kind is loss, validation_loss or lr.
+
+    What was not measured has no row: DVC would plot an empty cell as 0.
+    """
+    kinds = ("loss", "validation_loss", "lr")
+    tidy = [{"step": row["step"], "kind": kind, "value": row[kind]} for row in rows for kind in kinds]
+    _write(path, ["step", "kind", "value"], [row for row in tidy if row["value"] is not None])
 
 
 def samples(log: Log, references: dict[str, str]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from captioning.scores import bleu, meteor
 from lookbook.comparison import significance
-from lookbook.comparison.correction import Row
+from lookbook.comparison.rows import Row
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_parquet
 

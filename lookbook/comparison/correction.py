@@ -1,11 +1,10 @@
 """Holm's correction of p for the number of tests in a table."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-Row = dict[str, Any]  # a comparison, as in metrics/comparison.json
+from lookbook.comparison.rows import Row
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from lookbook.comparison import significance
-from lookbook.comparison.correction import Row
+from lookbook.comparison.rows import Row
 from lookbook.comparison.user_scores import Scores, find_evaluation, find_slices, read_users, slice_reader
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import require

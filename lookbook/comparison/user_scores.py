@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from lookbook.comparison.correction import Row
+from lookbook.comparison.rows import Row
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import require
 

@@ -69,21 +69,25 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
 
 
 def draw_learning_curves(curves: dict[str, pd.DataFrame]) -> bytes:
-    """Draw training and validation loss by optimiser step, a panel per captioner."""
+    """Draw training and validation loss by optimiser step, a panel per captioner.
+
+    Args:
+        curves: For each captioner its curve: step, kind, value.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 2.4), layout="constrained")
         axes = figure.subplots(1, len(curves), squeeze=False)[0]
         for (captioner, curve), ax in zip(curves.items(), axes, strict=True):
-            for column, colour, marker in (("loss", ORANGE, ""), ("validation_loss", BLUE, "o")):
-                points = curve[["step", column]].dropna()
+            for kind, colour, marker in (("loss", ORANGE, ""), ("validation_loss", BLUE, "o")):
+                points = curve[curve["kind"] == kind]
                 ax.plot(
                     points["step"],
-                    points[column],
+                    points["value"],
                     marker + "-",
                     color=colour,
                     markersize=4,
                     linewidth=1.4,
-                    label=column.replace("_", " "),
+                    label=kind.replace("_", " "),
                 )
             ax.set_title(captioner, loc="left", fontsize=9, fontweight="bold")
             ax.set_xlabel("step", fontsize=8)

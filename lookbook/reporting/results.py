@@ -9,7 +9,11 @@ from lookbook.reporting.formatting import Values
 
 @dataclass(frozen=True)
 class Results:
-    """Metrics and scores; those of captions or of recommendations are empty in a study that has none."""
+    """Metrics and scores; those of captions or of recommendations are empty in a study that has none.
+
+    Attributes:
+        comparison: A key per table, as `read_comparison` returns it.
+    """
 
     comparison: Values
     catalogue: Values

@@ -16,6 +16,7 @@ from pipeline.core.params import load
 
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
+CAPTION_SCORES = "metrics/captions.json"  # no metrics of DVC: `dvc exp show` does not print them
 WAITING = ("queued", "running")  # states of an experiment that has nothing to show yet
 VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
 TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
@@ -73,7 +74,7 @@ def _dvc(*words: str) -> str:
 def _up_to_date(workspace: Run, captioners: list[str]) -> Run:
     """The workspace without metrics of stages that have yet to run with its parameters: git keeps the last ones."""
     cells = {f"metrics/train/{name}.json": f"caption_train@{name}" for name in captioners}
-    cells["metrics/captions.json"] = "caption_score"
+    cells[CAPTION_SCORES] = "caption_score"
     clean = {name for name, cell in cells.items() if json.loads(_dvc("status", "--json", "--with-deps", cell)) == {}}
     return Run(WORKSPACE, workspace.params, {name: found for name, found in workspace.metrics.items() if name in clean})
 
@@ -100,8 +101,19 @@ def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
     data = state.get("data") or {}  # absent where DVC cannot read a revision
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
     metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
+    if params and not waiting:
+        metrics[CAPTION_SCORES] = read_caption_scores(str(state["rev"]))
     if params:
         yield Run(state.get("name") or str(state["rev"])[:12], params, {} if waiting else metrics, waiting)
+
+
+def read_caption_scores(revision: str) -> dict[str, Any]:
+    """Read metrics/captions.json of the workspace, or of a revision from git; empty where it has none."""
+    if revision == WORKSPACE:
+        path = Path(CAPTION_SCORES)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    done = subprocess.run(["git", "show", f"{revision}:./{CAPTION_SCORES}"], capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 def _own(run: Run, commit: Run | None) -> Run:
@@ -158,7 +170,7 @@ def _essential(params: Cell) -> Cell:
 def _reached(run: Run | None, captioner: str) -> dict[str, float | None]:
     metrics = run.metrics if run else {}
     training = metrics.get(f"metrics/train/{captioner}.json", {})
-    scores = metrics.get("metrics/captions.json", {}).get(captioner, {}).get("ft", {})
+    scores = metrics.get(CAPTION_SCORES, {}).get(captioner, {}).get("ft", {})
     return {name: training.get(name) for name in TRAINED} | {name: scores.get(name) for name in SCORED}
 
 

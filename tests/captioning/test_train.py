@@ -129,8 +129,9 @@ def test_the_stage_writes_what_the_line_expects(
     samples = pd.read_csv(project / "data" / "samples" / "tiny.csv")
     assert (len(samples), samples["item_id"].nunique(), samples["epoch"].max()) == (15, 5, 3)
     curve = pd.read_csv(project / "metrics" / "curves" / "tiny.csv")
-    assert curve.columns.tolist() == ["step", "loss", "validation_loss", "lr"]
-    assert curve["validation_loss"].min() == metrics["validation_loss"]
+    assert curve.columns.tolist() == ["step", "kind", "value"]
+    assert curve.notna().all(axis=None)
+    assert curve.loc[curve["kind"] == "validation_loss", "value"].min() == metrics["validation_loss"]
     assert capsys.readouterr().out.startswith("done: wrote data/adapters/tiny: validation loss")
 
 

@@ -143,7 +143,7 @@ def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> 
         record = {"loss": 1.0, "validation_loss": 1.2, "steps": 100, "seconds": 30.5, "kwh": 0.001, "kg_co2": 0.0004}
         (folder / f"metrics/train/{captioner}.json").write_text(json.dumps(record))
         (folder / f"metrics/curves/{captioner}.csv").write_text(
-            "step,loss,validation_loss,lr\n10,3.0,,0.001\n20,2.0,2.2,0.0005\n30,1.5,,0.0002\n40,1.2,1.4,0\n"
+            "step,kind,value\n10,loss,3.0\n10,lr,0.001\n20,loss,2.0\n20,validation_loss,2.2\n20,lr,0.0005\n30,loss,1.5\n"
         )
         samples = [
             f"{item},{epoch},{captioner} after {epoch},the shop's <b>&"

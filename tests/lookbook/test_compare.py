@@ -11,15 +11,16 @@ import pytest
 from captioning.scores.bleu import bleu_from_statistics
 from lookbook import compare
 from lookbook.comparison.captions import BLEU, STATISTICS
+from lookbook.comparison.rows import TABLES, read_comparison
 from pipeline.core.errors import UserError
 
 Row = dict[str, Any]
 
 
 @pytest.fixture
-def compared(study: Path, read_json: Any) -> Row:
+def compared(study: Path) -> Row:
     compare.main()
-    return read_json("metrics/comparison.json")
+    return read_comparison(compare.COMPARISON)
 
 
 def only_row(rows: list[Row], **values: Any) -> Row:
@@ -59,12 +60,12 @@ def test_bleu_is_that_of_the_corpus_and_not_a_mean(compared: Row) -> None:
     assert row["mean_a"] != pytest.approx(ft["bleu_4"].mean(), abs=1e-3)
 
 
-def test_the_length_ratio_is_that_of_the_corpus(study: Path, read_json: Any) -> None:
+def test_the_length_ratio_is_that_of_the_corpus(study: Path) -> None:
     scores = pd.read_parquet("data/scores/captions.parquet")
     own = scores[scores["metric"] == "bleu_length"].assign(metric="length_ratio", value=1.0)
     pd.concat([scores, own]).to_parquet("data/scores/captions.parquet", index=False)
     compare.main()
-    row = only_row(read_json("metrics/comparison.json")["captions"], captioner="tiny-llava", metric="length_ratio")
+    row = only_row(read_comparison(compare.COMPARISON)["captions"], captioner="tiny-llava", metric="length_ratio")
     ft = captions_of("tiny-llava", "ft")
     assert row["mean_a"] == pytest.approx(ft["bleu_length"].sum() / ft["bleu_reference_length"].sum())
 
@@ -74,7 +75,7 @@ def test_statistics_are_not_compared_as_scores(compared: Row) -> None:
 
 
 def test_only_confirmatory_metrics_are_corrected(compared: Row) -> None:
-    for table in compare.TABLES:
+    for table in TABLES:
         for row in compared[table]:
             tested = row["confirmatory"] and not row.get("same_by_construction")
             assert (row["p_holm"] is not None) == tested
@@ -82,11 +83,11 @@ def test_only_confirmatory_metrics_are_corrected(compared: Row) -> None:
     assert {row["metric"] for row in compared["captions"] if row["confirmatory"]} == {"cider", "core_precision"}
 
 
-def test_attribute_precision_confirms_where_the_truth_is_unknown(study: Path, read_json: Any) -> None:
+def test_attribute_precision_confirms_where_the_truth_is_unknown(study: Path) -> None:
     scores = pd.read_parquet("data/scores/captions.parquet")
     scores[scores["metric"] != "core_precision"].to_parquet("data/scores/captions.parquet", index=False)
     compare.main()
-    rows = read_json("metrics/comparison.json")["captions"]
+    rows = read_comparison(compare.COMPARISON)["captions"]
     assert {row["metric"] for row in rows if row["confirmatory"]} == {"cider", "attribute_precision"}
 
 
@@ -152,7 +153,7 @@ def test_catalogues_scored_each_alone_are_never_tested_pairwise(study: Path, rea
     }
     Path("metrics/recommendations.json").write_text(json.dumps(alone))
     compare.main()
-    comparison, headline = read_json("metrics/comparison.json"), read_json("metrics/headline.json")
+    comparison, headline = read_comparison(compare.COMPARISON), read_json("metrics/headline.json")
     assert comparison["evaluation"] == "published"
     assert comparison["catalogues"] == []
     assert {row["b"] for row in comparison["slices"]} == {"pt", "none"}
@@ -160,23 +161,23 @@ def test_catalogues_scored_each_alone_are_never_tested_pairwise(study: Path, rea
     assert headline["rec_itemknn_ndcg_12"] == metrics["all"]["itemknn"]["ndcg_12"]
 
 
-def test_users_of_only_one_arm_are_left_out(study: Path, read_json: Any) -> None:
+def test_users_of_only_one_arm_are_left_out(study: Path) -> None:
     users = pd.read_parquet("data/scores/recommendations.parquet")
     users[~((users["arm"] == "all") & (users["user"] < 10))].to_parquet(
         "data/scores/recommendations.parquet", index=False
     )
     compare.main()
-    row = only_row(read_json("metrics/comparison.json")["catalogues"], recommender="bpr", a="augmented", b="original")
+    row = only_row(read_comparison(compare.COMPARISON)["catalogues"], recommender="bpr", a="augmented", b="original")
     assert row["n"] == 30
 
 
-def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: Row, read_json: Any) -> None:
+def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: Row) -> None:
     for name in ("captions", "recommendations"):
         scores = pd.read_parquet(f"data/scores/{name}.parquet")
         scores.sample(frac=1, random_state=3).to_parquet(f"data/scores/{name}.parquet", index=False)
     compare.main()
-    again = read_json("metrics/comparison.json")
-    for table in compare.TABLES:
+    again = read_comparison(compare.COMPARISON)
+    for table in TABLES:
         for row, other in zip(compared[table], again[table], strict=True):
             numbers = [key for key, value in row.items() if isinstance(value, float)]
             assert np.allclose([row[key] for key in numbers], [other[key] for key in numbers], atol=1e-12)
@@ -196,7 +197,7 @@ def test_a_switch_changes_only_its_own_keys(
     study: Path, write_params: Any, read_json: Any, change: Row, prefixes: tuple[str, ...]
 ) -> None:
     compare.main()
-    before, rows = read_json("metrics/headline.json"), read_json("metrics/comparison.json")
+    before, rows = read_json("metrics/headline.json"), read_comparison(compare.COMPARISON)
     write_params(study, **change)
     compare.main()
     after = read_json("metrics/headline.json")
@@ -205,7 +206,7 @@ def test_a_switch_changes_only_its_own_keys(
     assert changed
     assert all(key.startswith(prefixes) for key in changed)
     assert not (change.get("catalogue") and any(key.startswith("rec_masked_") for key in changed))
-    assert read_json("metrics/comparison.json") == rows
+    assert read_comparison(compare.COMPARISON) == rows
 
 
 def test_the_headline_is_that_of_the_writer(study: Path, read_json: Any) -> None:
@@ -226,7 +227,7 @@ def test_a_study_without_purchases_has_only_captions(study: Path, write_params: 
     Path("data/scores/recommendations.parquet").unlink()
     Path("metrics/recommendations.json").unlink()
     compare.main()
-    comparison = read_json("metrics/comparison.json")
+    comparison = read_comparison(compare.COMPARISON)
     assert comparison["captions"]
     assert comparison["catalogues"] == comparison["masked"] == comparison["slices"] == []
     assert all(key.startswith("caption_") for key in read_json("metrics/headline.json"))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lookbook import compare, report
+from lookbook.comparison.rows import read_comparison
 from lookbook.reporting.answer import write_answer, write_other_answers
 from lookbook.reporting.garments import read_garments
 from pipeline.core.errors import UserError
@@ -126,8 +127,8 @@ def test_pages_are_self_contained(reported: Path) -> None:
         assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\(|@import", Path(path).read_text(encoding="utf-8"))
 
 
-def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path, read_json: Any) -> None:
-    rows = read_json("metrics/comparison.json")["masked"]
+def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path) -> None:
+    rows = read_comparison(report.COMPARISON)["masked"]
     sentence = write_answer(rows, "tiny-blip2-opt", ["sbert"])
     text = page(PAGES[0]).text
     assert "raised" in sentence

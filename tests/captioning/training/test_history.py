@@ -48,7 +48,9 @@ def test_the_curve_of_a_long_run_averages_and_keeps_the_ends_of_epochs() -> None
 
 def test_the_file_leaves_empty_what_was_not_measured(tmp_path: Path) -> None:
     history.write_curve(tmp_path / "curve.csv", history.curve(log([0.25], steps_an_epoch=2), steps=2))
-    assert (tmp_path / "curve.csv").read_text() == "step,loss,validation_loss,lr\n1,10.0,,0.1\n2,5.0,0.25,0.1\n"
+    assert (
+        tmp_path / "curve.csv"
+    ).read_text() == "step,kind,value\n1,loss,10.0\n1,lr,0.1\n2,loss,5.0\n2,validation_loss,0.25\n2,lr,0.1\n"
 
 
 def test_samples_show_what_became_of_an_items_caption_epoch_by_epoch(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def finished(process: subprocess.Popen[str]) -> tuple[pd.DataFrame, dict[str, np
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     adapter = load_file(ADAPTER)
-    return pd.read_csv("metrics/curves/tiny.csv"), adapter
+    curve = pd.read_csv("metrics/curves/tiny.csv")
+    return curve.pivot(index="step", columns="kind", values="value").reset_index(), adapter
 
 
 @pytest.mark.slow

@@ -169,6 +169,29 @@ def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:
     }
 
 
+def test_caption_scores_are_those_of_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dvc exp show` prints metrics only, and these scores are too many to be metrics."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=Study", "-c", "user.email=study@localhost", *words]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "nothing yet")
+    empty = git("rev-parse", "HEAD")
+    (tmp_path / "metrics").mkdir()
+    for score in (0.1, 0.2, 0.3):
+        (tmp_path / "metrics/captions.json").write_text(json.dumps({"a": {"ft": {"bleu_4": score}}}))
+        if score < 0.3:
+            git("add", "-A")
+            git("commit", "-q", "-m", str(score))
+    state = {"params": {"params.yaml": {"data": ONE}}, "metrics": {}}
+    revisions = ["workspace", git("rev-parse", "HEAD"), git("rev-parse", "HEAD~1"), empty]
+    runs = [run for revision in revisions for run in grids._run({"rev": revision, "data": state})]
+    assert [grids._reached(run, "a")["bleu_4"] for run in runs] == [0.3, 0.2, 0.1, None]
+
+
 def test_the_command_reads_this_repository(tmp_path: Path) -> None:
     out = tmp_path / "grid.csv"
     words = ["-m", "lookbook.cli.main", "grid", "--captioner", "tiny-llava", "--csv", str(out)]

@@ -1,0 +1,39 @@
+"""The rows of metrics/comparison.json: one list in which all rows have the same keys, because DVC plots no other."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.outputs import read_json
+
+Row = dict[str, Any]  # a comparison
+
+TABLES = ("captions", "catalogues", "masked", "slices")
+OF_SOME_TABLES = ("captioner", "recommender", "slice", "runs", "same_by_construction")  # null in the other tables
+
+
+def flatten_tables(tables: dict[str, list[Row]]) -> list[Row]:
+    """Join the tables; keys that a table does not have are added with null."""
+    rows = [row for table in TABLES for row in tables[table]]
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [row | {key: None for key in keys if key not in row} for row in rows]
+
+
+def group_rows(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each table, without the keys that the table does not have: the inverse of `flatten_tables`."""
+    tables: dict[str, list[Row]] = {table: [] for table in TABLES}
+    for row in rows:
+        own = {key: value for key, value in row.items() if value is not None or key not in OF_SOME_TABLES}
+        tables[row["table"]].append(own)
+    return tables
+
+
+def read_comparison(path: Path) -> dict[str, Any]:
+    """Read metrics/comparison.json: a key per table, and how the tables were computed.
+
+    Raises:
+        UserError: The stage `compare` has not written it yet.
+    """
+    comparison = read_json(path)
+    rows = comparison.pop("rows")
+    return comparison | group_rows(rows)
