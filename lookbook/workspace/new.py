@@ -68,7 +68,7 @@ def create_study(
         UserError: a file is missing, the name is taken, or a column cannot be found.
     """
     _check(name, items, images, purchases)
-    columns = choose_columns(read_header(items), read_header(purchases) if purchases else [], column_names)
+    columns = choose_columns(read_columns(items), read_columns(purchases) if purchases else [], column_names)
     folder, study = RAW / name, STUDIES / f"{name}.yaml"
     for path in (folder, study):
         if path.exists():
@@ -109,7 +109,7 @@ def pack_pictures(images: Path, target: Path) -> None:
             archive.writestr(zipfile.ZipInfo(shop.IMAGES + name), files.read(name))
 
 
-def read_header(path: Path) -> list[str]:
+def read_columns(path: Path) -> list[str]:
     """Read the column names of a CSV file."""
     with open(path, "rb") as file:
         return [cell.strip().strip('"') for cell in header_of(file, str(path)).split(",")]
