@@ -74,13 +74,13 @@ def parse_metrics(text: str) -> list[str]:
     Raises:
         UserError: a name is unknown, or there is none.
     """
-    from pipeline.core.params import nearest
+    from pipeline.core.params import suggest
 
     known = METRICS.split(",")
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in known:
-            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
+            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{suggest(name, known)}")
     if not names:
         raise UserError(f"--metrics: empty; there are: {', '.join(known)}")
     return names

@@ -22,7 +22,7 @@ from lookbook.workspace import licences, remotes
 from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, summarise
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
-from pipeline.model_folders import MODELS, download_command, pin
+from pipeline.model_folders import MODELS, download_command, read_pin
 
 GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data takes about twice its size more (data and cache)
@@ -124,7 +124,7 @@ def _weights_gb(captioner: str, params: Params) -> float:
 
 def _hub_id(folder: Path) -> str:
     try:
-        return pin(folder)["id"]
+        return read_pin(folder)["id"]
     except UserError:
         return ""
 
@@ -211,7 +211,7 @@ def _check_hub_model(folder: Path) -> Finding:
 
     subject = f"model {folder.name}"
     try:
-        pinned = pin(folder)
+        pinned = read_pin(folder)
     except UserError as error:
         return Finding(subject, "error", str(error), "pin a commit")
     command = download_command(pinned)
