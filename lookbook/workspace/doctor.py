@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ import psutil
 
 from captioning.scores.java import corenlp
 from captioning.tagging.extract import remedy
-from catalogue.readers import reader_of
+from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import check, licences, remotes
 from pipeline.core.errors import UserError
@@ -226,7 +225,7 @@ def _data(params: dict[str, Any], path: Path) -> Iterator[Finding]:
         return
     try:
         settings = CataloguePrepare.model_validate(params["catalogue_prepare"])
-        raw = import_module(f"catalogue.readers.{reader_of(name)}").open_raw(folder, settings)
+        raw = load_reader(name).open_raw(folder, settings)
     except (UserError, ValueError, KeyError) as error:
         yield Finding("data", "error", str(error).splitlines()[0], f"see docs/data.md on dataset: {name}")
         return
