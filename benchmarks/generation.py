@@ -43,10 +43,10 @@ def clock(spent: dict[str, float]) -> Iterator[None]:
 def draw(folder: Path, n: int) -> list[str]:
     """Packs n pictures; their ids."""
     from catalogue.prepared.images import pack_images
-    from sample.pretraining.world import pictures
+    from sample.pretraining.examples import draw_pictures
 
     data = {}
-    for number, picture in enumerate(pictures(n, SEED)):
+    for number, picture in enumerate(draw_pictures(n, SEED)):
         buffer = io.BytesIO()
         picture.image.save(buffer, "JPEG", quality=90)
         data[f"{number:010d}"] = buffer.getvalue()

@@ -199,11 +199,11 @@ class ImageStore:
         return item_id in self._rows
 
     def __getitem__(self, item_id: str) -> Image.Image:
-        image = Image.open(io.BytesIO(self.jpeg(item_id)))
+        image = Image.open(io.BytesIO(self.read_jpeg(item_id)))
         image.load()
         return image if image.mode == "RGB" else image.convert("RGB")
 
-    def jpeg(self, item_id: str) -> bytes:
+    def read_jpeg(self, item_id: str) -> bytes:
         """Read the bytes of an image from the memory-mapped shard."""
         shard, group, row = self._rows[item_id]
         if self._last.key != (shard, group):

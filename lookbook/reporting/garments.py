@@ -37,7 +37,7 @@ def _captions(captioner: str, variant: str) -> dict[str, str]:
 def _jpegs(ids: list[str]) -> dict[str, bytes]:
     """The packed JPEGs of these items; no others are read."""
     store = ImageStore("data/prepared/images")
-    return {item: store.jpeg(item) for item in ids}
+    return {item: store.read_jpeg(item) for item in ids}
 
 
 def data_uri(content: bytes, kind: str) -> str:

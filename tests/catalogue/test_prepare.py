@@ -70,7 +70,7 @@ def test_images_belong_to_their_items(prepared: Path) -> None:
     assert store.ids == pd.read_parquet(prepared / "items.parquet")["item_id"].tolist()
     with zipfile.ZipFile("data/raw/sample/images.zip") as archive:
         for item in store.ids:
-            assert store.jpeg(item) == archive.read(f"images/{item[:3]}/{item}.jpg")
+            assert store.read_jpeg(item) == archive.read(f"images/{item[:3]}/{item}.jpg")
 
 
 def test_purchases_keep_file_order_and_articles_without_image(prepared: Path) -> None:

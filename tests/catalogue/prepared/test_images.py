@@ -97,7 +97,7 @@ def test_every_item_gets_its_own_image_back(packed: tuple[Path, dict[str, bytes]
     assert [path.name for path in sorted(folder.iterdir())] == ["00000.parquet", "00001.parquet", "00002.parquet"]
     assert (store.ids, len(store)) == (list(data), 230)
     for item in np.random.default_rng(1).permutation(store.ids):
-        assert store.jpeg(item) == data[item]
+        assert store.read_jpeg(item) == data[item]
     assert store["0000000003"].size == (11, 8)
     assert store["0000000003"].mode == "RGB"
     assert "0000000999" not in store
@@ -110,8 +110,8 @@ from catalogue.prepared.images import ImageStore
 store = ImageStore(sys.argv[1])
 ids = random.Random(0).choices(store.ids, k=20_000)
 with ThreadPoolExecutor(8) as pool:
-    read = list(pool.map(store.jpeg, ids))
-print(read == [store.jpeg(item) for item in ids])
+    read = list(pool.map(store.read_jpeg, ids))
+print(read == [store.read_jpeg(item) for item in ids])
 """
 
 
@@ -126,7 +126,7 @@ def test_no_shard_stays_open(packed: tuple[Path, dict[str, bytes]]) -> None:
     """A process may have 1,024 files open, and 8 threads with H&M's 106 shards open would come near that."""
     store = ImageStore(packed[0])
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(store.jpeg, store.ids))
+        list(pool.map(store.read_jpeg, store.ids))
         assert not [file.path for file in psutil.Process().open_files() if file.path.endswith(".parquet")]
 
 
@@ -193,9 +193,9 @@ def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytes
 def test_a_store_can_be_sent_to_a_worker(packed: tuple[Path, dict[str, bytes]]) -> None:
     folder, data = packed
     store = ImageStore(folder)
-    assert store.jpeg("0000000229") == data["0000000229"]
+    assert store.read_jpeg("0000000229") == data["0000000229"]
     copy = pickle.loads(pickle.dumps(store))
-    assert {item: copy.jpeg(item) for item in copy.ids} == data
+    assert {item: copy.read_jpeg(item) for item in copy.ids} == data
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from catalogue.readers.facad_captions import Descriptions
 from catalogue.readers.facad_files import META, decode
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.raw_data import garments_of, pixels_of, write_facad, write_facad_raw
+from tests.helpers.raw_data import build_garments, read_pixels, write_facad, write_facad_raw
 
 FACAD = Path("data/raw/facad")
 WriteParams = Callable[..., None]
@@ -47,7 +47,7 @@ def test_the_test_set_whose_captions_have_no_keys_is_refused_with_both_counts(
 
 
 def test_admitted_it_is_read_as_it_stands_and_marked(published: Path, study: WriteParams, small_shop: Path) -> None:
-    raw, garments = open_raw("first_99946", study), garments_of(small_shop)
+    raw, garments = open_raw("first_99946", study), build_garments(small_shop)
     n_test = (raw.articles["split"] == "test").sum()
     assert n_test == raw.unverified == 2 * (len(garments) - len(garments) * 8 // 10) - 2
     assert len(raw.articles) == 2 * len(garments) - 2
@@ -63,7 +63,7 @@ def test_attributes_are_facads_own_those_of_the_test_set_by_its_captions(
     published: Path, study: WriteParams, small_shop: Path
 ) -> None:
     raw = open_raw("first_99946", study)
-    of_text = {garment["description"].lower(): set(garment["attr"]) - {"nah"} for garment in garments_of(small_shop)}
+    of_text = {garment["description"].lower(): set(garment["attr"]) - {"nah"} for garment in build_garments(small_shop)}
     for split in ("train", "test"):
         rows = raw.articles[raw.articles["split"] == split]
         assert [set(attributes) for attributes in rows["attributes"]] == [of_text[text] for text in rows["description"]]
@@ -94,7 +94,7 @@ def test_padding_is_no_word(value: Any, words: list[str]) -> None:
 
 
 def test_pictures_lose_nothing(published: Path, study: WriteParams, small_shop: Path) -> None:
-    raw, pixels = open_raw("first_99946", study), pixels_of(small_shop)
+    raw, pixels = open_raw("first_99946", study), read_pixels(small_shop)
     head, size, depth, body = raw.read_image("train-0000003").split(b"\n", 3)
     assert (head, size, depth) == (b"P6", b"256 256", b"255")
     assert (np.frombuffer(body, np.uint8).reshape(256, 256, 3).transpose(2, 0, 1) == pixels[1]).all()
@@ -135,7 +135,7 @@ def test_the_raw_edition_has_ids(study: WriteParams, small_shop: Path) -> None:
     write_facad_raw(small_shop, FACAD)
     study(dataset="facad", catalogue_prepare={"facad_test": "raw", "min_items_per_type": 1})
     prepare.main()
-    items, garments = pd.read_parquet("data/prepared/items.parquet"), garments_of(small_shop)
+    items, garments = pd.read_parquet("data/prepared/items.parquet"), build_garments(small_shop)
     assert len(items) == 2 * len(garments)
     assert items["item_id"][:2].tolist() == ["20000_0_0", "20000_0_1"]
     described = dict(zip(items["item_id"], items["description"], strict=True))
