@@ -14,10 +14,10 @@ from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
-from pipeline.checkpoints import key_folder, workplace
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -43,7 +43,7 @@ def main() -> None:
     counts_are_known = section.min_items_per_type == STUDY_MIN_ITEMS_PER_TYPE
     if counts_are_known:
         check_counts(raw.folder, counts | splits, raw.full_counts)
-    with workplace(_work_folder(raw, items, section)) as work, new_folder(PREPARED) as folder:
+    with checkpoint_folder(_work_folder(raw, items, section)) as work, new_folder(PREPARED) as folder:
         write_parquet(folder / "items.parquet", build_items(items))
         write_parquet(folder / "truth.parquet", build_truth(raw, items, section))
         (folder / "images").mkdir()
@@ -54,7 +54,7 @@ def main() -> None:
             check_counts(raw.folder, purchases, raw.full_purchases)
     counts |= splits | purchases
     write_json(METRICS, counts)
-    done(_summarise(counts, raw))
+    print_summary(_summarise(counts, raw))
 
 
 def _work_folder(raw: Raw, items: pd.DataFrame, section: CataloguePrepare) -> Path:

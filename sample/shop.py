@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from sample.market.assortment import build_articles, build_truth, draw_assortment
 from sample.market.customers import draw_customers, draw_transactions
 from sample.market.layout import write_images, write_table
@@ -56,7 +56,7 @@ def main() -> None:
         write_table(folder / "transactions_train.csv", transactions)
         write_table(folder / "truth.csv", truth)
         write_images(folder / "images.zip", articles, params.seed)
-    done(
+    print_summary(
         f"wrote {FOLDER}: {len(articles)} articles of {table['product_code'].nunique()} products, "
         f"{len(customers)} customers, {len(transactions)} purchases"
     )
