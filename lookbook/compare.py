@@ -19,8 +19,8 @@ from lookbook.comparison.user_scores import find_cutoff, find_evaluation
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json, write_json
 from pipeline.core.params import PARAMS, Section, read
-from pipeline.core.stage import done, run
-from pipeline.names import unknown_name
+from pipeline.core.stage import print_summary, run
+from pipeline.names import explain_unknown_name
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
@@ -50,7 +50,7 @@ class Params(Study):
 def main() -> None:
     """Compare, correct p for the number of tests, and write both files."""
     params = read(Params)
-    problem = unknown_name("captioner of this study", params.writer, params.captioners)
+    problem = explain_unknown_name("captioner of this study", params.writer, params.captioners)
     if problem and params.captioners:
         raise UserError(f"{PARAMS}: writer: {problem}")
     comparison = compare_study(params)
@@ -60,7 +60,7 @@ def main() -> None:
     write_json(COMPARISON, comparison)
     write_json(HEADLINE, figures)
     rows = sum(len(comparison[table]) for table in TABLES)
-    done(
+    print_summary(
         f"wrote {COMPARISON} ({rows} comparisons, {params.compare.draws} draws) and {HEADLINE} "
         f"({len(figures)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )

@@ -21,7 +21,7 @@ from lookbook.reporting.tables.study import list_tables
 from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
 from pipeline.core.params import read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -54,7 +54,9 @@ def main() -> None:
     page = fill_page(params, results, tables, figures)
     with new_folder(REPORTS) as folder:
         write_report(folder, page, tables, figures)
-    done(f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. {page['answer']}")
+    print_summary(
+        f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. {page['answer']}"
+    )
 
 
 def read_results(params: Params) -> Results:
