@@ -17,10 +17,12 @@ import pyarrow.parquet as pq
 import synthetic
 from interactions import ROOT, timed
 
+from catalogue.descriptions.variants import SOURCE_OF
+
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 DEPTH = 12
 COMPARE = f"""
-from lookbook import recommendation_differences as differences
+from lookbook.comparison import recommendations as differences
 axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
 rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
 print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
@@ -43,7 +45,7 @@ def write_study(folder: Path, n_users: int) -> None:
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
     (folder / "data/texts").mkdir()
     for text in TEXTS:
-        source = np.where(split == "test", text.removeprefix("masked-"), "own")
+        source = np.where(split == "test", SOURCE_OF[text], "own")
         table = pa.table({"item_id": ids, "masked": split == "test", "source": source})
         pq.write_table(table, folder / f"data/texts/{text}.parquet")
     user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)

@@ -6,7 +6,7 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
+from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text, is_masked, is_written_by_captioner
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
@@ -25,7 +25,7 @@ class Params(Section):
 def main() -> None:
     params = read(Params)
     items = pd.read_parquet(ITEMS)
-    needed = sorted({SOURCE_OF[text] for text in params.texts} & {"pt", "ft"})
+    needed = sorted({SOURCE_OF[text] for text in params.texts if is_written_by_captioner(SOURCE_OF[text])})
     captions = {variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in needed}
     with new_folder(TEXTS) as folder:
         for text in params.texts:
@@ -60,7 +60,7 @@ def variant_table(items: pd.DataFrame, text: str, captions: dict[str, pd.Series]
     if CATALOGUE_OF[text] == "original":
         items = items[items["original"]]
     items = items.sort_values("item_id", ignore_index=True)
-    masked = (items["split"] == "test") & text.startswith("masked-")
+    masked = (items["split"] == "test") & is_masked(text)
     rewritten = masked | items["description"].isna()
     words, source = items["description"].fillna("").astype(object), pd.Series("own", index=items.index, dtype=object)
     source[rewritten] = SOURCE_OF[text]

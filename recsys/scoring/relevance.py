@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from catalogue.descriptions.variants import CAPTIONER_SOURCES, is_masked
 from recsys.purchases.dataset import Catalogue, Split, restrict
 
 TEXTS = Path("data/texts")
-BY_A_CAPTIONER = ("pt", "ft")  # sources of a text, as catalogue.texts writes them
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ def relevance(split: Split, catalogue: Catalogue, masked: np.ndarray) -> Relevan
 
 def masked_items(split: Split, texts: Sequence[str], folder: Path = TEXTS) -> np.ndarray:
     """Which items have another description in the masked-* texts of the axis: (n_all_items,) bool."""
-    return _items_of(split, [text for text in texts if text.startswith("masked-")], folder, "masked")
+    return _items_of(split, [text for text in texts if is_masked(text)], folder, "masked")
 
 
 def written_items(split: Split, texts: Sequence[str], folder: Path = TEXTS) -> np.ndarray:
     """Which items have no description of their own, so that a captioner writes it in a text of the axis: (n_all_items,) bool."""
-    return _items_of(split, [text for text in texts if not text.startswith("masked-")], folder, "source")
+    return _items_of(split, [text for text in texts if not is_masked(text)], folder, "source")
 
 
 def _items_of(split: Split, texts: list[str], folder: Path, column: str) -> np.ndarray:
     ids: set[str] = set()
     for text in texts:
         table = pd.read_parquet(folder / f"{text}.parquet", columns=["item_id", column])
-        ids.update(table.loc[table[column].isin([True, *BY_A_CAPTIONER]), "item_id"])
+        ids.update(table.loc[table[column].isin([True, *CAPTIONER_SOURCES]), "item_id"])
     return np.isin(split.item_ids.astype(str), sorted(ids)) if ids else np.zeros(len(split.item_ids), dtype=bool)
