@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison import headline, significance
 from lookbook.comparison import recommendations as recommendations
 from lookbook.comparison.captions import caption_differences
-from lookbook.comparison.recommendations import WHOLE, Axes
+from lookbook.comparison.recommendations import Axes
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json, read_parquet, write_json
 from pipeline.core.params import Section, nearest, read
 from pipeline.core.stage import done, run
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
@@ -115,8 +117,8 @@ def compare_recommendations(params: Params) -> dict[str, Any]:
     """The three tables, how lists were scored and at which cutoff; empty in a study without recommendations."""
     if not params.catalogues and not params.texts:
         return {"catalogues": [], "masked": [], "slices": []}
-    plain = [*params.recommenders, *(f"vbpr-{name}" for name in params.image_features)]
-    texted = [f"vbpr-{name}" for name in params.text_features]
+    plain = list_catalogue_recommenders(params.recommenders, params.image_features)
+    texted = list_text_recommenders(params.text_features)
     axes = Axes(params.catalogues, params.texts, plain, texted, params.compare.draws, params.seed)
     cutoff = recommendations.cutoff_of()
     return {
@@ -134,10 +136,10 @@ def headline_of(params: Params, cutoff: int | None) -> dict[str, float]:
     if params.captioners:
         figures |= headline.caption_figures(read_json(CAPTION_METRICS), params.writer, params.captions)
     if cutoff is not None:
-        arms = [(WHOLE[params.catalogue], name) for name in params.recommenders]
-        texted = [f"vbpr-{name}" for name in params.text_features]
+        arms = [(CATALOGUE_OF[params.catalogue], name) for name in params.recommenders]
+        texted = list_text_recommenders(params.text_features)
         arms += [(params.catalogue, name) for name in texted]
-        arms += [(f"masked-{params.captions}", name) for name in texted]
+        arms += [(name_masked_text(params.captions), name) for name in texted]
         figures |= headline.ranking_figures(read_json(REC_METRICS), arms, cutoff)
     return figures
 

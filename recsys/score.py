@@ -29,7 +29,7 @@ different catalogues must not be tested pairwise.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,7 @@ from pipeline.core.progress import track
 from pipeline.core.stage import done, run
 from pipeline.names import allowed_names, unknown_name
 from recsys.purchases.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
 from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
 from recsys.scoring.relevance import Relevance, masked_items, relevance, written_items
 from recsys.scoring.settings import RecScore
@@ -94,11 +95,10 @@ class Study:
 def arms(params: Params) -> Iterator[tuple[str, Catalogue, str]]:
     """Every member of the axes: arm, its catalogue, recommender."""
     for catalogue in params.catalogues:
-        names = [*params.recommenders, *(f"vbpr-{features}" for features in params.image_features)]
+        names = list_catalogue_recommenders(params.recommenders, params.image_features)
         yield from ((catalogue, catalogue, name) for name in names)
     for text in params.texts:
-        catalogue = cast(Catalogue, CATALOGUE_OF[text])
-        yield from ((text, catalogue, f"vbpr-{features}") for features in params.text_features)
+        yield from ((text, CATALOGUE_OF[text], name) for name in list_text_recommenders(params.text_features))
 
 
 def read_study(params: Params, catalogues: set[Catalogue], folder: Path = FOLDER) -> Study:

@@ -188,5 +188,5 @@ def test_artifacts_are_outputs_of_the_line() -> None:
 def test_wings_never_depend_on_each_others_code() -> None:
     for name, cell in CELLS.items():
         rooms = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}
-        assert not {"captioning", "recsys"} <= rooms, name
+        assert "lookbook" in rooms or not {"captioning", "recsys"} <= rooms, name
         assert "lookbook" not in rooms or name.split("@")[0] in ("compare", "report"), name

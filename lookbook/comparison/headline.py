@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from catalogue.descriptions.variants import is_masked
+from recsys.scoring.arms import shorten_name
+
 CAPTION_METRICS = (
     *("bleu_4", "meteor", "rouge_l", "cider", "spice"),
     *("attribute_precision", "attribute_recall", "core_precision", "length_ratio"),
@@ -23,11 +26,11 @@ def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff
     """
     figures = {}
     for arm, recommender in arms:
-        masked = arm.startswith("masked-")
+        masked = is_masked(arm)
         found = metrics.get(arm, {}).get(recommender, {})
         own = found.get(f"ndcg_{cutoff}_common", found.get(f"ndcg_{cutoff}"))
         value = found.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
-            name = recommender.removeprefix("vbpr-").replace("-", "_")
+            name = shorten_name(recommender).replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
     return figures

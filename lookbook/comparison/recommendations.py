@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison import significance
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import require
@@ -25,7 +26,6 @@ SLICE_SCORES = Path("data/scores/recommendation_slices.parquet")
 TEXT_PAIRS = [("augmented", "original"), ("augmented", "unfilled"), ("unfilled", "original")]
 MASKED_PAIRS = [("ft", "pt"), ("ft", "none"), ("ft", "reference"), ("reference", "none")]
 SLICED = 2  # so many of either are compared slice by slice: the first
-WHOLE = {"augmented": "all", "unfilled": "all", "original": "original"}  # a text and the catalogue of its rows
 
 Row = dict[str, Any]
 Scores = Callable[[str, Row], pd.DataFrame]  # an arm and a row -> user, run and value; empty where there is none
@@ -104,8 +104,9 @@ def compare_slices(axes: Axes, cutoff: int) -> list[Row]:
 def catalogue_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
     for recommender in axes.plain:
         for a, b in TEXT_PAIRS[:2]:  # without texts, unfilled is augmented: their third comparison would be the first
-            if {WHOLE[a], WHOLE[b]} <= set(axes.catalogues):
-                yield Pair(_row("catalogues", recommender, metric, a, b), WHOLE[a], WHOLE[b])
+            catalogue_a, catalogue_b = CATALOGUE_OF[a], CATALOGUE_OF[b]
+            if {catalogue_a, catalogue_b} <= set(axes.catalogues):
+                yield Pair(_row("catalogues", recommender, metric, a, b), catalogue_a, catalogue_b)
     for recommender in axes.texted:
         for a, b in TEXT_PAIRS:
             if {a, b} <= set(axes.texts):
@@ -115,8 +116,9 @@ def catalogue_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
 def masked_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
     for recommender in axes.texted:
         for a, b in MASKED_PAIRS:
-            if {f"masked-{a}", f"masked-{b}"} <= set(axes.texts):
-                yield Pair(_row("masked", recommender, metric, a, b), f"masked-{a}", f"masked-{b}")
+            text_a, text_b = name_masked_text(a), name_masked_text(b)
+            if {text_a, text_b} <= set(axes.texts):
+                yield Pair(_row("masked", recommender, metric, a, b), text_a, text_b)
 
 
 def compared(pairs: list[Pair], axes: Axes, scores: Scores) -> list[Row]:

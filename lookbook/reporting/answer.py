@@ -2,6 +2,7 @@
 
 from lookbook.reporting import formatting
 from lookbook.reporting.formatting import Values
+from recsys.scoring.arms import list_text_recommenders
 
 
 def answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
@@ -10,7 +11,7 @@ def answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
     It is about fine-tuned against pre-trained captions and the first text feature of the study: chosen before any
     result. "raised" and "lowered" need an interval without zero and a Holm-corrected p below 0.05.
     """
-    first = f"vbpr-{text_features[0]}" if text_features else ""
+    first = next(iter(list_text_recommenders(text_features)), "")
     rows = [
         row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
     ]
@@ -37,7 +38,7 @@ def answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
 def other_answers(masked: list[Values], text_features: list[str]) -> str:
     """The same difference for the study's other text features, so that none is picked; empty where there is none."""
     found = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [found[f"vbpr-{name}"] for name in text_features[1:] if f"vbpr-{name}" in found]
+    rows = [found[name] for name in list_text_recommenders(text_features)[1:] if name in found]
     said = [
         f"{formatting.name_of(row['recommender'])} {formatting.interval('ndcg_12', row)}, corrected p {formatting.probability_said(row['p_holm'])}"
         for row in rows

@@ -9,6 +9,7 @@
   Jaccard; `aiolli` knows both and does not count it. The neighbourhood `standard` is in neither (`unlike`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from pipeline.core.outputs import new_file
 from recsys.ranking.options import RecFit
+from recsys.scoring import arms
 
 OURS = {  # a model's name in Elliot's files → our recommender
     "MostPop": "mostpop",
@@ -52,8 +54,8 @@ def configuration(
     if ducho:
         experiment["external_models_path"] = "../external/models/__init__.py"
     every = models(fit, seed, ducho)
-    wanted = ["vbpr"] if features is not None else recommenders
-    experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in wanted}
+    chosen: Sequence[str] = recommenders if features is None else arms.CONTENT_RECOMMENDERS
+    experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in chosen}
     return {"experiment": experiment}
 
 

@@ -20,6 +20,7 @@ from pipeline.core.errors import UserError
 from recsys.interchange.elliot.configuration import METRICS, OURS
 from recsys.interchange.evaluate import evaluate
 from recsys.interchange.reading import Pairs, read_lists, read_purchases
+from recsys.scoring.arms import build_name
 
 ABOUT = "lookbook.json"
 EPOCH = re.compile(r"_it=\d+$")  # models trained in epochs: <name>_it=16.tsv
@@ -147,7 +148,7 @@ def _result(file: Path, folder: Path, about: dict[str, Any], train: Pairs, test:
     dataset = file.resolve().parent.parent.name
     features = about["features"].get(dataset)
     model = file.stem.split("_")[0]
-    recommender = OURS.get(model, model) + (f"-{features}" if features else "")
+    recommender = build_name(OURS.get(model, model), features)
     cutoffs = about["cutoffs"]
     seen = test if features is None else test.where(test.item.places_in(train.item.names)[test.item.codes] >= 0)
     ours = evaluate(train, seen, read_lists(file), cutoffs).summary()
