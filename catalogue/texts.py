@@ -26,7 +26,8 @@ def main() -> None:
     params = read(Params)
     items = pd.read_parquet(ITEMS)
     needed = sorted({SOURCE_OF[text] for text in params.texts if is_written_by_captioner(SOURCE_OF[text])})
-    captions = {variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in needed}
+    paths = {source: CAPTIONS / f"{params.writer}-{source}.parquet" for source in needed}
+    captions: dict[str, pd.Series] = {source: read_captions(path) for source, path in paths.items()}
     with new_folder(TEXTS) as folder:
         for text in params.texts:
             write_parquet(folder / f"{text}.parquet", variant_table(items, text, captions))

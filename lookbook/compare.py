@@ -136,7 +136,7 @@ def headline_of(params: Params, cutoff: int | None) -> dict[str, float]:
     if params.captioners:
         figures |= headline.caption_figures(read_json(CAPTION_METRICS), params.writer, params.captions)
     if cutoff is not None:
-        arms = [(CATALOGUE_OF[params.catalogue], name) for name in params.recommenders]
+        arms: list[tuple[str, str]] = [(CATALOGUE_OF[params.catalogue], name) for name in params.recommenders]
         texted = list_text_recommenders(params.text_features)
         arms += [(params.catalogue, name) for name in texted]
         arms += [(name_masked_text(params.captions), name) for name in texted]
