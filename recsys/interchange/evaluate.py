@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from pipeline.core.errors import SHOWN, UserError, first_five
 from recsys.interchange.reading import Pairs
-from recsys.scoring.metrics import coverage, per_user
+from recsys.scoring.metrics import compute_metrics, coverage
 
 WithoutList = Literal["leave-out", "zero"]
 
@@ -54,7 +54,7 @@ def evaluate(
     averaged = np.flatnonzero(known if without_list == "zero" else known & has_list)
     if not len(averaged):
         raise UserError(f"{lists.path}: no list is for a user who has purchases in {train.path} and in {test.path}")
-    values = per_user(listed[averaged], relevant[averaged], cutoffs)
+    values = compute_metrics(listed[averaged], relevant[averaged], cutoffs)
     counts = {
         "users": len(averaged),
         "users_without_list": int((known & ~has_list).sum()),

@@ -34,11 +34,11 @@ def test_a_text_has_its_catalogue_and_an_unknown_one_is_refused() -> None:
 
 def test_a_second_recommender_with_features_is_scored_wherever_the_first_is(monkeypatch: pytest.MonkeyPatch) -> None:
     params = read(score.Params, ROOT / "studies" / "sample.yaml")
-    before = list(score.arms(params))
+    before = score.name_files(params)
     monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
-    after = list(score.arms(params))
-    of_first = [cell for cell in before if cell[2].startswith("vbpr-")]
-    added = [(arm, catalogue, name.replace("vbpr-", "second-")) for arm, catalogue, name in of_first]
+    after = score.name_files(params)
+    of_first = [file for file in before if file.recommender.startswith("vbpr-")]
+    added = [file._replace(recommender=file.recommender.replace("vbpr-", "second-")) for file in of_first]
     assert added
     assert sorted(after) == sorted(before + added)
 
@@ -50,7 +50,7 @@ def test_its_lists_lie_where_they_are_scored(monkeypatch: pytest.MonkeyPatch) ->
         for arguments in ("--catalogue all --features resnet50", "--text masked-ft --features sbert")
     }
     params = read(score.Params, ROOT / "studies" / "sample.yaml")
-    scored = {score.LISTS / arm / f"{name}.parquet" for arm, _, name in score.arms(params)}
+    scored = {file.path(score.LISTS) for file in score.name_files(params)}
     assert outputs == {
         Path("data/recommendations/all/second-resnet50.parquet"),
         Path("data/recommendations/masked-ft/second-sbert.parquet"),

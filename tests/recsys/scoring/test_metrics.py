@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recsys.scoring.metrics
-from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
+from recsys.scoring.metrics import compute_metrics, coverage, gini, long_tail, novelty, popularity, popularity_lift
 from tests.helpers import elliot
 
 OURS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision": "precision", "HR": "hit_rate"}
@@ -20,7 +20,7 @@ def test_metrics_of_elliots_lists_are_elliots(data: str, model: str) -> None:
     for row, user in enumerate(reference.users):
         listed = reference.lists.get(user, [])
         lists[row, : len(listed)] = items.get_indexer(listed)
-    ours = per_user(lists, relevant, [5, 12])
+    ours = compute_metrics(lists, relevant, [5, 12])
     expected = reference.metrics()
     averaged = ~np.isnan(ours["ndcg_12"])
     averaged &= reference.users.isin(reference.lists)  # MostPop has no list for a user with fewer than 12 unseen items
@@ -35,7 +35,8 @@ def test_metrics_of_elliots_lists_are_elliots(data: str, model: str) -> None:
 def one(listed: list[int], relevant: list[int], k: int) -> dict[str, float]:
     matrix = sp.csr_matrix(np.isin(np.arange(20), relevant)[None].astype(np.float32))
     return {
-        name.rpartition("_")[0]: float(value[0]) for name, value in per_user(np.array([listed]), matrix, [k]).items()
+        name.rpartition("_")[0]: float(value[0])
+        for name, value in compute_metrics(np.array([listed]), matrix, [k]).items()
     }
 
 
@@ -104,9 +105,9 @@ def test_values_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> N
     lists = np.argsort(random.random((30, 20)), axis=1)[:, :6]
     relevant = sp.csr_matrix(random.random((30, 20)) < 0.1, dtype=np.float32)
     lists[3, 2:] = -1
-    whole = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    whole = compute_metrics(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
     monkeypatch.setattr(recsys.scoring.metrics, "BLOCK", 7)
-    blocks = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    blocks = compute_metrics(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
     for name, values in whole.items():
         np.testing.assert_array_equal(values, blocks[name])
 
