@@ -18,8 +18,8 @@ from lookbook.comparison.captions import caption_differences
 from lookbook.comparison.recommendations import WHOLE, Axes
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json, read_parquet, write_json
-from pipeline.core.params import Section, nearest, read
-from pipeline.core.stage import done, run
+from pipeline.core.params import Section, read, suggest
+from pipeline.core.stage import print_summary, run
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
@@ -52,7 +52,7 @@ def main() -> None:
     if params.captioners and params.writer not in params.captioners:
         allowed = list(params.captioners)
         raise UserError(
-            f"params.yaml: writer: {params.writer!r} is not a captioner; allowed: {', '.join(allowed)}{nearest(params.writer, allowed)}"
+            f"params.yaml: writer: {params.writer!r} is not a captioner; allowed: {', '.join(allowed)}{suggest(params.writer, allowed)}"
         )
     comparison: dict[str, Any] = {"draws": params.compare.draws, "interval": significance.LEVEL}
     comparison |= {"captions": compare_captions(params)} | compare_recommendations(params)
@@ -62,7 +62,7 @@ def main() -> None:
     write_json("metrics/comparison.json", comparison)
     write_json("metrics/headline.json", figures)
     rows = sum(len(comparison[table]) for table in TABLES)
-    done(
+    print_summary(
         f"wrote metrics/comparison.json ({rows} comparisons, {params.compare.draws} draws) and metrics/headline.json "
         f"({len(figures)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )

@@ -40,8 +40,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
-from pipeline.names import allowed_names, unknown_name
+from pipeline.core.stage import print_summary, run
+from pipeline.names import allowed_names, explain_unknown_name
 from recsys.purchases.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
 from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
 from recsys.scoring.relevance import Relevance, masked_items, relevance, written_items
@@ -61,7 +61,7 @@ Columns = dict[str, np.ndarray]
 
 
 def known_recommender(name: str) -> str:
-    problem = unknown_name("recommender", name, allowed_names("recsys/recommenders"))
+    problem = explain_unknown_name("recommender", name, allowed_names("recsys/recommenders"))
     if problem:
         raise ValueError(problem)
     return name
@@ -239,12 +239,12 @@ def main() -> None:
             with growing(path, labels, []):
                 pass
         write_json(METRICS, {})
-        done(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
+        print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
     metrics = score(params, cells)
     write_json(METRICS, metrics)
     best = summary(metrics, max(params.rec_score.cutoffs))
-    done(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(cells)} recommenders in {len(metrics)} arms; {best}")
+    print_summary(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(cells)} recommenders in {len(metrics)} arms; {best}")
 
 
 if __name__ == "__main__":

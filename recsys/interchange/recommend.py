@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
-from features.files import Rows, read_features, rows_of
+from features.files import Rows, all_rows, read_features
 from pipeline.core.errors import SHOWN, UserError, first_five
-from pipeline.core.params import REFERENCE, load, nearest
+from pipeline.core.params import REFERENCE, load, suggest
 from pipeline.names import check_name
 from recsys.interchange.evaluate import last_of_each
 from recsys.interchange.reading import Pairs
@@ -35,7 +35,7 @@ def options_of(changes: dict[str, Any], device: str, threads: int) -> Options:
         UserError: lists every key that does not exist and every value that is not allowed.
     """
     values = load(REFERENCE)["rec_fit"]
-    unknown = [f"{key}: no such option{nearest(key, list(values))}" for key in changes if key not in values]
+    unknown = [f"{key}: no such option{suggest(key, list(values))}" for key in changes if key not in values]
     if unknown:
         raise UserError("; ".join(unknown) + f"; there are: {', '.join(values)}")
     try:
@@ -125,7 +125,7 @@ def _one_array(folder: Path, item_ids: list[str]) -> Rows:
             f"{folder}: ids.txt has {len(twice)} items more than once, first {first_five(twice)}; every row needs an id of its own"
         )
     _check_ids(folder, set(features.ids), item_ids)
-    return features.of(item_ids)
+    return features.select(item_ids)
 
 
 def _one_file_an_item(folder: Path, item_ids: list[str]) -> Rows:
@@ -136,7 +136,7 @@ def _one_file_an_item(folder: Path, item_ids: list[str]) -> Rows:
         raise UserError(
             f"{folder}: vectors of different lengths, from {min(lengths)} to {max(lengths)}; expected one length"
         )
-    return rows_of(np.stack(vectors))
+    return all_rows(np.stack(vectors))
 
 
 def _check_ids(folder: Path, known: set[str], item_ids: list[str]) -> None:
