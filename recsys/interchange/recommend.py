@@ -125,7 +125,7 @@ def _one_array(folder: Path, item_ids: list[str]) -> Rows:
             f"{folder}: ids.txt has {len(twice)} items more than once, first {first_five(twice)}; every row needs an id of its own"
         )
     _check_ids(folder, set(features.ids), item_ids)
-    return features.of(item_ids)
+    return features.select(item_ids)
 
 
 def _one_file_an_item(folder: Path, item_ids: list[str]) -> Rows:
