@@ -86,11 +86,10 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.core.outputs import write_json
+    from recsys.interchange.elliot.about import find_exported_folder, read_about
     from recsys.interchange.elliot.results import (
-        find_exported_folder,
         format_table,
         label_results,
-        read_about,
         score_results,
         to_json,
         write_with_study_ids,

@@ -32,6 +32,7 @@ NAMES = {
 }
 PURCHASES = ("user", "item", "rating", "timestamp")
 LISTS = ("user", "item", "score", "rank")
+SECONDS_A_DAY = 86_400  # timestamps are seconds since 1970
 MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
 
 

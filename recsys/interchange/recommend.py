@@ -20,12 +20,10 @@ from features.files import Rows, read_features, rows_of
 from pipeline.core.errors import SHOWN, UserError, first_five
 from pipeline.core.params import REFERENCE, load, nearest
 from pipeline.names import check_name
-from recsys.interchange.reading import Pairs, take_last_rows
+from recsys.interchange.reading import SECONDS_A_DAY, Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.options import Options
 from recsys.ranking.recommend import Lists, recommend
-
-SECONDS_A_DAY = 86_400
 
 
 def options_of(changes: dict[str, Any], device: str, threads: int) -> Options:

@@ -15,7 +15,7 @@ it read them and counts in no metric.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -24,19 +24,20 @@ from pydantic import Field
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
+from recsys.interchange.elliot.about import ABOUT, About
 from recsys.interchange.elliot.configuration import (
     build_configuration,
     list_differences,
     name_dataset,
     write_configuration,
 )
+from recsys.interchange.reading import SECONDS_A_DAY
 from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
 from recsys.ranking.options import RecFit
 from recsys.scoring.settings import RecScore
 
 METRICS = Path("metrics/recommendations.json")
-SECONDS_A_DAY = 86_400
 
 
 class Params(Section):
@@ -48,7 +49,7 @@ class Params(Section):
     rec_score: RecScore
 
 
-def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str, params_file: Path) -> dict[str, Any]:
+def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str, params_file: Path) -> About:
     """Write the folder, and return the contents of its `lookbook.json`.
 
     Args:
@@ -65,7 +66,7 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
     _check_free(out)
     users, items, train, test = read_pairs(FOLDER, catalogue)
     n_items = int(train["item"].max()) + 1
-    about = {
+    about: About = {
         "catalogue": catalogue,
         "arm": arm,
         "cutoffs": params.rec_score.cutoffs,
@@ -83,7 +84,7 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
         for name, folder in features.items():
             _write_features(partial / "data" / "features" / name, folder, items["id"].tolist()[:n_items])
         _write_configurations(partial / "config_files", params, list(features))
-        write_json(partial / "lookbook.json", about)
+        write_json(partial / ABOUT, dict(about))
     return about
 
 
@@ -144,7 +145,7 @@ def _number_densely(train: pd.Series, test: pd.Series) -> pd.Series:
 
 
 def _check_free(out: Path) -> None:
-    if out.exists() and not (out / "lookbook.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out / ABOUT).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is no earlier export; name a new folder")
 
 

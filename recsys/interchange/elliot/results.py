@@ -5,7 +5,6 @@ scored without those rows too. The study's own figures keep them: `lookbook.json
 """
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import UserError
+from recsys.interchange.elliot.about import About, find_exported_folder, read_about
 from recsys.interchange.elliot.configuration import METRICS, OURS
 from recsys.interchange.evaluate import evaluate
 from recsys.interchange.reading import Pairs, read_lists, read_purchases
 from recsys.scoring.arms import build_name
 
-ABOUT = "lookbook.json"
 EPOCH = re.compile(r"_it=\d+$")  # models trained in epochs: <name>_it=16.tsv
 
 
@@ -69,28 +68,6 @@ def score_results(path: Path) -> list[Result]:
     return [_score_file(file, folder, about, train, test) for file in files]
 
 
-def find_exported_folder(path: Path) -> Path:
-    """Return the folder that `export` wrote and that holds the path.
-
-    Raises:
-        UserError: There is none.
-    """
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    for folder in [path.resolve(), *path.resolve().parents]:
-        if (folder / ABOUT).is_file():
-            return folder
-    raise UserError(
-        f"{path}: is in no folder that `lookbook elliot export` wrote; score other lists with "
-        f"`lookbook evaluate --train … --test … --recs {path}`"
-    )
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """Read the `lookbook.json` of an exported folder."""
-    return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-
-
 def write_with_study_ids(file: Path, out: Path) -> None:
     """Write a file of lists with the study's ids instead of numbers: user, item, score; no quotes around ids."""
     folder = find_exported_folder(file)
@@ -116,7 +93,7 @@ def label_results(results: list[Result]) -> list[str]:
     ]
 
 
-def format_table(results: list[Result], about: dict[str, Any]) -> str:
+def format_table(results: list[Result], about: About) -> str:
     """Return a table of NDCG and MAP: Elliot's figure, ours of the same lists, and that of the study's recommender."""
     labels, cutoffs = label_results(results), about["cutoffs"]
     width = max(20, *map(len, labels)) + 2
@@ -136,7 +113,7 @@ def format_table(results: list[Result], about: dict[str, Any]) -> str:
     return "\n".join([*lines, *about.get("unlike", [])])
 
 
-def to_json(results: list[Result]) -> dict[str, Any]:
+def to_json(results: list[Result]) -> dict[str, dict[str, Any]]:
     """Return label → Elliot's figures, ours of its lists, and the study's."""
     return {
         name: {
@@ -149,12 +126,12 @@ def to_json(results: list[Result]) -> dict[str, Any]:
     }
 
 
-def _find_lists(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
+def _find_lists(folder: Path, about: About) -> Iterator[Path]:
     for dataset in about["features"]:
         yield from (folder / "results" / dataset / "recs").glob("*.tsv")
 
 
-def _score_file(file: Path, folder: Path, about: dict[str, Any], train: Pairs, test: Pairs) -> Result:
+def _score_file(file: Path, folder: Path, about: About, train: Pairs, test: Pairs) -> Result:
     dataset = file.resolve().parent.parent.name
     features = about["features"].get(dataset)
     model = file.stem.split("_")[0]

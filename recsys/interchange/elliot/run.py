@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from recsys.interchange.elliot.results import find_exported_folder, read_about
+from recsys.interchange.elliot.about import find_exported_folder, read_about
 
 PROGRAM = "import sys; from elliot.run import run_experiment; run_experiment(sys.argv[1])"
 PROGRAMS = ("elliot", "ducho")
