@@ -12,7 +12,7 @@ from features.sentences import MINILM
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     with new_folder("data/classifier") as partial:
         save(partial, classifier)
     write_json("metrics/classifier.json", metrics)
-    done(
+    print_summary(
         f"wrote data/classifier: {len(classifier.categories)} categories, accuracy on true test descriptions "
         f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
     )

@@ -19,18 +19,18 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from catalogue.prepared.items import read_items
-from pipeline.batches import batches
-from pipeline.checkpoints import key_folder, workplace
+from pipeline.batches import make_batches
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
 from pipeline.core.outputs import write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
-from pipeline.prefetch import ahead, readers
-from pipeline.processes import check_number, local_rank, rank, share, shared, world
+from pipeline.prefetch import prefetch, reader_threads
+from pipeline.processes import check_number, is_distributed, local_rank, rank, share, world_size
 
 if TYPE_CHECKING:
     from captioning.modelling import Caption, Captioner, ImageInputs
@@ -121,8 +121,8 @@ def work_folder(model: Path, family: str, adapter: Path | None, params: Params) 
 @contextmanager
 def work_of_all(folder: Path) -> Iterator[Path]:
     """The workplace for every process that shares the work; process 0 holds its lock."""
-    if not shared():
-        with workplace(folder):
+    if not is_distributed():
+        with checkpoint_folder(folder):
             yield folder
         return
     from torch import distributed
@@ -130,7 +130,7 @@ def work_of_all(folder: Path) -> Iterator[Path]:
     distributed.init_process_group("gloo", timeout=PATIENCE)  # they only wait for one another
     check_number(distributed.get_world_size())
     if rank() == 0:
-        with workplace(folder):
+        with checkpoint_folder(folder):
             distributed.barrier()
             yield folder
     else:
@@ -157,17 +157,19 @@ def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, f
     from catalogue.prepared.images import ImageStore
 
     store = ImageStore(IMAGES)
-    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(batches(ids, section.batch_size))}
+    parts = {
+        folder / f"{number:06d}.safetensors": part for number, part in enumerate(make_batches(ids, section.batch_size))
+    }
     missing = [path for path in parts if load_checkpoint(path) is None]
     wait_for_all()  # so that all find the same ones missing
-    mine = missing[rank() :: world()]
-    threads = readers(captioner.base.device.type)
+    mine = missing[rank() :: world_size()]
+    threads = reader_threads(captioner.base.device.type)
 
     def prepared(piece: list[str]) -> "list[ImageInputs]":
         return image_inputs(captioner, [store[item] for item in piece])
 
-    pieces = [batches(parts[path], OPENED_TOGETHER if threads else section.batch_size) for path in mine]
-    opened = ahead(prepared, list(chain.from_iterable(pieces)), threads)
+    pieces = [make_batches(parts[path], OPENED_TOGETHER if threads else section.batch_size) for path in mine]
+    opened = prefetch(prepared, list(chain.from_iterable(pieces)), threads)
     inputs = zip(mine, (list(chain.from_iterable(islice(opened, len(part)))) for part in pieces), strict=True)
     for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
         save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))
@@ -176,7 +178,7 @@ def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, f
 
 
 def wait_for_all() -> None:
-    if shared():
+    if is_distributed():
         from torch import distributed
 
         distributed.barrier()
@@ -202,7 +204,7 @@ def as_table(ids: list[str], captions: "list[Caption]") -> pd.DataFrame:
 
 def write(path: Path, table: pd.DataFrame) -> None:
     write_parquet(path, table[list(COLUMNS)].astype(COLUMNS))
-    done(
+    print_summary(
         f"wrote {path}: {len(table)} captions, {table['finished'].mean() if len(table) else 1:.1%} finished, "
         f"{table['tokens'].mean() if len(table) else 0:.1f} tokens on average"
     )

@@ -10,7 +10,7 @@ from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text, is_ma
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTIONS = Path("data/captions")
@@ -31,7 +31,7 @@ def main() -> None:
     with new_folder(TEXTS) as folder:
         for text in params.texts:
             write_parquet(folder / f"{text}.parquet", variant_table(items, text, captions))
-    done(f"wrote {TEXTS}: {', '.join(params.texts)}; captions by {params.writer}")
+    print_summary(f"wrote {TEXTS}: {', '.join(params.texts)}; captions by {params.writer}")
 
 
 def read_captions(path: Path) -> pd.Series:

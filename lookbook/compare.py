@@ -19,8 +19,8 @@ from lookbook.comparison.captions import caption_differences
 from lookbook.comparison.recommendations import Axes
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json, read_parquet, write_json
-from pipeline.core.params import Section, nearest, read
-from pipeline.core.stage import done, run
+from pipeline.core.params import Section, read, suggest
+from pipeline.core.stage import print_summary, run
 from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -54,7 +54,7 @@ def main() -> None:
     if params.captioners and params.writer not in params.captioners:
         allowed = list(params.captioners)
         raise UserError(
-            f"params.yaml: writer: {params.writer!r} is not a captioner; allowed: {', '.join(allowed)}{nearest(params.writer, allowed)}"
+            f"params.yaml: writer: {params.writer!r} is not a captioner; allowed: {', '.join(allowed)}{suggest(params.writer, allowed)}"
         )
     comparison: dict[str, Any] = {"draws": params.compare.draws, "interval": significance.LEVEL}
     comparison |= {"captions": compare_captions(params)} | compare_recommendations(params)
@@ -64,7 +64,7 @@ def main() -> None:
     write_json("metrics/comparison.json", comparison)
     write_json("metrics/headline.json", figures)
     rows = sum(len(comparison[table]) for table in TABLES)
-    done(
+    print_summary(
         f"wrote metrics/comparison.json ({rows} comparisons, {params.compare.draws} draws) and metrics/headline.json "
         f"({len(figures)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )

@@ -19,7 +19,7 @@ from lookbook.reporting.garments import data_uri, garments_of
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
 from pipeline.core.outputs import new_folder, read_json, read_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 COMPARED = {
     "bleu_4": "BLEU-4",
@@ -66,7 +66,9 @@ def main() -> None:
     }
     with new_folder("reports") as folder:
         _write(folder, page, made, drawn)
-    done(f"wrote reports/index.html, garments.html, {len(made)} tables, {len(drawn)} figures. {page['answer']}")
+    print_summary(
+        f"wrote reports/index.html, garments.html, {len(made)} tables, {len(drawn)} figures. {page['answer']}"
+    )
 
 
 def _write(folder: Path, page: Values, made: list[Table], drawn: dict[str, bytes]) -> None:

@@ -28,14 +28,14 @@ from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
-from features.components import KEPT_VARIANCE, components, projected
+from features.components import VARIANCE_SHARE, fit_components, project_blocks
 from features.files import read_features, write_features
 from features.shards import Shards
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, check_name
 from recsys.extractors import Options, RecFeatures
@@ -69,7 +69,7 @@ def main() -> None:
     inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", ROOT / "recsys", ROOT / "pipeline"]
     models = [MODELS / model for model in (options.image_model, options.text_model, options.clip_model)]
     key = [params.texts, options.model_dump()]
-    with checkpoints.workplace(
+    with checkpoints.checkpoint_folder(
         checkpoints.key_folder(f"rec_features-{name}", key, [*inputs, *models], LIBRARIES)
     ) as place:
         if hasattr(extractor, "text_vectors"):
@@ -86,9 +86,9 @@ def of_images(name: str, extractor: ModuleType, options: Options, place: Path) -
     """
     ids = pd.read_parquet(ITEMS, columns=["item_id"])["item_id"].tolist()
     pictures = _pictures(extractor, ids, options, place)
-    blocks = pictures.blocks() if options.reduce == "none" else projected(pictures.blocks, KEPT_VARIANCE, KEY)
+    blocks = pictures.blocks() if options.reduce == "none" else project_blocks(pictures.blocks, VARIANCE_SHARE, KEY)
     dim = _written(FOLDER / "image" / name, ids, blocks)
-    done(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {dim} dimensions")
+    print_summary(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {dim} dimensions")
 
 
 def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Options, place: Path) -> None:
@@ -107,7 +107,7 @@ def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Option
         shards = _pictures(extractor, ids, options, place)
         pictures = shards.all()
         if options.reduce == "pca95":
-            pictures = np.concatenate(list(projected(shards.blocks, KEPT_VARIANCE, KEY)))
+            pictures = np.concatenate(list(project_blocks(shards.blocks, VARIANCE_SHARE, KEY)))
     row_of_item = {item: row for row, item in enumerate(ids)}
     _leave_out(name, texts)
     dim = 0
@@ -115,7 +115,7 @@ def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Option
         rows = pictures[[row_of_item[item] for item in table["item_id"]]]
         blocks = _side_by_side(rows, table["text"].tolist(), vectors)
         dim = _written(FOLDER / "text" / text / name, table["item_id"].tolist(), blocks)
-    done(
+    print_summary(
         f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(vectors)} different, {dim} dimensions"
     )
 
@@ -150,7 +150,7 @@ def on_own_words(vectors: dict[str, np.ndarray], tables: list[pd.DataFrame]) -> 
     """The vector of each text on the components of the shop's own descriptions, or of all texts where it has none."""
     own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
     rows = np.stack([vectors[text] for text in sorted(own or vectors)])
-    found = components(lambda: iter([rows]), KEPT_VARIANCE, KEY)
+    found = fit_components(lambda: iter([rows]), VARIANCE_SHARE, KEY)
     return dict(zip(vectors, found.of(np.stack(list(vectors.values()))), strict=True))
 
 

@@ -38,7 +38,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_tables
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.names import ROOT, check_name
 from recsys.purchases.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
 from recsys.ranking.options import Options, RecFit
@@ -209,11 +209,11 @@ def main() -> None:
         )
     features = feature_rows(cell.features_folder, data.item_ids)
     started = time.perf_counter()
-    with checkpoints.workplace(place_of(cell, params)) as place:
+    with checkpoints.checkpoint_folder(place_of(cell, params)) as place:
         files = fit(module, data, split, params, features, place)
         write_tables(cell.output, joined(files))
     seconds = time.perf_counter() - started
-    done(
+    print_summary(
         f"wrote {cell.output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s"
     )
 

@@ -38,7 +38,7 @@ from pydantic import Field, model_validator
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from recsys.purchases import splits
 from recsys.purchases.dataset import CATALOGUES, PUBLISHED, Catalogue
 from recsys.purchases.splits import FewPurchases, Purchases
@@ -245,7 +245,9 @@ def main() -> None:
     purchases, user_ids = drawn(everything, user_ids, params)
     counts = write(FOLDER, items, user_ids, purchases, params)
     left_out = n_all - len(everything)
-    done(f"wrote {FOLDER}/: {summary(counts, params)}; {left_out:,} purchases of articles without an image left out")
+    print_summary(
+        f"wrote {FOLDER}/: {summary(counts, params)}; {left_out:,} purchases of articles without an image left out"
+    )
 
 
 if __name__ == "__main__":

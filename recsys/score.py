@@ -36,8 +36,8 @@ from pydantic import AfterValidator
 from catalogue.descriptions.variants import Text
 from pipeline.core.outputs import write_json
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
-from pipeline.names import allowed_names, unknown_name
+from pipeline.core.stage import print_summary, run
+from pipeline.names import allowed_names, explain_unknown_name
 from recsys.purchases.dataset import Catalogue
 from recsys.scoring.ground_truth import read_ground_truth
 from recsys.scoring.score_tables import SLICE_LABELS, USER_LABELS, write_empty_table
@@ -59,7 +59,7 @@ def check_recommender(name: str) -> str:
     Raises:
         ValueError: There is no such file.
     """
-    problem = unknown_name("recommender", name, allowed_names("recsys/recommenders"))
+    problem = explain_unknown_name("recommender", name, allowed_names("recsys/recommenders"))
     if problem:
         raise ValueError(problem)
     return name
@@ -84,14 +84,14 @@ def main() -> None:
         write_empty_table(PER_USER, USER_LABELS)
         write_empty_table(SLICES, SLICE_LABELS)
         write_json(METRICS, {})
-        done(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
+        print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
     catalogues = {file.catalogue for file in files}
     truth = read_ground_truth(catalogues, params.texts, params.rec_score, ITEMS, TEXTS)
     metrics = score_files(files, truth, params.rec_score.cutoffs, LISTS, PER_USER, SLICES)
     write_json(METRICS, metrics)
     best = describe_best(metrics, max(params.rec_score.cutoffs))
-    done(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(files)} recommenders in {len(metrics)} arms; {best}")
+    print_summary(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(files)} recommenders in {len(metrics)} arms; {best}")
 
 
 def name_files(params: Params) -> list[ListFile]:

@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 from catalogue.prepared.images import ImageStore
 from features.clip import load
 from pipeline import checkpoints
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.progress import track
 
 PROMPT = "A photo depicts "
@@ -88,14 +88,14 @@ def _unit(found: Any) -> np.ndarray:
 def _embed(names: Sequence[str], encode: Encoder, what: str, workplace: Path | None) -> dict[str, np.ndarray]:
     """name -> its embedding (dim,). Shards that lie in `workplace` are read, the others computed and put there."""
     vectors: dict[str, np.ndarray] = {}
-    for shard in track(batches(list(names), SHARD), what, unit="shard"):
+    for shard in track(make_batches(list(names), SHARD), what, unit="shard"):
         key = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()[:16]
         path = workplace / f"clip-{key}.safetensors" if workplace else None
         kept = checkpoints.load(path) if path else None
         if kept:
             found = kept[0]["vectors"]
         else:
-            found = np.concatenate([encode(batch) for batch in batches(shard, BATCH)])
+            found = np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])
             if path:
                 checkpoints.save(path, {"vectors": found}, {})
         vectors |= dict(zip(shard, found, strict=True))

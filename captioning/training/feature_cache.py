@@ -29,12 +29,12 @@ from safetensors.torch import save_file
 from captioning.modelling import Captioner, ImageInputs, image_inputs, join_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.prepared.images import ImageStore
-from pipeline.batches import batches
-from pipeline.checkpoints import files, sha256
+from pipeline.batches import make_batches
+from pipeline.checkpoints import hash_file, list_files
 from pipeline.core.outputs import new_file
 from pipeline.core.progress import track
 from pipeline.names import ROOT
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def frozen_features(
 def key(captioner: Captioner, model: Path, images: Path, ids: Sequence[str]) -> str:
     """Hash of everything that features depend on, device and threads too: they decide the last bits."""
     code = [ROOT / name for name in CODE] + [Path(str(captioner.family.__file__))]
-    hashes = [sha256(path) for root in (model, images, *code) for path in files(root)]
+    hashes = [hash_file(path) for root in (model, images, *code) for path in list_files(root)]
     facts = {
         "image_processor": type(captioner.processor.image_processor).__name__,
         "dtype": str(captioner.base.dtype),
@@ -113,7 +113,7 @@ def _remove_old(newest: Path) -> None:
     others = [path for path in newest.parent.glob("features-*") if path.is_dir() and path != newest]
     bytes_kept = 0
     for folder in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
-        bytes_kept += sum(path.stat().st_size for path in files(folder))
+        bytes_kept += sum(path.stat().st_size for path in list_files(folder))
         if bytes_kept > KEPT_BYTES:
             with _locked(folder / "lock", wait=False) as free:
                 if free:
@@ -146,8 +146,8 @@ def _inputs(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Imag
 
 def _batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:
     """What the model takes for the images, on a GPU prepared while the model is at work on those before."""
-    threads = readers(captioner.base.device.type)
-    return ahead(partial(_inputs, captioner, store), batches(list(ids), IMAGES_AT_ONCE), threads)
+    threads = reader_threads(captioner.base.device.type)
+    return prefetch(partial(_inputs, captioner, store), make_batches(list(ids), IMAGES_AT_ONCE), threads)
 
 
 def _read(path: Path) -> torch.Tensor:

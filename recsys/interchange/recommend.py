@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
-from features.files import Rows, read_features, rows_of
+from features.files import Rows, all_rows, read_features
 from pipeline.core.errors import SHOWN, UserError, first_five
-from pipeline.core.params import REFERENCE, load, nearest
+from pipeline.core.params import REFERENCE, load, suggest
 from pipeline.names import check_name
 from recsys.interchange.reading import SECONDS_A_DAY, Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
@@ -33,7 +33,7 @@ def options_of(changes: dict[str, Any], device: str, threads: int) -> Options:
         UserError: lists every key that does not exist and every value that is not allowed.
     """
     values = load(REFERENCE)["rec_fit"]
-    unknown = [f"{key}: no such option{nearest(key, list(values))}" for key in changes if key not in values]
+    unknown = [f"{key}: no such option{suggest(key, list(values))}" for key in changes if key not in values]
     if unknown:
         raise UserError("; ".join(unknown) + f"; there are: {', '.join(values)}")
     try:
@@ -144,7 +144,7 @@ def _read_vectors(folder: Path, item_ids: list[str]) -> Rows:
         raise UserError(
             f"{folder}: vectors of different lengths, from {min(lengths)} to {max(lengths)}; expected one length"
         )
-    return rows_of(np.stack(vectors))
+    return all_rows(np.stack(vectors))
 
 
 def _check_ids(folder: Path, known: set[str], item_ids: list[str]) -> None:

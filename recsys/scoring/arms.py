@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from catalogue.descriptions.variants import CATALOGUE_OF, Catalogue
 from pipeline.core.errors import UserError
-from pipeline.names import unknown_name
+from pipeline.names import explain_unknown_name
 
 CONTENT_RECOMMENDERS = ("vbpr",)  # the recommenders that need features, files of recsys/recommenders/
 
@@ -19,7 +19,7 @@ def catalogue_of(text: str) -> Catalogue:
     Raises:
         UserError: There is no such text.
     """
-    problem = unknown_name("text", text, CATALOGUE_OF)
+    problem = explain_unknown_name("text", text, CATALOGUE_OF)
     if problem:
         raise UserError(f"--text: {problem}")
     return CATALOGUE_OF[text]
