@@ -105,7 +105,7 @@ def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Option
     pictures = np.empty((len(ids), 0), dtype=np.float16)  # (n_items, dim of the picture), dim 0 where words alone count
     if hasattr(extractor, "image_vectors") and ids:
         shards = _pictures(extractor, ids, options, place)
-        pictures = shards.all()
+        pictures = shards.read()
         if options.reduce == "pca95":
             pictures = np.concatenate(list(project_blocks(shards.blocks, VARIANCE_SHARE, KEY)))
     row_of_item = {item: row for row, item in enumerate(ids)}
@@ -142,7 +142,7 @@ def encode_by_source(
         if new:
             encode = lambda some: (extractor.text_vectors(some, options),)  # noqa: E731
             shards = Shards(place / f"texts-{source}", new, encode, options.batch_size)
-            vectors |= dict(zip(new, shards.all(), strict=True))
+            vectors |= dict(zip(new, shards.read(), strict=True))
     return vectors
 
 

@@ -123,7 +123,7 @@ def feature_rows(folder: Path | None, item_ids: list[str]) -> Rows | None:
         raise UserError(
             f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
         )
-    return read_features(folder).of(item_ids)
+    return read_features(folder).select(item_ids)
 
 
 def place_of(cell: Cell, params: Params) -> Path:

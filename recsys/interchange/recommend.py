@@ -133,7 +133,7 @@ def _read_array(folder: Path, item_ids: list[str]) -> Rows:
             "every row needs an id of its own"
         )
     _check_ids(folder, set(features.ids), item_ids)
-    return features.of(item_ids)
+    return features.select(item_ids)
 
 
 def _read_vectors(folder: Path, item_ids: list[str]) -> Rows:

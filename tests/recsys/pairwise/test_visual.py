@@ -35,7 +35,7 @@ def test_a_mapped_file_in_blocks_gives_what_memory_gives(
     wanted = made(all_rows(FEATURES), asked)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(visual, "BLOCK_BYTES", 4 * 5 * block_rows)
-    found = made(read_features(tmp_path / "f").of([str(item) for item in range(30)]), asked)
+    found = made(read_features(tmp_path / "f").select([str(item) for item in range(30)]), asked)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
