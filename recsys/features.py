@@ -151,7 +151,7 @@ def on_own_words(vectors: dict[str, np.ndarray], tables: list[pd.DataFrame]) -> 
     own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
     rows = np.stack([vectors[text] for text in sorted(own or vectors)])
     found = fit_components(lambda: iter([rows]), VARIANCE_SHARE, KEY)
-    return dict(zip(vectors, found.of(np.stack(list(vectors.values()))), strict=True))
+    return dict(zip(vectors, found.project(np.stack(list(vectors.values()))), strict=True))
 
 
 def read_text(text: str) -> pd.DataFrame:
