@@ -5,8 +5,8 @@ from typing import Literal, get_args
 Catalogue = Literal["original", "all"]
 Text = Literal["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
 
-# Where the words of an item come from: no words, the shop's description, the same in the place of a masked one, a
-# pre-trained captioner, a fine-tuned one. In the order in which recsys.features encodes them: fine-tuned captions last.
+# Where the words of an item come from: none, its description (own; reference in a masked text), the pre-trained
+# captioner, the fine-tuned captioner. In the order in which recsys.features encodes them: fine-tuned captions last.
 Source = Literal["none", "own", "reference", "pt", "ft"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 SHOP_SOURCES: tuple[Source, ...] = ("own", "reference")

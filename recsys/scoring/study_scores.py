@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,8 @@ from recsys.scoring.study_lists import ListFile, StudyLists, read_study_lists
 SLICE_METRICS = ("ndcg", "recall", "hit_rate")
 
 Columns = dict[str, np.ndarray]  # metric → (n_users,) float64, NaN where a user has no value
-Metrics = dict[str, dict[str, Any]]  # arm → recommender → figures
+Figures = dict[str, float | int | str]  # means, counts, and `evaluation`
+Metrics = dict[str, dict[str, Figures]]  # arm → recommender → figures
 
 
 def score_files(
@@ -59,7 +59,7 @@ def _score_file(
     cutoffs: list[int],
     add_users: AddRows,
     add_slices: AddRows,
-) -> dict[str, Any]:
+) -> Figures:
     """Add the rows of one recommender on one arm to both tables, and return its means."""
     own = truth.relevant[file.catalogue]
     columns, figures = [], []
@@ -127,9 +127,7 @@ def score_slice(lists: np.ndarray, part: Slice, k: int) -> Columns:
     return {f"{name}_{k}": values[f"{name}_{k}"] for name in SLICE_METRICS}
 
 
-def summarise_runs(
-    columns: list[Columns], figures: list[dict[str, float]], own: Relevance, published: bool
-) -> dict[str, Any]:
+def summarise_runs(columns: list[Columns], figures: list[dict[str, float]], own: Relevance, published: bool) -> Figures:
     """Return the means over users, then over runs, and the counts of one recommender on one arm.
 
     Args:
@@ -156,7 +154,7 @@ def describe_best(metrics: Metrics, k: int) -> str:
     if not any(key in values for arm in metrics.values() for values in arm.values()):
         key, users, where = f"ndcg_{k}", "users", "of {:,} users, each catalogue alone"
     ranked = [
-        (values[key], values[users], name, arm)
+        (float(values[key]), int(values[users]), name, arm)
         for arm in metrics
         for name, values in metrics[arm].items()
         if key in values
