@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
@@ -24,7 +25,7 @@ class Params(Section):
 
 def main() -> None:
     params = read(Params)
-    items = pd.read_parquet(ITEMS)
+    items = read_items(ITEMS, ["item_id", "description", "original", "split"])
     needed = sorted({SOURCE_OF[text] for text in params.texts} & {"pt", "ft"})
     captions = {variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in needed}
     with new_folder(TEXTS) as folder:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from catalogue.prepared.items import read_items
 from lookbook.comparison import headline, significance
 from lookbook.comparison import recommendations as recommendations
 from lookbook.comparison.captions import caption_differences
@@ -76,7 +77,7 @@ def compare_captions(params: Params) -> list[dict[str, Any]]:
     if not params.captioners:
         return []
     scores = read_parquet(CAPTION_SCORES)
-    groups = read_parquet(ITEMS).set_index("item_id")["group"]
+    groups = read_items(ITEMS, ["item_id", "group"]).set_index("item_id")["group"]
     rows = []
     for captioner in params.captioners:
         own = scores[scores["captioner"] == captioner]

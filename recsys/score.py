@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import numpy as np
-import pandas as pd
 from pydantic import AfterValidator
 
 from catalogue.descriptions.variants import CATALOGUE_OF, Text
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import Section, read
@@ -118,7 +118,7 @@ def read_study(params: Params, catalogues: set[Catalogue], folder: Path = FOLDER
                 f"{folder}: no user has both a train and a test purchase of an article of the catalogue {name}, so there is nothing "
                 "to score lists against; change rec_interactions in params.yaml (split, test_days, test_share)"
             )
-    table = pd.read_parquet(ITEMS, columns=["item_id", "product_code", "category", "split"])
+    table = read_items(ITEMS, ["item_id", "product_code", "category", "split"])
     items = items_of(splits[COMMON].item_ids, table, masked, written_items(splits[COMMON], params.texts))
     section = params.rec_score
     limits = Limits(section.cold_purchases, section.cold_buyers, section.slice_categories)
