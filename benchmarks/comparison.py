@@ -52,7 +52,7 @@ def write_study(folder: Path, n_users: int) -> None:
     day = is_test.astype(np.int32)
     section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
     names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
-    known = interactions.read_items(prepared / "items.parquet")
+    known = interactions.number_items(prepared / "items.parquet")
     interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
     params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
     axes = {

@@ -41,6 +41,7 @@ FOLDER = Path("data/features/image")
 BLIP2 = "blip2"  # how the names of its families begin
 CODE = (
     "pipeline",
+    "features",
     "catalogue/prepared/images.py",
     "catalogue/prepared/items.py",
     "captioning/features.py",

@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text, is_masked, is_written_by_captioner
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
@@ -24,7 +25,7 @@ class Params(Section):
 
 def main() -> None:
     params = read(Params)
-    items = pd.read_parquet(ITEMS)
+    items = read_items(ITEMS, ["item_id", "description", "original", "split"])
     needed = sorted({SOURCE_OF[text] for text in params.texts if is_written_by_captioner(SOURCE_OF[text])})
     paths = {source: CAPTIONS / f"{params.writer}-{source}.parquet" for source in needed}
     captions: dict[str, pd.Series] = {source: read_captions(path) for source, path in paths.items()}

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
+from catalogue.prepared.items import read_items
 from lookbook.comparison import headline, significance
 from lookbook.comparison import recommendations as recommendations
 from lookbook.comparison.captions import caption_differences
@@ -78,7 +79,7 @@ def compare_captions(params: Params) -> list[dict[str, Any]]:
     if not params.captioners:
         return []
     scores = read_parquet(CAPTION_SCORES)
-    groups = read_parquet(ITEMS).set_index("item_id")["group"]
+    groups = read_items(ITEMS, ["item_id", "group"]).set_index("item_id")["group"]
     rows = []
     for captioner in params.captioners:
         own = scores[scores["captioner"] == captioner]

@@ -23,6 +23,13 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file
 
 LOCK = "lock"
+METADATA = "checkpoint"  # one key, because safetensors writes several in any order
+OTHER_KIND = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)  # errors in the header of a file that `save` did not write
 CHUNK_BYTES = 1 << 20  # hashed at once
 Part = TypeVar("Part")
 Content = tuple[Mapping[str, np.ndarray], Mapping[str, Any]]  # arrays, and values that JSON can hold
@@ -109,12 +116,12 @@ def keep_finished(
     A part whose file is whole is not computed again, so a killed run resumes at its first unfinished part.
 
     Args:
-        folder: holds the files, `<name>.safetensors` each.
-        parts: name of the file -> input of `compute`.
+        folder: holds the files; see `part_path`.
+        parts: name -> input of `compute`.
         compute: yields arrays and state of each part that it gets, in order. It is not called if no part is missing,
             so it may load what is slow to load.
     """
-    paths = {name: folder / f"{name}.safetensors" for name in parts}
+    paths = {name: part_path(folder, name) for name in parts}
     missing = [name for name, path in paths.items() if not is_whole(path)]
     if missing:
         contents = compute([parts[name] for name in missing])
@@ -123,14 +130,19 @@ def keep_finished(
     return list(paths.values())
 
 
+def part_path(folder: Path, name: str) -> Path:
+    """Return the file of a part that `keep_finished` writes."""
+    return folder / f"{name}.safetensors"
+
+
 def save(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
-    """Write a safetensors file of arrays, a state of JSON values, and the hash of both."""
+    """Write a safetensors file of arrays, a state of JSON values, and the hash of both; equal content, equal bytes."""
     from safetensors.numpy import save_file
 
     text = json.dumps(state)
     contiguous = {name: np.require(array, requirements="C") for name, array in arrays.items()}  # the format's order
     with new_file(path) as partial:
-        save_file(contiguous, partial, {"state": text, "sha256": _digest(arrays, text)})
+        save_file(contiguous, partial, {METADATA: json.dumps({"state": text, "sha256": _digest(arrays, text)})})
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -141,13 +153,13 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         return None
     try:
         with safe_open(path, "numpy") as stored:
-            metadata = stored.metadata()
+            metadata = json.loads(stored.metadata()[METADATA])
             names = stored.keys()
             arrays = {name: stored.get_tensor(name) for name in names}
-    except (SafetensorError, OSError):
+        whole = metadata["sha256"] == _digest(arrays, metadata["state"])
+        return (arrays, json.loads(metadata["state"])) if whole else None
+    except (SafetensorError, OSError, *OTHER_KIND):
         return None
-    whole = bool(metadata) and metadata.get("sha256") == _digest(arrays, metadata["state"])
-    return (arrays, json.loads(metadata["state"])) if whole else None
 
 
 def load_part(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -162,6 +174,14 @@ def load_part(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return content
 
 
+def read_state(path: Path) -> dict[str, Any]:
+    """Read the state of a whole file of `save`, without its arrays."""
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as stored:
+        return json.loads(json.loads(stored.metadata()[METADATA])["state"])
+
+
 def is_whole(path: Path) -> bool:
     """Check whether a file is what `save` wrote, as `load` does but without its arrays in memory.
 
@@ -169,9 +189,11 @@ def is_whole(path: Path) -> bool:
     """
     try:
         with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, path.stat().st_size)))
-            metadata = header.pop("__metadata__")
+            length, size = int.from_bytes(file.read(8), "little"), path.stat().st_size
+            header = json.loads(file.read(min(length, size)))
+            metadata = json.loads(header.pop("__metadata__")[METADATA])
+            if size != 8 + length + max((array["data_offsets"][1] for array in header.values()), default=0):
+                return False
             digest = hashlib.sha256(metadata["state"].encode())
             for name in sorted(header):
                 digest.update(name.encode())
@@ -180,7 +202,7 @@ def is_whole(path: Path) -> bool:
                 for position in range(start, end, CHUNK_BYTES):
                     digest.update(file.read(min(CHUNK_BYTES, end - position)))
             return digest.hexdigest() == metadata["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no file, cut off, or of another kind
+    except (OSError, *OTHER_KIND):  # no file, or not what `save` wrote
         return False
 
 

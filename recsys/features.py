@@ -28,6 +28,7 @@ from pydantic import Field
 
 from catalogue.descriptions.variants import CATALOGUE_OF, SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.items import read_items
 from features.components import VARIANCE_SHARE, fit_components, project_blocks
 from features.files import read_features, write_features
 from features.shards import Shards
@@ -44,6 +45,7 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 TEXTS = Path("data/texts")
 FOLDER = Path("data/features")
+CODE = ("pipeline", "features", "catalogue/prepared", "recsys")
 LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may give other bits
 BLOCK_ITEMS = 4_096  # written at once
 NOTE = "NOT_IN_THIS_STUDY.txt"
@@ -66,7 +68,7 @@ def main() -> None:
     options = Options(**params.rec_features.model_dump(), device=params.device)
     _set_threads(params.threads)
     extractor = importlib.import_module(f"recsys.extractors.{name}")
-    inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", ROOT / "recsys", ROOT / "pipeline"]
+    inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", *(ROOT / folder for folder in CODE)]
     models = [MODELS / model for model in (options.image_model, options.text_model, options.clip_model)]
     key = [params.texts, options.model_dump()]
     with checkpoints.checkpoint_folder(
@@ -84,7 +86,7 @@ def of_images(name: str, extractor: ModuleType, options: Options, place: Path) -
     Raises:
         UserError: an item has no picture, or a feature is not finite.
     """
-    ids = pd.read_parquet(ITEMS, columns=["item_id"])["item_id"].tolist()
+    ids = read_items(ITEMS, ["item_id"])["item_id"].tolist()
     pictures = _pictures(extractor, ids, options, place)
     blocks = pictures.blocks() if options.reduce == "none" else project_blocks(pictures.blocks, VARIANCE_SHARE, KEY)
     dim = _written(FOLDER / "image" / name, ids, blocks)

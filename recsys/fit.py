@@ -132,6 +132,7 @@ def place_of(cell: Cell, params: Params) -> Path:
         INTERACTIONS,
         *([cell.features_folder] if cell.features_folder else []),
         ROOT / "recsys",
+        ROOT / "features",
         ROOT / "pipeline",
     ]
     name = "-".join(["rec_fit", cell.arm, cell.output.stem])

@@ -58,5 +58,8 @@ if __name__ == "__main__":
     chosen_writer = YAML(typ="safe").load(Path("params.yaml"))["writer"]
     chosen_item = median_item(chosen_writer)
     picture = ImageStore(Path("data/prepared/images"))[chosen_item]
-    draw(picture if isinstance(picture, Image.Image) else Image.open(BytesIO(picture)), descriptions(chosen_item, chosen_writer))
+    draw(
+        picture if isinstance(picture, Image.Image) else Image.open(BytesIO(picture)),
+        descriptions(chosen_item, chosen_writer),
+    )
     print(f"wrote {OUT}: item {chosen_item}")

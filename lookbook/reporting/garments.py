@@ -1,20 +1,23 @@
 """Test garments with their pictures, references and captions, for the report's second page."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.items import read_items
 from lookbook.reporting.formatting import Values
 
+ITEMS = Path("data/prepared/items.parquet")
 GARMENTS = 24  # shown on the page
 
 
 def garments_of(captioners: list[str]) -> list[Values]:
     """Test garments with image, reference and captions: the first of every category in turn, then the second, …"""
-    items = pd.read_parquet("data/prepared/items.parquet")
-    test = items[items["split"] == "test"].sort_values("item_id")
+    items = read_items(ITEMS, ["item_id", "category", "colour", "description", "split"])
+    test = items[items["split"] == "test"]
     turn = test.groupby("category").cumcount()
     chosen = test.assign(turn=turn).sort_values(["turn", "category", "item_id"]).head(GARMENTS)
     images = _jpegs(chosen["item_id"].tolist())

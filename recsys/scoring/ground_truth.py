@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from recsys.purchases.dataset import CATALOGUES, COMMON, FOLDER, Catalogue, read_split
 from recsys.scoring.relevance import Relevance, build_relevance, find_masked_items, find_written_items
@@ -61,7 +60,7 @@ def read_ground_truth(
                 "there is nothing to score lists against; change rec_interactions in params.yaml (split, test_days, "
                 "test_share)"
             )
-    table = pd.read_parquet(items, columns=["item_id", "product_code", "category", "split"])
+    table = read_items(items, ["item_id", "product_code", "category", "split"])
     written = find_written_items(splits[COMMON], texts, texts_folder)
     traits = build_item_traits(splits[COMMON].item_ids, table, masked, written)
     slices = {

@@ -84,10 +84,10 @@ def test_a_saved_file_is_loaded_and_a_damaged_one_is_not(tmp_path: Path) -> None
     assert content is not None
     assert checkpoints.is_whole(path)
     np.testing.assert_array_equal(content[0]["weights"], np.arange(6.0).reshape(2, 3))
-    assert content[1] == {"epoch": 3}
+    assert content[1] == checkpoints.read_state(path) == {"epoch": 3}
     whole = path.read_bytes()
     huge = (1 << 62).to_bytes(8, "little") + whole[8:]  # says that its header is longer than any memory
-    for damaged in (whole[:-1], whole[:-3] + b"bad", b"", whole[:20], huge, whole.replace(b'"epoch', b'"epoxh')):
+    for damaged in (whole[:-1], whole[:-3] + b"bad", b"", whole[:20], huge, whole.replace(b"epoch", b"epoxh")):
         path.write_bytes(damaged)
         assert checkpoints.load(path) is None
         assert not checkpoints.is_whole(path)
@@ -102,6 +102,11 @@ def test_a_file_of_any_arrays_is_whole(tmp_path: Path, arrays: dict[str, np.ndar
     loaded, state = checkpoints.load_part(tmp_path / "state.safetensors")
     assert state == {"text": "é"}
     assert loaded.keys() == arrays.keys()
+    whole = (tmp_path / "state.safetensors").read_bytes()
+    for damaged in (whole[:-1], whole + b" "):
+        (tmp_path / "state.safetensors").write_bytes(damaged)
+        assert not checkpoints.is_whole(tmp_path / "state.safetensors")
+        assert checkpoints.load(tmp_path / "state.safetensors") is None
     for name, array in arrays.items():
         np.testing.assert_array_equal(loaded[name], array)
 
@@ -168,3 +173,15 @@ def test_a_temporary_folder_is_removed_and_a_folder_of_the_caller_is_not(tmp_pat
     with checkpoints.temporary_if_none(None) as folder:
         (folder / "file").touch()
     assert not folder.exists()
+
+
+def test_equal_content_has_equal_bytes_and_a_file_of_another_kind_is_not_whole(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    for name in ("first", "second"):
+        checkpoints.save(tmp_path / name, {"b": np.ones(3), "a": np.zeros(2)}, {"x": 1, "y": [None, 0.1]})
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    for metadata in (None, {"state": "{}"}, {"checkpoint": "1"}, {"checkpoint": "{}"}, {"checkpoint": "{"}):
+        save_file({"a": np.zeros(2)}, tmp_path / "other", metadata)
+        assert checkpoints.load(tmp_path / "other") is None
+        assert not checkpoints.is_whole(tmp_path / "other")
