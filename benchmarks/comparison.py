@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import synthetic
 from interactions import ROOT, timed
 
+from catalogue.descriptions.variants import SOURCE_OF
+
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 DEPTH = 12
 COMPARE = f"""
@@ -45,14 +47,14 @@ def write_study(folder: Path, n_users: int) -> None:
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
     (folder / "data/texts").mkdir()
     for text in TEXTS:
-        source = np.where(split == "test", text.removeprefix("masked-"), "own")
+        source = np.where(split == "test", SOURCE_OF[text], "own")
         table = pa.table({"item_id": ids, "masked": split == "test", "source": source})
         pq.write_table(table, folder / f"data/texts/{text}.parquet")
     user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)
     day = is_test.astype(np.int32)
     section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
     names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
-    known = interactions.read_items(prepared / "items.parquet")
+    known = interactions.number_items(prepared / "items.parquet")
     interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
     params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
     axes = {

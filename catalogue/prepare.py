@@ -18,11 +18,11 @@ from catalogue.preparation.splits import grouped_split, groups, leakage, random_
 from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw, reader_of
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
-from pipeline.checkpoints import key_folder, workplace
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -65,7 +65,7 @@ def main() -> None:
     known = prepare.min_items_per_type == STUDY_MIN_ITEMS_PER_TYPE
     if known:
         check_full(raw.folder, counts | splits, raw.full_counts)
-    with workplace(_work_folder(raw, items, prepare)) as work, new_folder(PREPARED) as folder:
+    with checkpoint_folder(_work_folder(raw, items, prepare)) as work, new_folder(PREPARED) as folder:
         write_parquet(folder / "items.parquet", _table(items))
         write_parquet(folder / "truth.parquet", _truth(raw, items, prepare))
         (folder / "images").mkdir()
@@ -76,7 +76,7 @@ def main() -> None:
             check_full(raw.folder, purchases, raw.full_purchases)
     counts |= splits | purchases
     write_json(METRICS, counts)
-    done(_said(counts, raw))
+    print_summary(_said(counts, raw))
 
 
 def _table(items: pd.DataFrame) -> pa.Table:

@@ -6,11 +6,12 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
+from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text, is_masked, is_written_by_captioner
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTIONS = Path("data/captions")
@@ -24,13 +25,14 @@ class Params(Section):
 
 def main() -> None:
     params = read(Params)
-    items = pd.read_parquet(ITEMS)
-    needed = sorted({SOURCE_OF[text] for text in params.texts} & {"pt", "ft"})
-    captions = {variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in needed}
+    items = read_items(ITEMS, ["item_id", "description", "original", "split"])
+    needed = sorted({SOURCE_OF[text] for text in params.texts if is_written_by_captioner(SOURCE_OF[text])})
+    paths = {source: CAPTIONS / f"{params.writer}-{source}.parquet" for source in needed}
+    captions: dict[str, pd.Series] = {source: read_captions(path) for source, path in paths.items()}
     with new_folder(TEXTS) as folder:
         for text in params.texts:
             write_parquet(folder / f"{text}.parquet", variant_table(items, text, captions))
-    done(f"wrote {TEXTS}: {', '.join(params.texts)}; captions by {params.writer}")
+    print_summary(f"wrote {TEXTS}: {', '.join(params.texts)}; captions by {params.writer}")
 
 
 def read_captions(path: Path) -> pd.Series:
@@ -60,7 +62,7 @@ def variant_table(items: pd.DataFrame, text: str, captions: dict[str, pd.Series]
     if CATALOGUE_OF[text] == "original":
         items = items[items["original"]]
     items = items.sort_values("item_id", ignore_index=True)
-    masked = (items["split"] == "test") & text.startswith("masked-")
+    masked = (items["split"] == "test") & is_masked(text)
     rewritten = masked | items["description"].isna()
     words, source = items["description"].fillna("").astype(object), pd.Series("own", index=items.index, dtype=object)
     source[rewritten] = SOURCE_OF[text]

@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import nearest
-from pipeline.core.stage import done, run
+from pipeline.core.params import suggest
+from pipeline.core.stage import print_summary, run
 
 FOLDER = Path("data/models")
 CAPTIONERS = {"tiny-blip2-opt": "blip2_opt", "tiny-blip2-t5": "blip2_t5", "tiny-llava": "llava"}
@@ -22,11 +22,11 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.only:
         if name not in NAMES:
-            raise UserError(f"--only {name}: no such model; known: {', '.join(NAMES)}{nearest(name, NAMES)}")
+            raise UserError(f"--only {name}: no such model; known: {', '.join(NAMES)}{suggest(name, NAMES)}")
     if options.steps_scale <= 0:
         raise UserError(f"--steps-scale {options.steps_scale}: must be above 0")
     figures = [f"{name} ({build(name, options.steps_scale)})" for name in NAMES if name in options.only]
-    done(f"wrote {FOLDER}/: {'; '.join(figures)}")
+    print_summary(f"wrote {FOLDER}/: {'; '.join(figures)}")
 
 
 def build(name: str, steps_scale: float = 1.0) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from sample.market.assortment import articles_table, assortment, truth_table
 from sample.market.customers import customers_table, transactions_table
 from sample.market.layout import write_images, write_table
@@ -49,7 +49,7 @@ def main() -> None:
         write_table(folder / "transactions_train.csv", transactions)
         write_table(folder / "truth.csv", truth)
         write_images(folder / "images.zip", articles, params.seed)
-    done(
+    print_summary(
         f"wrote {FOLDER}: {len(articles)} articles of {table['product_code'].nunique()} products, {len(customers)} customers, {len(transactions)} purchases"
     )
 

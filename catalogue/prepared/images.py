@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.outputs import new_file
-from pipeline.core.progress import bar
+from pipeline.core.progress import open_bar
 
 SHARD_ITEMS = 1_000
 ROW_GROUP_ITEMS = 16  # are read for one: fewer, and what Parquet keeps of a million groups fills the memory
@@ -59,7 +59,7 @@ def pack_images(
         f"{first // SHARD_ITEMS:05d}.parquet": items[first : first + SHARD_ITEMS]
         for first in range(0, len(items), SHARD_ITEMS)
     }
-    with ThreadPoolExecutor(os.cpu_count()) as pool, bar("packing images", len(items), "image") as progress:
+    with ThreadPoolExecutor(os.cpu_count()) as pool, open_bar("packing images", len(items), "image") as progress:
         for name, members in shards.items():
             if not (work / name).exists():
                 _write_shard(

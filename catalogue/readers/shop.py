@@ -18,7 +18,7 @@ from catalogue.readers.settings import Columns, ReaderSettings
 from catalogue.readers.tables import one_line, read_table, stream
 from catalogue.readers.validation import require_folder, require_unique, require_values
 from pipeline.core.errors import UserError
-from pipeline.core.params import nearest
+from pipeline.core.params import suggest
 
 ITEMS, PURCHASES, IMAGES, IMAGES_ZIP = "items.csv", "purchases.csv", "images/", "images.zip"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -34,7 +34,7 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
     Raises:
         UserError: a folder, file or column is missing, or an id comes twice.
     """
-    require_folder(folder, REMEDY + nearest(folder.name, list(READERS)))
+    require_folder(folder, REMEDY + suggest(folder.name, list(READERS)))
     files = Folder(folder)
     if ITEMS not in files:
         raise UserError(f"{folder / ITEMS}: no such file; {REMEDY}")

@@ -39,6 +39,6 @@ def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff
         own = values.get(f"ndcg_{cutoff}_common", values.get(f"ndcg_{cutoff}"))
         value = values.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
-            name = recommender.removeprefix("vbpr-").replace("-", "_")
+            name = shorten_name(recommender).replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
     return figures

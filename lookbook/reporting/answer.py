@@ -2,6 +2,7 @@
 
 from lookbook.reporting import formatting
 from lookbook.reporting.formatting import Values
+from recsys.scoring.arms import list_text_recommenders
 
 
 def write_answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
@@ -15,7 +16,7 @@ def write_answer(masked: list[Values], writer: str, text_features: list[str]) ->
         writer: The captioner whose captions the recommenders read.
         text_features: The text features of the study.
     """
-    first = f"vbpr-{text_features[0]}" if text_features else ""
+    first = next(iter(list_text_recommenders(text_features)), "")
     rows = [
         row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
     ]

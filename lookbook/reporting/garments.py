@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.items import read_items
 from lookbook.reporting.formatting import Values
 from lookbook.reporting.pages import encode_data_uri
 
+ITEMS = Path("data/prepared/items.parquet")
 GARMENTS = 24  # shown on the page
 
 

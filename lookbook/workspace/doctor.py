@@ -21,7 +21,7 @@ from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import check, licences, remotes
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
-from pipeline.model_folders import MODELS, download_command, pin
+from pipeline.model_folders import MODELS, download_command, read_pin
 
 GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data comes on top, about twice (data and cache)
@@ -120,7 +120,7 @@ def _weights_gb(captioner: str, params: dict[str, Any]) -> float:
 
 def _hub_id(folder: Path) -> str:
     try:
-        return pin(folder)["id"]
+        return read_pin(folder)["id"]
     except UserError:
         return ""
 
@@ -204,7 +204,7 @@ def _hub_model(folder: Path) -> Finding:
 
     subject = f"model {folder.name}"
     try:
-        pinned = pin(folder)
+        pinned = read_pin(folder)
     except UserError as error:
         return Finding(subject, "error", str(error), "pin a commit")
     fetch = download_command(pinned)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
@@ -106,14 +107,14 @@ def _recommendation_rows(
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
-    plain = [*axes["recommenders"], *(f"vbpr-{name}" for name in axes["image_features"])]
-    arms = []
-    for shown_as in ("original", "augmented", "unfilled"):
-        catalogue = {"original": "original", "augmented": "all"}.get(shown_as, "")
-        if catalogue in axes["catalogues"]:
-            arms += [(shown_as, catalogue, name) for name in plain]
-        if shown_as in axes["texts"]:
-            arms += [(shown_as, shown_as, f"vbpr-{name}") for name in axes["text_features"]]
+    plain = list_catalogue_recommenders(axes["recommenders"], axes["image_features"])
+    arms: list[tuple[str, str, str]] = []
+    for text in ("original", "augmented", "unfilled"):
+        catalogue = CATALOGUE_OF[text]
+        if catalogue in axes["catalogues"] and text != "unfilled":  # without texts, unfilled is augmented
+            arms += [(text, catalogue, name) for name in plain]
+        if text in axes["texts"]:
+            arms += [(text, text, name) for name in list_text_recommenders(axes["text_features"])]
     return arms
 
 
