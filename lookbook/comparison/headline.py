@@ -4,6 +4,7 @@ from typing import Any
 
 from lookbook.comparison.recommendations import WHOLE
 from lookbook.comparison.settings import Study
+from recsys.scoring.arms import shorten_name
 
 CAPTION_METRICS = (
     *("bleu_4", "meteor", "rouge_l", "cider", "spice"),

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
 
-from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison import significance
 from lookbook.comparison.correction import Row
 from lookbook.comparison.user_scores import Scores, find_evaluation, find_slices, read_users, slice_reader

@@ -26,7 +26,7 @@ def read_garments(items: Path, images: Path, captions: Path, captioners: list[st
     Returns:
         For each garment: item_id, category, colour, description, image (a data URI), captions by captioner and variant.
     """
-    table = pd.read_parquet(items)
+    table = read_items(items, ["item_id", "category", "colour", "description", "split"])
     test = table[table["split"] == "test"].sort_values("item_id")
     rank = test.groupby("category").cumcount()
     chosen = test.assign(rank=rank).sort_values(["rank", "category", "item_id"]).head(GARMENTS)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.reporting.formatting import CAPTION_COLUMNS, Table, Values, format_value, name_of
+from recsys.scoring.arms import build_name
 
 FOLDER = Path(__file__).parent.parent / "published"
 CAPTIONERS = {  # as published -> as ours

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pandas as pd
 
+from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
-from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
