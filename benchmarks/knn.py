@@ -122,13 +122,13 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
 
 def run_arm(folder: Path, model: str, arm: str) -> None:
     """One arm in this process; prints a line of JSON."""
-    from recsys.scoring.metrics import per_user
+    from recsys.scoring.metrics import compute_metrics
 
     train, clock = sp.load_npz(folder / "train.npz"), Clock()
     items, scores = peer(train, model, clock) if arm == "implicit" else ours(train, model, arm, clock)
     test = sp.load_npz(folder / "test.npz")
     clock.start()
-    values = {name: float(np.nanmean(value)) for name, value in per_user(items, test, CUTOFFS).items()}
+    values = {name: float(np.nanmean(value)) for name, value in compute_metrics(items, test, CUTOFFS).items()}
     clock.stop("evaluate")
     known = np.where(items >= 0, scores, 0)
     np.save(folder / f"{model}-{arm}.npy", np.where(np.isfinite(known), np.maximum(known, 0), 0).astype(np.float32))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
-from tests.study import ROOT, digest, dvc
+
+from tests.helpers.repository import ROOT, digest, dvc
 
 RAW = "data/raw/boutique"
 SETTINGS = (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError
+
+REMEDY = "run `dvc repro catalogue_prepare`"
 
 
 def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -15,7 +18,7 @@ def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         UserError: there is no such file, it lacks a column, or it is not Parquet.
     """
     try:
-        items = pd.read_parquet(path, columns=list(columns))
+        stored = pq.read_schema(path).names
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `dvc repro catalogue_prepare`") from None
     except ValueError as error:  # pyarrow's ArrowInvalid: a column is missing, or this is not Parquet

@@ -67,13 +67,13 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 
 def asked_metrics(text: str) -> list[str]:
-    from pipeline.core.params import nearest
+    from pipeline.core.params import suggest
 
     known = ALL.split(",")
     asked = [part.strip() for part in text.split(",") if part.strip()]
     for name in asked:
         if name not in known:
-            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
+            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{suggest(name, known)}")
     if not asked:
         raise UserError(f"--metrics: none; there are {', '.join(known)}")
     return asked

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from lookbook.workspace import licences
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
-from pipeline.core.params import load, nearest
+from pipeline.core.params import load, suggest
 
 ADAPTERS, MODELS, TRAIN = Path("data/adapters"), Path("data/models"), Path("metrics/train")
 LOCK, SCORES, PARAMS = Path("dvc.lock"), Path("metrics/captions.json"), Path("params.yaml")
@@ -45,7 +45,7 @@ def check(captioner: str, out: Path) -> Path:
     if not (adapter / "adapter_model.safetensors").is_file():
         trained = sorted(path.parent.name for path in ADAPTERS.glob("*/adapter_model.safetensors"))
         raise UserError(
-            f"{adapter}: no adapter; trained here: {', '.join(trained) or 'none'}{nearest(captioner, trained)}; "
+            f"{adapter}: no adapter; trained here: {', '.join(trained) or 'none'}{suggest(captioner, trained)}; "
             f"train one with: dvc repro caption_train@{captioner}"
         )
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "README.md").exists())):
@@ -139,7 +139,7 @@ def base_of(captioner: str) -> dict[str, str]:
 def family_of(captioner: str) -> str:
     captioners = load(PARAMS)["captioners"]
     if captioner not in captioners:
-        raise UserError(f"{PARAMS}: captioners has no {captioner}{nearest(captioner, list(captioners))}")
+        raise UserError(f"{PARAMS}: captioners has no {captioner}{suggest(captioner, list(captioners))}")
     return captioners[captioner]["family"]
 
 

@@ -230,7 +230,7 @@ def test_an_existing_result_survives_a_read_only_target(small_disk: Path, shop: 
         subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert process.returncode == 1
     assert "Read-only file system" in problems
-    assert "what is there was left alone; make it writable" in problems
+    assert "nothing was changed; make it writable" in problems
     assert "Traceback" not in problems
     assert digest(small_disk / "prepared") == before
     assert Path("metrics/catalogue.json").read_bytes() == metrics

@@ -32,7 +32,9 @@ def test_a_split_keeps_their_order(tmp_path: Path) -> None:
 
 def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "items.parquet", [("1", "train")], ["item_id", "split"])
-    with pytest.raises(UserError, match="description"):
+    with pytest.raises(
+        UserError, match=r"no column description; it has: item_id, split; run `dvc repro catalogue_prepare`"
+    ):
         read_items(path, COLUMNS)
 
 
@@ -54,5 +56,5 @@ def test_no_file_and_no_parquet_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"items\.parquet: no such file; run `dvc repro catalogue_prepare`"):
         read_items(path, COLUMNS)
     path.write_text("not parquet")
-    with pytest.raises(UserError, match=r"items\.parquet"):
+    with pytest.raises(UserError, match=r"items\.parquet: not a Parquet file"):
         read_items(path, COLUMNS)

@@ -260,7 +260,9 @@ def test_a_missing_file_and_the_file_itself_are_refused(train: Path) -> None:
     assert train.read_text().startswith("u00\t")
 
 
-@pytest.mark.parametrize(("name", "said"), [("recs.tsv.gz", "lists are written plain"), ("recs.tsv", "have a tab")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("recs.tsv.gz", "text files of lists are not compressed"), ("recs.tsv", "have a tab")]
+)
 def test_a_file_that_cannot_be_written_is_refused_before_the_fit(
     train: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
 ) -> None:

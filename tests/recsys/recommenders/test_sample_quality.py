@@ -123,7 +123,7 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
 
     def ndcg(scorer: object) -> float:
         lists, _ = recommend(scorer, train, 12, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
-        return float(np.nanmean(per_user(lists, test, [12])["ndcg_12"]))
+        return float(np.nanmean(compute_metrics(lists, test, [12])["ndcg_12"]))
 
     rows = None if features is None else all_rows(features)
     ours = [ndcg(module.fit(dataset_of(train), options, seed, rows)) for seed in SEEDS]
