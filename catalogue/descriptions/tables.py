@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF
+from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, is_masked
 from pipeline.core.errors import UserError
 
 
@@ -37,7 +37,7 @@ def build_text(items: pd.DataFrame, text: str, captions: dict[str, pd.Series]) -
     if CATALOGUE_OF[text] == "original":
         items = items[items["original"]]
     items = items.sort_values("item_id", ignore_index=True)
-    masked = (items["split"] == "test") & text.startswith("masked-")
+    masked = (items["split"] == "test") & is_masked(text)
     rewritten = masked | items["description"].isna()
     words = items["description"].fillna("").astype(object)
     source = pd.Series("own", index=items.index, dtype=object)

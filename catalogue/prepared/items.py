@@ -14,15 +14,23 @@ REMEDY = "run `dvc repro catalogue_prepare`"
 def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read these columns of every item, sorted by id if the id is among them.
 
+    Args:
+        path: Data/prepared/items.parquet.
+        columns: their names.
+
     Raises:
-        UserError: there is no such file, it lacks a column, or it is not Parquet.
+        UserError: the file is missing, is not Parquet, or lacks a column.
     """
     try:
         stored = pq.read_schema(path).names
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro catalogue_prepare`") from None
-    except ValueError as error:  # pyarrow's ArrowInvalid: a column is missing, or this is not Parquet
-        raise UserError(f"{path}: {error}; run `dvc repro catalogue_prepare`") from error
+        raise UserError(f"{path}: no such file; {REMEDY}") from None
+    except ValueError as error:  # pyarrow's ArrowInvalid is one
+        raise UserError(f"{path}: not a Parquet file: {error}; {REMEDY}") from error
+    missing = [column for column in columns if column not in stored]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(missing)}; it has: {', '.join(stored)}; {REMEDY}")
+    items = pd.read_parquet(path, columns=list(columns))
     return items.sort_values("item_id", ignore_index=True) if "item_id" in columns else items
 
 

@@ -37,7 +37,7 @@ def read_garments(items: Path, images: Path, captions: Path, captioners: list[st
     garments: list[Any] = chosen[["item_id", "category", "colour", "description"]].to_dict("records")
     for garment in garments:
         item = garment["item_id"]
-        garment["image"] = encode_data_uri(store.jpeg(item), "image/jpeg")
+        garment["image"] = encode_data_uri(store.read_jpeg(item), "image/jpeg")
         garment["captions"] = {
             name: {variant: texts[name, variant].get(item, "") for variant in ("pt", "ft")} for name in captioners
         }
@@ -47,13 +47,3 @@ def read_garments(items: Path, images: Path, captions: Path, captioners: list[st
 def _read_captions(folder: Path, captioner: str, variant: str) -> dict[str, str]:
     table = pd.read_parquet(folder / f"{captioner}-{variant}.parquet", columns=["item_id", "caption"])
     return dict(zip(table["item_id"], table["caption"], strict=True))
-
-
-def _jpegs(ids: list[str]) -> dict[str, bytes]:
-    """The packed JPEGs of these items; no others are read."""
-    store = ImageStore("data/prepared/images")
-    return {item: store.read_jpeg(item) for item in ids}
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -13,7 +13,7 @@ from recsys.purchases.dataset import dataset_of
 from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend
 from recsys.recommenders import bpr, vbpr
-from recsys.scoring.metrics import per_user
+from recsys.scoring.metrics import compute_metrics
 from sample.market.assortment import build_articles, build_truth, draw_assortment
 from sample.market.customers import draw_customers, draw_transactions
 
