@@ -135,7 +135,7 @@ def run_arm(folder: Path, model: str, arm: str) -> None:
     items, scores = peer(train, model, clock) if arm == "implicit" else ours(train, model, arm, clock)
     test = sp.load_npz(folder / "test.npz")
     clock.start()
-    values = {name: float(np.nanmean(value)) for name, value in per_user(items, test, CUTOFFS).items()}
+    values = {name: float(np.nanmean(value)) for name, value in compute_metrics(items, test, CUTOFFS).items()}
     clock.stop("evaluate")
     known = np.where(items >= 0, scores, 0)
     np.save(folder / f"{model}-{arm}.npy", np.where(np.isfinite(known), np.maximum(known, 0), 0).astype(np.float32))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -9,11 +10,15 @@ import pyarrow as pa
 
 from captioning.tagging.extract import extract, work_folder
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.checkpoints import workplace
+from catalogue.prepared.items import read_items
+from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS
+
+ITEMS = Path("data/prepared/items.parquet")
+COLUMNS = ["item_id", "description", "colour", "original", "split", "attributes"]
 
 __all__ = ["CaptionAttributes", "Params", "main"]
 
@@ -32,17 +37,19 @@ def main() -> None:
     """
     params = read(Params)
     settings, tagger = params.caption_attributes, MODELS / params.caption_attributes.tagger
-    items = pd.read_parquet("data/prepared/items.parquet")
+    items = read_items(ITEMS, COLUMNS)
     items = items[items["description"].notna()].reset_index(drop=True)
-    if "attributes" in items and items["attributes"].notna().any():
+    if items["attributes"].notna().any():
         words = write_own(items)
-        done(f"wrote data/attributes: {len(items)} descriptions with attributes of their own, {len(words)} different")
+        print_summary(
+            f"wrote data/attributes: {len(items)} descriptions with attributes of their own, {len(words)} different"
+        )
         return
     texts = items["description"].tolist()
-    with workplace(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
+    with checkpoint_folder(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
         attributes = extract(texts, settings, tagger, params.device, folder)
         words = _write(items, attributes, settings)
-    done(
+    print_summary(
         f"wrote data/attributes: {len(items)} descriptions ({len(set(texts))} different), vocabulary of {len(words)} attributes"
     )
 

@@ -3,17 +3,21 @@
 `encoder: minilm` keeps MiniLM as it is and fits a logistic head; any other encoder, such as BERT, is fine-tuned.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field
 
+from catalogue.prepared.items import read_items
 from features.sentences import MINILM
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
+
+ITEMS = Path("data/prepared/items.parquet")
 
 
 class CaptionClassifier(Section):
@@ -42,8 +46,8 @@ def main() -> None:
     params = read(Params)
     if params.caption_classifier.encoder != MINILM:
         check_folder(MODELS / params.caption_classifier.encoder)
-    items = pd.read_parquet("data/prepared/items.parquet", columns=["item_id", "description", "category", "split"])
-    items = items[items["split"].notna()].sort_values("item_id").reset_index(drop=True)
+    items = read_items(ITEMS, ["item_id", "description", "category", "split"])
+    items = items[items["split"].notna()].reset_index(drop=True)
     _check(items)
     import torch
 
@@ -56,7 +60,7 @@ def main() -> None:
     with new_folder("data/classifier") as partial:
         save(partial, classifier)
     write_json("metrics/classifier.json", metrics)
-    done(
+    print_summary(
         f"wrote data/classifier: {len(classifier.categories)} categories, accuracy on true test descriptions "
         f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
     )
@@ -88,12 +92,12 @@ def _check(items: pd.DataFrame) -> None:
     missing = {"train", "validation", "test"} - set(items["split"])
     if missing:
         raise UserError(
-            f"data/prepared/items.parquet: no item in split {', '.join(sorted(missing))}; use more articles, or other filters in catalogue_prepare"
+            f"{ITEMS}: no item in split {', '.join(sorted(missing))}; use more articles, or other filters in catalogue_prepare"
         )
     categories = sorted(set(items["category"][items["split"] == "train"]))
     if len(categories) < 2:
         raise UserError(
-            f"data/prepared/items.parquet: the training items have one category ({categories[0]}); a classifier needs two or more"
+            f"{ITEMS}: the training items have one category ({categories[0]}); a classifier needs two or more"
         )
 
 

@@ -17,11 +17,11 @@ from captioning.scores.settings import CaptionScore
 from captioning.scores.study import CEILING, IMAGES, REFERENCE, Study, by_set, load
 from captioning.tagging.extract import work_folder
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.checkpoints import files, sha256, workplace
+from pipeline.checkpoints import checkpoint_folder, hash_file, list_files
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def main() -> None:
         _texts(study.captions), {str(item): [text] for item, text in study.items["description"].items()}, spice_folder
     )
     study = study.without(scores.left_out)
-    with workplace(_work_folder(study, params, clip_model)) as folder:
+    with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
         words = _score_words(study, params, clip_model, folder)
         table = study.captions.rename(columns={"finished": "finished_share"})
         table = table.merge(words.scores, on=["item_id", "caption"]).drop(columns="caption")
@@ -78,7 +78,7 @@ def main() -> None:
         write_parquet(BY_ATTRIBUTE, words.attributes)
         write_parquet(CONFUSIONS, words.confusions)
         write_json(METRICS, {**metrics, REFERENCE: words.reference, "skipped": skipped})
-    done(f"wrote {METRICS}: {len(study.items)} items; {_summary(metrics)}")
+    print_summary(f"wrote {METRICS}: {len(study.items)} items; {_summary(metrics)}")
 
 
 def _spice_folder(settings: CaptionScore) -> Path | None:
@@ -113,7 +113,7 @@ def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
     """Of the tagged captions, and CLIP's embeddings: of these texts, by these models, of these images."""
     texts = [*study.captions["caption"], *study.items["description"]]
     inputs = [clip_model, IMAGES] if clip_model else []
-    more = {str(path): [sha256(file) for file in files(path)] for path in inputs}
+    more = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
     settings = params.caption_attributes
     return work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, more)
 

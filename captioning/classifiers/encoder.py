@@ -26,10 +26,10 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.batches import by_length
+from pipeline.batches import batch_by_length
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.model_folders import files_of
+from pipeline.model_folders import find_files
 
 BATCH = 64  # texts that are classified together
 Labelled = tuple[Sequence[str], Sequence[str]]  # texts, and the category of each
@@ -60,7 +60,7 @@ class SequenceClassifier:
         """(n, categories), float32; the words of a text beyond `max_tokens` are not read."""
         self.model.eval()  # no dropout
         out = np.empty((len(texts), len(self.categories)), dtype=np.float32)
-        for rows in track(by_length(texts, BATCH), "classifying", unit="batch"):
+        for rows in track(batch_by_length(texts, BATCH), "classifying", unit="batch"):
             tokens = self.encode([texts[row] for row in rows], padding=True, return_tensors="pt")
             out[rows] = self.model(**tokens.to(self.model.device)).logits.float().cpu().numpy()
         return out
@@ -138,7 +138,7 @@ def _pretrained(encoder: Path, categories: tuple[str, ...], max_tokens: int, dev
 
 def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, Any]:
     """Model and tokenizer; `labels`: of a new last layer, None where the model has its own."""
-    source = files_of(folder)
+    source = find_files(folder)
     disable_progress_bar()  # of loading single arrays
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     new = {} if labels is None else {"num_labels": labels}

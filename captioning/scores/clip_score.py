@@ -9,7 +9,7 @@ run that was killed finds again.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from torch.nn.functional import normalize
 
 from catalogue.prepared.images import ImageStore
 from features.clip import load
-from pipeline import checkpoints
-from pipeline.batches import batches
+from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, keep_finished, load_part, temporary_if_none
 from pipeline.core.progress import track
 
 PROMPT = "A photo depicts "
@@ -37,14 +37,14 @@ def score(
     images: ImageStore,
     model_folder: Path,
     device: str = "cpu",
-    workplace: Path | None = None,
+    checkpoints: Path | None = None,
 ) -> pd.DataFrame:
     """A row per (item, caption), in order: `clip_score`, `ref_clip_score`, float64.
 
     Args:
         references: item -> its references; at least one each.
         model_folder: `data/models/<name>`: a CLIP with safetensors weights, or a hub.json.
-        workplace: where shards of embeddings are kept; what lies there is not computed again.
+        checkpoints: a folder for finished shards of embeddings, which are not computed again.
 
     Raises:
         UserError: the model is missing or is no CLIP, or an item has no image.
@@ -53,8 +53,8 @@ def score(
     texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
     images.require(items)
     of_image, of_text = encoders(model_folder, images, device)
-    pictures = _embed(items, of_image, "CLIP, pictures", workplace)
-    words = _embed(texts, of_text, "CLIP, texts", workplace)
+    pictures = _embed(items, of_image, "CLIP, pictures", checkpoints)
+    words = _embed(texts, of_text, "CLIP, texts", checkpoints)
     seen = np.array([WEIGHT * max(float(words[text] @ pictures[item]), 0.0) for item, text in pairs])
     told = np.array([max(0.0, *(float(words[text] @ words[one]) for one in references[item])) for item, text in pairs])
     both = seen + told
@@ -85,18 +85,22 @@ def _unit(found: Any) -> np.ndarray:
     return normalize(found.pooler_output.double()).cpu().numpy()
 
 
-def _embed(names: Sequence[str], encode: Encoder, what: str, workplace: Path | None) -> dict[str, np.ndarray]:
-    """name -> its embedding (dim,). Shards that lie in `workplace` are read, the others computed and put there."""
+def _embed(names: Sequence[str], encode: Encoder, what: str, checkpoints: Path | None) -> dict[str, np.ndarray]:
+    """Map each name to its embedding (dim,)."""
+    shards = {_shard_name(what, shard): shard for shard in make_batches(list(names), SHARD)}
+
+    def embed(missing: list[list[str]]) -> Iterator[Content]:
+        for shard in track(missing, what, unit="shard"):
+            yield {"vectors": np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])}, {}
+
     vectors: dict[str, np.ndarray] = {}
-    for shard in track(batches(list(names), SHARD), what, unit="shard"):
-        key = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()[:16]
-        path = workplace / f"clip-{key}.safetensors" if workplace else None
-        kept = checkpoints.load(path) if path else None
-        if kept:
-            found = kept[0]["vectors"]
-        else:
-            found = np.concatenate([encode(batch) for batch in batches(shard, BATCH)])
-            if path:
-                checkpoints.save(path, {"vectors": found}, {})
-        vectors |= dict(zip(shard, found, strict=True))
+    with temporary_if_none(checkpoints) as folder:
+        for shard, path in zip(shards.values(), keep_finished(folder, shards, embed), strict=True):
+            arrays, _ = load_part(path)
+            vectors |= dict(zip(shard, arrays["vectors"], strict=True))
     return vectors
+
+
+def _shard_name(what: str, shard: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()
+    return f"clip-{digest[:16]}"

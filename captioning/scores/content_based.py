@@ -32,17 +32,17 @@ class Words(NamedTuple):
     reference: dict[str, float]
 
 
-def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, device: str, workplace: Path) -> Words:
+def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, device: str, checkpoints: Path) -> Words:
     """All of these scores, each distinct caption of an item once.
 
     Args:
         clip_model: a model folder; None leaves CLIPScore out.
-        workplace: where finished parts are kept until the scores are written.
+        checkpoints: a folder for finished parts, kept until the scores are written.
     """
     pairs = study.captions[["item_id", "caption"]].drop_duplicates().reset_index(drop=True)
     captions, items = pairs["caption"].tolist(), study.items.loc[pairs["item_id"]]
     vocabulary = json.loads((ATTRIBUTES / "vocabulary.json").read_text(encoding="utf-8"))
-    selected = extract(captions, settings, MODELS / settings.tagger, device, workplace)
+    selected = extract(captions, settings, MODELS / settings.tagger, device, checkpoints)
     references = [list(found) for found in items["attributes"]]
     described, categories = study.items["description"].tolist(), study.items["category"].tolist()
     judged = accuracy.score(captions + described, items["category"].tolist() + categories, CLASSIFIER, device)
@@ -52,7 +52,7 @@ def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, de
         parts.append(_core(captions, study.truth.loc[pairs["item_id"]].reset_index(drop=True)))
     parts.append(said.drop(columns="predicted_category"))
     if clip_model:
-        parts.append(_clip(study, pairs, clip_model, device, workplace))
+        parts.append(_clip(study, pairs, clip_model, device, checkpoints))
     about = {"selected": selected, "references": references, "category": items["category"].tolist()}
     about["predicted"] = said["predicted_category"].tolist()
     sets = by_set(study.captions.merge(pd.concat([pairs, pd.DataFrame(about)], axis=1), on=["item_id", "caption"]))
@@ -79,13 +79,13 @@ def _core(captions: list[str], truth: pd.DataFrame) -> pd.DataFrame:
     return found.where(truth["type"].notna(), axis=0)
 
 
-def _clip(study: Study, pairs: pd.DataFrame, model: Path, device: str, workplace: Path) -> pd.DataFrame:
+def _clip(study: Study, pairs: pd.DataFrame, model: Path, device: str, checkpoints: Path) -> pd.DataFrame:
     from captioning.scores import clip_score
     from catalogue.prepared.images import ImageStore
 
     references = {str(item): [text] for item, text in study.items["description"].items()}
     given = list(zip(pairs["item_id"], pairs["caption"], strict=True))
-    return clip_score.score(given, references, ImageStore(IMAGES), model, device, workplace)
+    return clip_score.score(given, references, ImageStore(IMAGES), model, device, checkpoints)
 
 
 def _stack(tables: list[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:

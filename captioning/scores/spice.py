@@ -19,7 +19,7 @@ import numpy as np
 from captioning.scores.java.corenlp import program_version
 from captioning.scores.java.parse_cache import ParseCache, Tuples
 from captioning.scores.java.process import Jvm
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.progress import track
 
 METRICS = ("spice", *(f"spice_{kind}" for kind in ("object", "attribute", "relation", "color", "size", "cardinality")))
@@ -104,7 +104,7 @@ def words(text: str) -> int:
 
 
 def _portions(texts: Sequence[str]) -> list[list[str]]:
-    short = batches([text for text in texts if words(text) <= LONG], PORTION)
+    short = make_batches([text for text in texts if words(text) <= LONG], PORTION)
     return short + [[text] for text in texts if words(text) > LONG]
 
 

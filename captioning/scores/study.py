@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError, first_five
 
 ITEMS, TRUTH = Path("data/prepared/items.parquet"), Path("data/prepared/truth.parquet")
@@ -72,8 +73,8 @@ def load(captioners: Sequence[str]) -> Study:
 
 
 def _items() -> pd.DataFrame:
-    items = pd.read_parquet(ITEMS, columns=["item_id", "description", "category", "group", "split"])
-    items = items[items["split"].eq("test") & items["description"].notna()].sort_values("item_id").set_index("item_id")
+    items = read_items(ITEMS, ["item_id", "description", "category", "group", "split"])
+    items = items[items["split"].eq("test") & items["description"].notna()].set_index("item_id")
     if items.empty:
         raise UserError(f"{ITEMS}: no test item with a description; nothing to score")
     attributes = pd.read_parquet(ATTRIBUTES / "items.parquet").set_index("item_id")["attributes"]

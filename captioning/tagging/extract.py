@@ -3,15 +3,13 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.batches import batches
-from pipeline.checkpoints import key_folder
-from pipeline.checkpoints import load as load_checkpoint
-from pipeline.checkpoints import save as save_checkpoint
+from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, keep_finished, key_folder, load_part, temporary_if_none
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 
@@ -38,7 +36,7 @@ def extract(
     settings: CaptionAttributes,
     folder: Path | str,
     device: str = "cpu",
-    workplace: Path | None = None,
+    checkpoints: Path | None = None,
 ) -> list[list[str]]:
     """The attributes of each text, each once, in the order of the text. Equal texts are tagged once.
 
@@ -46,27 +44,26 @@ def extract(
         texts: any texts, also empty ones.
         settings: what counts as an attribute.
         folder: a Stanza pipeline, as `stanza.download` lays it out.
-        workplace: where every finished chunk of texts is kept; what lies there is not tagged again.
+        checkpoints: a folder for finished chunks of texts, which are not tagged again.
 
     Raises:
         UserError: the pipeline is missing or cannot be read.
     """
     unique = list(dict.fromkeys(text for text in texts if text.strip()))
-    chunks = batches(unique, CHUNK)
-    parts = [_kept(chunk, workplace) for chunk in chunks]
-    if any(part is None for part in parts):
+    chunks = {_chunk_name(chunk): chunk for chunk in make_batches(unique, CHUNK)}
+
+    def tag(missing: list[list[str]]) -> Iterator[Content]:
         tagger = load(folder, device, settings.package)
-        for number, chunk in enumerate(track(chunks, "tagging", unit="chunk")):
-            if parts[number] is None:
-                documents = tagger.bulk_process(chunk)
-                parts[number] = [attributes_of(_words(document), settings) for document in documents]
-                _keep(chunk, parts[number], workplace)
-    found = {
-        text: attributes
-        for chunk, part in zip(chunks, parts, strict=True)
-        for text, attributes in zip(chunk, part or (), strict=True)
-    }
-    return [list(found.get(text, ())) for text in texts]
+        for chunk in track(missing, "tagging", unit="chunk"):
+            documents = tagger.bulk_process(chunk)
+            yield {}, {"attributes": [attributes_of(_words(document), settings) for document in documents]}
+
+    attributes: dict[str, list[str]] = {}
+    with temporary_if_none(checkpoints) as parts:
+        for chunk, path in zip(chunks.values(), keep_finished(parts, chunks, tag), strict=True):
+            _, state = load_part(path)
+            attributes |= dict(zip(chunk, state["attributes"], strict=True))
+    return [list(attributes.get(text, ())) for text in texts]
 
 
 def work_folder(
@@ -82,20 +79,10 @@ def work_folder(
     return key_folder(name, params, [Path(folder), Path(__file__).parent], ("stanza", "torch"))
 
 
-def _kept(chunk: Sequence[str], workplace: Path | None) -> list[list[str]] | None:
-    found = load_checkpoint(_chunk_path(chunk, workplace)) if workplace else None
-    return found[1]["attributes"] if found else None
-
-
-def _keep(chunk: Sequence[str], attributes: list[list[str]] | None, workplace: Path | None) -> None:
-    if workplace:
-        save_checkpoint(_chunk_path(chunk, workplace), {}, {"attributes": attributes})
-
-
-def _chunk_path(chunk: Sequence[str], workplace: Path) -> Path:
-    """By the texts themselves: a work folder may serve several extractions."""
+def _chunk_name(chunk: Sequence[str]) -> str:
+    """Name a chunk by its texts, because one checkpoint folder may serve several extractions."""
     digest = hashlib.sha256(json.dumps(list(chunk)).encode()).hexdigest()
-    return workplace / f"attributes-{digest[:16]}.safetensors"
+    return f"attributes-{digest[:16]}"
 
 
 def attributes_of(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:

@@ -121,11 +121,11 @@ def _test(
     """Return a row per metric; p is corrected over all metrics but the length, which is no score."""
     import numpy as np
 
-    from lookbook.comparison.captions import caption_differences
-    from lookbook.comparison.significance import holm
+    from lookbook.comparison.captions import compare_metrics
+    from lookbook.comparison.correction import holm
 
     rows = sorted(
-        caption_differences(left, right, np.array(groups), draws, seed), key=lambda row: ORDER.index(row["metric"])
+        compare_metrics(left, right, np.array(groups), draws, seed), key=lambda row: ORDER.index(row["metric"])
     )
     tested = [row for row in rows if row["metric"] != "length_ratio"]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):

@@ -90,14 +90,13 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.core.outputs import write_json
+    from recsys.interchange.elliot.about import find_exported_folder, read_about
     from recsys.interchange.elliot.results import (
-        as_json,
-        exported_folder,
-        labels,
-        read_about,
-        results,
-        table,
-        with_own_ids,
+        format_table,
+        label_results,
+        score_results,
+        to_json,
+        write_with_study_ids,
     )
 
     scored = results(path)

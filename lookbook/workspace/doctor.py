@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -232,7 +231,7 @@ def _check_data(params: Params, path: Path) -> Iterator[Finding]:
         return
     try:
         settings = CataloguePrepare.model_validate(params["catalogue_prepare"])
-        raw = import_module(f"catalogue.readers.{reader_of(name)}").open_raw(folder, settings)
+        raw = load_reader(name).open_raw(folder, settings)
     except (UserError, ValueError, KeyError) as error:
         yield Finding("data", "error", str(error).splitlines()[0], f"see dataset: {name} in docs/data.md")
         return

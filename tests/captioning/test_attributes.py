@@ -29,7 +29,7 @@ ITEMS = pd.DataFrame(
         ("0000000005", "shirt with a zip.", "green", None),
     ],
     columns=["item_id", "description", "colour", "split"],
-).assign(original=lambda items: items["split"].notna())
+).assign(original=lambda items: items["split"].notna(), attributes=None)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def write_many(count: int) -> None:
     while len(texts) < count:
         texts[describe(sample(rng), rng).lower()] = None
     table = pd.DataFrame({"item_id": [f"{place:010}" for place in range(count)], "description": list(texts)})
-    table.assign(colour="red", split="train", original=True).to_parquet("data/prepared/items.parquet")
+    table.assign(colour="red", split="train", original=True, attributes=None).to_parquet("data/prepared/items.parquet")
 
 
 def test_what_is_tagged_is_kept_until_it_is_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from captioning.scores.java.corenlp import cache_folder
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 
 Tuples = list[list[str]]
 Result = TypeVar("Result")
@@ -51,7 +51,7 @@ class ParseCache:
 
     def read(self, texts: Sequence[str]) -> dict[str, Tuples]:
         """The parses of those texts that are known."""
-        portions = batches(list(texts), AT_ONCE)
+        portions = make_batches(list(texts), AT_ONCE)
         found = self._guarded(lambda connection: [self._read(connection, portion) for portion in portions]) or []
         parses = {text: tuples for part in found for text, tuples in part.items()}
         self.hits += len(parses)
