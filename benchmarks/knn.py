@@ -33,6 +33,8 @@ import numpy as np
 import scipy.sparse as sp
 import synthetic
 
+from recsys.scoring.metrics import compute_metrics
+
 SIZES = {  # users, items, purchases a user
     "20k": (20_000, 10_000, 20.0),
     "hm/16": (synthetic.HM[0] // 16, synthetic.HM[1], synthetic.PURCHASES_PER_USER),
@@ -129,7 +131,6 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
 
 def run_arm(folder: Path, model: str, arm: str) -> None:
     """Run an arm in this process, and print a line of JSON."""
-    from recsys.scoring.metrics import per_user
 
     train, clock = sp.load_npz(folder / "train.npz"), Clock()
     items, scores = peer(train, model, clock) if arm == "implicit" else ours(train, model, arm, clock)

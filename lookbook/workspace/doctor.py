@@ -15,7 +15,7 @@ import psutil
 
 from captioning.scores.java import corenlp
 from captioning.tagging.extract import remedy as tagger_remedy
-from catalogue.readers import reader_of
+from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import licences, remotes
 from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, summarise
