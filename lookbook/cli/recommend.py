@@ -43,7 +43,7 @@ def recommend(
     """Recommend the best unseen items to every user in a file of purchases."""
     from pipeline.names import check_name
     from recsys.interchange.reading import read_purchases
-    from recsys.interchange.recommend import lists_of, options_of
+    from recsys.interchange.recommend import build_dataset, lists_of, options_of
     from recsys.interchange.writing import check_writable, write_lists
 
     check_name("recommender", model, "recsys/recommenders")

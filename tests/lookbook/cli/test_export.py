@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from captioning.modelling import Captioner, apply_lora, image_inputs, load
 from lookbook.cli.main import app
+from sample.pretraining.examples import draw_pictures
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
