@@ -9,7 +9,7 @@ picture and every text is embedded once, in shards, so that a killed run goes on
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +120,8 @@ def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None)
                 checkpoints.save(path, {"vectors": rows}, {})
         vectors |= dict(zip(shard, rows, strict=True))
     return vectors
+
+
+def _shard_name(what: str, shard: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()
+    return f"clip-{digest[:16]}"

@@ -7,7 +7,7 @@ import pytest
 from captioning.scores.core import by_attribute, core_precision
 from catalogue.descriptions.vocabulary import SYNONYMS
 from sample.garments.attributes import sample
-from sample.garments.wording import alt_text
+from sample.garments.wording import write_alt_text
 
 TRUTH = pd.DataFrame([{"type": "t-shirt", "colour": "red", "pattern": "striped"}])
 

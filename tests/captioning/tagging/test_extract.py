@@ -10,7 +10,7 @@ from captioning.tagging import extract as tagging
 from captioning.tagging.extract import Word, extract, group_hyphenated, select_attributes
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
-from sample.garments.wording import alt_text, describe
+from sample.garments.wording import describe, write_alt_text
 from tests.captioning.tagging.settings import SETTINGS
 
 ROOT = Path(__file__).parents[3]
