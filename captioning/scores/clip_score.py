@@ -21,8 +21,8 @@ from torch.nn.functional import normalize
 from captioning.scores import Garments
 from catalogue.prepared.images import ImageStore
 from features.clip import load
-from pipeline import checkpoints
 from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, keep_finished, load_part, temporary_if_none
 from pipeline.core.progress import track
 
 METRICS: tuple[str, ...] = ("clip_score", "ref_clip_score")
@@ -107,21 +107,20 @@ def _unit(output: Any) -> np.ndarray:
 
 def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None) -> dict[str, np.ndarray]:
     """Embed each name: name -> (dim,). Shards that `work` has are read, the others are computed and written there."""
+    shards = {_shard_name(title, shard): shard for shard in make_batches(list(names), SHARD)}
+
+    def embed(missing: list[list[str]]) -> Iterator[Content]:
+        for shard in track(missing, title, unit="shard"):
+            yield {"vectors": np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])}, {}
+
     vectors: dict[str, np.ndarray] = {}
-    for shard in track(make_batches(list(names), SHARD), title, unit="shard"):
-        key = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()[:16]
-        path = work / f"clip-{key}.safetensors" if work else None
-        checkpoint = checkpoints.load(path) if path else None
-        if checkpoint:
-            rows = checkpoint[0]["vectors"]
-        else:
-            rows = np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])
-            if path:
-                checkpoints.save(path, {"vectors": rows}, {})
-        vectors |= dict(zip(shard, rows, strict=True))
+    with temporary_if_none(work) as folder:
+        for shard, path in zip(shards.values(), keep_finished(folder, shards, embed), strict=True):
+            arrays, _ = load_part(path)
+            vectors |= dict(zip(shard, arrays["vectors"], strict=True))
     return vectors
 
 
-def _shard_name(what: str, shard: Sequence[str]) -> str:
-    digest = hashlib.sha256("\0".join([what, *shard]).encode()).hexdigest()
+def _shard_name(title: str, shard: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()
     return f"clip-{digest[:16]}"

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.batches import make_batches
-from pipeline.checkpoints import key_folder
-from pipeline.checkpoints import load as load_checkpoint
-from pipeline.checkpoints import save as save_checkpoint
+from pipeline.checkpoints import Content, keep_finished, key_folder, load_part, temporary_if_none
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 
@@ -55,21 +53,20 @@ def extract(
         UserError: the pipeline is missing or cannot be read.
     """
     unique = list(dict.fromkeys(text for text in texts if text.strip()))
-    chunks = make_batches(unique, CHUNK)
-    parts = [_load_chunk(chunk, work) for chunk in chunks]
-    if any(part is None for part in parts):
+    chunks = {_chunk_name(chunk): chunk for chunk in make_batches(unique, CHUNK)}
+
+    def tag(missing: list[list[str]]) -> Iterator[Content]:
         tagger = load(folder, device, settings.package)
-        for number, chunk in enumerate(track(chunks, "tagging", unit="chunk")):
-            if parts[number] is None:
-                documents = tagger.bulk_process(chunk)
-                parts[number] = [select_attributes(_words(document), settings) for document in documents]
-                _save_chunk(chunk, parts[number], work)
-    by_text = {
-        text: attributes
-        for chunk, part in zip(chunks, parts, strict=True)
-        for text, attributes in zip(chunk, part or (), strict=True)
-    }
-    return [list(by_text.get(text, ())) for text in texts]
+        for chunk in track(missing, "tagging", unit="chunk"):
+            documents = tagger.bulk_process(chunk)
+            yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
+
+    attributes: dict[str, list[str]] = {}
+    with temporary_if_none(work) as parts:
+        for chunk, path in zip(chunks.values(), keep_finished(parts, chunks, tag), strict=True):
+            _, state = load_part(path)
+            attributes |= dict(zip(chunk, state["attributes"], strict=True))
+    return [list(attributes.get(text, ())) for text in texts]
 
 
 def work_folder(
@@ -90,20 +87,10 @@ def work_folder(
     return key_folder(name, params, [Path(folder), *CODE], ("stanza", "torch"))
 
 
-def _load_chunk(chunk: Sequence[str], work: Path | None) -> list[list[str]] | None:
-    checkpoint = load_checkpoint(_chunk_path(chunk, work)) if work else None
-    return checkpoint[1]["attributes"] if checkpoint else None
-
-
-def _save_chunk(chunk: Sequence[str], attributes: list[list[str]] | None, work: Path | None) -> None:
-    if work:
-        save_checkpoint(_chunk_path(chunk, work), {}, {"attributes": attributes})
-
-
-def _chunk_path(chunk: Sequence[str], work: Path) -> Path:
+def _chunk_name(chunk: Sequence[str]) -> str:
     """Name a chunk by its texts, because a work folder may serve several extractions."""
     digest = hashlib.sha256(json.dumps(list(chunk)).encode()).hexdigest()
-    return work / f"attributes-{digest[:16]}.safetensors"
+    return f"attributes-{digest[:16]}"
 
 
 def select_attributes(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:

@@ -13,7 +13,6 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from captioning.scores import clip_score
 from captioning.scores.clip_score import clip_scores
 from catalogue.prepared.images import ImageStore, pack_images
-from pipeline import checkpoints
 from pipeline.core.errors import UserError
 
 CLIP = Path(__file__).parents[3] / "data" / "models" / "tiny-clip"

@@ -104,7 +104,7 @@ def test_alt_text_of_the_sample() -> None:
 def test_function_words_of_the_sample_are_no_attributes_and_all_others_are() -> None:
     rng = Random(1)
     garments = [sample(rng) for _ in range(150)]
-    texts = [style(garment, rng).lower() for garment in garments for style in (describe, alt_text)]
+    texts = [style(garment, rng).lower() for garment in garments for style in (describe, write_alt_text)]
     extracted = {
         attribute
         for attributes in extract(texts, SETTINGS.model_copy(update={"unit": "form"}), TAGGER)
