@@ -47,7 +47,7 @@ def write_other_answers(masked: list[Values], text_features: list[str]) -> str:
     See `write_answer` for the arguments.
     """
     row_of = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [row_of[f"vbpr-{name}"] for name in text_features[1:] if f"vbpr-{name}" in row_of]
+    rows = [row_of[name] for name in list_text_recommenders(text_features)[1:] if name in row_of]
     results = [
         f"{formatting.name_of(row['recommender'])} {formatting.format_interval('ndcg_12', row)}, "
         f"corrected p {formatting.format_p_in_sentence(row['p_holm'])}"

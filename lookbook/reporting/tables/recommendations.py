@@ -8,7 +8,7 @@ import pandas as pd
 from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
-from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
@@ -171,9 +171,7 @@ SLICES_SHOWN = (("ft", "pt"), ("augmented", "original"), ("augmented", "unfilled
 
 def slices_table(comparisons: list[Values], cutoff: int) -> Table:
     """Return the differences on parts of users and items, for recommenders that read texts; the CSV has all rows."""
-    rows = [
-        row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and row["recommender"].startswith("vbpr")
-    ]
+    rows = [row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and split_name(row["recommender"])[1]]
     notes = [
         f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, "
         "written, cold items, warm items and categories: only such items count as purchases; users who meet masked, "
