@@ -69,7 +69,7 @@ def main() -> None:
     with lock_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
-        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.place()
+        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.where_it_ran()
         write(result, metrics, captioner, model)
         shutil.rmtree(folder)
     print_summary(

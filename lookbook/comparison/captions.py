@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from captioning.scores import bleu, meteor
+from catalogue.prepared.items import read_items
 from lookbook.comparison import significance
 from lookbook.comparison.rows import Row
 from pipeline.core.errors import UserError
@@ -35,7 +36,7 @@ def compare_captioners(scores: Path, items: Path, captioners: Iterable[str], dra
         UserError: A captioner has no scores, or its two variants have scores of different items.
     """
     table = read_parquet(scores)
-    group_of = read_parquet(items).set_index("item_id")["group"]
+    group_of = read_items(items, ["item_id", "group"]).set_index("item_id")["group"]
     rows: list[Row] = []
     for captioner in captioners:
         ft, pt = (_pivot_scores(table, scores, captioner, variant) for variant in ("ft", "pt"))

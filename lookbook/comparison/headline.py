@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from lookbook.comparison.recommendations import WHOLE
+from catalogue.descriptions.variants import CATALOGUE_OF, is_masked, name_masked_text
 from lookbook.comparison.settings import Study
+from recsys.scoring.arms import list_text_recommenders, shorten_name
 
 CAPTION_METRICS = (
     *("bleu_4", "meteor", "rouge_l", "cider", "spice"),
@@ -19,10 +20,10 @@ def select_caption_figures(metrics: dict[str, Any], study: Study) -> dict[str, f
 
 def select_recommendation_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> dict[str, float]:
     """Return `rec_sbert_ndcg_12` …, and `rec_masked_sbert_ndcg_12` … where the arm is a masked text."""
-    arms = [(WHOLE[study.catalogue], name) for name in study.recommenders]
-    texted = [f"vbpr-{name}" for name in study.text_features]
+    arms: list[tuple[str, str]] = [(CATALOGUE_OF[study.catalogue], name) for name in study.recommenders]
+    texted = list_text_recommenders(study.text_features)
     arms += [(study.catalogue, name) for name in texted]
-    arms += [(f"masked-{study.captions}", name) for name in texted]
+    arms += [(name_masked_text(study.captions), name) for name in texted]
     return ranking_figures(metrics, arms, cutoff)
 
 
@@ -34,11 +35,11 @@ def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff
     """
     figures = {}
     for arm, recommender in arms:
-        masked = arm.startswith("masked-")
+        masked = is_masked(arm)
         values = metrics.get(arm, {}).get(recommender, {})
         own = values.get(f"ndcg_{cutoff}_common", values.get(f"ndcg_{cutoff}"))
         value = values.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
-            name = recommender.removeprefix("vbpr-").replace("-", "_")
+            name = shorten_name(recommender).replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
     return figures

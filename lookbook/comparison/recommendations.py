@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
 
+from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison import significance
 from lookbook.comparison.rows import Row
 from lookbook.comparison.user_scores import Scores, find_evaluation, find_slices, read_users, slice_reader
@@ -18,7 +19,6 @@ from pipeline.core.outputs import require
 TEXT_PAIRS = [("augmented", "original"), ("augmented", "unfilled"), ("unfilled", "original")]
 MASKED_PAIRS = [("ft", "pt"), ("ft", "none"), ("ft", "reference"), ("reference", "none")]
 PAIRS_BY_SLICE = 2  # compared slice by slice: this many of the pairs above, the first ones
-WHOLE = {"augmented": "all", "unfilled": "all", "original": "original"}  # a text and the catalogue of its rows
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def list_catalogue_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
     """Yield the pairs of catalogues for recommenders without texts, and of their texts for the others."""
     for recommender in axes.plain:
         for a, b in TEXT_PAIRS[:2]:  # without texts, unfilled is augmented: their third comparison would be the first
-            if {WHOLE[a], WHOLE[b]} <= set(axes.catalogues):
-                yield Pair(_new_row("catalogues", recommender, metric, a, b), WHOLE[a], WHOLE[b])
+            catalogue_a, catalogue_b = CATALOGUE_OF[a], CATALOGUE_OF[b]
+            if {catalogue_a, catalogue_b} <= set(axes.catalogues):
+                yield Pair(_new_row("catalogues", recommender, metric, a, b), catalogue_a, catalogue_b)
     for recommender in axes.texted:
         for a, b in TEXT_PAIRS:
             if {a, b} <= set(axes.texts):
@@ -100,8 +101,9 @@ def list_masked_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
     """Yield the pairs of masked texts that the study has, for recommenders that read texts."""
     for recommender in axes.texted:
         for a, b in MASKED_PAIRS:
-            if {f"masked-{a}", f"masked-{b}"} <= set(axes.texts):
-                yield Pair(_new_row("masked", recommender, metric, a, b), f"masked-{a}", f"masked-{b}")
+            text_a, text_b = name_masked_text(a), name_masked_text(b)
+            if {text_a, text_b} <= set(axes.texts):
+                yield Pair(_new_row("masked", recommender, metric, a, b), text_a, text_b)
 
 
 def compare_pairs(pairs: list[Pair], axes: Axes, path: Path, scores: Scores) -> list[Row]:

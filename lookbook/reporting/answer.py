@@ -2,6 +2,7 @@
 
 from lookbook.reporting import formatting
 from lookbook.reporting.formatting import Values
+from recsys.scoring.arms import list_text_recommenders
 
 
 def write_answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
@@ -15,7 +16,7 @@ def write_answer(masked: list[Values], writer: str, text_features: list[str]) ->
         writer: The captioner whose captions the recommenders read.
         text_features: The text features of the study.
     """
-    first = f"vbpr-{text_features[0]}" if text_features else ""
+    first = next(iter(list_text_recommenders(text_features)), "")
     rows = [
         row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
     ]
@@ -46,7 +47,7 @@ def write_other_answers(masked: list[Values], text_features: list[str]) -> str:
     See `write_answer` for the arguments.
     """
     row_of = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [row_of[f"vbpr-{name}"] for name in text_features[1:] if f"vbpr-{name}" in row_of]
+    rows = [row_of[name] for name in list_text_recommenders(text_features)[1:] if name in row_of]
     results = [
         f"{formatting.name_of(row['recommender'])} {formatting.format_interval('ndcg_12', row)}, "
         f"corrected p {formatting.format_p_in_sentence(row['p_holm'])}"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from recsys.scoring.arms import split_name
+
 Values = dict[str, Any]
 
 CAPTION_COLUMNS = {
@@ -58,7 +60,14 @@ VARIANTS = {
     "floor": "floor: wrong images",
     "ceiling": "ceiling: second description",
 }
-RECOMMENDERS = {"random": "Random", "mostpop": "MostPop", "userknn": "UserKNN", "itemknn": "ItemKNN", "bpr": "BPR-MF"}
+RECOMMENDERS = {
+    "random": "Random",
+    "mostpop": "MostPop",
+    "userknn": "UserKNN",
+    "itemknn": "ItemKNN",
+    "bpr": "BPR-MF",
+    "vbpr": "VBPR",
+}
 MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
 INTERVALS = "95 % intervals: users resampled, spread between runs added"
 
@@ -174,7 +183,9 @@ def format_p_in_sentence(p: float) -> str:
 
 def name_of(recommender: str) -> str:
     """`vbpr-sbert` as `VBPR sbert`, `userknn` as `UserKNN`."""
-    return RECOMMENDERS.get(recommender, recommender.replace("vbpr-", "VBPR ", 1))
+    name, features = split_name(recommender)
+    shown_as = RECOMMENDERS.get(name, name)
+    return shown_as if features is None else f"{shown_as} {features}"
 
 
 def list_skipped(metrics: Values, but: str = "") -> list[str]:

@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.items import read_items
 from lookbook.reporting.formatting import Values
 from lookbook.reporting.pages import encode_data_uri
 
+ITEMS = Path("data/prepared/items.parquet")
 GARMENTS = 24  # shown on the page
 
 
@@ -24,7 +26,7 @@ def read_garments(items: Path, images: Path, captions: Path, captioners: list[st
     Returns:
         For each garment: item_id, category, colour, description, image (a data URI), captions by captioner and variant.
     """
-    table = pd.read_parquet(items)
+    table = read_items(items, ["item_id", "category", "colour", "description", "split"])
     test = table[table["split"] == "test"].sort_values("item_id")
     rank = test.groupby("category").cumcount()
     chosen = test.assign(rank=rank).sort_values(["rank", "category", "item_id"]).head(GARMENTS)
@@ -35,7 +37,7 @@ def read_garments(items: Path, images: Path, captions: Path, captioners: list[st
     garments: list[Any] = chosen[["item_id", "category", "colour", "description"]].to_dict("records")
     for garment in garments:
         item = garment["item_id"]
-        garment["image"] = encode_data_uri(store.jpeg(item), "image/jpeg")
+        garment["image"] = encode_data_uri(store.read_jpeg(item), "image/jpeg")
         garment["captions"] = {
             name: {variant: texts[name, variant].get(item, "") for variant in ("pt", "ft")} for name in captioners
         }

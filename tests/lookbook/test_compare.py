@@ -13,6 +13,7 @@ from lookbook import compare
 from lookbook.comparison.captions import BLEU, STATISTICS
 from lookbook.comparison.rows import TABLES, read_comparison
 from pipeline.core.errors import UserError
+from recsys.scoring import arms
 
 Row = dict[str, Any]
 
@@ -118,6 +119,33 @@ def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) ->
     assert row["low"] > 0.1
     assert row["p_holm"] < 0.05
     assert (row["wins"], row["losses"]) == (25, 0)
+
+
+def test_a_second_recommender_with_features_is_compared_as_the_first(
+    study: Path, read_json: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("recommendations", "recommendation_slices"):
+        path = f"data/scores/{name}.parquet"
+        scores = pd.read_parquet(path).astype({"arm": str, "recommender": str})
+        copied = scores[scores["recommender"].str.startswith("vbpr-")]
+        copied = copied.assign(recommender=copied["recommender"].str.replace("vbpr-", "second-"))
+        pd.concat([scores, copied]).to_parquet(path, index=False)
+    metrics = read_json("metrics/recommendations.json")
+    for values in metrics.values():
+        values |= {name.replace("vbpr-", "second-"): figures for name, figures in values.items() if "vbpr-" in name}
+    Path("metrics/recommendations.json").write_text(json.dumps(metrics))
+    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+    compare.main()
+    comparison, headline = read_json("metrics/comparison.json"), read_json("metrics/headline.json")
+    for table in ("catalogues", "masked", "slices"):
+        rows: dict[str, list[Row]] = {"vbpr": [], "second": [], "": []}
+        for row in comparison[table]:
+            recommender, features = arms.split_name(row.pop("recommender"))
+            rows[recommender if features else ""].append(row | {"features": features, "p_holm": None})
+        assert rows["second"]
+        assert rows["second"] == rows["vbpr"]
+    for masked in ("", "masked_"):
+        assert headline[f"rec_{masked}second_sbert_ndcg_12"] == headline[f"rec_{masked}sbert_ndcg_12"]
 
 
 def test_slices_are_compared_without_being_tests(compared: Row) -> None:

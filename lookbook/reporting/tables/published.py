@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.reporting.formatting import CAPTION_COLUMNS, Table, Values, format_value, name_of
+from recsys.scoring.arms import build_name
 
 FOLDER = Path(__file__).parent.parent / "published"
 CAPTIONERS = {  # as published -> as ours
@@ -25,12 +27,12 @@ RECOMMENDERS = {
     "MostPop": "mostpop",
     "UserKNN (k=10)": "userknn",
     "ItemKNN (k=20)": "itemknn",
-    "Visual (ResNet50)": "vbpr-resnet50",
-    "Visual (BLIP-2)": "vbpr-blip2-visual",
-    "Textual (SentenceBERT)": "vbpr-sbert",
-    "Multimodal (ResBERT)": "vbpr-resbert",
-    "Multimodal (CLIP)": "vbpr-clip",
-    "Queries (BLIP-2)": "vbpr-blip2-queries",
+    "Visual (ResNet50)": build_name("vbpr", "resnet50"),
+    "Visual (BLIP-2)": build_name("vbpr", "blip2-visual"),
+    "Textual (SentenceBERT)": build_name("vbpr", "sbert"),
+    "Multimodal (ResBERT)": build_name("vbpr", "resbert"),
+    "Multimodal (CLIP)": build_name("vbpr", "clip"),
+    "Queries (BLIP-2)": build_name("vbpr", "blip2-queries"),
 }
 RECOMMENDATIONS_OF = "hm"  # the data set of the published recommendations
 
@@ -96,5 +98,5 @@ def published_recommendations_table(dataset: str, metrics: Values) -> Table | No
 
 def _find_own(metrics: Values, catalogue: str, name: str) -> Values:
     """Recommenders that read texts have the catalogue's own name as arm, the others that of its articles."""
-    arms = (catalogue, {"augmented": "all"}.get(catalogue, catalogue))
+    arms = (catalogue, CATALOGUE_OF[catalogue])
     return next((metrics[arm][name] for arm in arms if name in metrics.get(arm, {})), {})

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pandas as pd
 
+from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
@@ -106,14 +108,14 @@ def _recommendation_rows(
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
-    plain = [*axes["recommenders"], *(f"vbpr-{name}" for name in axes["image_features"])]
-    arms = []
-    for shown_as in ("original", "augmented", "unfilled"):
-        catalogue = {"original": "original", "augmented": "all"}.get(shown_as, "")
-        if catalogue in axes["catalogues"]:
-            arms += [(shown_as, catalogue, name) for name in plain]
-        if shown_as in axes["texts"]:
-            arms += [(shown_as, shown_as, f"vbpr-{name}") for name in axes["text_features"]]
+    plain = list_catalogue_recommenders(axes["recommenders"], axes["image_features"])
+    arms: list[tuple[str, str, str]] = []
+    for text in ("original", "augmented", "unfilled"):
+        catalogue = CATALOGUE_OF[text]
+        if catalogue in axes["catalogues"] and text != "unfilled":  # without texts, unfilled is augmented
+            arms += [(text, catalogue, name) for name in plain]
+        if text in axes["texts"]:
+            arms += [(text, text, name) for name in list_text_recommenders(axes["text_features"])]
     return arms
 
 
@@ -169,9 +171,7 @@ SLICES_SHOWN = (("ft", "pt"), ("augmented", "original"), ("augmented", "unfilled
 
 def slices_table(comparisons: list[Values], cutoff: int) -> Table:
     """Return the differences on parts of users and items, for recommenders that read texts; the CSV has all rows."""
-    rows = [
-        row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and row["recommender"].startswith("vbpr")
-    ]
+    rows = [row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and split_name(row["recommender"])[1]]
     notes = [
         f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, "
         "written, cold items, warm items and categories: only such items count as purchases; users who meet masked, "

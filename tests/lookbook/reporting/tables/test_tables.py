@@ -9,6 +9,7 @@ import pytest
 
 from lookbook.reporting import formatting
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
+from recsys.scoring import arms
 
 SCORES = {
     "bleu_4": 0.4123,
@@ -200,6 +201,27 @@ def test_recommendations_keep_cutoffs_in_order_and_name_what_is_the_same() -> No
         ["unfilled", "VBPR sbert", "0.0500", "0.2000*"],
         ["unfilled", "recommenders without texts", "same", "same"],
     ]
+
+
+def test_a_second_recommender_with_features_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+    values = {"ndcg_12": 0.1, "map_elliot_12": 0.1, "coverage_12": 0.5}
+    both = {name: values for name in ("vbpr-sbert", "second-sbert", "vbpr-resnet50", "second-resnet50")}
+    axes = AXES | {
+        "recommenders": [],
+        "image_features": ["resnet50"],
+        "texts": ["original"],
+        "catalogues": ["original"],
+    }
+    shown = [["original", name] for name in ("VBPR resnet50", "second resnet50", "VBPR sbert", "second sbert")]
+    for table in (
+        recommendations.own_recommendations_table({"original": both}, axes),
+        recommendations.beyond_accuracy_table({"original": both}, axes, 12),
+    ):
+        assert [cells[:2] for cells in table.rows] == shown
+    about = {"metric": "ndcg_12", "slice": "cold_users", "confirmatory": False, "p_holm": None}
+    rows = [row(**about, recommender=name) for name in ("second-sbert", "itemknn")]
+    assert [cells[0] for cells in recommendations.slices_table(rows, 12).rows] == ["cold users, second sbert"]
 
 
 def test_rows_the_same_by_construction_show_no_test() -> None:
