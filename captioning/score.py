@@ -67,18 +67,19 @@ def main() -> None:
     scores = score_captions(tables.texts_of_sets(study), references, spice_folder)
     study = study.without(scores.left_out)
     with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
-        words = _score_words(study, params, clip_model, folder)
-        table = study.captions.rename(columns={"finished": "finished_share"})
-        table = table.merge(words.scores, on=["item_id", "caption"]).drop(columns="caption")
-        metrics = _metrics(table, scores)
+        settings = params.caption_attributes
+        models = content_based.Models(MODELS / settings.tagger, CLASSIFIER, clip_model)
+        content = content_based.score(study, settings, models, IMAGES, params.device, folder)
+        table = tables.join_content_scores(study, content)
+        metrics = tables.summarize(table, scores)
         no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
-        skipped = [*no_spice, *study.skipped, *scores.notes, *_left_out(table)]
-        write_parquet(SCORES, _long(table, scores))
-        write_parquet(BY_ATTRIBUTE, words.attributes)
-        write_parquet(CONFUSIONS, words.confusions)
+        skipped = [*no_spice, *study.skipped, *scores.notes, *tables.list_left_out(table)]
+        write_parquet(SCORES, tables.list_values(table, scores))
+        write_parquet(BY_ATTRIBUTE, content.attributes)
+        write_parquet(CONFUSIONS, content.confusions)
         reasons = {"skipped": skipped} if skipped else {}  # `dvc plots` warns of an empty list
-        write_json(METRICS, {**metrics, REFERENCE: words.reference, **reasons})
-    print_summary(f"wrote {METRICS}: {len(study.items)} items; {_summary(metrics)}")
+        write_json(METRICS, {**metrics, REFERENCE: content.reference, **reasons})
+    print_summary(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}")
 
 
 def _find_corenlp(settings: CaptionScore) -> Path | None:
@@ -105,7 +106,7 @@ def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
     """Name the folder of tagged captions and CLIP's embeddings by these texts, models and pictures."""
     texts = [*study.captions["caption"], *study.items["description"]]
     inputs = [clip_model, IMAGES] if clip_model else []
-    more = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
+    hashes = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
     settings = params.caption_attributes
     return work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, hashes)
 

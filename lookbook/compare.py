@@ -22,6 +22,7 @@ from pipeline.core.outputs import read_json, write_json
 from pipeline.core.params import PARAMS, Section, read
 from pipeline.core.stage import print_summary, run
 from pipeline.names import explain_unknown_name
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")

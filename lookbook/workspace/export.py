@@ -104,11 +104,11 @@ def render_card(captioner: str, merged: bool = False) -> str:
         dataset={"name": dataset, "licence": licences.describe_adapter(dataset)},
         prompt=find_prompt(captioner),
         variants=variants,
-        scores=rows(scores.get(captioner, {}), variants),
-        skipped=[told for reason in scores.get("skipped", []) if (told := about(reason, captioner))],
-        training=short(read_run_record(TRAIN / f"{captioner}.json")),
-        params=dumped(cell["params"]["params.yaml"]),
-        data=fingerprints(cell["deps"]),
+        scores=format_scores(scores.get(captioner, {}), variants),
+        skipped=[note for reason in scores.get("skipped", []) if (note := select_counts(reason, captioner))],
+        training=round_floats(read_run_record(TRAIN / f"{captioner}.json")),
+        params=dump_yaml(cell["params"]["params.yaml"]),
+        data=find_fingerprints(cell["deps"]),
     )
 
 

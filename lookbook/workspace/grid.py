@@ -17,10 +17,10 @@ from pipeline.core.params import load
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
 CAPTION_SCORES = "metrics/captions.json"  # no metrics of DVC: `dvc exp show` does not print them
-WAITING = ("queued", "running")  # states of an experiment that has nothing to show yet
-VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
-TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
-SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
+WAITING = ("queued", "running")  # states of an experiment without metrics of its own yet
+VIEW = {"captions", "catalogue", "writer"}  # parameters that choose what is shown and change no training
+TRAINING_METRICS = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
+SCORES = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _list_runs(states: list[dict[str, Any]]) -> Iterator[Run]:
 def _parse_run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
     data = state.get("data") or {}  # absent where DVC cannot read a revision
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
-    metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
+    metrics = {name: entry["data"] for name, entry in (data.get("metrics") or {}).items() if "data" in entry}
     if params and not waiting:
         metrics[CAPTION_SCORES] = read_caption_scores(str(state["rev"]))
     if params:
@@ -117,13 +117,13 @@ def read_caption_scores(revision: str) -> dict[str, Any]:
     if revision == WORKSPACE:
         path = Path(CAPTION_SCORES)
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    done = subprocess.run(["git", "show", f"{revision}:./{CAPTION_SCORES}"], capture_output=True, text=True)
-    return json.loads(done.stdout) if done.returncode == 0 else {}
+    ended = subprocess.run(["git", "show", f"{revision}:./{CAPTION_SCORES}"], capture_output=True, text=True)
+    return json.loads(ended.stdout) if ended.returncode == 0 else {}
 
 
-def _own(run: Run, commit: Run | None) -> Run:
-    """Without the trainings of its commit, which an experiment shows where it was run for another captioner alone."""
-    if commit is None or _essential(run.params) == _essential(commit.params):
+def _drop_inherited(run: Run, commit: Run | None) -> Run:
+    """Drop training metrics inherited from the commit: DVC also shows them for experiments of another captioner."""
+    if commit is None or _select_essential(run.params) == _select_essential(commit.params):
         return run
     own = {
         name: values
@@ -176,7 +176,7 @@ def _select_metrics(run: Run | None, captioner: str) -> dict[str, float | None]:
     metrics = run.metrics if run else {}
     training = metrics.get(f"metrics/train/{captioner}.json", {})
     scores = metrics.get(CAPTION_SCORES, {}).get(captioner, {}).get("ft", {})
-    return {name: training.get(name) for name in TRAINED} | {name: scores.get(name) for name in SCORED}
+    return {name: training.get(name) for name in TRAINING_METRICS} | {name: scores.get(name) for name in SCORES}
 
 
 def queue_cells(cells: list[Cell], targets: list[str]) -> None:

@@ -136,7 +136,7 @@ def test_a_second_recommender_with_features_is_compared_as_the_first(
     Path("metrics/recommendations.json").write_text(json.dumps(metrics))
     monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
     compare.main()
-    comparison, headline = read_json("metrics/comparison.json"), read_json("metrics/headline.json")
+    comparison, headline = read_comparison(compare.COMPARISON), read_json("metrics/headline.json")
     for table in ("catalogues", "masked", "slices"):
         rows: dict[str, list[Row]] = {"vbpr": [], "second": [], "": []}
         for row in comparison[table]:
