@@ -81,7 +81,7 @@ report("purchases", figures["purchases_read"], "rows", started)
 ARTICLES = """
 from catalogue import prepare
 from catalogue.readers import hm
-from pipeline.params import load
+from pipeline.core.params import load
 params = prepare.CataloguePrepare(**load(Path(os.environ["PROJECT"]) / "studies/sample.yaml")["catalogue_prepare"])
 started = time.perf_counter()
 raw = hm.open_raw(Path(sys.argv[1]))
