@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from catalogue.prepared.items import read_items
-from features.sentences import MINILM
+from features.sentences import MINILM, encode
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
@@ -69,10 +69,9 @@ def main() -> None:
 def _fit(items: pd.DataFrame, params: Params) -> tuple[Any, list[str], list[str]]:
     """The classifier, what it says of each item, and the category name that is nearest to each item's description."""
     from captioning.classifiers.logistic import fit, zero_shot
-    from features import minilm
 
     settings = params.caption_classifier
-    vectors = minilm.encode(items["description"].tolist(), device=params.device)  # (items, 384)
+    vectors = encode(items["description"].tolist(), device=params.device)  # (items, 384)
     if settings.encoder == MINILM:
         train = items["split"].eq("train").to_numpy()
         head = fit(vectors[train], items["category"][train].tolist(), settings.regularisation)

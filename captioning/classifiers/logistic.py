@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
+from features.sentences import encode
 from pipeline.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def fit(vectors: np.ndarray, categories: Sequence[str], regularisation: float) -
 
 def zero_shot(vectors: np.ndarray, categories: Sequence[str]) -> list[str]:
     """The category whose name is nearest by cosine to each row of `vectors` (n, 384, length 1: MiniLM's of texts)."""
-    from features import minilm  # torch: only when it comes to it
-
-    names = minilm.encode([category.lower() for category in categories])  # (categories, 384)
+    names = encode([category.lower() for category in categories])  # (categories, 384)
     return [categories[best] for best in (vectors @ names.T).argmax(axis=1)]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from captioning.classifiers.logistic import Head, load, zero_shot
-from features import minilm
+from features.sentences import encode
 
 
 def score(
@@ -29,7 +29,7 @@ def score(
         UserError: the classifier is missing.
     """
     classifier = load(classifier_folder, device)
-    vectors = minilm.encode(list(captions), device=device)  # (n, 384)
+    vectors = encode(list(captions), device=device)  # (n, 384)
     predicted = classifier.predict(vectors) if isinstance(classifier, Head) else classifier.predict(captions)
     nearest = zero_shot(vectors, classifier.categories)
     truth = np.asarray(categories, dtype=object)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from catalogue.prepared.images import ImageStore
 
 RESNET50 = Path("data/features/image/resnet50")
+ROUNDING = 0.01  # of a length in bf16
 
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
@@ -36,5 +37,8 @@ def _mean(folder: Path) -> np.ndarray:
 
 
 def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
-    """(len(texts), dim) float32, each of length 1, as `sbert`'s."""
-    return encode(texts, options.text_model, options.batch_size, options.device, options.precision)
+    """Embed texts as `sbert` does, and scale each vector to length 1: (len(texts), dim) float32."""
+    vectors = encode(texts, options.text_model, options.batch_size, options.device, options.precision)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    is_scaled = np.abs(length - 1) < ROUNDING  # by the model itself: its bits stay
+    return vectors / np.where(is_scaled, np.float32(1), np.maximum(length, 1e-12))

@@ -1,7 +1,8 @@
-"""SentenceBERT of the description (arXiv 1908.10084), by `rec_features.text_model`; each vector has length 1.
+"""Sentence embeddings of the description (SentenceBERT, arXiv 1908.10084) by `rec_features.text_model`.
 
-`minilm` is all-MiniLM-L6-v2 from a package (384 dimensions, as in the sample); a folder under data/models/ may name another
-sentence-transformers model of mean pooling, such as sentence-transformers/all-mpnet-base-v2 by `hub.json` (768).
+`minilm` is all-MiniLM-L6-v2 from a package (384 dimensions, as in the sample); a folder under data/models/ may hold or
+name (by hub.json) any other model of sentence-transformers, such as all-mpnet-base-v2 (768). Pooling, prompts and
+normalisation are those of the model's own files.
 """
 
 from collections.abc import Sequence

@@ -74,9 +74,9 @@ def write_study(folder: Path, spice: str) -> None:
 
 def write_classifier(folder: Path) -> None:
     from captioning.classifiers.logistic import fit, save
-    from features import minilm
+    from features.sentences import encode
 
-    save(folder, fit(minilm.encode(list(TYPES)), TYPES, 1.0))
+    save(folder, fit(encode(list(TYPES)), TYPES, 1.0))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from captioning.classifiers.logistic import fit, save
 from captioning.scores.accuracy import confusions, score, zero_shot
-from features import minilm
+from features import sentences
 from pipeline.core.errors import UserError
 
 TRAINING = {
@@ -19,7 +19,7 @@ TRAINING = {
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classifier")
     texts = [(text, category) for category, group in TRAINING.items() for text in group]
-    save(folder, fit(minilm.encode([text for text, _ in texts]), [category for _, category in texts], 10.0))
+    save(folder, fit(sentences.encode([text for text, _ in texts]), [category for _, category in texts], 10.0))
     return folder
 
 
@@ -53,13 +53,13 @@ def test_the_same_on_every_call(classifier: Path) -> None:
     ] * 5
     first = score(captions, ["Dress"] * len(captions), classifier)
     assert first.equals(score(captions, ["Dress"] * len(captions), classifier))
-    assert not minilm.load_minilm()[1].training
+    assert not sentences.load_sentence_model(sentences.MINILM).training
 
 
 def test_zero_shot_is_the_nearest_name() -> None:
     names = ["Trousers", "Dress", "Boots"]
-    vectors = minilm.encode(["dress", "boots", "a pair of trousers"])
-    distances = ((vectors[:, None] - minilm.encode([name.lower() for name in names])[None]) ** 2).sum(axis=2)
+    vectors = sentences.encode(["dress", "boots", "a pair of trousers"])
+    distances = ((vectors[:, None] - sentences.encode([name.lower() for name in names])[None]) ** 2).sum(axis=2)
     assert (
         zero_shot(vectors, names)
         == [names[best] for best in np.argmin(distances, axis=1)]
