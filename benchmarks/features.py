@@ -100,8 +100,8 @@ def plain_model(name: str, given: argparse.Namespace) -> tuple[Any, Any]:
 
 def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
     """Of both outputs, the queries."""
-    from captioning.features import features
     from captioning.modelling import DTYPES, load
+    from captioning.vision_features.extraction import compute_features
 
     captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
 
@@ -115,7 +115,7 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
             vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
+    return single, lambda ids: compute_features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
 
 
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:

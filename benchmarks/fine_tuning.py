@@ -118,7 +118,7 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     from catalogue.prepared.images import ImageStore
 
     fine_tuning.prepare_torch(params)
-    captioner, section = fine_tuning.adapted(model, "blip2_opt", params), params.caption_train
+    captioner, section = fine_tuning.load_with_adapter(model, "blip2_opt", params), params.caption_train
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
@@ -166,10 +166,10 @@ class Decoded:
         return len(self.ids)
 
     def __getitem__(self, row: int) -> tuple[Any, Any]:
-        from captioning.modelling import example, image_inputs, token_ids
+        from captioning.modelling import make_example, prepare_images, tokenize
 
-        image = image_inputs(self.captioner, [self.images[self.ids[row]]])[0]
-        return example(self.captioner, image, token_ids(self.captioner, [self.captions[row]])[0]), image
+        image = prepare_images(self.captioner, [self.images[self.ids[row]]])[0]
+        return make_example(self.captioner, image, tokenize(self.captioner, [self.captions[row]])[0]), image
 
 
 def padded(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
@@ -186,8 +186,8 @@ def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, 
     import torch
 
     from captioning.modelling import DTYPES, load
-    from captioning.training.examples import CaptionedImages, collator, read_split
-    from captioning.training.loss import summed_loss, supervised
+    from captioning.training.examples import CaptionedImages, make_collator, read_split
+    from captioning.training.loss import count_supervised, sum_loss
     from catalogue.prepared.images import ImageStore
 
     dtype = DTYPES[params.caption_train.precision]
@@ -197,9 +197,9 @@ def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, 
     with torch.inference_mode():
         for start in range(0, len(data), ROWS_AT_ONCE):
             rows = [data[row] for row in range(start, min(start + ROWS_AT_ONCE, len(data)))]
-            batch = {name: one.to(params.device) for name, one in collator(captioner.pad_id)(rows).items()}
-            loss += summed_loss(captioner, captioner.model, batch).item()
-            tokens += supervised(batch["labels"]).item()
+            batch = {name: one.to(params.device) for name, one in make_collator(captioner.pad_id)(rows).items()}
+            loss += sum_loss(captioner, captioner.model, batch).item()
+            tokens += count_supervised(batch["labels"]).item()
     training = read_split(items, "train")
     framed = sum(map(len, captioner.tokenizer(training["description"].tolist(), add_special_tokens=False)["input_ids"]))
     framed += len(training) * (len(captioner.family.encode_prompt(captioner)) + 1)

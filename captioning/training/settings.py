@@ -1,22 +1,17 @@
 """The section `caption_train`, and the root keys that training reads."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from pipeline.core.params import Section
 
-if TYPE_CHECKING:
-    pass
-
 Positive = Annotated[float, Field(gt=0)]
-
-
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CaptionTrain(Section):
-    """The section `caption_train`; `batch_size` is reached in parts of `device_batch_size` on each process."""
+    """The section `caption_train`: each process computes `batch_size` in parts of `device_batch_size`."""
 
     device_batch_size: PositiveInt | Literal["auto"]
     lora_alpha: PositiveInt
@@ -37,7 +32,7 @@ class CaptionTrain(Section):
 
 
 class Params(Section):
-    """What this stage reads."""
+    """The parameters that the stage reads."""
 
     lr: Positive
     batch_size: PositiveInt
@@ -74,14 +69,14 @@ class Params(Section):
             return ""
         if self.processes == 1:
             return "caption_train.sharding: fsdp shares weights among processes, but processes: 1"
-        for key, value, instead in [
+        for key, value, reason in [
             ("quantization", "nf4", "4-bit weights cannot be shared out: use none"),
             (
                 "device_batch_size",
                 "auto",
-                "processes that run out of memory one by one would wait for ever: give a number",
+                "if one process runs out of memory, the others would wait for ever: give a number",
             ),
         ]:
             if getattr(section, key) == value:
-                return f"caption_train.{key}: {value} does not go with sharding: fsdp; {instead}"
+                return f"caption_train.{key}: {value} does not go with sharding: fsdp; {reason}"
         return ""

@@ -50,7 +50,9 @@ def captioner(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> mo
     module = FAMILIES[family]
     model = llava_model(tokenizer, size) if family == "llava" else blip2_model(family, tokenizer, size)
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return modelling.Captioner(model, module.processor(model, image_processor(family, size.image), tokenizer), module)
+    return modelling.Captioner(
+        model, module.make_processor(model, image_processor(family, size.image), tokenizer), module
+    )
 
 
 def image_processor(family: str, pixels: int) -> BlipImageProcessorPil | CLIPImageProcessorPil:

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from transformers import CLIPProcessor, PreTrainedTokenizerFast
 
-from captioning.modelling import Captioner, facts, image_inputs, pixel_values
-from captioning.modelling.captioner import pixels as pixels_of
+from captioning.modelling import Captioner, describe, make_pixel_values, prepare_images
+from captioning.modelling.captioner import process_images
 from pipeline.core.outputs import new_folder
 from sample.pretraining.architectures import Size, captioner, clip_model, image_processor
 from sample.pretraining.clip import retrieval, train_clip
@@ -57,7 +57,7 @@ def build_captioner(folder: Path, family: str, recipe: Recipe) -> dict[str, floa
         made.base.half().save_pretrained(partial)
         made.processor.save_pretrained(partial)
         _write_provenance(
-            partial, recipe, {**facts(made), "final_loss": sum(losses[-50:]) / len(losses[-50:])}, quality, seconds
+            partial, recipe, {**describe(made), "final_loss": sum(losses[-50:]) / len(losses[-50:])}, quality, seconds
         )
     return quality
 
@@ -66,7 +66,7 @@ def train_captioner(family: str, recipe: Recipe) -> tuple[Captioner, list[float]
     """The trained captioner, and the losses of its language stage."""
     world, texts = _world(recipe), proses(recipe.proses, recipe.seed)
     made = _untrained(family, recipe)
-    pixels = pixel_values(made, [picture.image for picture in world])
+    pixels = make_pixel_values(made, [picture.image for picture in world])
     made.base.load_state_dict(_eyes("llava" if family == "llava" else "blip2_opt", recipe), strict=False)
     alts = [picture.alt for picture in world]
     return made, train_language(made, pixels, alts, texts, recipe.language_steps, recipe.seed)
@@ -75,7 +75,7 @@ def train_captioner(family: str, recipe: Recipe) -> tuple[Captioner, list[float]
 def caption_quality(made: Captioner, recipe: Recipe) -> dict[str, float]:
     """On pictures that no training saw: shares with the right type, colour and pattern, and of finished captions."""
     unseen = pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)
-    captions = made.family.generate(made, image_inputs(made, [picture.image for picture in unseen]), MAX_NEW_TOKENS)
+    captions = made.family.generate(made, prepare_images(made, [picture.image for picture in unseen]), MAX_NEW_TOKENS)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in unseen])
     return {**shares, "finished": sum(caption.finished for caption in captions) / len(captions)}
 
@@ -90,7 +90,7 @@ def build_clip(folder: Path, recipe: Recipe) -> dict[str, float]:
     model = clip_model(tokenizer, recipe.size)
     tower = {name.removeprefix("model.vision_tower."): weight for name, weight in _eyes("llava", recipe).items()}
     model.vision_model.load_state_dict(tower)
-    pixels = pixels_of(processor.image_processor, [picture.image for picture in world])
+    pixels = process_images(processor.image_processor, [picture.image for picture in world])
     train_clip(model, processor, pixels, [picture.alt for picture in world], recipe.clip_steps, recipe.seed)
     unseen = pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)
     unseen_pixels = processor.image_processor([picture.image for picture in unseen], return_tensors="pt")[
@@ -120,7 +120,7 @@ def _world(recipe: Recipe) -> list[Picture]:
 def _eyes(family: str, recipe: Recipe) -> dict[str, torch.Tensor]:
     """A trained vision side. Both BLIP-2 models use the same one, so it is trained once in a process."""
     made, world = _untrained(family, recipe), _world(recipe)
-    pixels = pixel_values(made, [picture.image for picture in world])
+    pixels = make_pixel_values(made, [picture.image for picture in world])
     train_vision(made, pixels, [picture.alt for picture in world], recipe.vision_steps, recipe.seed)
     return vision_state(made)
 

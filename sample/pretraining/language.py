@@ -8,7 +8,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.blip_2.modeling_blip_2 import BaseModelOutputWithVisionQformerOutputs
 
-from captioning.modelling import IGNORED, Captioner, Example, collate, example, freeze_vision, token_ids
+from captioning.modelling import IGNORED, Captioner, Example, collate, freeze_vision, make_example, tokenize
 from sample.pretraining.loop import optimise
 from sample.pretraining.vision import vision_features, vision_parameters
 
@@ -23,7 +23,7 @@ def train_language(
     """Trains projection and language model in place, the vision side frozen; returns the loss at each step."""
     freeze_vision(captioner)
     features = all_features(captioner, pixels)
-    paired = [example(captioner, None, ids) for ids in token_ids(captioner, list(alts))]
+    paired = [make_example(captioner, None, ids) for ids in tokenize(captioner, list(alts))]
     rng = Random(f"language {seed}")
     unpaired = text_only(captioner, proses, rng)
     torch.manual_seed(seed)
@@ -65,7 +65,7 @@ def _projected(model: Any, features: torch.Tensor) -> BaseModelOutputWithPooling
 
 def text_only(captioner: Captioner, texts: Sequence[str], rng: Random) -> list[Example]:
     """Texts without a picture. Decoder-only: BOS, text, EOS. T5 reads up to a third of a text and goes on."""
-    eos, encoded = captioner.eos_id, token_ids(captioner, texts)
+    eos, encoded = captioner.eos_id, tokenize(captioner, texts)
     if captioner.base.config.text_config.is_encoder_decoder:
         cuts = [rng.randint(0, max(1, len(ids) // 3)) for ids in encoded]
         return [Example([*ids[:cut], eos], [*ids[cut:], eos]) for ids, cut in zip(encoded, cuts, strict=True)]

@@ -66,7 +66,7 @@ def vision_features(captioner: Captioner, pixels: torch.Tensor) -> torch.Tensor:
 def vision_parameters(captioner: Captioner) -> list[nn.Parameter]:
     model = captioner.base
     queries = [model.query_tokens] if hasattr(model, "query_tokens") else []
-    return queries + [weight for part in captioner.family.vision_parts(model) for weight in part.parameters()]
+    return queries + [weight for part in captioner.family.find_vision_parts(model) for weight in part.parameters()]
 
 
 def vision_state(captioner: Captioner) -> dict[str, torch.Tensor]:

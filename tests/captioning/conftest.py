@@ -1,4 +1,4 @@
-"""Captioners with random weights, small enough to be built in every test that wants one."""
+"""Captioners with random weights, small enough to be built in every test."""
 
 import io
 from collections.abc import Callable
@@ -29,9 +29,9 @@ def tiny_captioner() -> Callable[[str], Captioner]:
 
     def build(family: str) -> Captioner:
         torch.manual_seed(0)
-        made = captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
-        made.model.eval()
-        return made
+        untrained = captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
+        untrained.model.eval()
+        return untrained
 
     return build
 
@@ -41,9 +41,9 @@ def tiny_folder(tiny_captioner: Callable[[str], Captioner], tmp_path: Path) -> C
     """`tiny_folder(family)`: such a captioner saved as a model folder, float16 safetensors and processor files."""
 
     def save(family: str) -> Path:
-        made, folder = tiny_captioner(family), tmp_path / "models" / family
-        made.model.half().save_pretrained(folder)
-        made.processor.save_pretrained(folder)
+        untrained, folder = tiny_captioner(family), tmp_path / "models" / family
+        untrained.model.half().save_pretrained(folder)
+        untrained.processor.save_pretrained(folder)
         return folder
 
     return save

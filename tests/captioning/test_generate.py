@@ -13,10 +13,12 @@ import torch
 
 from captioning import generate
 from captioning.families import llava
-from captioning.modelling import image_inputs, load
+from captioning.generation import batch_files
+from captioning.modelling import load, prepare_images
 from catalogue.prepared.images import ImageStore
 from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
+from tests.helpers.code_deps import code_deps
 from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
 
 
@@ -44,7 +46,7 @@ def test_each_caption_belongs_to_its_image(tiny_project: Project, monkeypatch: p
     table = run_stage(monkeypatch, family).set_index("item_id")
     captioner, store = load("data/models/tiny", family, torch.float32), ImageStore(generate.IMAGES)
     for item in TO_CAPTION[::-1]:
-        alone = captioner.family.generate(captioner, image_inputs(captioner, [store[item]]), 6)[0]
+        alone = captioner.family.generate(captioner, prepare_images(captioner, [store[item]]), 6)[0]
         assert (alone.text, alone.tokens, alone.finished) == tuple(table.loc[item])
 
 
@@ -120,8 +122,8 @@ def test_images_opened_ahead_on_threads_get_the_same_captions(
     tiny_project("llava")
     change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
     expected = run_stage(monkeypatch, "llava")
-    monkeypatch.setattr(generate, "readers", lambda device: 3)
-    monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
+    monkeypatch.setattr(batch_files, "readers", lambda device: 3)
+    monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), expected)
 
 
@@ -194,3 +196,9 @@ def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert found.stdout.splitlines()[-1] == "[]", found.stderr
+
+
+@pytest.mark.parametrize("variant", ["pt", "ft"])
+def test_the_key_covers_the_code_that_the_line_names(variant: str) -> None:
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports."""
+    assert {*generate.CODE, "captioning/families/llava.py"} == code_deps(f"caption_generate_{variant}", "llava")

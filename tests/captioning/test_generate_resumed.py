@@ -8,15 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 
 from captioning import generate
 from captioning.families import llava
-from captioning.modelling import load
 from pipeline.checkpoints import workplace
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
+from tests.helpers.generation import FAMILIES, Project, change, run_stage, save_adapter
 
 
 def test_a_run_that_was_killed_goes_on_with_its_next_batch(
@@ -42,20 +40,6 @@ def test_a_run_that_was_killed_goes_on_with_its_next_batch(
     assert calls == [2, 2, 2, 2]  # the first batch once, the one that was interrupted again
     assert Path("data/captions/tiny-pt.parquet").read_bytes() == expected
     assert list(Path(".checkpoints").iterdir()) == []
-
-
-def test_a_damaged_batch_is_captioned_again(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_project("llava", {"caption_generate.batch_size": 2})
-    captioner = load("data/models/tiny", "llava", torch.float32)
-    section = read(generate.Params).caption_generate
-    parts = generate.generate(captioner, TO_CAPTION, section, Path("work"))
-    said = [generate.read_batch(part) for part in parts]
-    damaged = [parts[1].read_bytes()[:-3] + b"xyz", parts[2].read_bytes()[:40]]
-    for part, content in zip(parts[1:], damaged, strict=True):
-        part.write_bytes(content)
-    assert generate.generate(captioner, TO_CAPTION, section, Path("work")) == parts
-    assert [part.read_bytes() == content for part, content in zip(parts[1:], damaged, strict=True)] == [False, False]
-    assert [generate.read_batch(part) for part in parts] == said
 
 
 @pytest.mark.slow
@@ -95,14 +79,14 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
         params = read(generate.Params).model_copy(update={"processes": processes})
         section = params.caption_generate.model_copy(update={"precision": precision})
         changed = params.model_copy(update={"caption_generate": section})
-        folders.append(generate.work_folder(Path("data/models/tiny"), "llava", None, changed))
+        folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, changed))
     assert folders[0] != folders[1]
     assert folders[0] == folders[2]  # what several processes have begun, one may end
 
 
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
-    folder = generate.work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
+    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
     with workplace(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
 
@@ -134,7 +118,7 @@ def test_two_processes_say_what_one_says(tiny_project: Project, monkeypatch: pyt
 def test_where_one_of_two_processes_is_refused_both_end(tiny_project: Project) -> None:
     tiny_project("llava")
     save_adapter("llava", Path("adapter"))
-    folder = generate.work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
+    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
     with workplace(folder):
         ended = run_two_processes("llava")
     assert ended.returncode == 1

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from captioning import features, generate, train
-from captioning.training import cache, data
-from tests.captioning import fine_tuning, generating
+from captioning import features, train
+from captioning.generation import batch_files
+from captioning.training import examples, feature_cache
 from tests.captioning.families import auto_models
+from tests.helpers import fine_tuning, generation
 from tests.helpers.readers import check_readers_change_nothing
 
 Make = Callable[[str], Path]
 
 
 @pytest.fixture
-def project(tiny_project: generating.Project) -> Make:
-    """`project(family)`: 152 pictures and a captioner; of family `auto` it is one whose prompt differs by image."""
+def project(tiny_project: generation.Project) -> Make:
+    """`project(family)`: 152 pictures and a captioner; of family `auto` its prompt differs by image."""
 
     def make(family: str) -> Path:
         folder = tiny_project("blip2_opt" if family == "auto" else family, {"epochs": 1}, times=4)
@@ -35,16 +36,16 @@ def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: s
     """BLIP-2 computes the features of its frozen vision side; the others open pictures batch by batch."""
     project(family)
     monkeypatch.setattr(train, "Meter", fine_tuning.Unmetered)
-    monkeypatch.setattr(cache, "IMAGES_AT_ONCE", 4)
-    monkeypatch.setattr(data, "PREPARED_BYTES", 0)
+    monkeypatch.setattr(feature_cache, "IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr(examples, "PREPARED_BYTES", 0)
     check_readers_change_nothing(partial(fine_tuning.run_stage, monkeypatch, family), monkeypatch)
 
 
 @pytest.mark.parametrize("family", ["blip2_t5", "llava", "auto"])
 def test_caption_generate(project: Make, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project(family)
-    monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
-    check_readers_change_nothing(partial(generating.run_stage, monkeypatch, family), monkeypatch)
+    monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)
+    check_readers_change_nothing(partial(generation.run_stage, monkeypatch, family), monkeypatch)
 
 
 def test_caption_features(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,11 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from captioning import train
-from captioning.modelling import example, load, token_ids
+from captioning.modelling import load, make_example, tokenize
 from captioning.training import checkpoints, settings
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from tests.helpers.code_deps import code_deps
 from tests.helpers.fine_tuning import Unmetered, run_stage
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
@@ -157,7 +158,7 @@ def test_the_adapter_changes_what_the_captioner_says(
     model, adapter = project / "data" / "models" / "tiny", project / "data" / "adapters" / "tiny"
     assert len(load_file(adapter / "adapter_model.safetensors")) > 0
     plain, tuned = load(model, family, torch.float32), load(model, family, torch.float32, adapter=adapter)
-    framed = example(plain, None, token_ids(plain, ["a red shirt"])[0])
+    framed = make_example(plain, None, tokenize(plain, ["a red shirt"])[0])
     batch = {"pixel_values": torch.ones(1, 3, 32, 32), "input_ids": torch.tensor([framed.input_ids])}
     batch |= {"labels": torch.tensor([framed.labels])}
     with torch.no_grad():
@@ -170,8 +171,8 @@ def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     project = tiny_project("blip2_opt")
     monkeypatch.setattr(train, "Meter", Unmetered)
     used = []
-    folder_for = checkpoints.folder_for
-    monkeypatch.setattr(checkpoints, "folder_for", lambda *args: used.append(folder_for(*args)) or used[-1])
+    name_run_folder = checkpoints.name_run_folder
+    monkeypatch.setattr(checkpoints, "name_run_folder", lambda *args: used.append(name_run_folder(*args)) or used[-1])
     run_stage(monkeypatch, "blip2_opt")
     run_stage(monkeypatch, "blip2_opt")
     text = (project / "params.yaml").read_text()
@@ -180,17 +181,9 @@ def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     assert used[0] == used[1] != used[2]
 
 
-def test_what_was_spent_before_a_resume_is_added() -> None:
-    record = train.spent({"seconds": 10.0, "kwh": 0.2, "kg_co2": 0.1}, seconds_before=30.0)
-    assert record == {"seconds": 40.0, "kwh": pytest.approx(0.8), "kg_co2": pytest.approx(0.4)}
-    assert train.spent({"seconds": 10.0}, 0.0) == {"seconds": 10.0}
-
-
 def test_the_key_covers_the_code_that_the_line_names() -> None:
-    """dvc.yaml's deps are compared with what a cell imports elsewhere."""
-    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["caption_train"]["do"]["deps"]
-    code = {name.replace("${item.family}", "llava") for name in deps if not name.startswith("data/")}
-    assert {str(path.relative_to(ROOT)) for path in train.code("llava")} == code
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports."""
+    assert {*train.CODE, "captioning/families/llava.py"} == code_deps("caption_train", "llava")
 
 
 @pytest.mark.slow

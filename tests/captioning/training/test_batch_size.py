@@ -14,7 +14,7 @@ import torch
 from captioning.families import blip2_opt
 from captioning.train import IMAGES, ITEMS
 from captioning.training import batch_size, fine_tuning, trainer
-from captioning.training.loss import summed_loss
+from captioning.training.loss import sum_loss
 from captioning.training.settings import Params
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
@@ -31,9 +31,9 @@ def memory_for(rows: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> list[
         tried.append(len(batch["labels"]))
         if len(batch["labels"]) > rows:
             torch.empty(1 << 55, dtype=torch.uint8)
-        return summed_loss(captioner, model, batch)
+        return sum_loss(captioner, model, batch)
 
-    monkeypatch.setattr(module, "summed_loss", limited)
+    monkeypatch.setattr(module, "sum_loss", limited)
     return tried
 
 
@@ -57,7 +57,7 @@ def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_if_it_had_been_g
     result, adapter = train("auto")
     assert tried == [12, 6, 4]
     assert result.metrics["device_batch_size"] == 4
-    assert json.loads(Path("auto", batch_size.FOUND).read_text()) == 4
+    assert json.loads(Path("auto", batch_size.SIZE_FILE).read_text()) == 4
     train("auto")
     assert tried == [12, 6, 4]
     set_size(4)
@@ -67,12 +67,12 @@ def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_if_it_had_been_g
 def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     params, widths = read(Params), []
-    captioner = fine_tuning.adapted(MODEL, "blip2_opt", params)
-    training, _ = fine_tuning.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
+    captioner = fine_tuning.load_with_adapter(MODEL, "blip2_opt", params)
+    training, _ = fine_tuning.load_splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
     monkeypatch.setattr(
-        batch_size, "summed_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or summed_loss(*args)
+        batch_size, "sum_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or sum_loss(*args)
     )
-    assert batch_size.largest(captioner, training, 8) == 8
+    assert batch_size.find_largest(captioner, training, 8) == 8
     assert widths == [max(len(training[row]["example"].labels) for row in range(len(training)))]
     assert all(weight.grad is None for weight in captioner.model.parameters())
 
@@ -106,5 +106,5 @@ def test_weights_that_do_not_fit_are_said_to_be_too_large(
 
 
 def test_other_errors_are_left_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), batch_size.named_out_of_memory(8):
+    with pytest.raises(RuntimeError, match="shapes"), batch_size.explain_out_of_memory(8):
         raise RuntimeError("shapes do not fit")

@@ -15,8 +15,8 @@ import torch
 from captioning.modelling import DTYPES, Captioner, apply_lora, load
 from captioning.train import IMAGES, ITEMS
 from captioning.training import feature_cache
-from captioning.training.examples import CaptionedImages, collator, is_cached, read_split, splits
-from captioning.training.loss import summed_loss, supervised
+from captioning.training.examples import CaptionedImages, caches_features, load_splits, make_collator, read_split
+from captioning.training.loss import count_supervised, sum_loss
 from captioning.training.settings import Params
 from catalogue.prepared.images import ImageStore
 from pipeline.core.params import read
@@ -41,7 +41,7 @@ def adapted(family: str, layers: Any = "all-linear", scope: Any = "language") ->
 def features_of(family: str = "blip2_opt", captioner: Captioner | None = None) -> feature_cache.FrozenFeatures:
     """Of all items with a description, under ./checkpoints."""
     ids = sorted([*read_split(ITEMS, "train")["item_id"], *read_split(ITEMS, "validation")["item_id"]])
-    return feature_cache.frozen_features(
+    return feature_cache.load_features(
         captioner or adapted(family), MODEL, ImageStore(IMAGES), IMAGES, ids, Path("checkpoints")
     )
 
@@ -58,8 +58,8 @@ def losses(captioner: Captioner, data: CaptionedImages) -> list[float]:
     found = []
     for step in range(6):
         torch.manual_seed(step)
-        batch = collator(captioner.pad_id)([data[row] for row in range(step * 4, step * 4 + 4)])
-        loss = summed_loss(captioner, captioner.model, batch) / supervised(batch["labels"])
+        batch = make_collator(captioner.pad_id)([data[row] for row in range(step * 4, step * 4 + 4)])
+        loss = sum_loss(captioner, captioner.model, batch) / count_supervised(batch["labels"])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -92,8 +92,8 @@ def test_an_item_has_the_features_of_its_own_image(family: str, tiny_project: Pr
     features, captioner, store = features_of(family), adapted(family), ImageStore(IMAGES)
     captioner.model.train()  # which must not reach the Q-Former's dropout
     for item in store.ids[:32]:
-        alone = captioner.family.image_inputs(captioner, [store[item]])[0]
-        expected = captioner.family.frozen_features(captioner, alone)
+        alone = captioner.family.prepare_images(captioner, [store[item]])[0]
+        expected = captioner.family.compute_frozen_features(captioner, alone)
         torch.testing.assert_close(features[item]["features"], expected, rtol=1e-5, atol=1e-5)
     assert len(features) == 32
 
@@ -102,7 +102,7 @@ def test_an_item_has_the_features_of_its_own_image(family: str, tiny_project: Pr
 def test_captions_from_features_are_those_from_images(family: str, tiny_project: Project) -> None:
     tiny_project(family)
     features, captioner, store = features_of(family), adapted(family), ImageStore(IMAGES)
-    images = captioner.family.image_inputs(captioner, [store[item] for item in store.ids[:8]])
+    images = captioner.family.prepare_images(captioner, [store[item] for item in store.ids[:8]])
     from_images = captioner.family.generate(captioner, images, 6)
     assert captioner.family.generate(captioner, [features[item] for item in store.ids[:8]], 6) == from_images
 
@@ -111,7 +111,7 @@ def test_in_bf16_features_are_bf16(tiny_project: Project) -> None:
     tiny_project("blip2_opt")
     captioner = load(MODEL, "blip2_opt", DTYPES["bf16"])
     store = ImageStore(IMAGES)
-    features = feature_cache.frozen_features(captioner, MODEL, store, IMAGES, store.ids[:5], Path("checkpoints"))
+    features = feature_cache.load_features(captioner, MODEL, store, IMAGES, store.ids[:5], Path("checkpoints"))
     assert features[store.ids[4]]["features"].dtype == torch.bfloat16
 
 
@@ -119,7 +119,7 @@ def test_the_second_run_computes_nothing(tiny_project: Project, monkeypatch: pyt
     tiny_project("blip2_opt")
     features_of()
     assert [path.name for path in shards()] == [f"0000{number}.safetensors" for number in range(4)]
-    monkeypatch.setattr(feature_cache, "_compute", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr(feature_cache, "_compute_shard", lambda *args: pytest.fail("computed again"))
     features_of()
 
 
@@ -133,7 +133,7 @@ def test_after_a_kill_only_the_missing_shards_are_computed(
     """Killed in the middle of the third shard: two are there, whole, and they are kept."""
     tiny_project("blip2_opt")
     expected = {path.name: path.read_bytes() for path in whole("whole")}
-    batches, compute, computed = feature_cache._batches, feature_cache._compute, []
+    batches, compute, computed = feature_cache._prepare_batches, feature_cache._compute_shard, []
 
     def stop_in_third(captioner: Any, store: Any, ids: list[str]) -> Iterator[Any]:
         for number, batch in enumerate(batches(captioner, store, ids)):
@@ -142,11 +142,11 @@ def test_after_a_kill_only_the_missing_shards_are_computed(
             yield batch
 
     with monkeypatch.context() as patch:
-        patch.setattr(feature_cache, "_batches", stop_in_third)
+        patch.setattr(feature_cache, "_prepare_batches", stop_in_third)
         with pytest.raises(KilledError):
             features_of()
     assert [path.name for path in shards()] == ["00000.safetensors", "00001.safetensors"]
-    monkeypatch.setattr(feature_cache, "_compute", lambda *args: computed.append(args[2].name) or compute(*args))
+    monkeypatch.setattr(feature_cache, "_compute_shard", lambda *args: computed.append(args[2].name) or compute(*args))
     features_of()
     assert computed == ["00002.safetensors", "00003.safetensors"]
     assert {path.name: path.read_bytes() for path in shards()} == expected
@@ -179,18 +179,18 @@ def compute_in_a_process(folder: Path, barrier: Any, computed: Any) -> None:
     os.chdir(folder)
     feature_cache.SHARD_ITEMS, feature_cache.IMAGES_AT_ONCE = 3, 3
     torch.set_num_threads(1)
-    compute = feature_cache._compute
-    feature_cache._compute = lambda *args: (computed.put((os.getpid(), args[2].name)), compute(*args))[1]
+    compute = feature_cache._compute_shard
+    feature_cache._compute_shard = lambda *args: (computed.put((os.getpid(), args[2].name)), compute(*args))[1]
     captioner, store = load(MODEL, "blip2_opt", torch.float32), ImageStore(IMAGES)
     barrier.wait()
-    features = feature_cache.frozen_features(captioner, MODEL, store, IMAGES, store.ids, Path("checkpoints"))
+    features = feature_cache.load_features(captioner, MODEL, store, IMAGES, store.ids, Path("checkpoints"))
     assert len(features) == len(store.ids)
 
 
 def test_whoever_comes_second_takes_what_is_left(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two at once (threads here: these locks belong to open files, not to processes): no shard is computed twice."""
     tiny_project("blip2_opt")
-    computed, compute, both = [], feature_cache._compute, threading.Barrier(2)
+    computed, compute, both = [], feature_cache._compute_shard, threading.Barrier(2)
 
     def recorded(*args: Any) -> None:
         if args[2].stem in ("00000", "00001"):
@@ -198,7 +198,7 @@ def test_whoever_comes_second_takes_what_is_left(tiny_project: Project, monkeypa
         computed.append(args[2].stem)
         compute(*args)
 
-    monkeypatch.setattr(feature_cache, "_compute", recorded)
+    monkeypatch.setattr(feature_cache, "_compute_shard", recorded)
     captioners = [adapted("blip2_opt") for _ in range(2)]  # loading is not for several threads
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda captioner: features_of("blip2_opt", captioner), captioners))
@@ -237,12 +237,12 @@ def change_weights() -> None:
 def test_what_features_depend_on_is_in_the_key(tiny_project: Project, change: Callable[[], None]) -> None:
     tiny_project("blip2_opt")
     captioner = adapted("blip2_opt")
-    before = feature_cache.key(captioner, MODEL, IMAGES, ["1", "2"])
-    assert feature_cache.key(adapted("blip2_opt", "query-value"), MODEL, IMAGES, ["1", "2"]) == before
-    assert feature_cache.key(load(MODEL, "blip2_opt", torch.bfloat16), MODEL, IMAGES, ["1", "2"]) != before
-    assert feature_cache.key(captioner, MODEL, IMAGES, ["1", "3"]) != before
+    before = feature_cache.make_key(captioner, MODEL, IMAGES, ["1", "2"])
+    assert feature_cache.make_key(adapted("blip2_opt", "query-value"), MODEL, IMAGES, ["1", "2"]) == before
+    assert feature_cache.make_key(load(MODEL, "blip2_opt", torch.bfloat16), MODEL, IMAGES, ["1", "2"]) != before
+    assert feature_cache.make_key(captioner, MODEL, IMAGES, ["1", "3"]) != before
     change()
-    assert feature_cache.key(captioner, MODEL, IMAGES, ["1", "2"]) != before
+    assert feature_cache.make_key(captioner, MODEL, IMAGES, ["1", "2"]) != before
 
 
 def test_it_is_off_where_the_vision_side_learns_or_is_not_worth_it(tiny_project: Project) -> None:
@@ -250,11 +250,11 @@ def test_it_is_off_where_the_vision_side_learns_or_is_not_worth_it(tiny_project:
     params = read(Params)
     section = params.caption_train
     captioner = adapted("blip2_opt")
-    assert is_cached(captioner, params)
+    assert caches_features(captioner, params)
     for change in ({"lora_scope": "all"}, {"cache_features": False}):
         changed = params.model_copy(update={"caption_train": section.model_copy(update=change)})
-        assert not is_cached(captioner, changed)
-    training, validation = splits(captioner, MODEL, ITEMS, IMAGES, params, project / "root" / "run")
+        assert not caches_features(captioner, changed)
+    training, validation = load_splits(captioner, MODEL, ITEMS, IMAGES, params, project / "root" / "run")
     assert training.features is not None
     assert training.features is validation.features
     assert list((project / "root").glob("features-*/*.safetensors"))
@@ -263,7 +263,7 @@ def test_it_is_off_where_the_vision_side_learns_or_is_not_worth_it(tiny_project:
 def test_llava_is_not_cached(tiny_project: Project) -> None:
     project = tiny_project("llava")
     captioner = load(MODEL, "llava", torch.float32)
-    training, _ = splits(captioner, MODEL, ITEMS, IMAGES, read(Params), project / "root" / "run")
+    training, _ = load_splits(captioner, MODEL, ITEMS, IMAGES, read(Params), project / "root" / "run")
     assert training.features is None
     assert not (project / "root").exists()
 
@@ -279,7 +279,7 @@ def test_old_features_go_when_there_are_too_many(tiny_project: Project, monkeypa
     with open(root / "features-oldest-in-use" / "lock", "w") as lock:
         os.utime(root / "features-oldest-in-use", (1e9 - 9, 1e9 - 9))
         fcntl.flock(lock, fcntl.LOCK_SH)
-        monkeypatch.setattr(feature_cache, "KEPT_BYTES", 150)
+        monkeypatch.setattr(feature_cache, "MAX_BYTES", 150)
         features = features_of()
     left = {path.name for path in root.glob("features-*") if path.is_dir()}
     assert left >= {"features-young", "features-oldest-in-use"}
@@ -289,11 +289,11 @@ def test_old_features_go_when_there_are_too_many(tiny_project: Project, monkeypa
 
 def test_features_in_use_are_not_removed(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
-    monkeypatch.setattr(feature_cache, "KEPT_BYTES", 0)
+    monkeypatch.setattr(feature_cache, "MAX_BYTES", 0)
     store = ImageStore(IMAGES)
 
     def of(ids: list[str]) -> feature_cache.FrozenFeatures:
-        return feature_cache.frozen_features(adapted("blip2_opt"), MODEL, store, IMAGES, ids, Path("checkpoints"))
+        return feature_cache.load_features(adapted("blip2_opt"), MODEL, store, IMAGES, ids, Path("checkpoints"))
 
     first = of(store.ids[:3])
     second = of(store.ids[:4])

@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from captioning.modelling import image_inputs, load
+from captioning.modelling import load, prepare_images
 from captioning.train import IMAGES, ITEMS
 from captioning.training import checkpoints, fine_tuning, history
 from captioning.training.examples import read_split
+from captioning.training.outputs import write_adapter
 from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
 from catalogue.prepared.images import ImageStore
@@ -33,7 +34,7 @@ Project = Callable[..., Path]
 def train(family: str, folder: str) -> tuple[fine_tuning.Result, bytes]:
     """A run of the project in the working directory, from where `folder` has got to; and the bytes of its adapter."""
     result = fine_tuning.fine_tune(MODEL, family, ITEMS, IMAGES, read(Params), Path(folder))
-    fine_tuning.write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
+    write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
     return result, Path(f"{folder}-adapter/adapter_model.safetensors").read_bytes()
 
 
@@ -139,9 +140,9 @@ def test_a_few_validation_items_are_captioned_after_each_epoch(family: str, tiny
     assert all(row["reference"] == items[row["item_id"]] for row in result.samples)
     shown = pd.read_csv("run/live/samples.csv", dtype="str", keep_default_na=False)
     assert shown["caption"].tolist() == [row["caption"] for row in result.samples]
-    last = checkpoints.latest(Path("run"))
+    last = checkpoints.find_latest(Path("run"))
     tuned = load(MODEL, family, torch.float32, adapter=last)
-    images = image_inputs(tuned, [ImageStore(IMAGES)[item] for item in sorted(items.index)[:5]])
+    images = prepare_images(tuned, [ImageStore(IMAGES)[item] for item in sorted(items.index)[:5]])
     said = [caption.text for caption in tuned.family.generate(tuned, images, 64)]
     assert said == [row["caption"] for row in result.samples if row["epoch"] == 2]
 
@@ -254,10 +255,10 @@ def test_validation_loss_is_the_mean_over_tokens_whatever_the_batches(tiny_proje
 
 def trainer_at(folder: Path, params: Params) -> CaptionTrainer:
     """A trainer with the weights of the best epoch of a run."""
-    captioner = fine_tuning.adapted(MODEL, "blip2_t5", params)
-    best = checkpoints.best_of(checkpoints.latest(folder))
+    captioner = fine_tuning.load_with_adapter(MODEL, "blip2_t5", params)
+    best = checkpoints.find_best(checkpoints.find_latest(folder))
     captioner.model.load_adapter(str(best), "default", is_trainable=True)
-    validation = fine_tuning.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("other"))[1]
+    validation = fine_tuning.load_splits(captioner, MODEL, ITEMS, IMAGES, params, Path("other"))[1]
     return fine_tuning.make_trainer(captioner, validation, validation, params, Path("other"))
 
 
@@ -289,7 +290,7 @@ def test_a_process_has_one_gpu_however_many_it_sees(tiny_project: Project, monke
     """Trainer would make batches for all of them, and DataParallel share them out."""
     tiny_project("blip2_opt", {"device": "cuda"})
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
-    args = fine_tuning.arguments(read(Params), Path("run"), 4)
+    args = fine_tuning.make_arguments(read(Params), Path("run"), 4)
     assert (args.n_gpu, args.train_batch_size, args.gradient_accumulation_steps) == (1, 4, 2)
 
 
@@ -338,4 +339,7 @@ def test_the_curve_has_a_loss_for_every_epoch(tiny_project: Project) -> None:
     tiny_project("blip2_opt")
     result, _ = train("blip2_opt", "run")
     assert [row["step"] for row in result.curve if row["validation_loss"] is not None] == [3, 6, 9]
-    assert history.best(checkpoints.log_of(checkpoints.latest(Path("run")))).loss == result.metrics["validation_loss"]
+    assert (
+        history.find_best_evaluation(checkpoints.read_log(checkpoints.find_latest(Path("run")))).loss
+        == result.metrics["validation_loss"]
+    )

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.training.schedule import cosine
+from captioning.training.schedule import make_cosine_schedule
 
 RATE, LOWEST = 5e-4, 1e-6
 
@@ -16,7 +16,7 @@ def rates(steps: int, warmup: float, beyond: int = 0) -> list[float]:
     """What an optimiser stepped by torch's own LambdaLR uses."""
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.AdamW([weight], lr=RATE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, RATE, LOWEST, warmup))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, make_cosine_schedule(steps, RATE, LOWEST, warmup))
     used = []
     for _ in range(steps + beyond):
         used.append(optimizer.param_groups[0]["lr"])
