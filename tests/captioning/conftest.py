@@ -25,7 +25,7 @@ SMALL = Size(image=32, vision_width=16, vision_layers=1, queries=3, qformer_laye
 
 @pytest.fixture
 def tiny_captioner() -> Callable[[str], Captioner]:
-    """`tiny_captioner(family)`: a fresh captioner with random weights (the same ones each time), images of 32 pixels."""
+    """`tiny_captioner(family)`: a new captioner with the same random weights each time, images of 32 pixels."""
 
     def build(family: str) -> Captioner:
         torch.manual_seed(0)
@@ -55,8 +55,8 @@ def tiny_project(
 ) -> Callable[..., Path]:
     """`tiny_project(family, {"lr": 0.01, "caption_train.patience": 3})`: a project to train and to caption in.
 
-    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description; `times` as many),
-    the captioner as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
+    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description; `times` as
+    many), the captioner as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
     """
 
     def make(family: str, changes: dict[str, object] | None = None, times: int = 1) -> Path:

@@ -35,7 +35,7 @@ def store() -> dict[str, Image.Image]:
 
 @pytest.fixture
 def study(tmp_path: Path, tiny_folder: Callable[[str], Path], store: dict) -> Path:
-    """A project of five pictures whose writer has random weights."""
+    """Makes a project of five pictures whose captioner has random weights."""
     tiny_folder("blip2_opt").rename(tmp_path / "weights")
     (tmp_path / "data/models").mkdir(parents=True)
     (tmp_path / "weights").rename(tmp_path / "data/models/tiny-blip2-opt")
@@ -64,7 +64,7 @@ def run_stage(study: Path) -> subprocess.CompletedProcess[str]:
 
 
 def save_adapter(study: Path, scope: Any) -> None:
-    """Not as LoRA begins: its second matrix is not zero."""
+    """Saves an adapter whose second matrix is not zero, unlike that of a new adapter."""
     torch.manual_seed(0)
     loaded = load("data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
     captioner = apply_lora(loaded, "all-linear", 4, 64, 0.0, True, scope)
@@ -74,7 +74,7 @@ def save_adapter(study: Path, scope: Any) -> None:
     captioner.model.save_pretrained(study / "data/adapters/tiny-blip2-opt")
 
 
-def written(study: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_written(study: Path) -> tuple[np.ndarray, np.ndarray]:
     visual, queries = (read_features(study / "data/features/image" / name).rows(IDS) for name in features.NAMES)
     return visual, queries
 
@@ -85,7 +85,7 @@ def test_the_stage_writes_both_feature_sets(study: Path, store: dict) -> None:
     assert ended.returncode == 0, ended.stderr
     captioner = load(study / "data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
     expected = compute_features(captioner, IDS, store, batch_size=5)
-    visual, queries = written(study)
+    visual, queries = read_written(study)
     np.testing.assert_allclose(visual, expected[0], atol=2e-3)
     np.testing.assert_allclose(queries, expected[1].mean(axis=1), atol=2e-3)
     assert list((study / ".checkpoints").iterdir()) == []
@@ -96,13 +96,13 @@ def test_features_of_an_adapter_that_reaches_the_vision_side(study: Path, monkey
     save_adapter(study, "all")
     set_params(study)
     features.main()
-    plain = written(study)
+    plain = read_written(study)
     set_params(study, features_adapter="tiny-blip2-opt")
     features.main()
-    adapted = written(study)
-    for one, other in zip(plain, adapted, strict=True):
-        assert one.shape == other.shape
-        assert not np.allclose(one, other, atol=0.05)
+    tuned = read_written(study)
+    for before, after in zip(plain, tuned, strict=True):
+        assert before.shape == after.shape
+        assert not np.allclose(before, after, atol=0.05)
 
 
 def test_an_adapter_of_the_language_model_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_an_adapter_of_the_language_model_is_refused(study: Path, monkeypatch: p
         features.main()
 
 
-def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_killed_resumes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     features.main()
@@ -131,7 +131,7 @@ def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt):
         features.main()
     features.main()
-    assert [len(some) for some in calls] == [2, 2, 2, 1]
+    assert [len(keys) for keys in calls] == [2, 2, 2, 1]
     assert calls[2] == calls[1]
     assert [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))] == expected
 
@@ -140,12 +140,12 @@ def test_bfloat16_is_near(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     features.main()
-    full = written(study)
+    full = read_written(study)
     set_params(study, precision="bf16")
     features.main()
-    for one, other in zip(full, written(study), strict=True):
-        assert not np.array_equal(one, other)
-        np.testing.assert_allclose(one, other, atol=0.1)
+    for expected, rounded in zip(full, read_written(study), strict=True):
+        assert not np.array_equal(expected, rounded)
+        np.testing.assert_allclose(expected, rounded, atol=0.1)
 
 
 def test_an_item_without_picture_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_an_item_without_picture_is_named(study: Path, monkeypatch: pytest.Monke
         features.main()
 
 
-def test_a_gpu_that_is_not_there_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -169,7 +169,10 @@ def test_a_family_without_these_features_is_found_before_torch_is_imported(tmp_p
     (tmp_path / "params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("  family: blip2_opt", "  family: llava")
     )
-    code = "import sys\nfrom captioning.features import main\ntry: main()\nexcept Exception as error: print(error, 'torch' in sys.modules)"
+    code = (
+        "import sys\nfrom captioning.features import main\n"
+        "try: main()\nexcept Exception as error: print(error, 'torch' in sys.modules)"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""The stage caption_train: parameters, outputs, and what it must leave alone."""
+"""The stage caption_train: parameters, outputs, and files that it must not change."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 Project = Callable[..., Path]
 
 
-def params_with(tmp_path: Path, **changes: object) -> Path:
+def write_params(tmp_path: Path, **changes: object) -> Path:
     yaml = YAML()
     values = yaml.load(ROOT / "studies" / "sample.yaml")
     for name, value in changes.items():
@@ -60,12 +60,12 @@ def test_the_study_as_shipped_is_valid() -> None:
 )
 def test_wrong_parameters_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read(settings.Params, params_with(tmp_path, **changes))
+        read(settings.Params, write_params(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("rate", ["1e-05", "1e-5", "5e-05", "0.0001", "1"])
 def test_a_rate_in_any_notation_is_a_number(tmp_path: Path, rate: str) -> None:
-    path = params_with(tmp_path)
+    path = write_params(tmp_path)
     path.write_text(path.read_text().replace("\nlr: 0.0005", f"\nlr: {rate}"))
     assert read(settings.Params, path).lr == float(rate)
 
@@ -75,15 +75,15 @@ def test_parameters_are_read_before_torch_is_loaded() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
 
 
-@pytest.mark.parametrize("gone", ["data/prepared/items.parquet", "data/prepared/images", "data/models/tiny"])
-def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+@pytest.mark.parametrize("missing", ["data/prepared/items.parquet", "data/prepared/images", "data/models/tiny"])
+def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     project = tiny_project("llava")
-    (project / gone).rename(project / "elsewhere")
-    with pytest.raises(UserError, match=gone):
+    (project / missing).rename(project / "elsewhere")
+    with pytest.raises(UserError, match=missing):
         run_stage(monkeypatch, "llava")
 
 
-def test_an_unknown_captioner_is_met_with_the_nearest_name(
+def test_an_unknown_captioner_is_refused_with_the_nearest_name(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_project("llava")
@@ -136,9 +136,7 @@ def test_the_stage_writes_what_the_line_expects(
     assert capsys.readouterr().out.startswith("done: wrote data/adapters/tiny: validation loss")
 
 
-def test_a_repository_without_a_commit_is_refused_in_words(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_without_a_commit_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVCLive asks git for the current commit."""
     project = tiny_project("llava")
     monkeypatch.setattr(train, "Meter", Unmetered)
@@ -149,9 +147,7 @@ def test_a_repository_without_a_commit_is_refused_in_words(
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
-def test_the_adapter_changes_what_the_captioner_says(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
-) -> None:
+def test_the_adapter_changes_the_captions(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project = tiny_project(family, {"epochs": 1})
     monkeypatch.setattr(train, "Meter", Unmetered)
     run_stage(monkeypatch, family)
@@ -202,8 +198,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tiny_project: Project)
     assert not adapter.exists()
     finish(start(project, "blip2_t5"))
     assert adapter.read_bytes() == expected
-    left = [path.name for path in (project / ".checkpoints").iterdir()]
-    assert all(name.startswith("features") for name in left)  # which the next run may share
+    remaining = [path.name for path in (project / ".checkpoints").iterdir()]
+    assert all(name.startswith("features") for name in remaining)  # which the next run may share
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Captions made elsewhere: all formats give the same table, and captions that do not fit the study are refused by id."""
+"""Captions made elsewhere: all formats give the same table, and unfit captions are refused by id."""
 
 from pathlib import Path
 

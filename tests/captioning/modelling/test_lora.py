@@ -23,7 +23,7 @@ def test_where_the_language_model_is_and_what_lies_beside_it(tiny_captioner: Cal
 def test_a_family_with_a_careless_expression_is_refused(
     tiny_captioner: Callable[[str], Captioner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The suffixes of the study's code: in LLaVA they are names in the CLIP tower too, and BLIP-2's reach only the Q-Former."""
+    """The suffixes of the study's code: LLaVA's reach the CLIP tower too, and BLIP-2's only the Q-Former."""
     for family, targets in [("llava", r".*\.(q_proj|v_proj)"), ("blip2_opt", r".*\.(query|value)")]:
         captioner = tiny_captioner(family)
         monkeypatch.setattr(captioner.family, "choose_lora_targets", lambda *_, targets=targets: targets)

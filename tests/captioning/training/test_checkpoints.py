@@ -1,4 +1,4 @@
-"""Checkpoints: whose they are, whole or absent, damaged ones, and one writer."""
+"""Checkpoints: a folder per run, whole or absent, damaged checkpoints, and one writer."""
 
 import json
 import os
@@ -39,9 +39,9 @@ def test_the_one_before_can_stand_alone_when_the_last_was_a_new_best(
     save(tmp_path, 15, {10: 1.0})
     save(tmp_path, 20, {10: 1.0, 20: 0.5})
     (tmp_path / "checkpoint-20" / "weights").write_text("weights at 2o")
-    found = checkpoints.find_latest(tmp_path)
-    assert found == tmp_path / "checkpoint-15"
-    assert (checkpoints.find_best(found) / "weights").read_text() == "weights at 10"
+    latest = checkpoints.find_latest(tmp_path)
+    assert latest == tmp_path / "checkpoint-15"
+    assert (checkpoints.find_best(latest) / "weights").read_text() == "weights at 10"
     assert "checkpoint-20 is damaged" in caplog.text
 
 
@@ -94,21 +94,21 @@ def test_the_folder_changes_with_every_parameter_input_and_line_of_code(
     first = folder(lr=1e-4)
     assert first == folder(lr=1e-4)
     assert first.parent == tmp_path / "elsewhere"
-    seen = {
+    folders = {
         first,
         folder(lr=5e-4),
         folder(lr=1e-4, seed=1),
         checkpoints.name_run_folder("other", {"lr": 1e-4}, [images, code]),
     }
     (images / "00000.parquet").write_text("pixelz")
-    seen.add(folder(lr=1e-4))
+    folders.add(folder(lr=1e-4))
     (images / "00000.parquet").rename(images / "00001.parquet")
-    seen.add(folder(lr=1e-4))
+    folders.add(folder(lr=1e-4))
     code.write_text("x = 2")
-    seen.add(folder(lr=1e-4))
-    assert len(seen) == 7
+    folders.add(folder(lr=1e-4))
+    assert len(folders) == 7
     (tmp_path / "images" / "old.pyc").write_text("")
-    assert folder(lr=1e-4) in seen
+    assert folder(lr=1e-4) in folders
 
 
 def test_a_second_writer_is_refused_with_the_first_ones_process(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The training defects of the study's own code, each put back into a copy of ours: a named test must notice (`.ci/full`)."""
+"""The training defects of the study's own code, each put into a copy of ours: a named test must fail (`.ci/full`)."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ DEFECTS = {
         "captioning/modelling/loading.py",
         "if adapter is not None:",
         'if adapter is not None and family != "llava":',
-        "tests/captioning/test_train.py::test_the_adapter_changes_what_the_captioner_says[llava]",
+        "tests/captioning/test_train.py::test_the_adapter_changes_the_captions[llava]",
     ),
     "max_length counts the prompt": (
         "captioning/modelling/generation.py",

@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
-def test_nothing_of_an_empty_place_is_supervised(
+def test_nothing_of_an_empty_row_is_supervised(
     family: str, tiny_captioner: Callable[[str], Captioner], tiny_project: Callable[..., Path]
 ) -> None:
     tiny_project(family)
@@ -30,18 +30,18 @@ def test_nothing_of_an_empty_place_is_supervised(
     batch = examples.make_collator(captioner.pad_id)([empty, rows[0]])
     alone = examples.make_collator(captioner.pad_id)([rows[0]])
     with torch.no_grad():
-        together, single = (sum_loss(captioner, captioner.model, one) for one in (batch, alone))
+        together, single = (sum_loss(captioner, captioner.model, part) for part in (batch, alone))
     torch.testing.assert_close(together, single, rtol=1e-5, atol=0)
 
 
-def items_of(*descriptions: str) -> pd.DataFrame:
+def make_items(*descriptions: str) -> pd.DataFrame:
     return pd.DataFrame({"item_id": [str(row) for row in range(len(descriptions))], "description": descriptions})
 
 
-def test_descriptions_that_a_model_has_no_room_for_are_left_out_and_counted(
+def test_descriptions_that_are_too_long_for_a_model_are_left_out_and_counted(
     tiny_captioner: Callable[[str], Captioner], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """OPT has learned a vector for each of its positions, and no more."""
+    """OPT has a learned vector for each of its positions, and no more."""
     captioner, text = tiny_captioner("blip2_opt"), "a red shirt with short sleeves "
     assert captioner.positions is not None
     n = captioner.positions - len(captioner.prompt_ids) - 1
@@ -49,21 +49,21 @@ def test_descriptions_that_a_model_has_no_room_for_are_left_out_and_counted(
     longest, longer = (captioner.tokenizer.decode(words[:length]) for length in (n, n + 1))
     lengths = list(map(len, tokenize(captioner, [longest, longer])))
     assert lengths == [n, n + 1]
-    kept = examples.drop_too_long(captioner, items_of("a shirt", longer, longest), Path("items.parquet"))
-    assert kept["item_id"].tolist() == ["0", "2"]
+    fitting = examples.drop_too_long(captioner, make_items("a shirt", longer, longest), Path("items.parquet"))
+    assert fitting["item_id"].tolist() == ["0", "2"]
     assert f"1 of 3 descriptions are longer than the {n} tokens" in caplog.text
     image = prepare_images(captioner, [Image.new("RGB", (32, 32))])[0]
     batch = collate([make_example(captioner, image, words[:n])], [image], captioner.pad_id)
     assert captioner.model(**batch).loss.isfinite()
     with pytest.raises(UserError, match=r"1 of 1 descriptions are longer .*another captioner"):
-        examples.drop_too_long(captioner, items_of(longer), Path("items.parquet"))
+        examples.drop_too_long(captioner, make_items(longer), Path("items.parquet"))
 
 
 @pytest.mark.parametrize("family", ["blip2_t5", "llava"])
-def test_models_without_learned_positions_have_room_for_any_description(
+def test_models_without_learned_positions_take_any_description(
     family: str, tiny_captioner: Callable[[str], Captioner]
 ) -> None:
-    items = items_of("a red shirt " * 200)
+    items = make_items("a red shirt " * 200)
     assert len(examples.drop_too_long(tiny_captioner(family), items, Path("items.parquet"))) == 1
 
 
@@ -73,7 +73,7 @@ def test_a_description_with_a_token_that_means_something_else_is_refused_by_id(
     family: str, meaning: str, tiny_captioner: Callable[[str], Captioner]
 ) -> None:
     captioner = tiny_captioner(family)
-    items = items_of("a shirt", f"a{captioner.tokenizer.decode([getattr(captioner, meaning)])}shirt")
+    items = make_items("a shirt", f"a{captioner.tokenizer.decode([getattr(captioner, meaning)])}shirt")
     with pytest.raises(UserError, match=r"items\.parquet: the description of 1 of 2 items .*first 1; remove it"):
         examples.drop_too_long(captioner, items, Path("items.parquet"))
 
@@ -106,17 +106,19 @@ def test_a_batch_opened_on_threads_is_the_same(
     captioner, store, items = tiny_captioner("llava"), ImageStore(IMAGES), examples.read_split(ITEMS, "train")
     monkeypatch.setattr(examples, "PREPARED_BYTES", 0)
     rows = examples.CaptionedImages(captioner, store, items, torch.float32)
-    wanted, opened = [rows[row] for row in (5, 1, order.EMPTY_ROW, 7)], set()
+    expected, threads = [rows[row] for row in (5, 1, order.EMPTY_ROW, 7)], set()
     monkeypatch.setattr(examples, "readers", lambda device: 3)
-    monkeypatch.setattr(rows, "_prepare", _on_thread(rows._prepare, opened))
-    for one, other in zip(wanted, rows.__getitems__([5, 1, order.EMPTY_ROW, 7]), strict=True):
-        assert one["example"] == other["example"]
-        assert torch.equal(one["image"]["pixel_values"], other["image"]["pixel_values"])
-    assert threading.main_thread() not in opened
+    monkeypatch.setattr(rows, "_prepare", _record_thread(rows._prepare, threads))
+    for alone, row in zip(expected, rows.__getitems__([5, 1, order.EMPTY_ROW, 7]), strict=True):
+        assert row["example"] == alone["example"]
+        assert torch.equal(row["image"]["pixel_values"], alone["image"]["pixel_values"])
+    assert threading.main_thread() not in threads
 
 
-def _on_thread(inputs: Callable[[list[int]], list[ImageInputs]], seen: set[threading.Thread]) -> Callable[..., Any]:
-    return lambda rows: (seen.add(threading.current_thread()), inputs(rows))[1]
+def _record_thread(
+    prepare: Callable[[list[int]], list[ImageInputs]], threads: set[threading.Thread]
+) -> Callable[..., Any]:
+    return lambda rows: (threads.add(threading.current_thread()), prepare(rows))[1]
 
 
 def test_rows_of_a_split_come_sorted(tmp_path: Path) -> None:

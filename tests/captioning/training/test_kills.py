@@ -1,4 +1,4 @@
-"""Twenty runs killed at random moments end with the same adapter bytes as one that was left alone (`.ci/full`)."""
+"""Twenty runs killed at random moments end with the same adapter bytes as a run that was not killed (`.ci/full`)."""
 
 import os
 import random
@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ADAPTER = Path("data/adapters/tiny/adapter_model.safetensors")
-KILLS, SEED = 20, 20_26
+KILLS = 20
+SEED = 20_26
 
 
 def start() -> subprocess.Popen[str]:

@@ -48,16 +48,16 @@ def test_only_tokens_with_a_label_count(family: str, tiny_captioner: Callable[[s
     captioner = tiny_captioner(family)
     batch = batch_of(captioner, CAPTIONS[:1])
     labels = batch["labels"]
-    if family == "blip2_t5":  # its decoder reads labels, so hiding one changes what follows: hide the last only
-        places = [labels.shape[1] - 1]
+    if family == "blip2_t5":  # its decoder reads labels: hiding a label changes what follows, so hide only the last
+        positions = [labels.shape[1] - 1]
     else:
-        places = labels[0].ne(IGNORED).nonzero().flatten().tolist()
+        positions = labels[0].ne(IGNORED).nonzero().flatten().tolist()
     with torch.no_grad():
         whole = sum_loss(captioner, captioner.model, batch)
         parts = []
-        for place in places:
+        for position in positions:
             hidden = labels.clone()
-            hidden[0, place] = IGNORED
+            hidden[0, position] = IGNORED
             parts.append(whole - sum_loss(captioner, captioner.model, batch | {"labels": hidden}))
         nothing = sum_loss(captioner, captioner.model, batch | {"labels": torch.full_like(labels, IGNORED)})
     assert all(part > 0 for part in parts)

@@ -30,21 +30,20 @@ def test_features_equal_the_parts_of_the_model_called_by_hand(tiny_captioner: Ma
     model = captioner.base
     for row, item in enumerate(IDS):
         with torch.inference_mode():
-            tokens = model.vision_model(
-                make_pixel_values(captioner, [store[item]])
-            ).last_hidden_state  # (1, tokens, width)
+            pixels = make_pixel_values(captioner, [store[item]])
+            tokens = model.vision_model(pixels).last_hidden_state  # (1, tokens, width)
             answers = model.qformer(query_embeds=model.query_tokens, encoder_hidden_states=tokens).last_hidden_state
         np.testing.assert_allclose(visual[row], tokens[0].mean(dim=0).numpy(), atol=1e-5)
         np.testing.assert_allclose(queries[row], answers[0].numpy(), atol=1e-5)
     assert queries.shape == (5, model.config.num_query_tokens, model.config.qformer_config.hidden_size)
 
 
-def test_permuted_ids_find_every_row_still_with_its_item(tiny_captioner: Make, store: dict) -> None:
+def test_permuted_ids_keep_every_row_with_its_item(tiny_captioner: Make, store: dict) -> None:
     captioner = tiny_captioner("blip2_opt")
     straight, turned = (extraction.compute_features(captioner, ids, store, batch_size=3) for ids in (IDS, IDS[::-1]))
-    for one, other in zip(straight, turned, strict=True):
-        np.testing.assert_allclose(one, other[::-1], atol=1e-5)
-        assert len(np.unique(one.reshape(5, -1).round(4), axis=0)) == 5
+    for rows, reversed_rows in zip(straight, turned, strict=True):
+        np.testing.assert_allclose(rows, reversed_rows[::-1], atol=1e-5)
+        assert len(np.unique(rows.reshape(5, -1).round(4), axis=0)) == 5
 
 
 def test_one_forward_pass_a_batch(tiny_captioner: Make, store: dict) -> None:
@@ -54,12 +53,12 @@ def test_one_forward_pass_a_batch(tiny_captioner: Make, store: dict) -> None:
     assert len(passes) == 3
 
 
-def in_blocks(array: np.ndarray, size: int = 7) -> Blocks:
+def split_into_blocks(array: np.ndarray, size: int = 7) -> Blocks:
     return lambda: (array[start : start + size] for start in range(0, len(array), size))
 
 
 def reduce(queries: np.ndarray, how: Any) -> np.ndarray:
-    return np.concatenate(list(extraction.reduce_queries(in_blocks(queries), how)))
+    return np.concatenate(list(extraction.reduce_queries(split_into_blocks(queries), how)))
 
 
 def test_queries_flat_and_mean() -> None:
