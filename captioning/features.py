@@ -17,10 +17,10 @@ from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
 from features.files import read_features, write_features
 from features.shards import Shards
-from pipeline.checkpoints import key_folder, workplace
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT
 
@@ -64,13 +64,13 @@ def main() -> None:
 
     size = settings.batch_size
     less = f"params.yaml: lower caption_features.batch_size ({size}), or use precision: bf16"
-    with workplace(name_work_folder(params)) as folder, explain_out_of_memory(less):
+    with checkpoint_folder(name_work_folder(params)) as folder, explain_out_of_memory(less):
         captioner = load_captioner(model, adapter, params)
         shards = Shards(folder / "features", ids, lambda keys: compute_features(captioner, keys, store, size), size)
         write_features(FOLDER / VISUAL, ids, shards.blocks(0))
         write_features(FOLDER / QUERIES, ids, reduce_queries(lambda: shards.blocks(1), settings.queries))
     n_visual, n_queries = (read_features(FOLDER / name).array.shape[1] for name in NAMES)
-    done(
+    print_summary(
         f"wrote {FOLDER}/blip2-*: {len(ids)} items by {settings.captioner}, {n_visual} visual dimensions, {n_queries} "
         f"of queries ({settings.queries})"
     )

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from captioning.training.outputs import OutputPaths, with_earlier_cost, write_outputs, write_untrained
 from captioning.training.settings import Params
-from pipeline.checkpoints import sole_writer
+from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
-from pipeline.processes import rank, share, shared
+from pipeline.processes import is_distributed, rank, share
 from pipeline.record import Meter
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -61,9 +61,11 @@ def main() -> None:
     check_inputs(model, family)
     if family == FILE:
         write_untrained(paths)
-        done(f"wrote {paths.adapter}: a note; the captions of this captioner come from a file, nothing is trained")
+        print_summary(
+            f"wrote {paths.adapter}: a note; the captions of this captioner come from a file, nothing is trained"
+        )
         return
-    if not shared():
+    if not is_distributed():
         end_with_dvc()
     share(params.processes, "captioning.train")
 
@@ -75,13 +77,13 @@ def main() -> None:
     if rank():
         fine_tune(model, family, ITEMS, IMAGES, params, folder)
         return
-    with sole_writer(folder):
+    with lock_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
         metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.place()
         write_outputs(result, metrics, model, paths)
         shutil.rmtree(folder)
-    done(
+    print_summary(
         f"wrote {paths.adapter}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
         f"of {metrics['epochs']} ({metrics['steps']} steps, {metrics['seconds']:.0f} s)"
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 from captioning.generation.sharing import wait_for_all
 from captioning.modelling import Caption, Captioner, ImageInputs, prepare_images
 from catalogue.prepared.images import ImageStore
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
 from pipeline.core.progress import track
-from pipeline.prefetch import ahead, readers
-from pipeline.processes import rank, world
+from pipeline.prefetch import prefetch, reader_threads
+from pipeline.processes import rank, world_size
 
 OPENED_TOGETHER = 8  # images, by a thread: some models make 30 MB of an image
 
@@ -33,10 +33,10 @@ def write_batches(
         max_new_tokens: the limit of a caption, EOS included.
         folder: of the files, the same for all processes.
     """
-    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(batches(ids, batch_size))}
+    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(make_batches(ids, batch_size))}
     missing = [path for path in parts if load_checkpoint(path) is None]
     wait_for_all()  # before any process writes: all must find the same files missing
-    own = missing[rank() :: world()]
+    own = missing[rank() :: world_size()]
     images = _read_images(captioner, store, [parts[path] for path in own])
     inputs = zip(own, images, strict=True)
     for path, batch in track(inputs, "captions", len(own), "batch") if rank() == 0 else inputs:
@@ -47,13 +47,13 @@ def write_batches(
 
 def _read_images(captioner: Captioner, store: ImageStore, parts: list[list[str]]) -> Iterator[list[ImageInputs]]:
     """Prepares the images of each part; on a GPU, threads prepare the next ones in pieces meanwhile."""
-    threads = readers(captioner.base.device.type)
+    threads = reader_threads(captioner.base.device.type)
 
     def prepare(piece: list[str]) -> list[ImageInputs]:
         return prepare_images(captioner, [store[item] for item in piece])
 
-    pieces = [batches(part, OPENED_TOGETHER if threads else len(part)) for part in parts]
-    prepared = ahead(prepare, list(chain.from_iterable(pieces)), threads)
+    pieces = [make_batches(part, OPENED_TOGETHER if threads else len(part)) for part in parts]
+    prepared = prefetch(prepare, list(chain.from_iterable(pieces)), threads)
     return (list(chain.from_iterable(islice(prepared, len(part)))) for part in pieces)
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.checkpoints import workplace
-from pipeline.processes import check_number, rank, shared
+from pipeline.checkpoints import checkpoint_folder
+from pipeline.processes import check_number, is_distributed, rank
 
 PATIENCE = timedelta(days=7)  # of a process for the slowest one
 
@@ -18,8 +18,8 @@ def shared_workplace(folder: Path) -> Iterator[Path]:
     Raises:
         UserError: another run works there, or fewer processes found each other than were started.
     """
-    if not shared():
-        with workplace(folder):
+    if not is_distributed():
+        with checkpoint_folder(folder):
             yield folder
         return
     from torch import distributed
@@ -27,7 +27,7 @@ def shared_workplace(folder: Path) -> Iterator[Path]:
     distributed.init_process_group("gloo", timeout=PATIENCE)  # processes only wait for one another
     check_number(distributed.get_world_size())
     if rank() == 0:
-        with workplace(folder):
+        with checkpoint_folder(folder):
             distributed.barrier()
             yield folder
     else:
@@ -38,7 +38,7 @@ def shared_workplace(folder: Path) -> Iterator[Path]:
 
 def wait_for_all() -> None:
     """Waits until every process has come here; returns at once where there is one process."""
-    if shared():
+    if is_distributed():
         from torch import distributed
 
         distributed.barrier()

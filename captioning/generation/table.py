@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.core.outputs import write_parquet
-from pipeline.core.stage import done
+from pipeline.core.stage import print_summary
 
 if TYPE_CHECKING:
     from captioning.modelling import Caption
@@ -24,7 +24,7 @@ def make_table(ids: Sequence[str], captions: "Sequence[Caption]") -> pd.DataFram
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes the table, and says how many captions it has and how many are finished."""
     write_parquet(path, table[list(COLUMNS)].astype(COLUMNS))
-    done(
+    print_summary(
         f"wrote {path}: {len(table)} captions, {table['finished'].mean() if len(table) else 1:.1%} finished, "
         f"{table['tokens'].mean() if len(table) else 0:.1f} tokens on average"
     )

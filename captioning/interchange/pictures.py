@@ -8,9 +8,9 @@ from typing import Any
 from PIL import Image
 
 from catalogue.prepared.images import shrink
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
-from pipeline.core.params import nearest
+from pipeline.core.params import suggest
 
 ADAPTERS, MODELS = Path("data/adapters"), Path("data/models")
 
@@ -36,7 +36,7 @@ def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, 
     captioners, name = params["captioners"], captioner or params["writer"]
     if name not in captioners:
         raise UserError(
-            f"--captioner {name}: not in params.yaml; its captioners: {', '.join(captioners)}{nearest(name, list(captioners))}"
+            f"--captioner {name}: not in params.yaml; its captioners: {', '.join(captioners)}{suggest(name, list(captioners))}"
         )
     own = ADAPTERS / name
     found = adapter or (own if own.is_dir() and not pretrained else None)
@@ -76,7 +76,7 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     texts: list[str] = []
     with explain_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
-        for batch in batches(images, section["batch_size"]):
+        for batch in make_batches(images, section["batch_size"]):
             inputs = prepare_images(captioner, batch)
             texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
     return texts

@@ -19,7 +19,7 @@ from captioning.modelling.lora import freeze_vision, ignore_peft_warning
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import disable_packing, make_four_bit_config
 from pipeline.core.errors import UserError
-from pipeline.model_folders import files_of, pin, read_json
+from pipeline.model_folders import find_files, read_json, read_pin
 from pipeline.names import check_name
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -52,7 +52,7 @@ def load(
     disable_progress_bar()  # of a second's work; generation and training have their own
     module = load_family(family, folder)
     check_device(torch.device(device))
-    files = files_of(folder)
+    files = find_files(folder)
     check_files(files, "*.safetensors")
     try:
         config = AutoConfig.from_pretrained(files, **SAFE)
@@ -212,7 +212,7 @@ def _check_base(folder: Path, adapter: Path) -> str:
     if not (adapter / "adapter_config.json").is_file():
         raise UserError(f"{adapter}: no adapter_config.json; run `dvc repro` to train it again")
     base = read_json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""
-    names = {folder.resolve().name} | ({pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
+    names = {folder.resolve().name} | ({read_pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
     if base and base not in names and Path(base).name not in names:
         raise UserError(
             f"{adapter} was trained on {base}, not on {folder}; if that is the same model under another name, correct "

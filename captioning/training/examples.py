@@ -25,10 +25,10 @@ from captioning.training.feature_cache import FrozenFeatures, load_features
 from captioning.training.order import EMPTY_ROW
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import of_split, read_items
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.progress import track
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 from pipeline.processes import rank
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class CaptionedImages(Dataset):
     def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
         """Makes the examples of a batch, as PyTorch calls it; threads open the images where the model is on a GPU."""
         ready = self.features is not None or self.prepared is not None
-        return list(ahead(self.__getitem__, rows, 0 if ready else readers(self.captioner.base.device.type)))
+        return list(prefetch(self.__getitem__, rows, 0 if ready else reader_threads(self.captioner.base.device.type)))
 
     def read_image(self, row: int) -> ImageInputs:
         """Returns what the model takes for an image: kept features, or the prepared image."""
@@ -197,7 +197,7 @@ class CaptionedImages(Dataset):
         return len(self) * sum(values.nbytes for values in self._prepare([0])[0].values())
 
     def _prepare_all(self) -> list[ImageInputs]:
-        chunks = batches(list(range(len(self))), IMAGES_AT_ONCE)
+        chunks = make_batches(list(range(len(self))), IMAGES_AT_ONCE)
         return [image for rows in track(chunks, "images", unit="batch") for image in self._prepare(rows)]
 
 

@@ -29,12 +29,12 @@ from safetensors.torch import save_file
 from captioning.modelling import Captioner, ImageInputs, join_images, prepare_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.prepared.images import ImageStore
-from pipeline.batches import batches
-from pipeline.checkpoints import files, sha256
+from pipeline.batches import make_batches
+from pipeline.checkpoints import hash_file, list_files
 from pipeline.core.outputs import new_file
 from pipeline.core.progress import track
 from pipeline.names import ROOT
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def make_key(captioner: Captioner, model: Path, images: Path, ids: Sequence[str]
     """Hashes everything that features depend on, device and threads too: they decide the last bits."""
     family = captioner.family.__name__.rpartition(".")[2]
     code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
-    hashes = [sha256(path) for root in (model, images, *code) for path in files(root)]
+    hashes = [hash_file(path) for root in (model, images, *code) for path in list_files(root)]
     facts = {
         "image_processor": type(captioner.processor.image_processor).__name__,
         "dtype": str(captioner.base.dtype),
@@ -124,7 +124,7 @@ def _remove_old(newest: Path) -> None:
     others = [path for path in newest.parent.glob("features-*") if path.is_dir() and path != newest]
     n_bytes = 0
     for folder in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
-        n_bytes += sum(path.stat().st_size for path in files(folder))
+        n_bytes += sum(path.stat().st_size for path in list_files(folder))
         if n_bytes > MAX_BYTES:
             with _lock(folder / "lock", wait=False) as free:
                 if free:
@@ -160,8 +160,8 @@ def _prepare_batch(captioner: Captioner, store: ImageStore, ids: Sequence[str]) 
 
 def _prepare_batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:
     """Prepares batches of images; threads prepare the next ones where the model is on a GPU."""
-    threads = readers(captioner.base.device.type)
-    return ahead(partial(_prepare_batch, captioner, store), batches(list(ids), IMAGES_AT_ONCE), threads)
+    threads = reader_threads(captioner.base.device.type)
+    return prefetch(partial(_prepare_batch, captioner, store), make_batches(list(ids), IMAGES_AT_ONCE), threads)
 
 
 def _map_shard(path: Path) -> torch.Tensor:

@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 
 from captioning.modelling import Captioner
 from captioning.modelling.lora import find_language_model
-from pipeline.processes import world
+from pipeline.processes import world_size
 
 
 def shard(captioner: Captioner, device: torch.device) -> None:
@@ -22,7 +22,7 @@ def shard(captioner: Captioner, device: torch.device) -> None:
         captioner: with its adapter, on the CPU.
         device: of this process.
     """
-    mesh = init_device_mesh(device.type, (world(),))
+    mesh = init_device_mesh(device.type, (world_size(),))
     language_model = captioner.base.get_submodule(find_language_model(captioner.base))
     for layer in list_layers(language_model):
         trainable = {weight for weight in layer.parameters() if weight.requires_grad}
@@ -56,5 +56,5 @@ def average_gradients(model: nn.Module) -> None:
     together = torch.cat([weight.grad.flatten() for weight in trainable if weight.grad is not None])
     distributed.all_reduce(together)
     sizes = [weight.numel() for weight in trainable]
-    for weight, gradient in zip(trainable, (together / world()).split(sizes), strict=True):
+    for weight, gradient in zip(trainable, (together / world_size()).split(sizes), strict=True):
         weight.grad = gradient.view_as(weight)

@@ -11,11 +11,11 @@ from captioning.modelling import DTYPES, Captioner, ImageInputs, join_images, lo
 from captioning.modelling.lora import find_language_model, list_lora_names
 from captioning.vision_features.settings import Params
 from catalogue.prepared.images import ImageStore
-from features.components import KEPT_VARIANCE, Blocks, projected
-from pipeline.batches import batches
+from features.components import VARIANCE_SHARE, Blocks, project_blocks
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 
 
 def load_captioner(folder: Path, adapter: Path | None, params: Params) -> Captioner:
@@ -59,8 +59,8 @@ def compute_features(
     def prepare(batch: list[str]) -> ImageInputs:
         return join_images(prepare_images(captioner, [store[item] for item in batch]))
 
-    visual, queries, parts = [], [], batches(list(ids), batch_size)
-    inputs = ahead(prepare, parts, readers(captioner.base.device.type))
+    visual, queries, parts = [], [], make_batches(list(ids), batch_size)
+    inputs = prefetch(prepare, parts, reader_threads(captioner.base.device.type))
     for images in track(inputs, "BLIP-2 features", total=len(parts), unit="batch"):
         with torch.inference_mode():
             output = captioner.base.get_image_features(**move_to_device(captioner, images))
@@ -79,4 +79,4 @@ def reduce_queries(queries: Blocks, how: Literal["flat", "mean", "pca95"]) -> It
     def flatten() -> Iterator[np.ndarray]:
         return (block.reshape(len(block), -1) for block in queries())
 
-    yield from flatten() if how == "flat" else projected(flatten, KEPT_VARIANCE, "caption_features.queries")
+    yield from flatten() if how == "flat" else project_blocks(flatten, VARIANCE_SHARE, "caption_features.queries")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pipeline.core.params import Section
-from pipeline.names import allowed_names, unknown_name
+from pipeline.names import allowed_names, explain_unknown_name
 
 BLIP2 = "blip2"  # how the names of its families begin
 
@@ -24,7 +24,7 @@ class CaptionFeatures(Section):
     @classmethod
     def _has_these_features(cls, family: str) -> str:
         allowed = [name for name in allowed_names("captioning/families") if name.startswith(BLIP2)]
-        problem = unknown_name("family with BLIP-2 features", family, allowed)
+        problem = explain_unknown_name("family with BLIP-2 features", family, allowed)
         if problem:
             raise ValueError(problem)
         return family

@@ -11,7 +11,7 @@ import pytest
 
 from captioning import generate
 from captioning.families import llava
-from pipeline.checkpoints import workplace
+from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from tests.helpers.generation import FAMILIES, Project, change_params, run_stage, save_adapter
@@ -89,7 +89,7 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
     folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
-    with workplace(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
+    with checkpoint_folder(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
 
 
@@ -123,7 +123,7 @@ def test_when_a_process_is_refused_both_end(tiny_project: Project) -> None:
     tiny_project("llava")
     save_adapter("llava", Path("adapter"))
     folder = generate.name_work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
-    with workplace(folder):
+    with checkpoint_folder(folder):
         ended = run_two_processes("llava")
     assert ended.returncode == 1
     assert f"process {os.getpid()} is working here" in ended.stderr
