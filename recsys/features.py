@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from catalogue.descriptions.variants import CATALOGUE_OF
+from catalogue.descriptions.variants import CATALOGUE_OF, SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
 from features.components import VARIANCE_SHARE, fit_components, project_blocks
@@ -50,8 +50,6 @@ LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may g
 BLOCK_ITEMS = 4_096  # written at once
 NOTE = "NOT_IN_THIS_STUDY.txt"
 KEY = "rec_features.reduce"
-OWN = ("own", "reference")  # sources that no captioner changes
-SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
 
 
 class Params(Section):
@@ -152,7 +150,7 @@ def encode_by_source(
 
 def on_own_words(vectors: dict[str, np.ndarray], tables: list[pd.DataFrame]) -> dict[str, np.ndarray]:
     """The vector of each text on the components of the shop's own descriptions, or of all texts where it has none."""
-    own = {text for table in tables for text in table.loc[table["source"].isin(OWN), "text"]}
+    own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
     rows = np.stack([vectors[text] for text in sorted(own or vectors)])
     found = fit_components(lambda: iter([rows]), VARIANCE_SHARE, KEY)
     return dict(zip(vectors, found.project(np.stack(list(vectors.values()))), strict=True))

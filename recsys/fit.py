@@ -43,7 +43,7 @@ from pipeline.names import ROOT, check_name
 from recsys.purchases.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
 from recsys.ranking.options import Options, RecFit
 from recsys.ranking.recommend import Lists, recommend
-from recsys.scoring.arms import catalogue_of
+from recsys.scoring.arms import build_name, catalogue_of
 
 INTERACTIONS = Path("data/interactions")
 FOLDER = Path("data/recommendations")
@@ -70,8 +70,7 @@ class Cell:
 
     @property
     def output(self) -> Path:
-        name = self.recommender if self.features is None else f"{self.recommender}-{self.features}"
-        return FOLDER / self.arm / f"{name}.parquet"
+        return FOLDER / self.arm / f"{build_name(self.recommender, self.features)}.parquet"
 
 
 def parse(arguments: list[str] | None = None) -> Cell:

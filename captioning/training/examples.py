@@ -14,7 +14,7 @@ from captioning.modelling import DTYPES, IGNORED, Captioner, ImageInputs, collat
 from captioning.training.feature_cache import FrozenFeatures, frozen_features
 from captioning.training.order import NOTHING
 from catalogue.prepared.images import ImageStore
-from catalogue.prepared.items import of_split, read_items
+from catalogue.prepared.items import read_items, select_split
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.progress import track
@@ -73,7 +73,8 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
     Raises:
         UserError: the file lacks a column, or the split is empty or has an item without description.
     """
-    return of_split(read_items(path, ["item_id", "description", "split"]), split, path)[["item_id", "description"]]
+    items = read_items(path, ["item_id", "description", "split"])
+    return select_split(items, split, path)[["item_id", "description"]]
 
 
 def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:
