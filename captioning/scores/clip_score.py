@@ -11,7 +11,7 @@ picture and every text is embedded once, in shards, so that a killed run goes on
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from features.clip import load
 from pipeline import checkpoints
 from pipeline.batches import batches
 from pipeline.core.progress import track
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 METRICS: tuple[str, ...] = ("clip_score", "ref_clip_score")
 LEFT_OUT: Mapping[str, str] = {}
@@ -67,7 +70,7 @@ def clip_scores(
     items = sorted({item for item, _ in pairs})
     texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
     images.require(items)
-    encode_images, encode_texts = encoders(model_folder, images, device)
+    encode_images, encode_texts = load_encoders(model_folder, images, device)
     pictures = _embed(items, encode_images, "CLIP, pictures", work)
     words = _embed(texts, encode_texts, "CLIP, texts", work)
     to_picture = np.array([WEIGHT * max(float(words[caption] @ pictures[item]), 0.0) for item, caption in pairs])
@@ -79,7 +82,7 @@ def clip_scores(
     return pd.DataFrame({"clip_score": to_picture, "ref_clip_score": harmonic}, dtype=np.float64)
 
 
-def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
+def load_encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
     """Load CLIP and return the functions that embed pictures (by item) and texts (with the prompt).
 
     CLIP does not read the end of a text that is longer than its longest input.
@@ -101,7 +104,8 @@ def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encod
     return encode_images, encode_texts
 
 
-def _unit(output: Any) -> np.ndarray:
+def _unit(output: "BaseModelOutputWithPooling") -> np.ndarray:
+    assert output.pooler_output is not None
     return normalize(output.pooler_output.double()).cpu().numpy()
 
 

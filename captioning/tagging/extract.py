@@ -5,7 +5,7 @@ import json
 import pickle
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.batches import batches
@@ -14,6 +14,9 @@ from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
+
+if TYPE_CHECKING:
+    import stanza
 
 CHUNK = 500  # texts that Stanza tags together
 TAGS = frozenset(("NOUN", "ADJ", "PROPN"))
@@ -73,7 +76,7 @@ def extract(
 
 
 def work_folder(
-    name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: Any = None
+    name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: object = None
 ) -> Path:
     """Name the folder for the chunks that a stage has tagged, by all that its result depends on.
 
@@ -131,7 +134,7 @@ def group_hyphenated(words: Sequence[Word]) -> list[list[Word]]:
     return groups
 
 
-def load(folder: Path | str, device: str = "cpu", package: str = "default") -> Any:
+def load(folder: Path | str, device: str = "cpu", package: str = "default") -> "stanza.Pipeline":
     """Load tokenizer, tagger and lemmatizer of a Stanza package from a folder; nothing is ever downloaded.
 
     Raises:
@@ -177,7 +180,7 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
 
 
-def _words(document: Any) -> list[Word]:
+def _words(document: "stanza.Document") -> list[Word]:
     return [
         Word(
             word.text,
