@@ -17,11 +17,11 @@ from captioning.scores.settings import CaptionScore
 from captioning.scores.study import CEILING, REFERENCE, Study, StudyFiles, load
 from captioning.tagging.extract import work_folder
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.checkpoints import files, sha256, workplace
+from pipeline.checkpoints import checkpoint_folder, hash_file, list_files
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 
 FILES = StudyFiles(
@@ -66,7 +66,7 @@ def main() -> None:
     references = {str(item): [text] for item, text in study.items["description"].items()}
     scores = score_captions(tables.list_captions(study), references, spice_folder)
     study = study.without(scores.left_out)
-    with workplace(_work_folder(study, params, clip_model)) as folder:
+    with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
         settings = params.caption_attributes
         models = content_based.Models(MODELS / settings.tagger, CLASSIFIER, clip_model)
         content = content_based.score(study, settings, models, IMAGES, params.device, folder)
@@ -78,7 +78,7 @@ def main() -> None:
         write_parquet(BY_ATTRIBUTE, content.attributes)
         write_parquet(CONFUSIONS, content.confusions)
         write_json(METRICS, {**metrics, REFERENCE: content.reference, "skipped": skipped})
-    done(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}")
+    print_summary(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}")
 
 
 def _find_corenlp(settings: CaptionScore) -> Path | None:
@@ -105,7 +105,7 @@ def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
     """Name the folder of tagged captions and CLIP's embeddings by these texts, models and pictures."""
     texts = [*study.captions["caption"], *study.items["description"]]
     inputs = [clip_model, IMAGES] if clip_model else []
-    hashes = {str(path): [sha256(file) for file in files(path)] for path in inputs}
+    hashes = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
     settings = params.caption_attributes
     return work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, hashes)
 

@@ -29,10 +29,10 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from captioning.classifiers.settings import CaptionClassifier
-from pipeline.batches import by_length
+from pipeline.batches import batch_by_length
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.model_folders import files_of
+from pipeline.model_folders import find_files
 
 BATCH = 64  # texts classified together
 Labelled = tuple[Sequence[str], Sequence[str]]  # texts, and the category of each
@@ -52,7 +52,7 @@ class SequenceClassifier:
         """Compute the logits of each text: (n, categories), float32; words beyond `max_tokens` are not read."""
         self.model.eval()  # no dropout
         out = np.empty((len(texts), len(self.categories)), dtype=np.float32)
-        for rows in track(by_length(texts, BATCH), "classifying", unit="batch"):
+        for rows in track(batch_by_length(texts, BATCH), "classifying", unit="batch"):
             tokens = self.encode([texts[row] for row in rows], padding=True, return_tensors="pt")
             out[rows] = self.model(**tokens.to(self.model.device)).logits.float().cpu().numpy()
         return out
@@ -139,7 +139,7 @@ def _load_pretrained(encoder: Path, categories: tuple[str, ...], max_tokens: int
 
 def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, PreTrainedTokenizerBase]:
     """Load model and tokenizer; `labels` is the size of a new last layer, None where the model has its own."""
-    source = files_of(folder)
+    source = find_files(folder)
     disable_progress_bar()  # of loading single arrays
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     new = {} if labels is None else {"num_labels": labels}

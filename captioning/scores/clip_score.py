@@ -22,7 +22,7 @@ from captioning.scores import Garments
 from catalogue.prepared.images import ImageStore
 from features.clip import load
 from pipeline import checkpoints
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.progress import track
 
 if TYPE_CHECKING:
@@ -112,14 +112,14 @@ def _unit(output: "BaseModelOutputWithPooling") -> np.ndarray:
 def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None) -> dict[str, np.ndarray]:
     """Embed each name: name -> (dim,). Shards that `work` has are read, the others are computed and written there."""
     vectors: dict[str, np.ndarray] = {}
-    for shard in track(batches(list(names), SHARD), title, unit="shard"):
+    for shard in track(make_batches(list(names), SHARD), title, unit="shard"):
         key = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()[:16]
         path = work / f"clip-{key}.safetensors" if work else None
         checkpoint = checkpoints.load(path) if path else None
         if checkpoint:
             rows = checkpoint[0]["vectors"]
         else:
-            rows = np.concatenate([encode(batch) for batch in batches(shard, BATCH)])
+            rows = np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])
             if path:
                 checkpoints.save(path, {"vectors": rows}, {})
         vectors |= dict(zip(shard, rows, strict=True))

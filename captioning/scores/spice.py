@@ -22,7 +22,7 @@ import numpy as np
 from captioning.scores import Java, Pairs, Parses
 from captioning.scores.java.corenlp import program_version
 from captioning.scores.java.parse_cache import ParseCache, Tuples
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.progress import track
 
 METRICS: tuple[str, ...] = (
@@ -125,7 +125,7 @@ def count_words(text: str) -> int:
 
 
 def _portions(texts: Sequence[str]) -> list[list[str]]:
-    short = batches([text for text in texts if count_words(text) <= LONG], PORTION)
+    short = make_batches([text for text in texts if count_words(text) <= LONG], PORTION)
     return short + [[text] for text in texts if count_words(text) > LONG]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.checkpoints import key_folder
 from pipeline.checkpoints import load as load_checkpoint
 from pipeline.checkpoints import save as save_checkpoint
@@ -58,7 +58,7 @@ def extract(
         UserError: the pipeline is missing or cannot be read.
     """
     unique = list(dict.fromkeys(text for text in texts if text.strip()))
-    chunks = batches(unique, CHUNK)
+    chunks = make_batches(unique, CHUNK)
     parts = [_load_chunk(chunk, work) for chunk in chunks]
     if any(part is None for part in parts):
         tagger = load(folder, device, settings.package)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from pipeline.checkpoints import sha256
+from pipeline.checkpoints import hash_file
 from pipeline.core.errors import UserError
 
 OUT = Path("data/corenlp")
@@ -152,7 +152,7 @@ def _copy(source: Path, folder: Path) -> None:
     """
     _refuse_incomplete(source)
     code, models = list_jars(source)
-    sums = sha256(code), sha256(models)
+    sums = hash_file(code), hash_file(models)
     if sums[0] != SHA256[""] or sums[1] not in (SHA256["models"], SMALL_SHA256):
         raise UserError(
             f"{source}: {code.name} or {models.name} is not the file of Maven Central (sha256 {sums}); "
@@ -181,9 +181,9 @@ def _resolve(classifier: str, cache: Path) -> Path:
         path = context.project(GROUP, ARTIFACT).at_version(VERSION).artifact(classifier=classifier).resolve()
     except (requests.RequestException, RuntimeError) as error:
         raise UserError(_how_to_go_on(name, error)) from error
-    if sha256(path) != SHA256[classifier]:
+    if hash_file(path) != SHA256[classifier]:
         raise UserError(
-            f"{path}: not the {name} that was expected (its sha256 is {sha256(path)}, not {SHA256[classifier]}); "
+            f"{path}: not the {name} that was expected (its sha256 is {hash_file(path)}, not {SHA256[classifier]}); "
             "delete it and run again"
         )
     return path

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from captioning.scores.java.corenlp import cache_folder
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 
 Tuples = list[list[str]]  # [object], [object, attribute] or [subject, object, relation]
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ class ParseCache:
 
     def read(self, texts: Sequence[str]) -> dict[str, Tuples]:
         """Read the parses of these texts, as far as they are stored."""
-        portions = batches(list(texts), KEYS)
+        portions = make_batches(list(texts), KEYS)
         parts = self._guard(lambda connection: [self._read(connection, portion) for portion in portions]) or []
         parses = {text: tuples for part in parts for text, tuples in part.items()}
         self.hits += len(parses)
