@@ -12,9 +12,9 @@ from captioning.tagging import vocabulary
 from captioning.tagging.extract import extract, work_folder
 from captioning.tagging.settings import CaptionAttributes
 from catalogue.prepared.items import read_items
-from pipeline.checkpoints import workplace
+from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -39,15 +39,17 @@ def main() -> None:
         attributes = vocabulary.lower_own(items)
         words = sorted({word for of_item in attributes for word in of_item})
         vocabulary.write(ATTRIBUTES, ids, attributes, words)
-        done(f"wrote {ATTRIBUTES}: {len(items)} descriptions with attributes of their own, {len(words)} different")
+        print_summary(
+            f"wrote {ATTRIBUTES}: {len(items)} descriptions with attributes of their own, {len(words)} different"
+        )
         return
-    with workplace(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
+    with checkpoint_folder(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
         attributes = extract(texts, settings, tagger, params.device, folder)
         if settings.colour:
             attributes = vocabulary.add_colours(items, attributes)
         words = vocabulary.make_vocabulary(items, attributes, settings)
         vocabulary.write(ATTRIBUTES, ids, attributes, words)
-    done(
+    print_summary(
         f"wrote {ATTRIBUTES}: {len(items)} descriptions ({len(set(texts))} different), "
         f"vocabulary of {len(words)} attributes"
     )

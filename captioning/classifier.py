@@ -16,7 +16,7 @@ from features.sentences import MINILM
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -53,7 +53,7 @@ def main() -> None:
     with new_folder(CLASSIFIER) as partial:
         logistic.save(partial, classifier)
     write_json(METRICS, metrics)
-    done(
+    print_summary(
         f"wrote {CLASSIFIER}: {len(classifier.categories)} categories, accuracy on true test descriptions "
         f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
     )

@@ -8,9 +8,9 @@ from typing import Any
 from PIL import Image
 
 from catalogue.prepared.images import shrink
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
-from pipeline.core.params import nearest
+from pipeline.core.params import suggest
 from pipeline.model_folders import MODELS
 
 ADAPTERS = Path("data/adapters")
@@ -49,7 +49,7 @@ def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, 
         raise UserError("--adapter and --pretrained exclude each other; leave one of them out")
     captioners, name = params["captioners"], captioner or params["writer"]
     if name not in captioners:
-        known = f"{', '.join(captioners)}{nearest(name, list(captioners))}"
+        known = f"{', '.join(captioners)}{suggest(name, list(captioners))}"
         raise UserError(f"--captioner {name}: not in params.yaml; its captioners: {known}")
     own = ADAPTERS / name
     default = own if own.is_dir() and not pretrained else None
@@ -93,7 +93,7 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     texts: list[str] = []
     with named_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
-        for batch in batches(images, section["batch_size"]):
+        for batch in make_batches(images, section["batch_size"]):
             inputs = image_inputs(captioner, batch)
             texts += [
                 caption.text for caption in captioner.family.generate(captioner, inputs, section["max_new_tokens"])

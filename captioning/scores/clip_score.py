@@ -9,7 +9,7 @@ picture and every text is embedded once, in shards, so that a killed run goes on
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,12 @@ def _unit(output: "BaseModelOutputWithPooling") -> np.ndarray:
 
 def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None) -> dict[str, np.ndarray]:
     """Embed each name: name -> (dim,). Shards that `work` has are read, the others are computed and written there."""
+    shards = {_shard_name(title, shard): shard for shard in make_batches(list(names), SHARD)}
+
+    def embed(missing: list[list[str]]) -> Iterator[Content]:
+        for shard in track(missing, title, unit="shard"):
+            yield {"vectors": np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])}, {}
+
     vectors: dict[str, np.ndarray] = {}
     for shard in track(make_batches(list(names), SHARD), title, unit="shard"):
         key = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()[:16]
@@ -124,3 +130,8 @@ def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None)
                 checkpoints.save(path, {"vectors": rows}, {})
         vectors |= dict(zip(shard, rows, strict=True))
     return vectors
+
+
+def _shard_name(title: str, shard: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()
+    return f"clip-{digest[:16]}"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,17 +62,16 @@ def extract(
     parts = [_load_chunk(chunk, work) for chunk in chunks]
     if any(part is None for part in parts):
         tagger = load(folder, device, settings.package)
-        for number, chunk in enumerate(track(chunks, "tagging", unit="chunk")):
-            if parts[number] is None:
-                documents = tagger.bulk_process(chunk)
-                parts[number] = [select_attributes(_words(document), settings) for document in documents]
-                _save_chunk(chunk, parts[number], work)
-    by_text = {
-        text: attributes
-        for chunk, part in zip(chunks, parts, strict=True)
-        for text, attributes in zip(chunk, part or (), strict=True)
-    }
-    return [list(by_text.get(text, ())) for text in texts]
+        for chunk in track(missing, "tagging", unit="chunk"):
+            documents = tagger.bulk_process(chunk)
+            yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
+
+    attributes: dict[str, list[str]] = {}
+    with temporary_if_none(work) as parts:
+        for chunk, path in zip(chunks.values(), keep_finished(parts, chunks, tag), strict=True):
+            _, state = load_part(path)
+            attributes |= dict(zip(chunk, state["attributes"], strict=True))
+    return [list(attributes.get(text, ())) for text in texts]
 
 
 def work_folder(
@@ -93,20 +92,10 @@ def work_folder(
     return key_folder(name, params, [Path(folder), *CODE], ("stanza", "torch"))
 
 
-def _load_chunk(chunk: Sequence[str], work: Path | None) -> list[list[str]] | None:
-    checkpoint = load_checkpoint(_chunk_path(chunk, work)) if work else None
-    return checkpoint[1]["attributes"] if checkpoint else None
-
-
-def _save_chunk(chunk: Sequence[str], attributes: list[list[str]] | None, work: Path | None) -> None:
-    if work:
-        save_checkpoint(_chunk_path(chunk, work), {}, {"attributes": attributes})
-
-
-def _chunk_path(chunk: Sequence[str], work: Path) -> Path:
+def _chunk_name(chunk: Sequence[str]) -> str:
     """Name a chunk by its texts, because a work folder may serve several extractions."""
     digest = hashlib.sha256(json.dumps(list(chunk)).encode()).hexdigest()
-    return work / f"attributes-{digest[:16]}.safetensors"
+    return f"attributes-{digest[:16]}"
 
 
 def select_attributes(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from features.components import components, projected
+from features.components import fit_components, project_blocks
 from pipeline.core.errors import UserError
 
 
@@ -13,7 +13,7 @@ def kept(array: np.ndarray, share: float, size: int = 7) -> np.ndarray:
     def blocks() -> Iterator[np.ndarray]:
         return (array[start : start + size] for start in range(0, len(array), size))
 
-    return np.concatenate(list(projected(blocks, share, "key")))
+    return np.concatenate(list(project_blocks(blocks, share, "key")))
 
 
 def test_keeps_the_variance_and_no_component_more() -> None:
@@ -58,10 +58,10 @@ def test_blocks_do_not_matter() -> None:
 
 def test_other_rows_may_take_the_same_components() -> None:
     array = np.random.default_rng(4).normal(size=(40, 6)) * [9, 8, 7, 0, 0, 0]
-    found = components(lambda: iter([array]), 0.95, "key").of(array[5:6])
+    found = fit_components(lambda: iter([array]), 0.95, "key").project(array[5:6])
     np.testing.assert_allclose(found, kept(array, 0.95)[5:6], atol=1e-5)
 
 
 def test_one_row_is_refused() -> None:
     with pytest.raises(UserError, match=r"rec_features\.reduce: pca95 needs at least two items, found 1"):
-        components(lambda: iter([np.zeros((1, 3))]), 0.95, "rec_features.reduce")
+        fit_components(lambda: iter([np.zeros((1, 3))]), 0.95, "rec_features.reduce")

@@ -30,34 +30,34 @@ class Numbers:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "ITEMS", 10)
+    monkeypatch.setattr(shards, "SHARD_ITEMS", 10)
 
 
 def test_blocks_follow_the_keys_in_whole_batches(tmp_path: Path) -> None:
     compute = Numbers()
     made = Shards(tmp_path, KEYS, compute, batch_size=3)
     assert [len(keys) for keys in compute.asked] == [9, 9, 5]
-    assert made.all(0)[:, 0].tolist() == list(range(23))
-    assert made.all(1).shape == (23, 2)
+    assert made.read(0)[:, 0].tolist() == list(range(23))
+    assert made.read(1).shape == (23, 2)
     assert {block.dtype for block in made.blocks(1)} == {np.dtype(np.float16)}
 
 
 def test_a_killed_extraction_goes_on_after_the_last_whole_shard(tmp_path: Path) -> None:
-    wanted = Shards(tmp_path / "whole", KEYS, Numbers(), batch_size=3).all(1)
+    wanted = Shards(tmp_path / "whole", KEYS, Numbers(), batch_size=3).read(1)
     with pytest.raises(KeyboardInterrupt):
         Shards(tmp_path / "killed", KEYS, Numbers(killed_at=3), batch_size=3)
     again = Numbers()
-    found = Shards(tmp_path / "killed", KEYS, again, batch_size=3).all(1)
+    found = Shards(tmp_path / "killed", KEYS, again, batch_size=3).read(1)
     assert again.asked == [KEYS[18:]]
     assert found.tobytes() == wanted.tobytes()
 
 
 def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:
-    wanted = Shards(tmp_path, KEYS, Numbers(), batch_size=3).all()
+    wanted = Shards(tmp_path, KEYS, Numbers(), batch_size=3).read()
     path = sorted(tmp_path.glob("*.safetensors"))[1]
     path.write_bytes(path.read_bytes()[:-3] + b"bad")
     again = Numbers()
-    found = Shards(tmp_path, KEYS, again, batch_size=3).all()
+    found = Shards(tmp_path, KEYS, again, batch_size=3).read()
     assert again.asked == [KEYS[9:18]]
     assert found.tobytes() == wanted.tobytes()
 

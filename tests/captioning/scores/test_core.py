@@ -7,7 +7,7 @@ import pytest
 from captioning.scores.core import by_attribute, core_precision
 from catalogue.descriptions.vocabulary import SYNONYMS
 from sample.garments.attributes import sample
-from sample.garments.wording import alt_text
+from sample.garments.wording import write_alt_text
 
 TRUTH = pd.DataFrame([{"type": "t-shirt", "colour": "red", "pattern": "striped"}])
 
@@ -45,7 +45,7 @@ def test_true_alt_text_of_the_sample_is_always_right() -> None:
     rng = Random(2)
     garments = [sample(rng) for _ in range(300)]
     truth = pd.DataFrame([{"type": g.type, "colour": g.colour, "pattern": g.pattern} for g in garments])
-    assert (core_precision([alt_text(garment, rng) for garment in garments], truth) == 1).all()
+    assert (core_precision([write_alt_text(garment, rng) for garment in garments], truth) == 1).all()
 
 
 def test_every_synonym_names_its_own_value_only() -> None:

@@ -10,7 +10,7 @@ from captioning.tagging import extract as tagging
 from captioning.tagging.extract import Word, extract, group_hyphenated, select_attributes
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
-from sample.garments.wording import alt_text, describe
+from sample.garments.wording import describe, write_alt_text
 from tests.captioning.tagging.settings import SETTINGS
 
 ROOT = Path(__file__).parents[3]
@@ -104,7 +104,7 @@ def test_alt_text_of_the_sample() -> None:
 def test_function_words_of_the_sample_are_no_attributes_and_all_others_are() -> None:
     rng = Random(1)
     garments = [sample(rng) for _ in range(150)]
-    texts = [style(garment, rng).lower() for garment in garments for style in (describe, alt_text)]
+    texts = [style(garment, rng).lower() for garment in garments for style in (describe, write_alt_text)]
     extracted = {
         attribute
         for attributes in extract(texts, SETTINGS.model_copy(update={"unit": "form"}), TAGGER)

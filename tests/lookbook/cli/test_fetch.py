@@ -10,8 +10,8 @@ from captioning.scores.java import corenlp
 from lookbook.cli.main import app
 
 
-def fetch(*given: object) -> Result:
-    return CliRunner().invoke(app, ["fetch", "corenlp", *map(str, given)])
+def fetch(*options: object) -> Result:
+    return CliRunner().invoke(app, ["fetch", "corenlp", *map(str, options)])
 
 
 def jars(folder: Path) -> Path:
@@ -33,13 +33,13 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     ended = fetch("--to", tmp_path)
     assert ended.exit_code == 1
-    assert "there is something else in it" in ended.output
+    assert "holds other files; name a new folder, or an empty one" in ended.output
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.slow
 def test_a_carried_folder_is_found(fetched_corenlp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Into a folder, and from there by `$CORENLP` into the user's cache; then nothing is fetched any more."""
+    """`$CORENLP` copies it to the user's cache; after that nothing is downloaded."""
     carried = tmp_path / "carried"
     ended = fetch("--to", carried)
     assert ended.exit_code == 0, ended.output

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipeline.core.memory import OWN_SETTINGS
+from pipeline.core.memory import GLIBC_VARIABLES
 from pipeline.core.stage import run
 from tests.helpers.repository import ROOT
 
@@ -30,7 +30,7 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def faults(word: str, **environment: str) -> tuple[str, int]:
     """Whether the setting took, and how many pages 50 pairs of arrays of 8 MiB had mapped anew."""
-    outside = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+    outside = {name: value for name, value in os.environ.items() if name not in GLIBC_VARIABLES}
     ended = subprocess.run(
         [sys.executable, "-c", FAULTS, word],
         env=outside | environment | {"PYTHONPATH": str(ROOT)},
