@@ -11,7 +11,7 @@ picture and every text is embedded once, in shards, so that a killed run goes on
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,9 @@ from torch.nn.functional import normalize
 from captioning.scores import Garments
 from catalogue.prepared.images import ImageStore
 from features.clip import load
-from pipeline import checkpoints
 from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, keep_finished, load_part, temporary_if_none
 from pipeline.core.progress import track
-
-if TYPE_CHECKING:
-    from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 METRICS: tuple[str, ...] = ("clip_score", "ref_clip_score")
 LEFT_OUT: Mapping[str, str] = {}
@@ -70,7 +67,7 @@ def clip_scores(
     items = sorted({item for item, _ in pairs})
     texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
     images.require(items)
-    encode_images, encode_texts = load_encoders(model_folder, images, device)
+    encode_images, encode_texts = encoders(model_folder, images, device)
     pictures = _embed(items, encode_images, "CLIP, pictures", work)
     words = _embed(texts, encode_texts, "CLIP, texts", work)
     to_picture = np.array([WEIGHT * max(float(words[caption] @ pictures[item]), 0.0) for item, caption in pairs])
@@ -82,7 +79,7 @@ def clip_scores(
     return pd.DataFrame({"clip_score": to_picture, "ref_clip_score": harmonic}, dtype=np.float64)
 
 
-def load_encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
+def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
     """Load CLIP and return the functions that embed pictures (by item) and texts (with the prompt).
 
     CLIP does not read the end of a text that is longer than its longest input.
@@ -104,8 +101,7 @@ def load_encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[
     return encode_images, encode_texts
 
 
-def _unit(output: "BaseModelOutputWithPooling") -> np.ndarray:
-    assert output.pooler_output is not None
+def _unit(output: Any) -> np.ndarray:
     return normalize(output.pooler_output.double()).cpu().numpy()
 
 
@@ -118,17 +114,10 @@ def _embed(names: Sequence[str], encode: Encoder, title: str, work: Path | None)
             yield {"vectors": np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])}, {}
 
     vectors: dict[str, np.ndarray] = {}
-    for shard in track(make_batches(list(names), SHARD), title, unit="shard"):
-        key = hashlib.sha256("\0".join([title, *shard]).encode()).hexdigest()[:16]
-        path = work / f"clip-{key}.safetensors" if work else None
-        checkpoint = checkpoints.load(path) if path else None
-        if checkpoint:
-            rows = checkpoint[0]["vectors"]
-        else:
-            rows = np.concatenate([encode(batch) for batch in make_batches(shard, BATCH)])
-            if path:
-                checkpoints.save(path, {"vectors": rows}, {})
-        vectors |= dict(zip(shard, rows, strict=True))
+    with temporary_if_none(work) as folder:
+        for shard, path in zip(shards.values(), keep_finished(folder, shards, embed), strict=True):
+            arrays, _ = load_part(path)
+            vectors |= dict(zip(shard, arrays["vectors"], strict=True))
     return vectors
 
 

@@ -5,18 +5,13 @@ import json
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.batches import make_batches
-from pipeline.checkpoints import key_folder
-from pipeline.checkpoints import load as load_checkpoint
-from pipeline.checkpoints import save as save_checkpoint
+from pipeline.checkpoints import Content, keep_finished, key_folder, load_part, temporary_if_none
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-
-if TYPE_CHECKING:
-    import stanza
 
 CHUNK = 500  # texts that Stanza tags together
 TAGS = frozenset(("NOUN", "ADJ", "PROPN"))
@@ -58,9 +53,9 @@ def extract(
         UserError: the pipeline is missing or cannot be read.
     """
     unique = list(dict.fromkeys(text for text in texts if text.strip()))
-    chunks = make_batches(unique, CHUNK)
-    parts = [_load_chunk(chunk, work) for chunk in chunks]
-    if any(part is None for part in parts):
+    chunks = {_chunk_name(chunk): chunk for chunk in make_batches(unique, CHUNK)}
+
+    def tag(missing: list[list[str]]) -> Iterator[Content]:
         tagger = load(folder, device, settings.package)
         for chunk in track(missing, "tagging", unit="chunk"):
             documents = tagger.bulk_process(chunk)
@@ -75,7 +70,7 @@ def extract(
 
 
 def work_folder(
-    name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: object = None
+    name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: Any = None
 ) -> Path:
     """Name the folder for the chunks that a stage has tagged, by all that its result depends on.
 
@@ -123,7 +118,7 @@ def group_hyphenated(words: Sequence[Word]) -> list[list[Word]]:
     return groups
 
 
-def load(folder: Path | str, device: str = "cpu", package: str = "default") -> "stanza.Pipeline":
+def load(folder: Path | str, device: str = "cpu", package: str = "default") -> Any:
     """Load tokenizer, tagger and lemmatizer of a Stanza package from a folder; nothing is ever downloaded.
 
     Raises:
@@ -169,7 +164,7 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
 
 
-def _words(document: "stanza.Document") -> list[Word]:
+def _words(document: Any) -> list[Word]:
     return [
         Word(
             word.text,
