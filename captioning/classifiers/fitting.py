@@ -42,7 +42,7 @@ def fit(items: pd.DataFrame, settings: CaptionClassifier, device: str) -> Predic
     descriptions = items["description"].tolist()
     vectors = minilm.encode(descriptions, device=device)  # (items, 384)
     if settings.encoder == MINILM:
-        in_train = items["split"].eq("train").to_numpy()  # (n_items,) bool
+        in_train = items["split"].eq("train").to_numpy()
         head = logistic.fit(vectors[in_train], items["category"][in_train].tolist(), settings.regularisation)
         return Predictions(head, head.predict(vectors), logistic.zero_shot(vectors, head.categories))
     from captioning.classifiers import encoder  # transformers' Trainer: seconds

@@ -16,7 +16,8 @@ from captioning.scores.study import load
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-COLOURS, TYPES = ("red", "blue", "green", "white"), ("dress", "skirt", "jacket")
+COLOURS = ("red", "blue", "green", "white")
+TYPES = ("dress", "skirt", "jacket")
 SETS = [
     ("one", "pt"),
     ("one", "ft"),
