@@ -76,7 +76,7 @@ def parse_metrics(text: str | None) -> list[str]:
         UserError: a name is unknown, or there is none.
     """
     from captioning.scores.reference_based import METRICS
-    from pipeline.core.params import nearest
+    from pipeline.core.params import suggest
 
     known = list(METRICS)
     if text is None:
@@ -84,7 +84,7 @@ def parse_metrics(text: str | None) -> list[str]:
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in known:
-            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
+            raise UserError(f"--metrics {text}: {name!r} is none of {', '.join(known)}{suggest(name, known)}")
     if not names:
         raise UserError(f"--metrics: empty; there are: {', '.join(known)}")
     return names
