@@ -17,12 +17,16 @@ import pyarrow.parquet as pq
 import synthetic
 from interactions import ROOT, run_timed
 
+from catalogue.descriptions.variants import SOURCE_OF
+
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 DEPTH = 12
 COMPARE = f"""
-from lookbook import recommendation_differences as differences
-axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
-rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
+from pathlib import Path
+from lookbook.comparison.recommendations import Axes, compare_masked, compare_slices
+axes = Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
+rows = compare_masked(axes, Path("data/scores/recommendations.parquet"), {DEPTH})
+rows += compare_slices(axes, Path("data/scores/recommendation_slices.parquet"), {DEPTH}, "common")
 print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
 """
 
@@ -43,14 +47,14 @@ def write_study(folder: Path, n_users: int) -> None:
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
     (folder / "data/texts").mkdir()
     for text in TEXTS:
-        source = np.where(split == "test", text.removeprefix("masked-"), "own")
+        source = np.where(split == "test", SOURCE_OF[text], "own")
         table = pa.table({"item_id": ids, "masked": split == "test", "source": source})
         pq.write_table(table, folder / f"data/texts/{text}.parquet")
     user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)
     day = is_test.astype(np.int32)
     section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
     names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
-    known = interactions.read_items(prepared / "items.parquet")
+    known = interactions.number_items(prepared / "items.parquet")
     interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
     params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
     axes = {

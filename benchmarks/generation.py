@@ -45,10 +45,10 @@ def clock(seconds: dict[str, float]) -> Iterator[None]:
 def draw(folder: Path, n: int) -> list[str]:
     """Draw and pack n pictures, and return their ids."""
     from catalogue.prepared.images import pack_images
-    from sample.pretraining.world import pictures
+    from sample.pretraining.examples import draw_pictures
 
     data = {}
-    for number, picture in enumerate(pictures(n, SEED)):
+    for number, picture in enumerate(draw_pictures(n, SEED)):
         buffer = io.BytesIO()
         picture.image.save(buffer, "JPEG", quality=90)
         data[f"{number:010d}"] = buffer.getvalue()

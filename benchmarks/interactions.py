@@ -31,14 +31,14 @@ import sys
 from functools import partial
 from pathlib import Path
 import pandas as pd
-from catalogue import prepare
+from catalogue.preparation.purchases import write_purchases
 from catalogue.readers import Raw, hm
 from catalogue.readers.files import Folder
 items = pd.read_parquet("data/prepared/items.parquet")
 table = Path(sys.argv[1])
 purchases = partial(hm.read_purchases, Folder(table.parent), table.name)
 raw = Raw(Path("."), items, {}, lambda item: b"", purchases, lambda category: True, pd.DataFrame(), {})
-print(prepare._write_purchases(Path("data/prepared/purchases.parquet"), raw, items))
+print(write_purchases(Path("data/prepared/purchases.parquet"), raw, items))
 """
 
 

@@ -33,6 +33,8 @@ import numpy as np
 import scipy.sparse as sp
 import synthetic
 
+from recsys.scoring.metrics import compute_metrics
+
 SIZES = {  # users, items, purchases a user
     "20k": (20_000, 10_000, 20.0),
     "hm/16": (synthetic.HM[0] // 16, synthetic.HM[1], synthetic.PURCHASES_PER_USER),
@@ -129,13 +131,12 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
 
 def run_arm(folder: Path, model: str, arm: str) -> None:
     """Run an arm in this process, and print a line of JSON."""
-    from recsys.scoring.metrics import per_user
 
     train, clock = sp.load_npz(folder / "train.npz"), Clock()
     items, scores = peer(train, model, clock) if arm == "implicit" else ours(train, model, arm, clock)
     test = sp.load_npz(folder / "test.npz")
     clock.start()
-    values = {name: float(np.nanmean(value)) for name, value in per_user(items, test, CUTOFFS).items()}
+    values = {name: float(np.nanmean(value)) for name, value in compute_metrics(items, test, CUTOFFS).items()}
     clock.stop("evaluate")
     known = np.where(items >= 0, scores, 0)
     np.save(folder / f"{model}-{arm}.npy", np.where(np.isfinite(known), np.maximum(known, 0), 0).astype(np.float32))

@@ -72,7 +72,7 @@ report("plain PIL", len(names), "images", started)
 PURCHASES = """
 import pandas as pd
 from functools import partial
-from catalogue import prepare
+from catalogue.preparation.purchases import write_purchases
 from catalogue.readers import Raw, hm
 from catalogue.readers.files import Folder
 table = Path(sys.argv[1])
@@ -80,18 +80,19 @@ items = pd.DataFrame({"item_id": [f"{100_000_000 + n:010d}" for n in range(104_5
 purchases = partial(hm.read_purchases, Folder(table.parent), table.name)
 raw = Raw(table.parent, items, {}, lambda item: b"", purchases, lambda kind: True, items, {})
 started = time.perf_counter()
-figures = prepare._write_purchases(Path(sys.argv[2]), raw, items)
+figures = write_purchases(Path(sys.argv[2]), raw, items)
 report("purchases", figures["purchases_read"], "rows", started)
 """
 ARTICLES = """
-from catalogue import prepare
+from catalogue.preparation.filters import filter_articles
+from catalogue.preparation.splits import split_items
 from catalogue.readers import hm
-from pipeline.params import load
+from pipeline.core.params import load
 params = prepare.CataloguePrepare(**load(Path(os.environ["PROJECT"]) / "studies/sample.yaml")["catalogue_prepare"])
 started = time.perf_counter()
 raw = hm.open_raw(Path(sys.argv[1]))
-items, counts = prepare.filtered(raw, params)
-items, figures = prepare.split_items(items, params, raw.folder)
+items, counts = filter_articles(raw, params)
+items, figures = split_items(items, params, raw.folder)
 report("articles", len(raw.articles), "rows", started)
 """
 

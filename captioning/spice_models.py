@@ -9,7 +9,7 @@ from captioning.scores.java.corenlp import OUT, SKIPPED, VERSION, fetch
 from captioning.scores.settings import CaptionScore
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 
 class Params(Section):
@@ -24,12 +24,12 @@ def main() -> None:
             (partial / SKIPPED).write_text(
                 "caption_score.spice: skip in params.yaml; SPICE is not computed\n", encoding="utf-8"
             )
-        done(f"wrote {OUT / SKIPPED}: SPICE is skipped")
+        print_summary(f"wrote {OUT / SKIPPED}: SPICE is skipped")
         return
     with new_folder(OUT) as partial:
         fetch(partial)
     megabytes = sum(path.stat().st_size for path in OUT.iterdir()) / 1e6
-    done(f"wrote {OUT}: CoreNLP {VERSION} for SPICE, {megabytes:.0f} MB")
+    print_summary(f"wrote {OUT}: CoreNLP {VERSION} for SPICE, {megabytes:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -90,21 +90,20 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.core.outputs import write_json
+    from recsys.interchange.elliot.about import find_exported_folder, read_about
     from recsys.interchange.elliot.results import (
-        as_json,
-        exported_folder,
-        labels,
-        read_about,
-        results,
-        table,
-        with_own_ids,
+        format_table,
+        label_results,
+        score_results,
+        to_json,
+        write_with_study_ids,
     )
 
-    scored = results(path)
+    results = score_results(path)
     if json:
-        write_json(json, as_json(scored))
+        write_json(json, to_json(results))
     if lists:
-        for label, result in zip(labels(scored), scored, strict=True):
+        for label, result in zip(label_results(results), results, strict=True):
             own = label if label == result.recommender else result.path.stem
-            with_own_ids(result.path, lists / f"{own}.tsv")
-    typer.echo(table(scored, read_about(exported_folder(path))))
+            write_with_study_ids(result.path, lists / f"{own}.tsv")
+    typer.echo(format_table(results, read_about(find_exported_folder(path))))

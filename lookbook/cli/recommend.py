@@ -43,7 +43,7 @@ def recommend(
     """Recommend the best unseen items to every user in a file of purchases."""
     from pipeline.names import check_name
     from recsys.interchange.reading import read_purchases
-    from recsys.interchange.recommend import dataset, lists_of, options_of
+    from recsys.interchange.recommend import build_dataset, lists_of, options_of
     from recsys.interchange.writing import check_writable, write_lists
 
     check_name("recommender", model, "recsys/recommenders")
@@ -53,7 +53,7 @@ def recommend(
     options = options_of(changes, device, threads)
     if out.resolve() == train.resolve():
         raise UserError(f"--out {out}: is the --train file itself; name another file")
-    data, users = dataset(read_purchases(train, with_time=options.half_life_days > 0), binary)
+    data, users = build_dataset(read_purchases(train, with_time=options.half_life_days > 0), binary)
     check_writable(out, users, data.item_ids)
     items, scores = lists_of(data, model, options, seed, features)
     rows = write_lists(out, users, data.item_ids, items, scores)

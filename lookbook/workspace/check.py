@@ -10,9 +10,9 @@ from captioning.features import NAMES as BLIP2_FEATURES
 from captioning.tagging.extract import remedy
 from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
-from pipeline.core.params import Section, load, nearest, problems_of
-from pipeline.model_folders import MODELS, pin
-from pipeline.names import ROOT, allowed_names, unknown_name
+from pipeline.core.params import Section, list_problems, load, suggest
+from pipeline.model_folders import MODELS, read_pin
+from pipeline.names import ROOT, allowed_names, explain_unknown_name
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -36,7 +36,7 @@ def find_problems(path: Path) -> list[str]:
         UserError: the file cannot be read at all.
     """
     values = load(path)
-    problems = problems_of(values, load_sections())
+    problems = list_problems(values, load_sections())
     for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes):
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
@@ -80,10 +80,10 @@ def _check_captioners(values: Values) -> Iterator[str]:
     for name, captioner in _as_mapping(values.get("captioners")).items():
         has_captions = _as_mapping(captioner).get("family") == "file" and any((MODELS / str(name)).glob("captions*.*"))
         if not has_captions and not _holds_a_model(MODELS / str(name)):
-            hint = nearest(str(name), _list_models())
+            hint = suggest(str(name), _list_models())
             yield f"captioners.{name}: no model in {MODELS / str(name)}, which must hold weights or a hub.json{hint}"
         yield from _check_pin(f"captioners.{name}", str(name))
-        problem = unknown_name("family", _as_mapping(captioner).get("family"), families)
+        problem = explain_unknown_name("family", _as_mapping(captioner).get("family"), families)
         if problem and "family" in _as_mapping(captioner):
             yield f"captioners.{name}.family: {problem}"
 
@@ -92,7 +92,7 @@ def _check_writer(values: Values) -> Iterator[str]:
     captioners, writer = _as_mapping(values.get("captioners")), values.get("writer")
     if not captioners or writer is None:
         return
-    problem = unknown_name("captioner of this study", writer, map(str, captioners))
+    problem = explain_unknown_name("captioner of this study", writer, map(str, captioners))
     if problem:
         yield f"writer: {problem}"
 
@@ -101,7 +101,10 @@ def _check_model_folders(values: Values) -> Iterator[str]:
     for section, key in MODEL_KEYS:
         name = _as_mapping(values.get(section)).get(key)
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
-            problem = unknown_name("model", name, _list_models()) or f"{MODELS / name} holds no weights and no hub.json"
+            problem = (
+                explain_unknown_name("model", name, _list_models())
+                or f"{MODELS / name} holds no weights and no hub.json"
+            )
             if key == "tagger":
                 package = str(_as_mapping(values.get(section)).get("package"))
                 problem = f"{MODELS / name}: no such folder; {remedy(MODELS / name, package)}"
@@ -114,7 +117,7 @@ def _check_pin(key: str, model: str) -> Iterator[str]:
     """Report what is wrong with the hub.json of a model, if it has one."""
     if (MODELS / model / "hub.json").is_file():
         try:
-            pin(MODELS / model)
+            read_pin(MODELS / model)
         except UserError as error:
             yield f"{key}: {error}"
 
@@ -125,7 +128,7 @@ def _check_axes(values: Values) -> Iterator[str]:
         if not isinstance(members, list):
             continue
         for index, member in enumerate(members):
-            problem = unknown_name(axis.removesuffix("s").replace("_", " "), member, allowed)
+            problem = explain_unknown_name(axis.removesuffix("s").replace("_", " "), member, allowed)
             if problem:
                 yield f"{axis}.{index}: {problem}"
             elif member in members[:index]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +15,13 @@ import psutil
 
 from captioning.scores.java import corenlp
 from captioning.tagging.extract import remedy as tagger_remedy
-from catalogue.readers import reader_of
+from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import licences, remotes
 from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, summarise
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
-from pipeline.model_folders import MODELS, download_command, pin
+from pipeline.model_folders import MODELS, download_command, read_pin
 
 GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data takes about twice its size more (data and cache)
@@ -124,7 +123,7 @@ def _weights_gb(captioner: str, params: Params) -> float:
 
 def _hub_id(folder: Path) -> str:
     try:
-        return pin(folder)["id"]
+        return read_pin(folder)["id"]
     except UserError:
         return ""
 
@@ -211,7 +210,7 @@ def _check_hub_model(folder: Path) -> Finding:
 
     subject = f"model {folder.name}"
     try:
-        pinned = pin(folder)
+        pinned = read_pin(folder)
     except UserError as error:
         return Finding(subject, "error", str(error), "pin a commit")
     command = download_command(pinned)
@@ -232,7 +231,7 @@ def _check_data(params: Params, path: Path) -> Iterator[Finding]:
         return
     try:
         settings = CataloguePrepare.model_validate(params["catalogue_prepare"])
-        raw = import_module(f"catalogue.readers.{reader_of(name)}").open_raw(folder, settings)
+        raw = load_reader(name).open_raw(folder, settings)
     except (UserError, ValueError, KeyError) as error:
         yield Finding("data", "error", str(error).splitlines()[0], f"see dataset: {name} in docs/data.md")
         return

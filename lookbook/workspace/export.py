@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from lookbook.workspace import licences
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
-from pipeline.core.params import load, nearest
+from pipeline.core.params import load, suggest
 
 ADAPTERS = Path("data/adapters")
 MODELS = Path("data/models")
@@ -53,7 +53,7 @@ def check_adapter(captioner: str, out: Path) -> Path:
     if not (adapter / "adapter_model.safetensors").is_file():
         trained = sorted(path.parent.name for path in ADAPTERS.glob("*/adapter_model.safetensors"))
         raise UserError(
-            f"{adapter}: no adapter; trained here: {', '.join(trained) or 'none'}{nearest(captioner, trained)}; "
+            f"{adapter}: no adapter; trained here: {', '.join(trained) or 'none'}{suggest(captioner, trained)}; "
             f"train one with: dvc repro caption_train@{captioner}"
         )
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "README.md").exists())):
@@ -163,7 +163,7 @@ def find_family(captioner: str) -> str:
     """
     captioners = load(PARAMS)["captioners"]
     if captioner not in captioners:
-        raise UserError(f"{PARAMS}: captioners has no {captioner}{nearest(captioner, list(captioners))}")
+        raise UserError(f"{PARAMS}: captioners has no {captioner}{suggest(captioner, list(captioners))}")
     return captioners[captioner]["family"]
 
 

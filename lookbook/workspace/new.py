@@ -9,9 +9,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from catalogue.readers import READERS, shop
-from catalogue.readers.files import Folder, images_in
+from catalogue.readers.files import Folder, list_images
 from catalogue.readers.settings import DATASET_NAME, Columns
-from catalogue.readers.tables import header_of
+from catalogue.readers.tables import read_header
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
 from pipeline.core.params import REFERENCE
@@ -101,7 +101,7 @@ def pack_pictures(images: Path, target: Path) -> None:
         UserError: there are no pictures.
     """
     files = Folder(images)
-    names = list(images_in(files, "", shop.PICTURES))
+    names = list(list_images(files, "", shop.PICTURES))
     if not names:
         raise UserError(f"--images {images}: no pictures in it ({', '.join(shop.PICTURES)})")
     with new_file(target) as partial, zipfile.ZipFile(partial, "w") as archive:
@@ -112,7 +112,7 @@ def pack_pictures(images: Path, target: Path) -> None:
 def read_columns(path: Path) -> list[str]:
     """Read the column names of a CSV file."""
     with open(path, "rb") as file:
-        return [cell.strip().strip('"') for cell in header_of(file, str(path)).split(",")]
+        return [cell.strip().strip('"') for cell in read_header(file, str(path)).split(",")]
 
 
 def choose_columns(items_header: list[str], purchases_header: list[str], column_names: dict[str, str]) -> Columns:

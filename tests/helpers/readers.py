@@ -30,9 +30,9 @@ def _run_with_threads(
 ) -> tuple[dict[str, bytes], Readers]:
     """Run the stage; return the bytes of each file that it wrote, and the threads that opened pictures."""
     seen: Readers = set()
-    read = ImageStore.jpeg
+    read = ImageStore.read_jpeg
 
-    def jpeg(store: ImageStore, item_id: str) -> bytes:
+    def read_jpeg(store: ImageStore, item_id: str) -> bytes:
         seen.add(threading.current_thread())
         time.sleep(0.001)  # another thread can begin meanwhile
         return read(store, item_id)
@@ -41,7 +41,7 @@ def _run_with_threads(
         shutil.rmtree(folder, ignore_errors=True)
     with monkeypatch.context() as patch:
         patch.setenv(VARIABLE, str(number))
-        patch.setattr(ImageStore, "jpeg", jpeg)
+        patch.setattr(ImageStore, "read_jpeg", read_jpeg)
         run()
     files = [path for folder in OUTPUTS for path in sorted(Path(folder).rglob("*")) if path.is_file()]
     return {str(path): path.read_bytes() for path in files}, seen

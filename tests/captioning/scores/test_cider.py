@@ -13,11 +13,11 @@ PAIR = st.tuples(TEXT, st.lists(TEXT.filter(bool), min_size=1, max_size=3))
 @settings(deadline=None, max_examples=50)
 @given(st.lists(PAIR, min_size=1, max_size=8))
 def test_equals_pycocoevalcap(pairs):
-    references = {str(place): texts for place, (_, texts) in enumerate(pairs)}
-    captions = {str(place): [text] for place, (text, _) in enumerate(pairs)}
+    references = {str(index): texts for index, (_, texts) in enumerate(pairs)}
+    captions = {str(index): [text] for index, (text, _) in enumerate(pairs)}
     _, expected = official.Cider().compute_score(references, captions)
-    found = Cider(references).score([(item, texts[0]) for item, texts in captions.items()])
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    ours = Cider(references).score([(item, texts[0]) for item, texts in captions.items()])
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
 
 
 def test_a_caption_equal_to_its_only_reference_scores_10():

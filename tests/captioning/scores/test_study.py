@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from captioning.scores.study import wrong_items
 
 GROUPS = st.lists(st.integers(0, 8), max_size=40).map(
-    lambda groups: {f"{place:03}": group for place, group in enumerate(groups)}
+    lambda groups: {f"{index:03}": group for index, group in enumerate(groups)}
 )
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from captioning.modelling import apply_lora, load
 from lookbook.cli.main import app
-from sample.pretraining.world import core_accuracy, pictures
+from sample.pretraining.examples import core_accuracy, draw_pictures
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/models").symlink_to(ROOT / "data/models")
     shutil.copy(ROOT / "studies/sample.yaml", tmp_path / "params.yaml")
-    for number, picture in enumerate(pictures(3, seed=5)):
+    for number, picture in enumerate(draw_pictures(3, seed=5)):
         picture.image.save(tmp_path / f"{number}.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -55,7 +55,7 @@ def refuse(*words: str) -> str:
 def test_a_line_for_each_picture(project: Path) -> None:
     captions = caption_by_path("2.png", "0.png", "1.png")
     assert list(captions) == ["2.png", "0.png", "1.png"]
-    shown = [picture.garment for picture in pictures(3, seed=5)]
+    shown = [picture.garment for picture in draw_pictures(3, seed=5)]
     shares = core_accuracy([captions[f"{number}.png"] for number in range(3)], shown)
     assert sum(shares.values()) / len(shares) > 0.6
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lookbook.cli.main import app
-from lookbook.comparison.significance import holm
+from lookbook.comparison.correction import holm
 from tests.helpers.captions import golden
 
 METRICS = ("--metrics", "bleu,meteor,rouge_l,cider")

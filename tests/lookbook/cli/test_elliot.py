@@ -151,7 +151,7 @@ def test_elliots_loader_gives_every_item_its_own_features(study: Path) -> None:
     assert loader.items != items  # so that Elliot filters at all
     loader.filter(loader.items)
     model_order = list({item for item in train["item"]})  # DataSet.items: the iteration order of a set
-    expected = read_features("data/features/text/augmented/words").rows([ids("items")[item] for item in model_order])
+    expected = read_features("data/features/text/augmented/words").take([ids("items")[item] for item in model_order])
     np.testing.assert_array_equal(loader.features(), expected)
 
 

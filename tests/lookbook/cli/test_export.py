@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from captioning.modelling import Captioner, apply_lora, image_inputs, load
 from lookbook.cli.main import app
-from sample.pretraining.world import pictures
+from sample.pretraining.examples import draw_pictures
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
@@ -96,7 +96,7 @@ def refuse(*words: str) -> str:
 
 
 def caption_pictures(captioner: Captioner) -> list[str]:
-    images = image_inputs(captioner, [picture.image for picture in pictures(4, seed=5)])
+    images = image_inputs(captioner, [picture.image for picture in draw_pictures(4, seed=5)])
     return [caption.text for caption in captioner.family.generate(captioner, images, 20)]
 
 

@@ -154,13 +154,13 @@ def test_captions_without_references_are_counted_and_the_first_five_named(tmp_pa
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ([*ROWS, ROWS[0], ROWS[0] | {"id": "8"}], "2 ids come more than once; first 7, 8"),
-        ([ROWS[0] | {"caption": float("nan")}], "1 captions are no text; first 7"),
-        ([ROWS[0] | {"caption": None}], "1 captions are no text; first 7"),
-        ([ROWS[0] | {"references": ["a cap", None]}], "1 ids have a reference that is no text; first 7"),
+        ([*ROWS, ROWS[0], ROWS[0] | {"id": "8"}], "2 ids come more than once, first 7, 8"),
+        ([ROWS[0] | {"caption": float("nan")}], "1 captions are no text, first 7"),
+        ([ROWS[0] | {"caption": None}], "1 captions are no text, first 7"),
+        ([ROWS[0] | {"references": ["a cap", None]}], "1 ids have a reference that is no text, first 7"),
         ([ROWS[0] | {"references": []}], "1 of 1 captions have no references"),
         ([{"id": 7, "references": ["a"]}], "row 1 has no `caption`; it has id, references"),
-        ([{"key": 7, "caption": "a"}], "no `id` (or image_id, item_id); it has key, caption"),
+        ([{"key": 7, "caption": "a"}], "no `id` (or item_id, image_id); it has key, caption"),
         ([ROWS[0] | {"id": 7.5}], "row 1 has the id 7.5; it must be a text or a whole number"),
         ([], "no rows"),
         ({"captions": []}, "expected a list of objects"),
@@ -173,11 +173,11 @@ def test_a_wrong_file_is_refused_with_a_message(tmp_path: Path, changed: Any, me
 def test_missing_values_of_tables_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "file.csv"
     table.write_text('id,caption,references\n1,nan,"a cap"\n2,,"a cap"\n')
-    assert "1 captions are no text; first 1" in refusal(table, *NO_SPICE)  # an empty cell is an empty caption
+    assert "1 captions are no text, first 1" in refusal(table, *NO_SPICE)  # an empty cell is an empty caption
     pd.DataFrame({"id": [1, 2], "caption": ["a", None], "references": [["a"], ["b"]]}).to_parquet(
         tmp_path / "f.parquet"
     )
-    assert "1 captions are no text; first 2" in refusal(tmp_path / "f.parquet", *NO_SPICE)
+    assert "1 captions are no text, first 2" in refusal(tmp_path / "f.parquet", *NO_SPICE)
 
 
 def test_wrong_options_are_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -189,6 +189,6 @@ def test_wrong_options_are_refused_before_anything_is_read(tmp_path: Path) -> No
     )
     assert "no such file" in refusal(file, *NO_SPICE)
     (tmp_path / "file.txt").write_text("x")
-    assert "ends in .json, .csv, .parquet" in refusal(tmp_path / "file.txt", *NO_SPICE)
+    assert "ends in .csv, .json, .parquet" in refusal(tmp_path / "file.txt", *NO_SPICE)
     file.write_text("{not json")
     assert "cannot be read as json" in refusal(file, *NO_SPICE)
