@@ -119,12 +119,12 @@ def _test(
     import numpy as np
 
     from captioning.scores.reference_based import BLEU, MEANS
-    from lookbook.comparison.captions import caption_differences
-    from lookbook.comparison.significance import holm
+    from lookbook.comparison.captions import compare_metrics
+    from lookbook.comparison.correction import holm
 
     order = (*BLEU, "meteor", *MEANS, "length_ratio")
     rows = sorted(
-        caption_differences(left, right, np.array(groups), draws, seed), key=lambda row: order.index(row["metric"])
+        compare_metrics(left, right, np.array(groups), draws, seed), key=lambda row: order.index(row["metric"])
     )
     tested = [row for row in rows if row["metric"] != "length_ratio"]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
