@@ -80,7 +80,7 @@ def main() -> None:
     with lock_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
-        metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.place()
+        metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.where_it_ran()
         write_outputs(result, metrics, model, paths)
         shutil.rmtree(folder)
     print_summary(

@@ -26,16 +26,17 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from catalogue.descriptions.variants import CATALOGUE_OF
+from catalogue.descriptions.variants import CATALOGUE_OF, SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
-from features.components import KEPT_VARIANCE, components, projected
+from catalogue.prepared.items import read_items
+from features.components import VARIANCE_SHARE, fit_components, project_blocks
 from features.files import read_features, write_features
 from features.shards import Shards
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, check_name
 from recsys.extractors import Options, RecFeatures
@@ -44,12 +45,11 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 TEXTS = Path("data/texts")
 FOLDER = Path("data/features")
+CODE = ("pipeline", "features", "catalogue/prepared", "recsys")
 LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may give other bits
 BLOCK_ITEMS = 4_096  # written at once
 NOTE = "NOT_IN_THIS_STUDY.txt"
 KEY = "rec_features.reduce"
-OWN = ("own", "reference")  # sources that no captioner changes
-SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
 
 
 class Params(Section):
@@ -68,10 +68,10 @@ def main() -> None:
     options = Options(**params.rec_features.model_dump(), device=params.device)
     _set_threads(params.threads)
     extractor = importlib.import_module(f"recsys.extractors.{name}")
-    inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", ROOT / "recsys", ROOT / "pipeline"]
+    inputs = [ITEMS, IMAGES, TEXTS, FOLDER / "image" / "resnet50", *(ROOT / folder for folder in CODE)]
     models = [MODELS / model for model in (options.image_model, options.text_model, options.clip_model)]
     key = [params.texts, options.model_dump()]
-    with checkpoints.workplace(
+    with checkpoints.checkpoint_folder(
         checkpoints.key_folder(f"rec_features-{name}", key, [*inputs, *models], LIBRARIES)
     ) as place:
         if hasattr(extractor, "text_vectors"):
@@ -86,11 +86,11 @@ def of_images(name: str, extractor: ModuleType, options: Options, place: Path) -
     Raises:
         UserError: an item has no picture, or a feature is not finite.
     """
-    ids = pd.read_parquet(ITEMS, columns=["item_id"])["item_id"].tolist()
+    ids = read_items(ITEMS, ["item_id"])["item_id"].tolist()
     pictures = _pictures(extractor, ids, options, place)
-    blocks = pictures.blocks() if options.reduce == "none" else projected(pictures.blocks, KEPT_VARIANCE, KEY)
+    blocks = pictures.blocks() if options.reduce == "none" else project_blocks(pictures.blocks, VARIANCE_SHARE, KEY)
     dim = _written(FOLDER / "image" / name, ids, blocks)
-    done(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {dim} dimensions")
+    print_summary(f"wrote {FOLDER / 'image' / name}: {len(ids)} items, {dim} dimensions")
 
 
 def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Options, place: Path) -> None:
@@ -107,9 +107,9 @@ def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Option
     pictures = np.empty((len(ids), 0), dtype=np.float16)  # (n_items, dim of the picture), dim 0 where words alone count
     if hasattr(extractor, "image_vectors") and ids:
         shards = _pictures(extractor, ids, options, place)
-        pictures = shards.all()
+        pictures = shards.read()
         if options.reduce == "pca95":
-            pictures = np.concatenate(list(projected(shards.blocks, KEPT_VARIANCE, KEY)))
+            pictures = np.concatenate(list(project_blocks(shards.blocks, VARIANCE_SHARE, KEY)))
     row_of_item = {item: row for row, item in enumerate(ids)}
     _leave_out(name, texts)
     dim = 0
@@ -117,7 +117,7 @@ def of_texts(name: str, extractor: ModuleType, texts: list[str], options: Option
         rows = pictures[[row_of_item[item] for item in table["item_id"]]]
         blocks = _side_by_side(rows, table["text"].tolist(), vectors)
         dim = _written(FOLDER / "text" / text / name, table["item_id"].tolist(), blocks)
-    done(
+    print_summary(
         f"wrote {FOLDER / 'text'}/*/{name}: {len(texts)} texts of {len(ids)} items, {len(vectors)} different, {dim} dimensions"
     )
 
@@ -144,16 +144,16 @@ def encode_by_source(
         if new:
             encode = lambda some: (extractor.text_vectors(some, options),)  # noqa: E731
             shards = Shards(place / f"texts-{source}", new, encode, options.batch_size)
-            vectors |= dict(zip(new, shards.all(), strict=True))
+            vectors |= dict(zip(new, shards.read(), strict=True))
     return vectors
 
 
 def on_own_words(vectors: dict[str, np.ndarray], tables: list[pd.DataFrame]) -> dict[str, np.ndarray]:
     """The vector of each text on the components of the shop's own descriptions, or of all texts where it has none."""
-    own = {text for table in tables for text in table.loc[table["source"].isin(OWN), "text"]}
+    own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
     rows = np.stack([vectors[text] for text in sorted(own or vectors)])
-    found = components(lambda: iter([rows]), KEPT_VARIANCE, KEY)
-    return dict(zip(vectors, found.of(np.stack(list(vectors.values()))), strict=True))
+    found = fit_components(lambda: iter([rows]), VARIANCE_SHARE, KEY)
+    return dict(zip(vectors, found.project(np.stack(list(vectors.values()))), strict=True))
 
 
 def read_text(text: str) -> pd.DataFrame:

@@ -38,12 +38,12 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_tables
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.names import ROOT, check_name
 from recsys.purchases.dataset import COMMON, Catalogue, Dataset, Split, read_split, restrict
 from recsys.ranking.options import Options, RecFit
 from recsys.ranking.recommend import Lists, recommend
-from recsys.scoring.arms import catalogue_of
+from recsys.scoring.arms import build_name, catalogue_of
 
 INTERACTIONS = Path("data/interactions")
 FOLDER = Path("data/recommendations")
@@ -70,8 +70,7 @@ class Cell:
 
     @property
     def output(self) -> Path:
-        name = self.recommender if self.features is None else f"{self.recommender}-{self.features}"
-        return FOLDER / self.arm / f"{name}.parquet"
+        return FOLDER / self.arm / f"{build_name(self.recommender, self.features)}.parquet"
 
 
 def parse(arguments: list[str] | None = None) -> Cell:
@@ -124,7 +123,7 @@ def feature_rows(folder: Path | None, item_ids: list[str]) -> Rows | None:
         raise UserError(
             f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
         )
-    return read_features(folder).of(item_ids)
+    return read_features(folder).select(item_ids)
 
 
 def place_of(cell: Cell, params: Params) -> Path:
@@ -133,6 +132,7 @@ def place_of(cell: Cell, params: Params) -> Path:
         INTERACTIONS,
         *([cell.features_folder] if cell.features_folder else []),
         ROOT / "recsys",
+        ROOT / "features",
         ROOT / "pipeline",
     ]
     name = "-".join(["rec_fit", cell.arm, cell.output.stem])
@@ -210,11 +210,11 @@ def main() -> None:
         )
     features = feature_rows(cell.features_folder, data.item_ids)
     started = time.perf_counter()
-    with checkpoints.workplace(place_of(cell, params)) as place:
+    with checkpoints.checkpoint_folder(place_of(cell, params)) as place:
         files = fit(module, data, split, params, features, place)
         write_tables(cell.output, joined(files))
     seconds = time.perf_counter() - started
-    done(
+    print_summary(
         f"wrote {cell.output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s"
     )
 

@@ -35,10 +35,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
+from catalogue.prepared.items import read_items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from recsys.purchases import splits
 from recsys.purchases.dataset import CATALOGUES, PUBLISHED, Catalogue
 from recsys.purchases.splits import FewPurchases, Purchases
@@ -75,13 +76,13 @@ class Params(Section):
     rec_interactions: RecInteractions
 
 
-def read_items(path: Path = ITEMS) -> pl.DataFrame:
-    """`item`, `item_id`, `original`, by id.
+def number_items(path: Path = ITEMS) -> pl.DataFrame:
+    """Number the items by their sorted ids: columns `item`, `item_id`, `original`.
 
     Raises:
         UserError: an id comes twice.
     """
-    items = pl.read_parquet(path, columns=["item_id", "original"]).sort("item_id")
+    items = pl.from_pandas(read_items(path, ["item_id", "original"]))
     twice = items.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(twice):
         raise UserError(f"{path}: {twice.n_unique()} item ids come more than once, first {twice[0]}; prepare again")
@@ -235,7 +236,7 @@ def summary(counts: dict[str, Any], params: RecInteractions) -> str:
 def main() -> None:
     root = read(Params)
     params = root.rec_interactions
-    items = read_items()
+    items = number_items()
     everything, user_ids, n_all = read_purchases(items)
     if not n_all and (root.catalogues or root.texts):
         raise UserError(
@@ -245,7 +246,9 @@ def main() -> None:
     purchases, user_ids = drawn(everything, user_ids, params)
     counts = write(FOLDER, items, user_ids, purchases, params)
     left_out = n_all - len(everything)
-    done(f"wrote {FOLDER}/: {summary(counts, params)}; {left_out:,} purchases of articles without an image left out")
+    print_summary(
+        f"wrote {FOLDER}/: {summary(counts, params)}; {left_out:,} purchases of articles without an image left out"
+    )
 
 
 if __name__ == "__main__":

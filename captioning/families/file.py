@@ -6,17 +6,16 @@ data/models/replay/ holds `captions.csv` (or `.json`, a list of objects, or `.pa
 model, so nothing is trained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.errors import UserError, first_five
+from captioning.interchange import caption_files
+from captioning.interchange.caption_files import FORMATS, Row, refuse
+from pipeline.core.errors import UserError
 
-FORMATS = (".csv", ".json", ".parquet")
-IDS = ("item_id", "image_id", "id")
 BOOLEANS = {"true": True, "false": False}
-TEXT = dict.fromkeys((*IDS, "caption"), str)  # in CSV; else an id would lose its leading zeros
 
 
 def read_captions(folder: Path, variant: str, ids: Sequence[str], all_ids: Sequence[str]) -> pd.DataFrame:
@@ -34,22 +33,19 @@ def read_captions(folder: Path, variant: str, ids: Sequence[str], all_ids: Seque
         UserError: there is no such file, or two; it lacks a column; or ids are missing, unknown or repeated.
     """
     path = find_file(folder, variant)
-    table = _read(path)
-    items = table["item_id"]
+    rows = caption_files.read_captions(path)
     allowed = set(all_ids)
-    _refuse(path, "ids come more than once", items[items.duplicated()].unique().tolist())
-    unknown = [item for item in items if item not in allowed]
-    _refuse(path, "ids are not in data/prepared/items.parquet", unknown, len(items))
-    _refuse(path, "captions are no text", items[~table["caption"].map(lambda text: isinstance(text, str))].tolist())
+    unknown = [item for item in rows if item not in allowed]
+    refuse(path, "ids are not in data/prepared/items.parquet", unknown, len(rows))
+    missing = [item for item in ids if item not in rows]
+    refuse(path, "items of the test split or without description have no caption", missing, len(ids))
+    table = _as_table(rows)
     tokens = pd.to_numeric(table["tokens"], errors="coerce")
-    _refuse(path, "values of tokens are no whole number", items[~(tokens >= 0) | (tokens % 1 != 0)].tolist())
+    wrong = ~(tokens >= 0) | (tokens % 1 != 0)
+    refuse(path, "values of tokens are no whole number", table["item_id"][wrong].tolist())
     finished = table["finished"].map(lambda value: BOOLEANS.get(str(value).lower()))
-    _refuse(path, "values of finished are neither true nor false", items[finished.isna()].tolist())
-    table = table.assign(tokens=tokens, finished=finished)
-    captioned = set(items)
-    missing = [item for item in ids if item not in captioned]
-    _refuse(path, "items of the test split or without description have no caption", missing, len(ids))
-    return table.set_index("item_id").loc[list(ids)].reset_index()
+    refuse(path, "values of finished are neither true nor false", table["item_id"][finished.isna()].tolist())
+    return table.assign(tokens=tokens, finished=finished).set_index("item_id").loc[list(ids)].reset_index()
 
 
 def find_file(folder: Path, variant: str) -> Path:
@@ -70,30 +66,11 @@ def find_file(folder: Path, variant: str) -> Path:
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = _read_rows(path)
-    except (ValueError, OSError) as error:  # of pandas and pyarrow alike
-        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}") from None
-    key = next((name for name in IDS if name in table), None)
-    if key is None or "caption" not in table:
-        raise UserError(f"{path}: needs the columns id and caption; it has {', '.join(map(str, table)) or 'none'}")
-    table = table.rename(columns={key: "item_id"}).astype({"item_id": str})
-    table["tokens"] = (
-        table["tokens"] if "tokens" in table else table["caption"].map(lambda text: len(str(text).split()))
-    )
-    table["finished"] = table.get("finished", True)
-    return table[["item_id", "caption", "tokens", "finished"]]
-
-
-def _read_rows(path: Path) -> pd.DataFrame:
-    if path.suffix == ".csv":
-        return pd.read_csv(path, dtype=TEXT, keep_default_na=False)
-    if path.suffix == ".json":
-        return pd.read_json(path, orient="records", dtype=False)
-    return pd.read_parquet(path)
-
-
-def _refuse(path: Path, what: str, ids: Sequence[str], of: int | None = None) -> None:
-    if ids:
-        raise UserError(f"{path}: {len(ids)}{f' of {of}' if of else ''} {what}, first {first_five(ids)}")
+def _as_table(rows: Mapping[str, Row]) -> pd.DataFrame:
+    """Builds columns item_id, caption, tokens, finished; a column that the file does not have gets its default."""
+    table = pd.DataFrame({"item_id": list(rows), "caption": [row["caption"] for row in rows.values()]})
+    words = [len(row["caption"].split()) for row in rows.values()]
+    for name, default in (("tokens", words), ("finished", True)):
+        named = any(name in row for row in rows.values())
+        table[name] = [row.get(name) for row in rows.values()] if named else default
+    return table

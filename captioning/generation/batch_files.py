@@ -1,6 +1,6 @@
 """Captions as files of a batch each: a run that was killed resumes at its next batch, and processes share them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
@@ -8,8 +8,7 @@ from captioning.generation.sharing import wait_for_all
 from captioning.modelling import Caption, Captioner, ImageInputs, prepare_images
 from catalogue.prepared.images import ImageStore
 from pipeline.batches import make_batches
-from pipeline.checkpoints import load as load_checkpoint
-from pipeline.checkpoints import save as save_checkpoint
+from pipeline.checkpoints import Content, is_whole, keep_finished, load_part, part_path
 from pipeline.core.progress import track
 from pipeline.prefetch import prefetch, reader_threads
 from pipeline.processes import rank, world_size
@@ -33,16 +32,23 @@ def write_batches(
         max_new_tokens: the limit of a caption, EOS included.
         folder: of the files, the same for all processes.
     """
-    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(make_batches(ids, batch_size))}
-    missing = [path for path in parts if load_checkpoint(path) is None]
-    wait_for_all()  # before any process writes: all must find the same files missing
-    own = missing[rank() :: world_size()]
-    images = _read_images(captioner, store, [parts[path] for path in own])
-    inputs = zip(own, images, strict=True)
-    for path, batch in track(inputs, "captions", len(own), "batch") if rank() == 0 else inputs:
-        save_batch(path, captioner.family.generate(captioner, batch, max_new_tokens))
+    parts = {f"{number:06d}": batch for number, batch in enumerate(make_batches(ids, batch_size))}
+    missing = [name for name in parts if not is_whole(part_path(folder, name))]
+    wait_for_all()  # before any process writes: all must find the same batches missing
+    own = {name: parts[name] for name in missing[rank() :: world_size()]}
+    keep_finished(folder, own, lambda batches: caption_batches(captioner, store, batches, max_new_tokens))
     wait_for_all()
-    return list(parts)
+    return [part_path(folder, name) for name in parts]
+
+
+def caption_batches(
+    captioner: Captioner, store: ImageStore, batches: list[list[str]], max_new_tokens: int
+) -> Iterator[Content]:
+    """Yields the captions of each batch as a checkpoint's content; images of the next ones are opened meanwhile."""
+    inputs = _read_images(captioner, store, batches)
+    for images in track(inputs, "captions", len(batches), "batch") if rank() == 0 else inputs:
+        captions = captioner.family.generate(captioner, images, max_new_tokens)
+        yield {}, {"captions": [[caption.text, caption.tokens, caption.finished] for caption in captions]}
 
 
 def _read_images(captioner: Captioner, store: ImageStore, parts: list[list[str]]) -> Iterator[list[ImageInputs]]:
@@ -57,14 +63,11 @@ def _read_images(captioner: Captioner, store: ImageStore, parts: list[list[str]]
     return (list(chain.from_iterable(islice(prepared, len(part)))) for part in pieces)
 
 
-def save_batch(path: Path, captions: Sequence[Caption]) -> None:
-    """Saves the captions of a batch, with the hash that `read_batch` checks."""
-    rows = [[caption.text, caption.tokens, caption.finished] for caption in captions]
-    save_checkpoint(path, {}, {"captions": rows})
-
-
 def read_batch(path: Path) -> list[Caption]:
-    """Reads the captions of a batch that `write_batches` returned."""
-    checkpoint = load_checkpoint(path)
-    assert checkpoint is not None, f"{path}: gone or damaged since it was written"
-    return [Caption(*row) for row in checkpoint[1]["captions"]]
+    """Reads the captions of a batch that `write_batches` returned.
+
+    Raises:
+        UserError: the file was removed or damaged in the meantime.
+    """
+    _, state = load_part(path)
+    return [Caption(*row) for row in state["captions"]]

@@ -24,7 +24,7 @@ from captioning.modelling.captioner import FeatureFamily
 from captioning.training.feature_cache import FrozenFeatures, load_features
 from captioning.training.order import EMPTY_ROW
 from catalogue.prepared.images import ImageStore
-from catalogue.prepared.items import of_split, read_items
+from catalogue.prepared.items import read_items, select_split
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.progress import track
@@ -86,7 +86,8 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
     Raises:
         UserError: the file lacks a column, or the split is empty or has an item without description.
     """
-    return of_split(read_items(path, ["item_id", "description", "split"]), split, path)[["item_id", "description"]]
+    items = read_items(path, ["item_id", "description", "split"])
+    return select_split(items, split, path)[["item_id", "description"]]
 
 
 def drop_too_long(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:

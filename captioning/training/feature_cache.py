@@ -23,15 +23,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 
 from captioning.modelling import Captioner, ImageInputs, join_images, prepare_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.prepared.images import ImageStore
 from pipeline.batches import make_batches
-from pipeline.checkpoints import hash_file, list_files
-from pipeline.core.outputs import new_file
+from pipeline.checkpoints import Content, hash_file, is_whole, keep_finished, list_files, read_state
 from pipeline.core.progress import track
 from pipeline.names import ROOT
 from pipeline.prefetch import prefetch, reader_threads
@@ -133,11 +131,11 @@ def _remove_old(newest: Path) -> None:
 
 def _compute_missing(captioner: Captioner, store: ImageStore, shards: dict[Path, Sequence[str]]) -> None:
     """Computes missing shards: first those that no other process computes; then it waits for the others."""
-    missing = [path for path in shards if not _is_intact(path)]
+    missing = [path for path in shards if not is_whole(path)]
     for wait in (False, True):
         for path in missing:
             with _lock(path.with_suffix(".lock"), wait) as free:
-                if free and not _is_intact(path):
+                if free and not is_whole(path):
                     _compute_shard(captioner, store, path, shards[path])
 
 
@@ -146,12 +144,16 @@ def _compute_shard(captioner: Captioner, store: ImageStore, path: Path, ids: Seq
     if path.exists():
         log.warning("%s is damaged: computing it again", path)
     family = captioner.feature_family
-    inputs = track(
-        _prepare_batches(captioner, store, ids), f"image features {path.stem}", len(ids) // IMAGES_AT_ONCE, "batch"
-    )
-    features = torch.cat([family.compute_frozen_features(captioner, batch).cpu() for batch in inputs])
-    with new_file(path) as partial_file:
-        save_file({FEATURES: features}, partial_file, metadata={"sha256": _hash(features)})
+
+    def compute(parts: list[Sequence[str]]) -> Iterator[Content]:
+        for part in parts:
+            inputs, batches = _prepare_batches(captioner, store, part), len(part) // IMAGES_AT_ONCE
+            bar = track(inputs, f"image features {path.stem}", batches, "batch")
+            features = torch.cat([family.compute_frozen_features(captioner, batch).cpu() for batch in bar])
+            as_bytes: Any = features.contiguous().view(torch.uint8).numpy()  # numpy has no bfloat16
+            yield {FEATURES: as_bytes}, {"dtype": str(features.dtype).removeprefix("torch.")}
+
+    keep_finished(path.parent, {path.stem: ids}, compute)
 
 
 def _prepare_batch(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> ImageInputs:
@@ -167,20 +169,7 @@ def _prepare_batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]
 def _map_shard(path: Path) -> torch.Tensor:
     """Maps a shard into memory: (items, queries, width)."""
     with safe_open(path, "pt") as file:
-        return file.get_tensor(FEATURES)
-
-
-def _is_intact(path: Path) -> bool:
-    try:
-        with safe_open(path, "pt") as file:
-            return file.metadata()["sha256"] == _hash(file.get_tensor(FEATURES))
-    except (OSError, SafetensorError, KeyError, TypeError):  # absent, cut off, of another kind, without metadata
-        return False
-
-
-def _hash(features: torch.Tensor) -> str:
-    whole: Any = features.contiguous().view(torch.uint8).numpy()
-    return hashlib.sha256(whole).hexdigest()
+        return file.get_tensor(FEATURES).view(getattr(torch, read_state(path)["dtype"]))
 
 
 @contextmanager

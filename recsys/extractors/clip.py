@@ -12,10 +12,10 @@ import torch
 from torch.nn.functional import normalize
 
 from features.clip import load
-from pipeline.batches import batches, by_length
+from pipeline.batches import batch_by_length, make_batches
 from pipeline.core.progress import track
 from pipeline.model_folders import MODELS
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> 
     def pixels(batch: list[str]) -> torch.Tensor:  # (batch, 3, height, width)
         return processor([store[item] for item in batch], return_tensors="pt")["pixel_values"]
 
-    vectors, parts = [], batches(list(ids), options.batch_size)
-    for batch in track(ahead(pixels, parts, readers(options.device)), "CLIP, pictures", total=len(parts), unit="batch"):
+    vectors, parts = [], make_batches(list(ids), options.batch_size)
+    for batch in track(
+        prefetch(pixels, parts, reader_threads(options.device)), "CLIP, pictures", total=len(parts), unit="batch"
+    ):
         output = model.get_image_features(pixel_values=batch.to(options.device, model.dtype)).pooler_output
         vectors.append(normalize(output.float()).cpu().numpy())
     return np.concatenate(vectors) if vectors else np.empty((0, model.config.projection_dim), dtype=np.float32)
@@ -43,7 +45,7 @@ def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
     model, tokenizer, _ = _load(options.clip_model, options.device, options.precision)
     longest = model.config.text_config.max_position_embeddings
     vectors = np.empty((len(texts), model.config.projection_dim), dtype=np.float32)
-    for rows in track(by_length(texts, options.batch_size), "CLIP, texts", unit="batch"):
+    for rows in track(batch_by_length(texts, options.batch_size), "CLIP, texts", unit="batch"):
         words = [texts[row] for row in rows]
         tokens = tokenizer(words, padding=True, truncation=True, max_length=longest, return_tensors="pt").to(
             options.device

@@ -24,7 +24,7 @@ RESNET50 = Path("data/features/image/resnet50")
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
     """The stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
-    centred = read_features(RESNET50).rows(ids) - _mean(RESNET50.resolve())
+    centred = read_features(RESNET50).take(ids) - _mean(RESNET50.resolve())
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.maximum(length, 1e-12)
 

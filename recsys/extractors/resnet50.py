@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.model_folders import MODELS, files_of, read_keys
-from pipeline.prefetch import ahead, readers
+from pipeline.model_folders import MODELS, find_files, read_keys
+from pipeline.prefetch import prefetch, reader_threads
 from recsys.extractors import Options
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ Network = Callable[[torch.Tensor], torch.Tensor]  # those, on the device, to (n_
 def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
     """(len(ids), dim) float32."""
     pixels, network = _load(options)
-    dtype, parts = _dtype(options), batches(list(ids), options.batch_size)
-    prepared = ahead(lambda batch: pixels([store[item] for item in batch]), parts, readers(options.device))
+    dtype, parts = _dtype(options), make_batches(list(ids), options.batch_size)
+    prepared = prefetch(lambda batch: pixels([store[item] for item in batch]), parts, reader_threads(options.device))
     vectors = [
         network(batch.to(options.device, dtype)).float().cpu().numpy()
         for batch in track(prepared, options.image_model, total=len(parts), unit="batch")
@@ -105,7 +105,7 @@ def transformers_model(folder: Path, options: Options) -> tuple[Pixels, Network]
     from transformers import AutoImageProcessor, AutoModel
     from transformers.utils.logging import disable_progress_bar
 
-    files = files_of(folder)
+    files = find_files(folder)
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     disable_progress_bar()  # of loading single arrays
     try:

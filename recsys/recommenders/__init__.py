@@ -11,6 +11,6 @@ other gives dense blocks of scores.
 A recommender that needs no features is added by one file here and its name under `recommenders` in params.yaml. One that needs
 features is run with `python -m recsys.fit --recommender NAME --features F` and, on anyone's purchases, with
 `lookbook recommend --model NAME --features FOLDER`. In the line it has cells like `rec_fit_image` and `rec_fit_text` of dvc.yaml,
-beside these and with its name for `vbpr`: they make its lists. What scores, compares and shows lists of features knows `vbpr-F`
-alone (`arms` in `recsys.score`, `lookbook.compare`, `lookbook.reporting.tables.recommendations`): its name is added there.
+beside these and with its name for `vbpr`: they make its lists. Its name in `CONTENT_RECOMMENDERS` of `recsys.scoring.arms` has these
+lists scored, compared and shown.
 """

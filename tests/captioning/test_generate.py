@@ -126,7 +126,7 @@ def test_images_opened_ahead_on_threads_get_the_same_captions(
     tiny_project("llava")
     change_params("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
     expected = run_stage(monkeypatch, "llava")
-    monkeypatch.setattr(batch_files, "readers", lambda device: 3)
+    monkeypatch.setattr(batch_files, "reader_threads", lambda device: 3)
     monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), expected)
 

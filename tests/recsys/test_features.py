@@ -93,7 +93,7 @@ def test_every_picture_keeps_its_item_whatever_the_order(study: Path) -> None:
     features.of_images("greys", Greys, OPTIONS, place())
     stored = read_features("data/features/image/greys")
     assert stored.ids == tuple(sorted(IDS))
-    assert stored.rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
+    assert stored.take(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -104,9 +104,9 @@ def test_permuted_items_find_every_row_still_with_its_item(study: Path, seed: in
     write_parquet("data/texts/augmented.parquet", table)
     features.of_images("greys", Greys, OPTIONS, place())
     features.of_texts("both", Both(), ["augmented"], OPTIONS, place())
-    assert read_features("data/features/image/greys").rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
+    assert read_features("data/features/image/greys").take(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
     words = table.set_index("item_id")["text"]
-    rows = read_features("data/features/text/augmented/both").rows(IDS)
+    rows = read_features("data/features/text/augmented/both").take(IDS)
     assert rows.tolist() == [[shade(item), len(words[item])] for item in IDS]
 
 
@@ -133,7 +133,7 @@ def test_a_text_has_rows_for_its_own_catalogue(study: Path) -> None:
     assert read_features("data/features/text/original/lengths").ids == tuple(sorted(IDS)[:5])
     augmented = read_features("data/features/text/augmented/lengths")
     assert augmented.ids == tuple(sorted(IDS))
-    assert augmented.rows([sorted(IDS)[0]]).tolist() == [[len("a caption")]]
+    assert augmented.take([sorted(IDS)[0]]).tolist() == [[len("a caption")]]
 
 
 def test_a_text_that_the_study_lacks_has_a_note_in_its_place(study: Path) -> None:
@@ -163,7 +163,7 @@ class Plane(Greys):
 def test_reduced_features_keep_distances_on_fewer_dimensions(study: Path) -> None:
     reduce = OPTIONS.model_copy(update={"reduce": "pca95"})
     features.of_images("greys", Plane, reduce, place())
-    found = read_features("data/features/image/greys").rows(IDS)
+    found = read_features("data/features/image/greys").take(IDS)
     assert found.shape == (8, 1)
     shades = np.array([shade(item) for item in IDS])
     np.testing.assert_allclose(np.abs(found - found[0])[:, 0], 3 * np.abs(shades - shades[0]), atol=0.5)
@@ -176,14 +176,14 @@ def test_captions_change_no_component_of_words(study: Path) -> None:
         table = pd.read_parquet("data/texts/augmented.parquet")
         write_text("augmented", dict(zip(table["item_id"], table["text"], strict=True)) | {sorted(IDS)[0]: caption})
         features.of_texts("plane", Plane(), ["original", "augmented"], reduce, place())
-        rows.append(read_features("data/features/text/augmented/plane").rows(sorted(IDS)))
+        rows.append(read_features("data/features/text/augmented/plane").take(sorted(IDS)))
     assert rows[0].shape == (8, 2)
     np.testing.assert_array_equal(rows[0][1:], rows[1][1:])
     assert rows[0][0, 1] != rows[1][0, 1]
 
 
 def test_a_killed_extraction_goes_on_to_the_same_features(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.shards.ITEMS", 3)
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 3)
     features.of_images("greys", Greys, OPTIONS, place())
     wanted = Path("data/features/image/greys/features.npy").read_bytes()
     asked: list[list[str]] = []
@@ -232,7 +232,7 @@ def test_the_stage_extracts_text_features(study: Path) -> None:
     ended = run_stage(study, "--extractor", "sbert")
     assert ended.returncode == 0, ended.stderr
     assert "2 texts of 8 items, 4 different, 384 dimensions" in ended.stdout
-    rows = read_features("data/features/text/augmented/sbert").rows(sorted(IDS))
+    rows = read_features("data/features/text/augmented/sbert").take(sorted(IDS))
     np.testing.assert_array_equal(rows[3], rows[6])  # both without words
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
 

@@ -107,7 +107,7 @@ def test_a_batch_opened_on_threads_is_the_same(
     monkeypatch.setattr(examples, "PREPARED_BYTES", 0)
     rows = examples.CaptionedImages(captioner, store, items, torch.float32)
     expected, threads = [rows[row] for row in (5, 1, order.EMPTY_ROW, 7)], set()
-    monkeypatch.setattr(examples, "readers", lambda device: 3)
+    monkeypatch.setattr(examples, "reader_threads", lambda device: 3)
     monkeypatch.setattr(rows, "_prepare", _record_thread(rows._prepare, threads))
     for alone, row in zip(expected, rows.__getitems__([5, 1, order.EMPTY_ROW, 7]), strict=True):
         assert row["example"] == alone["example"]

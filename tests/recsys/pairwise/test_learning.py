@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.pairwise import Factors, initial, learning
 from recsys.purchases.dataset import Dataset, dataset_of
@@ -35,7 +35,7 @@ def data_with_cut() -> Dataset:
 
 
 def fit(module: Any, data: Dataset, place: Path | None = None, **options: Any) -> Factors:
-    features = rows_of(parity_features(90)) if module.NEEDS_FEATURES else None
+    features = all_rows(parity_features(90)) if module.NEEDS_FEATURES else None
     return module.fit(data, Options(**(OPTIONS | {"epochs": 4} | options), checkpoints=place), 1, features)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.files import Rows, read_features, rows_of, write_features
+from features.files import Rows, all_rows, read_features, write_features
 from recsys.pairwise import Adam, Visual, visual
 
 FEATURES = np.random.default_rng(0).normal(3, 2, (30, 5)).astype(np.float16)
@@ -32,15 +32,15 @@ def test_a_mapped_file_in_blocks_gives_what_memory_gives(
 ) -> None:
     order = np.random.default_rng(2).permutation(30)  # rows on disk in another order than the items
     write_features(tmp_path / "f", [str(item) for item in order], FEATURES[order])
-    wanted = made(rows_of(FEATURES), asked)
+    wanted = made(all_rows(FEATURES), asked)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(visual, "BLOCK_BYTES", 4 * 5 * block_rows)
-    found = made(read_features(tmp_path / "f").of([str(item) for item in range(30)]), asked)
+    found = made(read_features(tmp_path / "f").select([str(item) for item in range(30)]), asked)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_projection_and_gradient_are_those_of_autograd() -> None:
-    projected, (weights, offset) = made(rows_of(FEATURES), ASKED)
+    projected, (weights, offset) = made(all_rows(FEATURES), ASKED)
     ready = torch.from_numpy((FEATURES.astype(np.float32) - CENTRE) * SCALE)[ASKED]
     theirs = torch.nn.Parameter(torch.from_numpy(np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)))
     shift = torch.nn.Parameter(torch.zeros(1, 4))

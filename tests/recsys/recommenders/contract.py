@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.options import Options
@@ -51,7 +51,7 @@ class Behaviour:
     module: ClassVar[ModuleType]
 
     def lists(self, train: sp.csr_matrix, seed: int = 1, k: int = 12, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-        features = rows_of(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
+        features = all_rows(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
         scorer = self.module.fit(dataset_of(train), Options(**(OPTIONS | options)), seed, features)
         return recommend(scorer, train, k, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
 
