@@ -34,6 +34,7 @@ CODE = (  # with the family's file, what a caption depends on: the code in `deps
     "pipeline/core",
     "pipeline/model_folders.py",
     "pipeline/names.py",
+    "pipeline/orphans.py",
     "pipeline/prefetch.py",
     "pipeline/processes.py",
     "catalogue/prepared",
