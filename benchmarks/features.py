@@ -64,16 +64,11 @@ def arms(name: str, store: Any, given: argparse.Namespace) -> tuple[Vectors, Vec
         return of_blip2(store, given)
     from importlib import import_module
 
-    from recsys.extractors import Options
-
-    chosen = {f"{kind}_model": name for kind in ("image", "text", "clip")} | {"image_size": 224, "reduce": "none"}
-    options = Options(
-        **chosen,
-        batch_size=given.batch_size,
-        precision=given.precision,
-        device=given.device,
-    )
     extractor = import_module(f"recsys.extractors.{name}")
+    own = {"image_size": 224} if name == "resnet50" else {}
+    settings = extractor.Settings(
+        model=name, batch_size=given.batch_size, precision=given.precision, reduce="none", **own
+    )
     model, processor = plain_model(name, given)
 
     @torch.inference_mode()
@@ -85,7 +80,7 @@ def arms(name: str, store: Any, given: argparse.Namespace) -> tuple[Vectors, Vec
             vectors.append(found.pooler_output.flatten().float().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: extractor.image_vectors(ids, store, options)
+    return single, lambda ids: extractor.image_vectors(ids, store, settings, given.device)
 
 
 def plain_model(name: str, given: argparse.Namespace) -> tuple[Any, Any]:

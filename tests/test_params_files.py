@@ -103,14 +103,12 @@ def test_a_thesis_study_is_the_published_setting(path: Path) -> None:
     )
     attributes = found["caption_attributes"]
     assert [attributes[key] for key in ("unit", "hyphen", "participles", "corpus")] == ["form", "join", False, "all"]
-    assert (found["rec_fit"]["userknn_k"], found["rec_fit"]["itemknn_k"], found["rec_fit"]["variant"]) == (
-        10,
-        20,
-        "ducho",
-    )
+    fit = found["rec_fit"]
+    assert (fit["userknn"]["k"], fit["itemknn"]["k"], fit["vbpr"]["variant"]) == (10, 20, "ducho")
+    assert {key: fit["bpr"][key] for key in fit["bpr"]} == {key: fit["vbpr"][key] for key in fit["bpr"]}
     assert found["rec_interactions"]["evaluation"] == "published"
     for model in (
-        *(found["rec_features"][key] for key in ("image_model", "text_model", "clip_model")),
+        *(section["model"] for section in found["rec_features"].values()),
         *(found["caption_classifier"]["encoder"], found["caption_features"]["captioner"], *SIX),
     ):
         assert pin(ROOT / "data/models" / model)["revision"], model

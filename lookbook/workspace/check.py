@@ -12,18 +12,15 @@ from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, load, nearest, problems_of
 from pipeline.model_folders import MODELS, pin
-from pipeline.names import ROOT, allowed_names, unknown_name
+from pipeline.names import ROOT, allowed_names, unknown_name, with_sections
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
-MODEL_KEYS = (  # each names a folder under data/models/
+MODEL_KEYS = (  # each names a folder under data/models/; so does `model` of each section of rec_features
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
     ("caption_score", "clip_model"),
     ("caption_features", "captioner"),
-    ("rec_features", "image_model"),
-    ("rec_features", "text_model"),
-    ("rec_features", "clip_model"),
 )
 NO_FOLDER = ("minilm", "none")  # values of these keys that name none: MiniLM comes with its package
 HOLDS_A_MODEL = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
@@ -51,7 +48,7 @@ def summary(path: Path) -> str:
 
 def stage_models() -> list[type[Section]]:
     """What each stage of dvc.yaml reads of params.yaml, in the order of the line."""
-    return [importlib.import_module(module).Params for module in stage_modules()]
+    return [with_sections(importlib.import_module(module).Params) for module in stage_modules()]
 
 
 def stage_modules() -> list[str]:
@@ -83,12 +80,15 @@ def _writer(values: Values) -> Iterator[str]:
 
 
 def _model_folders(values: Values) -> Iterator[str]:
-    for section, key in MODEL_KEYS:
-        name = _mapping(values.get(section)).get(key)
+    features = _mapping(values.get("rec_features"))
+    keys = [(_mapping(values.get(section)), section, key) for section, key in MODEL_KEYS]
+    keys += [(_mapping(features.get(name)), f"rec_features.{name}", "model") for name in features]
+    for section_values, section, key in keys:
+        name = section_values.get(key)
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
             problem = unknown_name("model", name, _models()) or f"{MODELS / name} holds no weights and no hub.json"
             if key == "tagger":
-                package = str(_mapping(values.get(section)).get("package"))
+                package = str(section_values.get("package"))
                 problem = f"{MODELS / name} is not there; {remedy(MODELS / name, package)}"
             yield f"{section}.{key}: {problem}"
         elif isinstance(name, str):

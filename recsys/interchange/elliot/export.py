@@ -23,10 +23,9 @@ from pydantic import Field
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
-from recsys.interchange.elliot.configuration import configuration, dataset_name, unlike, write
+from recsys.interchange.elliot.configuration import ElliotFit, configuration, dataset_name, unlike, write
 from recsys.interchange.recommend import feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
-from recsys.ranking.options import RecFit
 from recsys.scoring.settings import RecScore
 
 METRICS = Path("metrics/recommendations.json")
@@ -36,7 +35,7 @@ SECONDS_A_DAY = 86_400
 class Params(Section):
     seed: Annotated[int, Field(ge=0)]
     recommenders: list[str]
-    rec_fit: RecFit
+    rec_fit: ElliotFit
     rec_score: RecScore
 
 
