@@ -23,7 +23,7 @@ import synthetic
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from features.files import Rows, rows_of
+from features.files import Rows, all_rows
 from pipeline.core.memory import keep_freed_memory
 from pipeline.core.params import REFERENCE, load
 from recsys.ranking.settings import Run
@@ -96,7 +96,7 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
         keep_freed_memory()  # as every stage does
     train = sp.load_npz(folder / "train.npz")
     values = np.random.default_rng(0).standard_normal((train.shape[1], dim), dtype=np.float32)
-    features = rows_of(values.astype(np.float16))
+    features = all_rows(values.astype(np.float16))
     changed = {"variant": "ducho" if variant == "ducho" else "paper"}
     settings = vbpr.Settings(**(load(REFERENCE)["rec_fit"]["vbpr"] | changed))
     run = Run(seed=1, top_k=12, device=device, threads=2)

@@ -25,7 +25,7 @@ from catalogue.descriptions.variants import CATALOGUE_OF
 from catalogue.prepared.items import read_items
 from pipeline import checkpoints
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, with_sections
 from recsys.encoding.encoder import Encoder
@@ -70,10 +70,10 @@ def main() -> None:
     import torch  # after params.yaml has been checked
 
     torch.set_num_threads(params.threads)
-    with checkpoints.workplace(checkpoint_folder(name, extractor, settings, params)) as work:
+    with checkpoints.checkpoint_folder(checkpoint_folder(name, extractor, settings, params)) as work:
         encoder = Encoder(name, extractor, settings, params.device, work)
         message = encode_texts(encoder, params.texts) if encoder.reads_texts else encode_pictures(encoder)
-    done(message)
+    print_summary(message)
 
 
 def encode_pictures(encoder: Encoder) -> str:

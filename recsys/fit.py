@@ -30,7 +30,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_tables
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.names import ROOT, with_sections
 from recsys.fitting.cells import Cell, find_rows, load_recommender, parse_cell
 from recsys.fitting.runs import derive_seed, fit_runs, read_blocks
@@ -82,13 +82,15 @@ def main() -> None:
     features = None if folder is None else find_rows(folder, data.item_ids)
     output = FOLDER / cell.arm / f"{cell.name}.parquet"
     started = time.perf_counter()
-    with checkpoints.workplace(checkpoint_folder(cell, params)) as work:
+    with checkpoints.checkpoint_folder(checkpoint_folder(cell, params)) as work:
         runs = [make_run(params, number, work) for number in range(params.rec_fit.seeds if recommender.SEEDED else 1)]
         bar = track(runs, f"fit {cell.name}", unit="run")
         files = fit_runs(recommender, getattr(params.rec_fit, cell.recommender), bar, data, split, features, work)
         write_tables(output, read_blocks(files))
     seconds = time.perf_counter() - started
-    done(f"wrote {output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s")
+    print_summary(
+        f"wrote {output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s"
+    )
 
 
 def checkpoint_folder(cell: Cell, params: Params) -> Path:

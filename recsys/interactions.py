@@ -32,7 +32,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from recsys.purchases.dataset import CATALOGUES
 from recsys.purchases.reading import read_items, read_purchases
 from recsys.purchases.sampling import draw_sample
@@ -67,7 +67,9 @@ def main() -> None:
     left_out = n_all - len(purchases)
     purchases, user_ids = draw_sample(purchases, user_ids, params)
     counts = write_interactions(FOLDER, items, user_ids, purchases, params)
-    done(f"wrote {FOLDER}/: {summarise(counts, params)}; {left_out:,} purchases of articles without an image left out")
+    print_summary(
+        f"wrote {FOLDER}/: {summarise(counts, params)}; {left_out:,} purchases of articles without an image left out"
+    )
 
 
 def summarise(counts: dict[str, Any], params: RecInteractions) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from pipeline.model_folders import pin
+from pipeline.model_folders import read_pin
 
 ROOT = Path(__file__).parent.parent
 AXES = ["captioners", "catalogues", "texts", "recommenders", "image_features", "text_features"]
@@ -111,7 +111,7 @@ def test_a_thesis_study_is_the_published_setting(path: Path) -> None:
         *(section["model"] for section in found["rec_features"].values()),
         *(found["caption_classifier"]["encoder"], found["caption_features"]["captioner"], *SIX),
     ):
-        assert pin(ROOT / "data/models" / model)["revision"], model
+        assert read_pin(ROOT / "data/models" / model)["revision"], model
 
 
 @pytest.mark.slow

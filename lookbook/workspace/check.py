@@ -10,9 +10,9 @@ from captioning.features import NAMES as BLIP2_FEATURES
 from captioning.tagging.extract import remedy
 from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
-from pipeline.core.params import Section, load, nearest, problems_of
-from pipeline.model_folders import MODELS, pin
-from pipeline.names import ROOT, allowed_names, unknown_name, with_sections
+from pipeline.core.params import Section, list_problems, load, suggest
+from pipeline.model_folders import MODELS, read_pin
+from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -33,7 +33,7 @@ def find_problems(path: Path) -> list[str]:
         UserError: the file cannot be read at all.
     """
     values = load(path)
-    problems = problems_of(values, stage_models())
+    problems = list_problems(values, stage_models())
     for look in (_captioners, _writer, _model_folders, _axes):
         problems += look(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is looked at here too
@@ -62,10 +62,10 @@ def _captioners(values: Values) -> Iterator[str]:
     for name, captioner in _mapping(values.get("captioners")).items():
         captions = _mapping(captioner).get("family") == "file" and any((MODELS / str(name)).glob("captions*.*"))
         if not captions and not _holds_a_model(MODELS / str(name)):
-            hint = nearest(str(name), _models())
+            hint = suggest(str(name), _models())
             yield f"captioners.{name}: no model in {MODELS / str(name)}, which must hold weights or a hub.json{hint}"
         yield from _pin_problems(f"captioners.{name}", str(name))
-        problem = unknown_name("family", _mapping(captioner).get("family"), families)
+        problem = explain_unknown_name("family", _mapping(captioner).get("family"), families)
         if problem and "family" in _mapping(captioner):
             yield f"captioners.{name}.family: {problem}"
 
@@ -74,7 +74,7 @@ def _writer(values: Values) -> Iterator[str]:
     captioners, writer = _mapping(values.get("captioners")), values.get("writer")
     if not captioners or writer is None:
         return
-    problem = unknown_name("captioner of this study", writer, map(str, captioners))
+    problem = explain_unknown_name("captioner of this study", writer, map(str, captioners))
     if problem:
         yield f"writer: {problem}"
 
@@ -86,7 +86,9 @@ def _model_folders(values: Values) -> Iterator[str]:
     for section_values, section, key in keys:
         name = section_values.get(key)
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
-            problem = unknown_name("model", name, _models()) or f"{MODELS / name} holds no weights and no hub.json"
+            problem = (
+                explain_unknown_name("model", name, _models()) or f"{MODELS / name} holds no weights and no hub.json"
+            )
             if key == "tagger":
                 package = str(section_values.get("package"))
                 problem = f"{MODELS / name} is not there; {remedy(MODELS / name, package)}"
@@ -99,7 +101,7 @@ def _pin_problems(key: str, name: str) -> Iterator[str]:
     """What is wrong with the hub.json of a model, if it has one."""
     if (MODELS / name / "hub.json").is_file():
         try:
-            pin(MODELS / name)
+            read_pin(MODELS / name)
         except UserError as error:
             yield f"{key}: {error}"
 
@@ -110,7 +112,7 @@ def _axes(values: Values) -> Iterator[str]:
         if not isinstance(members, list):
             continue
         for place, member in enumerate(members):
-            problem = unknown_name(axis.removesuffix("s").replace("_", " "), member, allowed)
+            problem = explain_unknown_name(axis.removesuffix("s").replace("_", " "), member, allowed)
             if problem:
                 yield f"{axis}.{place}: {problem}"
             elif member in members[:place]:

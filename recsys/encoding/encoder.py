@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from catalogue.prepared.images import ImageStore
-from features.components import KEPT_VARIANCE, components, projected
+from features.components import VARIANCE_SHARE, fit_components, project_blocks
 from features.shards import Shards
 from recsys.extractors import Extractor, ExtractorSettings, ImageExtractor, TextExtractor
 
@@ -78,13 +78,13 @@ class Encoder:
 
     def reduce_pictures(self, pictures: Shards) -> Iterator[np.ndarray]:
         """Return the vectors block by block, on their principal components where `reduce` is pca95."""
-        return projected(pictures.blocks, KEPT_VARIANCE, self._key) if self._reduces else pictures.blocks()
+        return project_blocks(pictures.blocks, VARIANCE_SHARE, self._key) if self._reduces else pictures.blocks()
 
     def _reduce_texts(self, vectors: dict[str, np.ndarray], tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
         """Project on the components of the shop's own descriptions, or of all texts where it has none."""
         own = {text for table in tables for text in table.loc[table["source"].isin(OWN), "text"]}
         rows = np.stack([vectors[text] for text in sorted(own or vectors)])
-        principal = components(lambda: iter([rows]), KEPT_VARIANCE, self._key)
+        principal = fit_components(lambda: iter([rows]), VARIANCE_SHARE, self._key)
         return dict(zip(vectors, principal.of(np.stack(list(vectors.values()))), strict=True))
 
     @property

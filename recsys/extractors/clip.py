@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.batches import batches, by_length
+from pipeline.batches import batch_by_length, make_batches
 from pipeline.core.progress import track
 from pipeline.model_folders import MODELS
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 from recsys.extractors import ExtractorSettings
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, d
     def read_pixels(batch: list[str]) -> torch.Tensor:  # (batch, 3, height, width)
         return processor([store[item] for item in batch], return_tensors="pt")["pixel_values"]
 
-    vectors, parts = [], batches(list(ids), settings.batch_size)
-    pixels = ahead(read_pixels, parts, readers(device))
+    vectors, parts = [], make_batches(list(ids), settings.batch_size)
+    pixels = prefetch(read_pixels, parts, reader_threads(device))
     with torch.inference_mode():
         for batch in track(pixels, "CLIP, pictures", total=len(parts), unit="batch"):
             output = model.get_image_features(pixel_values=batch.to(device, model.dtype)).pooler_output
@@ -51,7 +51,7 @@ def text_vectors(texts: Sequence[str], settings: Settings, device: str) -> np.nd
     longest = model.config.text_config.max_position_embeddings
     vectors = np.empty((len(texts), model.config.projection_dim), dtype=np.float32)
     with torch.inference_mode():
-        for rows in track(by_length(texts, settings.batch_size), "CLIP, texts", unit="batch"):
+        for rows in track(batch_by_length(texts, settings.batch_size), "CLIP, texts", unit="batch"):
             words = [texts[row] for row in rows]
             tokens = tokenizer(words, padding=True, truncation=True, max_length=longest, return_tensors="pt")
             vectors[rows] = _normalize(model.get_text_features(**tokens.to(device)).pooler_output)

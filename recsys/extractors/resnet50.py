@@ -16,11 +16,11 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.model_folders import MODELS, files_of, read_keys
-from pipeline.prefetch import ahead, readers
+from pipeline.model_folders import MODELS, find_files, read_keys
+from pipeline.prefetch import prefetch, reader_threads
 from recsys.extractors import ExtractorSettings
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, d
     import torch
 
     pixels, network = _load(settings, device)
-    dtype, parts = _dtype(settings), batches(list(ids), settings.batch_size)
-    prepared = ahead(lambda batch: pixels([store[item] for item in batch]), parts, readers(device))
+    dtype, parts = _dtype(settings), make_batches(list(ids), settings.batch_size)
+    prepared = prefetch(lambda batch: pixels([store[item] for item in batch]), parts, reader_threads(device))
     with torch.inference_mode():
         vectors = [
             network(batch.to(device, dtype)).float().cpu().numpy()
@@ -120,7 +120,7 @@ def load_transformers_model(folder: Path, settings: Settings, device: str) -> tu
     from transformers import AutoImageProcessor, AutoModel
     from transformers.utils.logging import disable_progress_bar
 
-    files = files_of(folder)
+    files = find_files(folder)
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     disable_progress_bar()  # of loading single arrays
     try:

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
-from features.files import Rows, read_features, rows_of
+from features.files import Rows, all_rows, read_features
 from pipeline.core.errors import SHOWN, UserError, first_five
-from pipeline.core.params import REFERENCE, Section, load, nearest
+from pipeline.core.params import REFERENCE, Section, load, suggest
 from recsys import recommenders
 from recsys.interchange.evaluate import last_of_each
 from recsys.interchange.reading import Pairs
@@ -39,7 +39,7 @@ def settings_of(model: str, changes: dict[str, Any]) -> Section:
     own = recommenders.load(model).Settings
     sections = {name: keys for name, keys in load(REFERENCE)["rec_fit"].items() if isinstance(keys, dict)}
     known = list(dict.fromkeys([*own.model_fields, *(key for keys in sections.values() for key in keys)]))
-    unknown = [f"{key}: no such option{nearest(key, known)}" for key in changes if key not in known]
+    unknown = [f"{key}: no such option{suggest(key, known)}" for key in changes if key not in known]
     if unknown:
         raise UserError("; ".join(unknown) + f"; there are: {', '.join(known)}")
     values = sections.get(model, {}) | {key: value for key, value in changes.items() if key in own.model_fields}
@@ -145,7 +145,7 @@ def _one_file_an_item(folder: Path, item_ids: list[str]) -> Rows:
         raise UserError(
             f"{folder}: vectors of different lengths, from {min(lengths)} to {max(lengths)}; expected one length"
         )
-    return rows_of(np.stack(vectors))
+    return all_rows(np.stack(vectors))
 
 
 def _check_ids(folder: Path, known: set[str], item_ids: list[str]) -> None:

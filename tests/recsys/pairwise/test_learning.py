@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.pairwise import learning
 from recsys.pairwise.factors import Factors, draw_initial
@@ -36,7 +36,7 @@ def data_with_cut() -> Dataset:
 
 
 def fit(module: Any, data: Dataset, folder: Path | None = None, **changes: Any) -> Factors:
-    features = rows_of(parity_features(90)) if module.NEEDS_FEATURES else None
+    features = all_rows(parity_features(90)) if module.NEEDS_FEATURES else None
     settings = settings_of(module, **({"epochs": 4} | changes))
     return module.fit(data, settings, Run(seed=1, top_k=12, checkpoints=folder), features)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.files import Rows, read_features, rows_of, write_features
+from features.files import Rows, all_rows, read_features, write_features
 from recsys.pairwise import visual
 from recsys.pairwise.adam import Adam
 from recsys.pairwise.visual import Visual
@@ -34,7 +34,7 @@ def test_a_mapped_file_in_blocks_gives_what_memory_gives(
 ) -> None:
     order = np.random.default_rng(2).permutation(30)  # rows on disk in another order than the items
     write_features(tmp_path / "f", [str(item) for item in order], FEATURES[order])
-    expected = project_and_step(rows_of(FEATURES), items)
+    expected = project_and_step(all_rows(FEATURES), items)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(visual, "BLOCK_BYTES", 4 * 5 * block_rows)
     actual = project_and_step(read_features(tmp_path / "f").of([str(item) for item in range(30)]), items)
@@ -42,7 +42,7 @@ def test_a_mapped_file_in_blocks_gives_what_memory_gives(
 
 
 def test_projection_and_gradient_are_those_of_autograd() -> None:
-    projected, (weights, offset) = project_and_step(rows_of(FEATURES), ITEMS)
+    projected, (weights, offset) = project_and_step(all_rows(FEATURES), ITEMS)
     ready = torch.from_numpy((FEATURES.astype(np.float32) - CENTRE) * SCALE)[ITEMS]
     theirs = torch.nn.Parameter(torch.from_numpy(np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)))
     shift = torch.nn.Parameter(torch.zeros(1, 4))

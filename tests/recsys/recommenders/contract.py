@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
@@ -54,7 +54,7 @@ class Behaviour:
     def lists(
         self, train: sp.csr_matrix, seed: int = 1, top: int = 12, **changes: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        features = rows_of(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
+        features = all_rows(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
         settings, run = settings_of(self.module, **changes), Run(seed, top_k=12)
         scorer = self.module.fit(dataset_of(train), settings, run, features)
         return recommend(scorer, train, top, {"all": np.ones(train.shape[1], dtype=bool)})["all"]

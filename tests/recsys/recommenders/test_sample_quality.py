@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
@@ -128,7 +128,7 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
         lists, _ = recommend(scorer, train, 12, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
         return float(np.nanmean(per_user(lists, test, [12])["ndcg_12"]))
 
-    rows = None if features is None else rows_of(features)
+    rows = None if features is None else all_rows(features)
     ours = [ndcg(module.fit(dataset_of(train), own, Run(seed, top_k=12), rows)) for seed in SEEDS]
     slow = [ndcg(Slow(train, features, own, seed).fit()) for seed in SEEDS]
     print(module, np.round(ours, 4), np.round(slow, 4))

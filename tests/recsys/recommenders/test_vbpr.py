@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.files import rows_of
+from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.pairwise import visual
 from recsys.pairwise.adam import Adam
@@ -38,7 +38,7 @@ class TestVbprDucho(PersonalBehaviour):
 
 def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
     own = settings_of(vbpr, variant=variant)
-    rows = rows_of(features)
+    rows = all_rows(features)
     if variant == "ducho":
         return vbpr.new_ducho_model(60, rows, own, RUN)
     model = vbpr.new_paper_model(60, rows, *vbpr.find_standards(rows, IDS), own, RUN)
@@ -52,7 +52,7 @@ def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
 def test_scores_are_those_of_the_paper() -> None:
     features = parity_features(90)
     model = model_of("paper", features)
-    centre, scale = vbpr.find_standards(rows_of(features), IDS)
+    centre, scale = vbpr.find_standards(all_rows(features), IDS)
     ready = torch.from_numpy((features - centre) * scale)
     users, items, weights = model.users.values, model.items.values, model.visual.weights.values
     gamma, theta = users.split([4, 4], dim=1)
@@ -96,7 +96,7 @@ def test_ducho_replays_every_batch_of_the_fork() -> None:
     users, items, matrix, offset = (Adam(torch.from_numpy(part), 0.005) for part in weights("init"))
     features = trace["F"]
     plain = {"centre": np.zeros(features.shape[1], np.float32), "scale": np.ones(features.shape[1], np.float32)}
-    model = PairwiseModel(users, items, vbpr.compare_ducho, Visual(rows_of(features), matrix, offset, **plain))
+    model = PairwiseModel(users, items, vbpr.compare_ducho, Visual(all_rows(features), matrix, offset, **plain))
     for number, loss in enumerate(losses, 1):
         batch = tuple(torch.from_numpy(column.copy()) for column in trace[f"batch{number}"].T)
         assert abs(float(step(model, batch, 1e-5)) - loss) <= 1e-6
@@ -111,7 +111,7 @@ def test_ducho_replays_every_batch_of_the_fork() -> None:
 def test_ducho_starts_from_the_distributions_of_the_fork() -> None:
     trace = np.load(TRACE / "trace.npz")
     own = settings_of(vbpr, variant="ducho", factors=64)
-    model = vbpr.new_ducho_model(48, rows_of(trace["F"]), own, RUN)
+    model = vbpr.new_ducho_model(48, all_rows(trace["F"]), own, RUN)
     gamma, theta = model.users.values.split(64, dim=1)
     assert model.visual is not None
     named = {"Gu": gamma, "Gi": model.items.values, "Tu": theta, "proj": model.visual.weights.values}
@@ -125,7 +125,7 @@ def test_ducho_starts_from_the_distributions_of_the_fork() -> None:
 def test_features_that_do_not_fit_in_memory_give_the_same_factors(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, features = dataset_of(shop()), rows_of(parity_features(90))
+    data, features = dataset_of(shop()), all_rows(parity_features(90))
     own = settings_of(vbpr, variant=variant, epochs=3)
     expected = vbpr.fit(data, own, RUN, features)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
@@ -141,13 +141,13 @@ def test_an_item_bought_once_is_ranked_by_its_features() -> None:
     train[2, 0] = 1
     features = np.random.default_rng(0).normal(0, 0.1, (40, 6)).astype(np.float32)
     features[:, 0] += np.arange(40) % 2
-    fitted = vbpr.fit(dataset_of(train.tocsr()), settings_of(vbpr), RUN, rows_of(features))
+    fitted = vbpr.fit(dataset_of(train.tocsr()), settings_of(vbpr), RUN, all_rows(features))
     scores = fitted.scores(np.arange(4, 40, 2))
     assert (scores[:, 0] > scores[:, 1::2].max(1)).mean() > 0.9
 
 
 def standardised(features: np.ndarray) -> np.ndarray:
-    centre, scale = vbpr.find_standards(rows_of(features), [str(item) for item in range(len(features))])
+    centre, scale = vbpr.find_standards(all_rows(features), [str(item) for item in range(len(features))])
     return (features - centre) * scale
 
 
@@ -181,9 +181,9 @@ def test_features_that_are_not_finite_are_counted_and_five_named() -> None:
     with pytest.raises(
         UserError, match="10 of 90 items have features that are not finite, first 10, 11, 12, 13, 14, …;"
     ):
-        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, rows_of(features))
+        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, all_rows(features))
 
 
 def test_another_number_of_features_than_of_items_is_refused() -> None:
     with pytest.raises(UserError, match="89 rows of features for 90 items"):
-        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, rows_of(parity_features(89)))
+        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, all_rows(parity_features(89)))
