@@ -18,18 +18,18 @@ from pydantic import Field, field_validator
 
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
-from features.components import KEPT_VARIANCE, Blocks, projected
+from features.components import VARIANCE_SHARE, Blocks, project_blocks
 from features.files import read_features, write_features
 from features.shards import Shards
-from pipeline.batches import batches
-from pipeline.checkpoints import key_folder, workplace
+from pipeline.batches import make_batches
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
-from pipeline.names import ROOT, allowed_names, unknown_name
-from pipeline.prefetch import ahead, readers
+from pipeline.names import ROOT, allowed_names, explain_unknown_name
+from pipeline.prefetch import prefetch, reader_threads
 
 if TYPE_CHECKING:
     from captioning.modelling import Captioner
@@ -41,6 +41,7 @@ FOLDER = Path("data/features/image")
 BLIP2 = "blip2"  # how the names of its families begin
 CODE = (
     "pipeline",
+    "features",
     "catalogue/prepared/images.py",
     "catalogue/prepared/items.py",
     "captioning/features.py",
@@ -64,7 +65,7 @@ class CaptionFeatures(Section):
     @classmethod
     def _has_these_features(cls, family: str) -> str:
         allowed = [name for name in allowed_names("captioning/families") if name.startswith(BLIP2)]
-        problem = unknown_name("family with BLIP-2 features", family, allowed)
+        problem = explain_unknown_name("family with BLIP-2 features", family, allowed)
         if problem:
             raise ValueError(problem)
         return family
@@ -92,14 +93,14 @@ def main() -> None:
     from captioning.modelling.memory import named_out_of_memory  # torch: seconds
 
     less = f"params.yaml: lower caption_features.batch_size ({settings.batch_size}), or use precision: bf16"
-    with workplace(work_folder(params)) as place, named_out_of_memory(less):
+    with checkpoint_folder(work_folder(params)) as place, named_out_of_memory(less):
         captioner = load_captioner(MODELS / settings.captioner, params)
         forward = lambda some: features(captioner, some, store, settings.batch_size)  # noqa: E731
         shards = Shards(place / "features", ids, forward, settings.batch_size)
         write_features(FOLDER / NAMES[0], ids, shards.blocks(0))
         write_features(FOLDER / NAMES[1], ids, reduced(lambda: shards.blocks(1), settings.queries))
     dims = [read_features(FOLDER / name).array.shape[1] for name in NAMES]
-    done(
+    print_summary(
         f"wrote {FOLDER}/blip2-*: {len(ids)} items by {settings.captioner}, {dims[0]} visual dimensions, "
         f"{dims[1]} of queries ({settings.queries})"
     )
@@ -163,8 +164,8 @@ def features(
     def prepared(batch: list[str]) -> ImageInputs:
         return join_images(image_inputs(captioner, [store[item] for item in batch]))
 
-    visual, queries, parts = [], [], batches(list(ids), batch_size)
-    inputs = ahead(prepared, parts, readers(captioner.base.device.type))
+    visual, queries, parts = [], [], make_batches(list(ids), batch_size)
+    inputs = prefetch(prepared, parts, reader_threads(captioner.base.device.type))
     for images in track(inputs, "BLIP-2 features", total=len(parts), unit="batch"):
         with torch.inference_mode():
             output = captioner.base.get_image_features(**on_device(captioner, images))
@@ -180,7 +181,7 @@ def reduced(queries: Blocks, how: Literal["flat", "mean", "pca95"]) -> Iterator[
         yield from (block.mean(axis=1, dtype=np.float32) for block in queries())
         return
     flat = lambda: (block.reshape(len(block), -1) for block in queries())  # noqa: E731
-    yield from flat() if how == "flat" else projected(flat, KEPT_VARIANCE, "caption_features.queries")
+    yield from flat() if how == "flat" else project_blocks(flat, VARIANCE_SHARE, "caption_features.queries")
 
 
 if __name__ == "__main__":

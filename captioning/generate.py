@@ -7,7 +7,7 @@ Every finished batch is kept until the table is there, so that a run that was ki
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
@@ -19,18 +19,16 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from catalogue.prepared.items import read_items
-from pipeline.batches import batches
-from pipeline.checkpoints import key_folder, workplace
-from pipeline.checkpoints import load as load_checkpoint
-from pipeline.checkpoints import save as save_checkpoint
+from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, checkpoint_folder, is_whole, keep_finished, key_folder, load_part, part_path
 from pipeline.core.outputs import write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
-from pipeline.prefetch import ahead, readers
-from pipeline.processes import check_number, local_rank, rank, share, shared, world
+from pipeline.prefetch import prefetch, reader_threads
+from pipeline.processes import check_number, is_distributed, local_rank, rank, share, world_size
 
 if TYPE_CHECKING:
     from captioning.modelling import Caption, Captioner, ImageInputs
@@ -121,8 +119,8 @@ def work_folder(model: Path, family: str, adapter: Path | None, params: Params) 
 @contextmanager
 def work_of_all(folder: Path) -> Iterator[Path]:
     """The workplace for every process that shares the work; process 0 holds its lock."""
-    if not shared():
-        with workplace(folder):
+    if not is_distributed():
+        with checkpoint_folder(folder):
             yield folder
         return
     from torch import distributed
@@ -130,7 +128,7 @@ def work_of_all(folder: Path) -> Iterator[Path]:
     distributed.init_process_group("gloo", timeout=PATIENCE)  # they only wait for one another
     check_number(distributed.get_world_size())
     if rank() == 0:
-        with workplace(folder):
+        with checkpoint_folder(folder):
             distributed.barrier()
             yield folder
     else:
@@ -150,48 +148,51 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
 
 
 def generate(captioner: "Captioner", ids: list[str], section: CaptionGenerate, folder: Path) -> list[Path]:
-    """Captions for all ids as files of a batch each, in their order. What lies there is not captioned again, and what does not is
-    shared by all processes: batches are cut the same way whatever their number.
+    """Write one file per batch and return the files in the order of `ids`.
+
+    Batches already on disk are skipped; the rest are divided among the processes. Batch boundaries do not depend on the
+    number of processes.
     """
+    parts = {f"{number:06d}": batch for number, batch in enumerate(make_batches(ids, section.batch_size))}
+    missing = [name for name in parts if not is_whole(part_path(folder, name))]
+    wait_for_all()  # so that every process sees the same batches missing
+    own = {name: parts[name] for name in missing[rank() :: world_size()]}
+    keep_finished(folder, own, lambda batches: caption_batches(captioner, batches, section))
+    wait_for_all()
+    return [part_path(folder, name) for name in parts]
+
+
+def caption_batches(captioner: "Captioner", batches: list[list[str]], section: CaptionGenerate) -> Iterator[Content]:
+    """Yield the captions of each batch; images of the next ones are opened meanwhile."""
     from captioning.modelling import image_inputs
     from catalogue.prepared.images import ImageStore
 
-    store = ImageStore(IMAGES)
-    parts = {folder / f"{number:06d}.safetensors": part for number, part in enumerate(batches(ids, section.batch_size))}
-    missing = [path for path in parts if load_checkpoint(path) is None]
-    wait_for_all()  # so that all find the same ones missing
-    mine = missing[rank() :: world()]
-    threads = readers(captioner.base.device.type)
+    store, threads = ImageStore(IMAGES), reader_threads(captioner.base.device.type)
 
-    def prepared(piece: list[str]) -> "list[ImageInputs]":
+    def prepare(piece: list[str]) -> "list[ImageInputs]":
         return image_inputs(captioner, [store[item] for item in piece])
 
-    pieces = [batches(parts[path], OPENED_TOGETHER if threads else section.batch_size) for path in mine]
-    opened = ahead(prepared, list(chain.from_iterable(pieces)), threads)
-    inputs = zip(mine, (list(chain.from_iterable(islice(opened, len(part)))) for part in pieces), strict=True)
-    for path, images in track(inputs, "captions", len(mine), "batch") if rank() == 0 else inputs:
-        save_batch(path, captioner.family.generate(captioner, images, section.max_new_tokens))
-    wait_for_all()
-    return list(parts)
+    pieces = [make_batches(batch, OPENED_TOGETHER if threads else section.batch_size) for batch in batches]
+    opened = prefetch(prepare, list(chain.from_iterable(pieces)), threads)
+    for batch in track(pieces, "captions", unit="batch") if rank() == 0 else pieces:
+        images = list(chain.from_iterable(islice(opened, len(batch))))
+        captions = captioner.family.generate(captioner, images, section.max_new_tokens)
+        yield {}, {"captions": [[caption.text, caption.tokens, caption.finished] for caption in captions]}
 
 
 def wait_for_all() -> None:
-    if shared():
+    if is_distributed():
         from torch import distributed
 
         distributed.barrier()
 
 
-def save_batch(path: Path, captions: "Sequence[Caption]") -> None:
-    save_checkpoint(path, {}, {"captions": [[one.text, one.tokens, one.finished] for one in captions]})
-
-
 def read_batch(path: Path) -> "list[Caption]":
+    """Read the captions of a file of `generate`."""
     from captioning.modelling import Caption
 
-    found = load_checkpoint(path)
-    assert found is not None, f"{path} was there a moment ago"
-    return [Caption(*one) for one in found[1]["captions"]]
+    _, state = load_part(path)
+    return [Caption(*values) for values in state["captions"]]
 
 
 def as_table(ids: list[str], captions: "list[Caption]") -> pd.DataFrame:
@@ -202,7 +203,7 @@ def as_table(ids: list[str], captions: "list[Caption]") -> pd.DataFrame:
 
 def write(path: Path, table: pd.DataFrame) -> None:
     write_parquet(path, table[list(COLUMNS)].astype(COLUMNS))
-    done(
+    print_summary(
         f"wrote {path}: {len(table)} captions, {table['finished'].mean() if len(table) else 1:.1%} finished, "
         f"{table['tokens'].mean() if len(table) else 0:.1f} tokens on average"
     )

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioning.training.settings import Params
-from pipeline.checkpoints import sole_writer
+from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import read
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
-from pipeline.processes import rank, share, shared
+from pipeline.processes import is_distributed, rank, share
 from pipeline.record import Meter
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def main() -> None:
         from captioning.training.untrained import write_untrained
 
         write_untrained(*outputs(captioner))
-        done(
+        print_summary(
             f"wrote data/adapters/{captioner}: a note that there is nothing to train, because its captions come from a file"
         )
         return
-    if not shared():
+    if not is_distributed():
         end_with_dvc()
     share(params.processes, "captioning.train")
 
@@ -67,13 +67,13 @@ def main() -> None:
     if rank():
         fine_tune(model, family, ITEMS, IMAGES, params, folder)
         return
-    with sole_writer(folder):
+    with lock_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
-        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.place()
+        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.where_it_ran()
         write(result, metrics, captioner, model)
         shutil.rmtree(folder)
-    done(
+    print_summary(
         f"wrote data/adapters/{captioner}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
         f"of {metrics['epochs']} ({metrics['steps']} steps, {metrics['seconds']:.0f} s)"
     )

@@ -1,4 +1,4 @@
-"""CLIP as transformers has it, from a folder or the hub: what embeds pictures and texts (arXiv 2103.00020)."""
+"""Loads CLIP, which embeds pictures and texts (arXiv 2103.00020), through transformers from a folder or the hub."""
 
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,23 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.core.errors import UserError
-from pipeline.model_folders import files_of
+from pipeline.model_folders import find_files
 
 
 def load(folder: Path, device: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
-    """Model, tokenizer and image processor of `data/models/<name>`.
+    """Load model, tokenizer and image processor of `data/models/<name>`.
+
+    Args:
+        folder: `data/models/<name>`, with the model's files or a hub.json.
+        device: the model's.
+        dtype: of the weights.
 
     Raises:
-        UserError: there is no such model, or its files are not all of a CLIP's with safetensors weights.
+        UserError: there is no such model, or a file of a CLIP with safetensors weights is missing.
     """
-    files = files_of(folder)
+    files = find_files(folder)
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    disable_progress_bar()  # of loading single arrays
+    disable_progress_bar()  # transformers shows one for each load
     try:
         loaded: Any = CLIPModel.from_pretrained(
             files, use_safetensors=True, dtype=dtype, output_loading_info=True, **safe
@@ -30,7 +35,7 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
         raise UserError(
             f"{folder}: cannot load a CLIP (safetensors weights, tokenizer and image processor are needed): {error}"
         ) from error
-    model, about = loaded
-    if about["missing_keys"]:  # transformers only warns, and goes on with random weights
-        raise UserError(f"{folder}: no CLIP: {len(about['missing_keys'])} of its weights are not there")
+    model, info = loaded
+    if info["missing_keys"]:  # transformers only warns, and continues with random weights
+        raise UserError(f"{folder}: not a CLIP: {len(info['missing_keys'])} of its weights are missing")
     return model.to(device).eval(), tokenizer, processor

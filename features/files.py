@@ -1,7 +1,6 @@
-"""Feature files: one float16 array and the ids of its rows. Rows are found by id, never by position.
+"""Feature files: one float16 array and the ids of its rows. Rows are selected by id, never by position.
 
-An array may be larger than memory: it is written block by block, mapped when it is read, and rows are taken as they are
-needed.
+An array may be larger than memory: it is written block by block and memory-mapped when it is read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,75 +17,79 @@ BLOCK_BYTES = 64_000_000  # of float32 taken from an array at once
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of an array, in an order of their own, without a copy: row r is `array[place[r]]`."""
+    """Selects rows of an array, in any order, without a copy: row r is `array[index[r]]`."""
 
     array: np.ndarray  # (n_stored, dim), mapped or in memory
-    place: np.ndarray  # (n,) int64
-    source: str = "features"  # where they are from, for messages
+    index: np.ndarray  # (n,) int64
+    source: str = "features"  # the folder, for messages
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.place), self.array.shape[1]
+        """Return (n, dim)."""
+        return len(self.index), self.array.shape[1]
 
     def __len__(self) -> int:
-        return len(self.place)
+        """Return the number of rows."""
+        return len(self.index)
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """(len(rows), dim) float32."""
-        return self.array[self.place[rows]].astype(np.float32)
+        """Read these rows: (len(rows), dim) float32."""
+        return self.array[self.index[rows]].astype(np.float32)
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """All rows in order, some at a time: where they belong, and (n_block, dim) float32."""
+        """Yield all rows in order, block by block: the slice of the rows, and (n_block, dim) float32."""
         size = max(1, BLOCK_BYTES // (4 * max(1, self.shape[1])))
         for start in range(0, len(self), size):
             yield slice(start, start + size), self.take(np.arange(start, min(start + size, len(self))))
 
 
-def rows_of(array: np.ndarray) -> Rows:
-    """Every row of an array."""
+def all_rows(array: np.ndarray) -> Rows:
+    """Select every row of an array."""
     return Rows(array, np.arange(len(array)))
 
 
 @dataclass(frozen=True)
 class Features:
-    """`array[i]` belongs to `ids[i]`; array: (n_items, dim)."""
+    """Holds the features of items: `array[i]` belongs to `ids[i]`."""
 
     ids: tuple[str, ...]
-    array: np.ndarray
-    source: str = "features"  # where they are from, for messages
+    array: np.ndarray  # (n_items, dim)
+    source: str = "features"  # the folder, for messages
 
-    def of(self, ids: Sequence[str]) -> Rows:
-        """The rows of these ids, in their order; nothing is read yet.
+    def select(self, ids: Sequence[str]) -> Rows:
+        """Select the rows of these ids, in their order; nothing is read yet.
 
         Raises:
             UserError: an id has no row.
         """
-        place = {item: row for row, item in enumerate(self.ids)}
-        missing = [item for item in ids if item not in place]
+        row_of_item = {item: row for row, item in enumerate(self.ids)}
+        missing = [item for item in ids if item not in row_of_item]
         if missing:
             raise UserError(
                 f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {first_five(missing)}; "
                 "run `dvc repro` to extract them"
             )
-        return Rows(self.array, np.array([place[item] for item in ids], dtype=np.int64), self.source)
+        return Rows(self.array, np.array([row_of_item[item] for item in ids], dtype=np.int64), self.source)
 
-    def rows(self, ids: Sequence[str]) -> np.ndarray:
-        """The rows of these ids, in their order: (len(ids), dim), float32.
+    def take(self, ids: Sequence[str]) -> np.ndarray:
+        """Read the rows of these ids, in their order: (len(ids), dim), float32.
 
         Raises:
             UserError: an id has no row.
         """
-        return self.of(ids).take(np.arange(len(ids)))
+        return self.select(ids).take(np.arange(len(ids)))
 
 
 def write_features(folder: Path | str, ids: Sequence[str], array: np.ndarray | Iterable[np.ndarray]) -> None:
-    """Writes `features.npy` (float16) and `ids.txt` (one id a line).
+    """Write `features.npy` (float16) and `ids.txt` (one id a line).
 
     Args:
-        array: (n, dim), or such arrays that follow on each other, so that all of them need not be in memory.
+        folder: is replaced.
+        ids: of the rows, in their order.
+        array: (n, dim), or blocks of rows that follow one another, so that they need not be in memory at once.
 
     Raises:
-        ValueError: rows and ids differ in number, an id comes twice, or a value does not fit float16.
+        ValueError: the numbers of rows and ids differ, an id occurs twice, or a value does not fit float16.
     """
     if len(set(ids)) != len(ids):
         raise ValueError(f"{folder}: {len(ids)} ids, {len(set(ids))} of them distinct")
@@ -96,15 +99,14 @@ def write_features(folder: Path | str, ids: Sequence[str], array: np.ndarray | I
 
 
 def _write_array(path: Path, n: int, blocks: Iterable[np.ndarray], folder: Path | str) -> None:
-    """The same bytes as `np.save` of all the blocks one after another."""
-    written, begun = 0, False
+    """Write the bytes that `np.save` would write for all blocks, concatenated."""
+    written = 0
     with open(path, "wb") as file:
         for block in blocks:
             half = np.ascontiguousarray(block).astype(np.float16)
-            if not begun:
+            if not file.tell():
                 header = {"descr": "<f2", "fortran_order": False, "shape": (n, *half.shape[1:])}
                 np.lib.format.write_array_header_1_0(file, header)
-                begun = True
             if not np.isfinite(half).all():
                 row = int((~np.isfinite(half)).reshape(len(half), -1).any(1).argmax())
                 raise ValueError(f"{folder}: a feature of row {written + row} is not finite in float16")
@@ -115,17 +117,17 @@ def _write_array(path: Path, n: int, blocks: Iterable[np.ndarray], folder: Path 
 
 
 def read_features(folder: Path | str) -> Features:
-    """The features of a folder, memory-mapped.
+    """Read the features of a folder, memory-mapped.
 
     Raises:
-        UserError: a file is missing, the array is no table of numbers, or its rows are not those of the ids.
+        UserError: a file is missing, the array is no table of numbers, or the numbers of rows and ids differ.
     """
     folder = Path(folder)
     missing = [name for name in ("features.npy", "ids.txt") if not (folder / name).is_file()]
     if missing:
         raise UserError(
-            f"{folder}: no {' and no '.join(missing)}; expected features.npy (n_items, dim), and ids.txt with the id of each "
-            "of its rows, one a line"
+            f"{folder}: no {' and no '.join(missing)}; expected features.npy of shape (n_items, dim), and "
+            "ids.txt with the id of each of its rows, one a line"
         )
     ids = tuple((folder / "ids.txt").read_text(encoding="utf-8").splitlines())
     try:
@@ -134,10 +136,12 @@ def read_features(folder: Path | str) -> Features:
         raise UserError(f"{folder}/features.npy: cannot be read as a NumPy array: {error}") from None
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise UserError(
-            f"{folder}/features.npy: expected numbers of shape (n_items, dim), found {array.dtype} of shape {array.shape}"
+            f"{folder}/features.npy: expected numbers of shape (n_items, dim), found {array.dtype} "
+            f"of shape {array.shape}"
         )
     if len(array) != len(ids):
         raise UserError(
-            f"{folder}: {len(array):,} rows for {len(ids):,} ids, so which row is whose cannot be told; extract them again"
+            f"{folder}: features.npy has {len(array):,} rows and ids.txt {len(ids):,} ids; the numbers must be equal: "
+            "extract the features again"
         )
     return Features(ids, array, str(folder))

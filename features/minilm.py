@@ -17,7 +17,7 @@ import torch
 from transformers import AutoTokenizer, BertModel
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.batches import batches
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 
@@ -48,7 +48,7 @@ def encode(texts: Sequence[str], batch_size: int = 64, device: str = "cpu") -> n
     unique = sorted(set(texts), key=lambda text: (len(text), text))  # little padding in a batch, and a fixed order
     vectors = [
         mean_of_tokens(batch, *load_minilm(device), MAX_TOKENS)
-        for batch in track(batches(unique, batch_size), "encoding texts", unit="batch")
+        for batch in track(make_batches(unique, batch_size), "encoding texts", unit="batch")
     ]
     if not vectors:
         return np.empty((0, DIMENSION), dtype=np.float32)
@@ -57,7 +57,7 @@ def encode(texts: Sequence[str], batch_size: int = 64, device: str = "cpu") -> n
 
 
 def mean_of_tokens(texts: list[str], tokenizer: Any, model: Any, longest: int) -> np.ndarray:
-    """The mean of each text's token vectors, brought to length 1: (n, dim) float32. Tokens beyond `longest` are not read."""
+    """Return the mean of each text's first `longest` token vectors, divided by its length: (n, dim) float32."""
     with torch.inference_mode():
         tokens = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
         tokens = tokens.to(model.device)

@@ -1,4 +1,4 @@
-"""Sentence embeddings: MiniLM from its package, or a sentence-transformers model of mean pooling from a folder or the hub.
+"""Sentence embeddings: MiniLM from its package, or a sentence-transformers model that pools by the mean.
 
 As sentence-transformers runs such a model (mean of the token vectors, then length 1), by transformers alone.
 """
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.batches import by_length
+from pipeline.batches import batch_by_length
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
-from pipeline.model_folders import MODELS, files_of, pin
+from pipeline.model_folders import MODELS, find_files, read_pin
 
 MINILM = "minilm"  # the name of the package's
 POOLING = "1_Pooling/config.json"
@@ -34,7 +34,7 @@ def encode(texts: Sequence[str], model: str, batch_size: int, device: str, preci
     from features.minilm import mean_of_tokens
 
     vectors: np.ndarray | None = None
-    for rows in track(by_length(texts, batch_size), model, unit="batch"):
+    for rows in track(batch_by_length(texts, batch_size), model, unit="batch"):
         tokenizer, network, longest = load_sentence_model(MODELS / model, device, precision)
         batch = mean_of_tokens([texts[row] for row in rows], tokenizer, network, longest)
         vectors = np.empty((len(texts), batch.shape[1]), np.float32) if vectors is None else vectors
@@ -53,7 +53,7 @@ def load_sentence_model(folder: Path, device: str, precision: str) -> tuple[Any,
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    files = files_of(folder)
+    files = find_files(folder)
     pooling = _pooling(folder, files)
     if pooling and not pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode") == "mean"):
         raise UserError(
@@ -79,7 +79,7 @@ def _pooling(folder: Path, files: Path) -> dict[str, Any]:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        pinned = pin(folder)
+        pinned = read_pin(folder)
         try:
             path = Path(hf_hub_download(pinned["id"], POOLING, revision=pinned["revision"]))
         except LocalEntryNotFoundError as error:

@@ -1,23 +1,27 @@
-"""Long extractions in shards: each is a file in a workplace, so that a killed run goes on from the last one that is whole."""
+"""Long extractions in shards: each finished shard is a file, so a killed run resumes at the shard it was computing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoints
+from pipeline.batches import make_batches
+from pipeline.checkpoints import keep_finished, load_part
 from pipeline.core.errors import UserError, first_five
 
-ITEMS = 4_096  # of a shard, about
+SHARD_ITEMS = 4_096  # about
 
 Compute = Callable[[Sequence[str]], tuple[np.ndarray, ...]]  # of n keys: arrays of (n, …)
 
 
 class Shards:
-    """What `compute` says of `keys`, in float16, one shard in memory at a time.
+    """The outputs of `compute` for `keys`, in float16, with one shard in memory at a time.
 
     Args:
-        folder: of this extraction alone; the caller's key says what its content depends on.
+        folder: of this extraction alone; its name should depend on everything that the outputs depend on.
+        keys: what `compute` is called with, a shard at a time.
+        compute: returns one or more arrays, each with a row per key.
         batch_size: a shard is a multiple of it, so that shards change no batch, and so no bit.
 
     Raises:
@@ -25,44 +29,38 @@ class Shards:
     """
 
     def __init__(self, folder: Path, keys: Sequence[str], compute: Compute, batch_size: int) -> None:
-        self.keys, self.folder = list(keys), folder
-        size = batch_size * max(1, round(ITEMS / batch_size))
-        self._starts = range(0, len(self.keys), size)
-        self._size = size
-        for start in self._starts:
-            path = self._path(start)
-            if checkpoints.load(path) is None:
-                checkpoints.save(path, self._computed(compute, start), {"first": self.keys[start]})
+        self.keys = list(keys)
+        self._compute = compute
+        size = batch_size * max(1, round(SHARD_ITEMS / batch_size))
+        shards = make_batches(self.keys, size)
+        self._files = keep_finished(folder, {f"{n * size:08d}": shard for n, shard in enumerate(shards)}, self._run)
 
     def __len__(self) -> int:
+        """Return the number of keys."""
         return len(self.keys)
 
     def blocks(self, output: int = 0) -> Iterator[np.ndarray]:
-        """The arrays of one output of `compute`, shard by shard, in the order of the keys: (n, …) float16."""
-        for start in self._starts:
-            found = checkpoints.load(self._path(start))
-            assert found is not None, f"{self._path(start)} was there a moment ago"
-            yield found[0][str(output)]
+        """Yield the arrays of one output of `compute`, shard by shard, in the order of the keys: (n, …) float16."""
+        for file in self._files:
+            arrays, _ = load_part(file)
+            yield arrays[str(output)]
 
-    def all(self, output: int = 0) -> np.ndarray:
-        """(len(keys), …) float16."""
+    def read(self, output: int = 0) -> np.ndarray:
+        """Read one output of `compute` for all keys: (len(keys), …) float16."""
         return np.concatenate(list(self.blocks(output)))
 
-    def _path(self, start: int) -> Path:
-        return self.folder / f"{start:08d}.safetensors"
-
-    def _computed(self, compute: Compute, start: int) -> dict[str, np.ndarray]:
-        keys = self.keys[start : start + self._size]
-        arrays = {str(number): array for number, array in enumerate(compute(keys))}
-        return {name: half(array, keys) for name, array in arrays.items()}
+    def _run(self, shards: Sequence[Sequence[str]]) -> Iterator[tuple[dict[str, np.ndarray], Mapping[str, Any]]]:
+        for keys in shards:
+            outputs = enumerate(self._compute(keys))
+            yield {str(number): to_float16(array, keys) for number, array in outputs}, {"first": keys[0]}
 
 
-def half(array: np.ndarray, keys: Sequence[str]) -> np.ndarray:
-    """In float16: (n, …).
+def to_float16(array: np.ndarray, keys: Sequence[str]) -> np.ndarray:
+    """Convert rows to float16: (n, …).
 
     Raises:
-        UserError: a value is not finite there.
-        ValueError: there is another number of rows than of keys.
+        UserError: a value is not finite in float16.
+        ValueError: the number of rows is not the number of keys.
     """
     if len(array) != len(keys):
         raise ValueError(f"{len(array)} rows for {len(keys)} keys")
@@ -73,6 +71,6 @@ def half(array: np.ndarray, keys: Sequence[str]) -> np.ndarray:
         broken = [repr(keys[row]) for row in np.flatnonzero(~finite).tolist()]
         raise UserError(
             f"{len(broken)} of {len(keys)} features are not finite in float16, first of {first_five(broken)}; "
-            "with precision: bf16 try fp32; else the model's weights are damaged"
+            "with precision: bf16 try fp32; otherwise the model's weights are damaged"
         )
     return small

@@ -1,1 +1,1 @@
-"""How a stage runs: `core` for every stage, the other files for those that need them."""
+"""How a stage runs: `core` is imported by every stage, the other modules by the stages that need them."""

@@ -1,4 +1,4 @@
-"""Names that are file names: a family, a recommender, an extractor is one file in its folder."""
+"""Names that are file names: each family, recommender and extractor is one file in its folder."""
 
 from collections.abc import Iterable
 from importlib import import_module
@@ -8,31 +8,37 @@ from typing import Any
 import pydantic
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import NAMED_BY_FILES, Model, nearest
+from pipeline.core.params import NAMED_BY_FILES, Model, suggest
 
 ROOT = Path(__file__).parent.parent
 
 
 def allowed_names(folder: str) -> list[str]:
-    """The modules of a folder of the project (`recsys/extractors`), sorted."""
+    """List the modules of a folder of the project, such as `recsys/extractors`, sorted."""
     return sorted(path.stem for path in (ROOT / folder).glob("*.py") if not path.stem.startswith("_"))
 
 
-def unknown_name(kind: str, name: object, allowed: Iterable[str]) -> str:
-    """What is wrong with a name: one line with the allowed names and the nearest one; empty if it is allowed."""
+def explain_unknown_name(kind: str, name: object, allowed: Iterable[str]) -> str:
+    """Return a line with the allowed names and the nearest one, or nothing if the name is allowed.
+
+    >>> explain_unknown_name("extractor", "sbrt", ["clip", "sbert"])
+    "'sbrt' is no known extractor; must be one of: clip, sbert; did you mean sbert?"
+    >>> explain_unknown_name("extractor", "clip", ["clip", "sbert"])
+    ''
+    """
     names = list(allowed)
     if name in names:
         return ""
-    return f"{name!r} is no known {kind}; must be one of: {', '.join(names)}{nearest(str(name), names)}"
+    return f"{name!r} is no known {kind}; must be one of: {', '.join(names)}{suggest(str(name), names)}"
 
 
 def check_name(kind: str, name: str, folder: str) -> None:
-    """Refuses a name that is no module of `folder`, before anything is imported.
+    """Refuse a name that is no module of `folder`, before anything is imported.
 
     Raises:
-        UserError: lists the allowed names, and the nearest one.
+        UserError: the message lists the allowed names, and the nearest one.
     """
-    problem = unknown_name(kind, name, allowed_names(folder))
+    problem = explain_unknown_name(kind, name, allowed_names(folder))
     if problem:
         raise UserError(problem)
 

@@ -1,4 +1,4 @@
-"""Work that is prepared on threads while what was prepared before is used."""
+"""Preparation on threads: the next items are prepared while the current one is used."""
 
 import os
 from collections import deque
@@ -10,25 +10,25 @@ from typing import TypeVar
 from pipeline.core.errors import UserError
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
-DEPTH = 2  # prepared for each thread beyond what it is at
-READERS = 8  # at most
+Result = TypeVar("Result")
+ITEMS_PER_THREAD = 2  # one is being prepared, the other waits to be used
+MOST_READER_THREADS = 8
 VARIABLE = "LOOKBOOK_READERS"
 
 
-def readers(device: str) -> int:
-    """Counts the threads that open pictures while a model works on others.
+def reader_threads(device: str) -> int:
+    """Count the threads that open pictures while a model works on others.
 
     A model on the CPU gets none, because they would take the CPU from it. `LOOKBOOK_READERS=8` in the environment sets
-    the number on every device (0 for none), so that tests run on a CPU with the threads that a GPU gets. It changes no
-    output.
+    the number on every device (0 for none), so that tests run on a CPU with the threads that a GPU gets. The number
+    changes no output.
 
     Raises:
         UserError: `LOOKBOOK_READERS` is not a whole number from 0.
     """
     number = os.environ.get(VARIABLE, "")
     if not number:
-        return 0 if device == "cpu" else min(READERS, os.cpu_count() or 1)
+        return 0 if device == "cpu" else min(MOST_READER_THREADS, os.cpu_count() or 1)
     if not number.isdecimal():
         raise UserError(
             f"the environment has {VARIABLE}={number}: a whole number from 0 is allowed; "
@@ -37,19 +37,27 @@ def readers(device: str) -> int:
     return int(number)
 
 
-def ahead(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
-    """`make` of each item, in order; on that many threads, ahead of what is asked for. 0: when it is asked for."""
+def prefetch(prepare: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Yield `prepare(item)` for each item in order, prepared in advance on `threads` threads.
+
+    Args:
+        prepare: is called from several threads at once.
+        items: at most two of them per thread are prepared in advance.
+        threads: 0 prepares each item when it is requested.
+    """
     if threads == 0:
-        yield from map(make, items)
+        yield from map(prepare, items)
         return
     rest = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Made]] = deque(pool.submit(make, item) for item in islice(rest, threads * DEPTH))
+        waiting: deque[Future[Result]] = deque(
+            pool.submit(prepare, item) for item in islice(rest, threads * ITEMS_PER_THREAD)
+        )
         try:
             while waiting:
-                made = waiting.popleft().result()
-                waiting.extend(pool.submit(make, item) for item in islice(rest, 1))
-                yield made
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(prepare, item) for item in islice(rest, 1))
+                yield result
         finally:
             for future in waiting:
                 future.cancel()

@@ -1,79 +1,84 @@
-"""A stage shared by several processes, one for each GPU: `processes: N` in params.yaml, started by torch's own launcher.
+"""Several processes for a stage, one per GPU: `processes: N` in params.yaml, started by torch's own launcher.
 
-`share` starts what `torchrun --nproc_per_node N -m <stage> …` starts, and is content with having been started by torchrun
-itself, on one machine or on several. (`accelerate launch --cpu` starts a single process whatever it is asked for.)
+`share` starts the processes that `torchrun --nproc_per_node N -m <stage> …` starts, and also works in a stage that
+torchrun itself has started, on one machine or on several. (`accelerate launch --cpu` always starts a single process.)
 """
 
 import os
 import signal
 import sys
-import threading
-import time
 import uuid
 from typing import Any
 
 from pipeline.core.errors import UserError
-
-POLL_SECONDS = 0.5
+from pipeline.orphans import end_with_launcher
 
 
 def share(processes: int, module: str) -> None:
-    """Returns in every one of the processes. The one that was started stays to wait for them, and ends as they do.
+    """Start the processes of a stage. Return in each of them; the first process waits, and exits with their status.
 
-    To be called when what can be refused without torch has been refused, and before torch is imported.
+    Call it after the checks that need no torch, and before torch is imported.
 
     Args:
         processes: on all machines together.
-        module: of the stage, as in `python -m <module>`; they all get the arguments of this one.
+        module: of the stage, as in `python -m <module>`; each process gets the arguments of this one.
 
     Raises:
-        UserError: torchrun has started more or fewer processes, or one of them was killed.
+        UserError: torchrun has started more or fewer processes, or a process was killed.
     """
-    if shared():
-        if world() != processes:
+    if is_distributed():
+        if world_size() != processes:
             raise UserError(
-                f"params.yaml: processes: {processes}, but torchrun started {world()}; set processes: {world()}, or "
-                f"start `python -m {module}` itself, which starts as many as it needs"
+                f"params.yaml: processes: {processes}, but torchrun started {world_size()}; set processes: "
+                f"{world_size()}, or start `python -m {module}` without torchrun, which starts as many as it needs"
             )
-        _end_with_launcher()
+        end_with_launcher()
     elif processes > 1:
-        _wait_for(processes, module)
+        _launch(processes, module)
         raise SystemExit(0)
 
 
-def shared() -> bool:
-    """Whether this is one of several processes, or at least one that torchrun has started."""
+def is_distributed() -> bool:
+    """Check whether torchrun started this process, alone or as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def world() -> int:
-    """How many processes there are, on all machines."""
-    return int(os.environ["WORLD_SIZE"]) if shared() else 1
+def world_size() -> int:
+    """Return the number of processes on all machines."""
+    return int(os.environ["WORLD_SIZE"]) if is_distributed() else 1
 
 
 def rank() -> int:
-    """Which one of them this is: 0 writes what all have made."""
-    return int(os.environ["RANK"]) if shared() else 0
+    """Return the number of this process; process 0 writes the outputs of all."""
+    return int(os.environ["RANK"]) if is_distributed() else 0
 
 
 def local_rank() -> int:
-    """Which one on its machine: the number of its GPU."""
-    return int(os.environ["LOCAL_RANK"]) if shared() else 0
+    """Return the number of this process on its machine, which is the number of its GPU."""
+    return int(os.environ["LOCAL_RANK"]) if is_distributed() else 0
 
 
-def check_number(found: int) -> None:
-    """Raises UserError unless a library that works on all processes together has found all of them."""
-    if found != world():
-        raise UserError(f"{found} of {world()} processes work together; is torch built with a backend for this device?")
+def check_number(connected: int) -> None:
+    """Check that a library has connected all processes.
+
+    Raises:
+        UserError: it has connected fewer.
+    """
+    if connected != world_size():
+        raise UserError(
+            f"{connected} of {world_size()} processes work together; is torch built with a backend for this device?"
+        )
 
 
-def _wait_for(processes: int, module: str) -> None:
+def _launch(processes: int, module: str) -> None:
     import logging
 
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails says why itself
+    logging.getLogger("torch.distributed.elastic").setLevel(
+        logging.CRITICAL
+    )  # a process that fails prints its own message
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun does; a stage sets `threads` of each
     config = LaunchConfig(
         min_nodes=1,
@@ -88,24 +93,13 @@ def _wait_for(processes: int, module: str) -> None:
         elastic_launch(config, sys.executable)("-u", "-m", module, *sys.argv[1:])
     except ChildFailedError as error:
         number, failure = error.get_first_failure()
-        _say_if_killed(number, failure)
+        _raise_if_killed(number, failure)
         raise SystemExit(1) from None
 
 
-def _say_if_killed(number: int, failure: Any) -> None:
+def _raise_if_killed(number: int, failure: Any) -> None:
+    """Name the signal, because a killed process prints nothing."""
     if failure.exitcode < 0:
         name = signal.Signals(-failure.exitcode).name
         hint = "; the system does that when memory runs out: a smaller device_batch_size may help"
         raise UserError(f"process {number} was ended by {name}{hint if name == 'SIGKILL' else ''}") from None
-
-
-def _end_with_launcher() -> None:
-    """Killed with -9, it cannot stop its processes: they would wait for one another, or write on."""
-    launcher = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == launcher:
-            time.sleep(POLL_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="launcher-watch").start()

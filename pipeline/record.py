@@ -1,4 +1,4 @@
-"""The run record: seconds, kWh and kg CO2 of a piece of work, where and on what (codecarbon, offline)."""
+"""The run record: seconds, kWh and kg CO2 of a piece of work, country and hardware (codecarbon, offline)."""
 
 import logging
 import os
@@ -11,7 +11,9 @@ log = logging.getLogger(__name__)
 
 
 class Meter:
-    """`with Meter(country) as meter: …`, then `meter.record()` and `meter.place()`. It never breaks a run and never asks the network.
+    """Measures a block of code: `with Meter("AUT") as meter: …`, then `meter.record()` and `meter.where_it_ran()`.
+
+    It never breaks a run and uses no network.
 
     Args:
         country: ISO 3166 code of three letters, for the carbon intensity of its electricity.
@@ -24,15 +26,16 @@ class Meter:
         self._emissions: Any = None
 
     def __enter__(self) -> "Meter":
+        """Start to measure."""
         try:
             from codecarbon import OfflineEmissionsTracker
 
-            logging.getLogger("codecarbon").setLevel(logging.ERROR)  # it speaks before it reads its own log_level
+            logging.getLogger("codecarbon").setLevel(logging.ERROR)  # it logs before it reads its own log_level
             self._tracker = OfflineEmissionsTracker(
                 country_iso_code=self.country, output_methods=[], log_level="critical", allow_multiple_runs=True
             )
             self._tracker.start()
-        except Exception as error:  # whatever codecarbon meets on this machine, the run goes on
+        except Exception as error:  # codecarbon may fail in many ways; the run continues
             log.warning("no emissions recorded: %s", error)
             self._tracker = None
         self._start = time.perf_counter()
@@ -41,6 +44,7 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop to measure; an error of the block is raised further."""
         self.seconds = time.perf_counter() - self._start
         if self._tracker is None:
             return
@@ -51,17 +55,16 @@ class Meter:
             log.warning("no emissions recorded: %s", problem)
 
     def record(self) -> dict[str, float]:
-        """`seconds`, and `kwh` and `kg_co2` where they could be measured."""
+        """Return `seconds`, and `kwh` and `kg_co2` where they could be measured."""
         record = {"seconds": self.seconds}
         if self._emissions is not None:
             record |= {"kwh": float(self._emissions.energy_consumed), "kg_co2": float(self._emissions.emissions)}
         return record
 
-    def place(self) -> dict[str, str]:
-        """`country`, as it was given, and `hardware`: processors and, as far as codecarbon has found them, GPUs."""
-        found = self._emissions
-        processor = getattr(found, "cpu_model", None) or platform.processor() or platform.machine()
-        gpus = getattr(found, "gpu_model", None)
+    def where_it_ran(self) -> dict[str, str]:
+        """Return `country`, and `hardware`: processors, and the GPUs that codecarbon detects."""
+        processor = getattr(self._emissions, "cpu_model", None) or platform.processor() or platform.machine()
+        gpus = getattr(self._emissions, "gpu_model", None)
         return {
             "country": self.country,
             "hardware": f"{os.cpu_count()} x {processor}" + (f", {gpus}" if gpus else ""),

@@ -22,6 +22,8 @@ LOADED_BY_NAME = {
     "recsys.fit": ["recsys/recommenders/{recommender}.py"],
 }
 
+RUN_AS_A_SCRIPT = {"captioning/scores/java/process.py": "captioning/scores/java/worker.py"}  # started, not imported
+
 MORE_OF_THE_MODULE = {  # read by the module, without influence on this stage's output
     "caption_generate_pt": {"processes"},
     "caption_generate_ft": {"processes"},
@@ -58,7 +60,8 @@ def imports(path: Path) -> set[Path]:
         for name in names:
             if name.split(".")[0] in PACKAGES:
                 found |= files_of(name)
-    return found
+    script = RUN_AS_A_SCRIPT.get(str(path.relative_to(ROOT)))
+    return found | ({ROOT / script} if script else set())
 
 
 def files_of(module: str) -> set[Path]:
@@ -199,5 +202,5 @@ def test_artifacts_are_outputs_of_the_line() -> None:
 def test_wings_never_depend_on_each_others_code() -> None:
     for name, cell in CELLS.items():
         rooms = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}
-        assert not {"captioning", "recsys"} <= rooms, name
+        assert "lookbook" in rooms or not {"captioning", "recsys"} <= rooms, name
         assert "lookbook" not in rooms or name.split("@")[0] in ("compare", "report"), name

@@ -19,7 +19,7 @@ from captioning.modelling.lora import freeze_vision, without_peft_warning
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import four_bit, without_packing
 from pipeline.core.errors import UserError
-from pipeline.model_folders import files_of, pin, read_json
+from pipeline.model_folders import find_files, read_json, read_pin
 from pipeline.names import check_name
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -53,7 +53,7 @@ def load(
     if not hasattr(module, "MODEL"):
         raise UserError(f"{folder}: a captioner of family {family} has captions and no model to load")
     check_device(torch.device(device))
-    files = files_of(folder)
+    files = find_files(folder)
     check_files(files, "*.safetensors")
     try:
         config = AutoConfig.from_pretrained(files, **SAFE)
@@ -185,7 +185,7 @@ def _check_base(folder: Path, adapter: Path) -> str:
     if not (adapter / "adapter_config.json").is_file():
         raise UserError(f"{adapter}: no adapter_config.json; run `dvc repro` to train it again")
     base = read_json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""
-    names = {folder.resolve().name} | ({pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
+    names = {folder.resolve().name} | ({read_pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
     if base and base not in names and Path(base).name not in names:
         raise UserError(
             f"{adapter} was trained on {base}, not on {folder}; if that is the same model under another name, correct "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from captioning.training.history import Log, best
-from pipeline.checkpoints import files, key_folder, sha256
+from pipeline.checkpoints import hash_file, key_folder, list_files
 from pipeline.core.outputs import new_folder
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
     """A folder to write in; complete, with its manifest, when the block ends well. Then older ones are removed."""
     with new_folder(folder / f"checkpoint-{step}") as partial:
         yield partial
-        manifest = {path.name: sha256(path) for path in files(partial)}
+        manifest = {path.name: hash_file(path) for path in list_files(partial)}
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     _remove_old(folder)
 
@@ -74,7 +74,7 @@ def _best_of(checkpoint: Path) -> Path | None:
 def _intact(checkpoint: Path) -> bool:
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
-        return bool(manifest) and all(sha256(checkpoint / name) == digest for name, digest in manifest.items())
+        return bool(manifest) and all(hash_file(checkpoint / name) == digest for name, digest in manifest.items())
     except (OSError, ValueError):
         return False
 

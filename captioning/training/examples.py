@@ -14,11 +14,11 @@ from captioning.modelling import DTYPES, IGNORED, Captioner, ImageInputs, collat
 from captioning.training.feature_cache import FrozenFeatures, frozen_features
 from captioning.training.order import NOTHING
 from catalogue.prepared.images import ImageStore
-from catalogue.prepared.items import of_split, read_items
-from pipeline.batches import batches
+from catalogue.prepared.items import read_items, select_split
+from pipeline.batches import make_batches
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.progress import track
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 from pipeline.processes import rank
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
     Raises:
         UserError: the file lacks a column, or the split is empty or has an item without description.
     """
-    return of_split(read_items(path, ["item_id", "description", "split"]), split, path)[["item_id", "description"]]
+    items = read_items(path, ["item_id", "description", "split"])
+    return select_split(items, split, path)[["item_id", "description"]]
 
 
 def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -155,7 +156,7 @@ class CaptionedImages(Dataset):
     def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
         """A batch, which PyTorch asks for in one call where it can be; pictures beside a GPU are opened on threads."""
         ready = self.features is not None or self.prepared is not None
-        return list(ahead(self.__getitem__, rows, 0 if ready else readers(self.captioner.base.device.type)))
+        return list(prefetch(self.__getitem__, rows, 0 if ready else reader_threads(self.captioner.base.device.type)))
 
     def image(self, row: int) -> ImageInputs:
         if self.features is not None:
@@ -173,7 +174,7 @@ class CaptionedImages(Dataset):
         return len(self) * sum(values.nbytes for values in self._inputs([0])[0].values())
 
     def _all(self) -> list[ImageInputs]:
-        chunks = batches(list(range(len(self))), IMAGES_AT_ONCE)
+        chunks = make_batches(list(range(len(self))), IMAGES_AT_ONCE)
         return [inputs for rows in track(chunks, "images", unit="batch") for inputs in self._inputs(rows)]
 
 

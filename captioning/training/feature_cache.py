@@ -23,18 +23,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 
 from captioning.modelling import Captioner, ImageInputs, image_inputs, join_images
 from captioning.modelling.captioner import FEATURES
 from catalogue.prepared.images import ImageStore
-from pipeline.batches import batches
-from pipeline.checkpoints import files, sha256
-from pipeline.core.outputs import new_file
+from pipeline.batches import make_batches
+from pipeline.checkpoints import Content, hash_file, is_whole, keep_finished, list_files, read_state
 from pipeline.core.progress import track
 from pipeline.names import ROOT
-from pipeline.prefetch import ahead, readers
+from pipeline.prefetch import prefetch, reader_threads
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ def frozen_features(
 def key(captioner: Captioner, model: Path, images: Path, ids: Sequence[str]) -> str:
     """Hash of everything that features depend on, device and threads too: they decide the last bits."""
     code = [ROOT / name for name in CODE] + [Path(str(captioner.family.__file__))]
-    hashes = [sha256(path) for root in (model, images, *code) for path in files(root)]
+    hashes = [hash_file(path) for root in (model, images, *code) for path in list_files(root)]
     facts = {
         "image_processor": type(captioner.processor.image_processor).__name__,
         "dtype": str(captioner.base.dtype),
@@ -113,7 +111,7 @@ def _remove_old(newest: Path) -> None:
     others = [path for path in newest.parent.glob("features-*") if path.is_dir() and path != newest]
     bytes_kept = 0
     for folder in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
-        bytes_kept += sum(path.stat().st_size for path in files(folder))
+        bytes_kept += sum(path.stat().st_size for path in list_files(folder))
         if bytes_kept > KEPT_BYTES:
             with _locked(folder / "lock", wait=False) as free:
                 if free:
@@ -122,11 +120,11 @@ def _remove_old(newest: Path) -> None:
 
 def _complete(captioner: Captioner, store: ImageStore, shards: dict[Path, Sequence[str]]) -> None:
     """Computes what is missing. Whatever another process works at is left to it, and only then waited for."""
-    missing = [path for path in shards if not _intact(path)]
+    missing = [path for path in shards if not is_whole(path)]
     for wait in (False, True):
         for path in missing:
             with _locked(path.with_suffix(".lock"), wait) as free:
-                if free and not _intact(path):
+                if free and not is_whole(path):
                     _compute(captioner, store, path, shards[path])
 
 
@@ -134,10 +132,16 @@ def _compute(captioner: Captioner, store: ImageStore, path: Path, ids: Sequence[
     """Batches are cut the same way whoever computes a shard, and whenever: the same bits."""
     if path.exists():
         log.warning("%s is damaged: computing it again", path)
-    inputs = track(_batches(captioner, store, ids), f"image features {path.stem}", len(ids) // IMAGES_AT_ONCE, "batch")
-    features = torch.cat([captioner.family.frozen_features(captioner, batch).cpu() for batch in inputs])
-    with new_file(path) as partial:
-        save_file({FEATURES: features}, partial, metadata={"sha256": _digest(features)})
+
+    def compute(parts: list[Sequence[str]]) -> Iterator[Content]:
+        for part in parts:
+            inputs, batches = _batches(captioner, store, part), len(part) // IMAGES_AT_ONCE
+            bar = track(inputs, f"image features {path.stem}", batches, "batch")
+            features = torch.cat([captioner.family.frozen_features(captioner, batch).cpu() for batch in bar])
+            as_bytes: Any = features.contiguous().view(torch.uint8).numpy()  # numpy has no bfloat16
+            yield {FEATURES: as_bytes}, {"dtype": str(features.dtype).removeprefix("torch.")}
+
+    keep_finished(path.parent, {path.stem: ids}, compute)
 
 
 def _inputs(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> ImageInputs:
@@ -146,27 +150,14 @@ def _inputs(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Imag
 
 def _batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:
     """What the model takes for the images, on a GPU prepared while the model is at work on those before."""
-    threads = readers(captioner.base.device.type)
-    return ahead(partial(_inputs, captioner, store), batches(list(ids), IMAGES_AT_ONCE), threads)
+    threads = reader_threads(captioner.base.device.type)
+    return prefetch(partial(_inputs, captioner, store), make_batches(list(ids), IMAGES_AT_ONCE), threads)
 
 
 def _read(path: Path) -> torch.Tensor:
     """(items, queries, width), mapped into memory."""
     with safe_open(path, "pt") as file:
-        return file.get_tensor(FEATURES)
-
-
-def _intact(path: Path) -> bool:
-    try:
-        with safe_open(path, "pt") as file:
-            return file.metadata()["sha256"] == _digest(file.get_tensor(FEATURES))
-    except (OSError, SafetensorError, KeyError, TypeError):  # absent, cut off, of another kind, without metadata
-        return False
-
-
-def _digest(features: torch.Tensor) -> str:
-    whole: Any = features.contiguous().view(torch.uint8).numpy()
-    return hashlib.sha256(whole).hexdigest()
+        return file.get_tensor(FEATURES).view(getattr(torch, read_state(path)["dtype"]))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 
 from captioning.modelling import Captioner
 from captioning.modelling.lora import language_model_name
-from pipeline.processes import world
+from pipeline.processes import world_size
 
 
 def shard(captioner: Captioner, device: torch.device) -> None:
@@ -21,7 +21,7 @@ def shard(captioner: Captioner, device: torch.device) -> None:
     Args:
         captioner: with its adapter, on the CPU.
     """
-    mesh = init_device_mesh(device.type, (world(),))
+    mesh = init_device_mesh(device.type, (world_size(),))
     language_model = captioner.base.get_submodule(language_model_name(captioner.base))
     for layer in layers(language_model):
         learning = {weight for weight in layer.parameters() if weight.requires_grad}
@@ -54,5 +54,5 @@ def average_gradients(model: nn.Module) -> None:
     together = torch.cat([weight.grad.flatten() for weight in learning if weight.grad is not None])
     distributed.all_reduce(together)
     sizes = [weight.numel() for weight in learning]
-    for weight, gradient in zip(learning, (together / world()).split(sizes), strict=True):
+    for weight, gradient in zip(learning, (together / world_size()).split(sizes), strict=True):
         weight.grad = gradient.view_as(weight)

@@ -6,9 +6,13 @@ SHOWN = 5  # wrong ids or values that a message names
 
 
 class UserError(Exception):
-    """Bad input or a bad environment. The message names file, key and value, what is allowed, and what to do."""
+    """Reports bad input or a bad environment: names file, key and value, what is allowed, and what to do."""
 
 
 def first_five(values: Sequence[object]) -> str:
-    """The first five, for a message."""
+    """Join the first five values for a message.
+
+    >>> first_five([1, 2, 3, 4, 5, 6])
+    '1, 2, 3, 4, 5, …'
+    """
     return ", ".join(map(str, values[:SHOWN])) + (", …" if len(values) > SHOWN else "")

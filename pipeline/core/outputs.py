@@ -1,4 +1,4 @@
-"""Outputs that are whole or absent: written beside their place as `*.partial`, then renamed."""
+"""Outputs that are whole or absent: written as `<name>.partial` in the same folder, then renamed."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from pipeline.core.errors import UserError
 
 @contextmanager
 def new_file(path: Path | str) -> Iterator[Path]:
-    """A path to write to; it becomes `path` when the block ends well, and is removed when it does not."""
+    """Yield a path to write to; it becomes `path` when the block succeeds, and is removed when the block fails."""
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def new_file(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
-    """A folder to write in; it replaces `path` when the block ends well, and is removed when it does not."""
+    """Yield a folder to write in; it replaces `path` when the block succeeds, and is removed when the block fails."""
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -48,7 +48,7 @@ def new_folder(path: Path | str) -> Iterator[Path]:
 
 
 def write_json(path: Path | str, values: Any) -> None:
-    """JSON at full precision, keys in the order given.
+    """Write JSON at full precision, keys in the order of `values`.
 
     Raises:
         ValueError: a number is not finite; the message names its key.
@@ -59,7 +59,7 @@ def write_json(path: Path | str, values: Any) -> None:
 
 
 def write_parquet(path: Path | str, table: pd.DataFrame | pa.Table) -> None:
-    """The table as Parquet, with the same bytes for the same values."""
+    """Write a table as Parquet; equal values give equal bytes."""
     if isinstance(table, pd.DataFrame):
         table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     with new_file(path) as partial:
@@ -67,10 +67,10 @@ def write_parquet(path: Path | str, table: pd.DataFrame | pa.Table) -> None:
 
 
 def write_tables(path: Path | str, tables: Iterable[pa.Table]) -> None:
-    """Tables of one schema, at least one, as the row groups of a Parquet file, so that all need not be in memory.
+    """Write tables of the same schema as the row groups of a Parquet file, so that they need not be in memory at once.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no table.
     """
     with new_file(path) as partial:
         writer: pq.ParquetWriter | None = None
@@ -82,23 +82,23 @@ def write_tables(path: Path | str, tables: Iterable[pa.Table]) -> None:
             if writer:
                 writer.close()
         if writer is None:
-            raise ValueError(f"{path}: nothing to write")
+            raise ValueError(f"{path}: no table to write")
 
 
 def require(path: Path | str) -> Path:
-    """Return the path of an output that an earlier stage writes.
+    """Return the path of an output of an earlier stage, if it exists.
 
     Raises:
         UserError: the stage has not written it yet.
     """
     path = Path(path)
     if not path.exists():
-        raise UserError(f"{path}: no such file; run `dvc repro` to make it")
+        raise UserError(f"{path}: no such file; run `dvc repro` to write it")
     return path
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """Read an output that an earlier stage writes.
+    """Read an output of an earlier stage.
 
     Raises:
         UserError: the stage has not written it yet.
@@ -107,7 +107,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
 
 
 def read_parquet(path: Path | str) -> pd.DataFrame:
-    """Read an output that an earlier stage writes.
+    """Read an output of an earlier stage.
 
     Raises:
         UserError: the stage has not written it yet.
@@ -123,4 +123,4 @@ def _refuse_not_finite(values: Any, where: str) -> None:
         for position, value in enumerate(values):
             _refuse_not_finite(value, f"{where}[{position}]")
     elif isinstance(values, float) and not math.isfinite(values):
-        raise ValueError(f"{where} is {values}: list it under what was skipped, with the reason")
+        raise ValueError(f"{where} is {values}; only finite numbers are written: list it as skipped, with the reason")

@@ -1,4 +1,4 @@
-"""Typed parameters: one message with every error of what a stage reads, before anything is loaded.
+"""Typed parameters: one message with every error in what a stage reads, before anything is loaded.
 
 A stage declares a model of the root keys and sections that it reads and calls `read(Model)`. The keys of
 params.yaml are compared with studies/sample.yaml, which names every key there is.
@@ -17,12 +17,12 @@ from pipeline.core.errors import UserError
 
 PARAMS = Path("params.yaml")
 REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
-NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
 NAMED_BY_FILES = {"rec_fit": "recsys/recommenders", "rec_features": "recsys/extractors"}  # a sub-section for each file
+NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
 
 
 class Section(pydantic.BaseModel):
-    """A section of params.yaml: no unknown keys, no silent conversion (an int is accepted as a float)."""
+    """A section of params.yaml: unknown keys and conversions are refused, but an int is accepted as a float."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -31,35 +31,35 @@ Model = TypeVar("Model", bound=Section)
 
 
 def read(model: type[Model], path: Path | str = PARAMS) -> Model:
-    """The root keys and sections of `path` that `model` names.
+    """Read the root keys and sections of `path` that `model` names.
 
     Raises:
-        UserError: lists every unknown key of the file and every wrong value among the keys that `model` names.
+        UserError: the message lists every unknown key of the file, and every wrong value of the keys of `model`.
     """
     path = Path(path)
     values = load(path)
-    problems = problems_of(values, [model])
+    problems = list_problems(values, [model])
     if problems:
         raise UserError(f"{path}: {len(problems)} error(s)\n" + "\n".join(f"  {problem}" for problem in problems))
-    return model.model_validate(_wanted(model, values))
+    return model.model_validate(_select(model, values))
 
 
-def problems_of(values: dict[str, Any], models: Sequence[type[Section]]) -> list[str]:
-    """A line for each key that studies/sample.yaml does not have, and for each wrong value among those that the models name."""
+def list_problems(values: dict[str, Any], models: Sequence[type[Section]]) -> list[str]:
+    """List each key that studies/sample.yaml lacks, and each wrong value among the keys that the models name."""
     reference = load(REFERENCE)
     problems = _unknown_keys(values, reference)
     for model in models:
         try:
-            model.model_validate(_wanted(model, values))
+            model.model_validate(_select(model, values))
         except pydantic.ValidationError as error:
-            for one in error.errors():  # a key is wrong once, though many stages read it
-                message = _describe(one, model, reference)
-                problems.setdefault(_key(one) or message, message)
+            for problem in error.errors():  # a key is listed once, though many stages read it
+                message = _describe(problem, model, reference)
+                problems.setdefault(_key(problem) or message, message)
     return list(problems.values())
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The YAML file as plain values. Read as YAML 1.2, so that `1e-05` is a number.
+    """Read a YAML file as plain values, by YAML 1.2, so that `1e-05` is a number.
 
     Raises:
         UserError: the file is missing, is not YAML, or holds no mapping.
@@ -73,31 +73,35 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a YAML file: {error}") from None
     except DuplicateKeyError as error:
-        raise UserError(f"{path}: {error.problem!s}; keep one of the two") from None
+        raise UserError(f"{path}: {error.problem!s}; keep only one of the two keys") from None
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML\n{error}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path}: expected keys and values, found {type(values).__name__}")
+        raise UserError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
     return values
 
 
-def nearest(name: str, allowed: list[str]) -> str:
-    """`; did you mean X?` where one of the allowed names is close, else nothing."""
-    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+def suggest(name: str, allowed: list[str]) -> str:
+    """Return `; did you mean X?` if one of the allowed names is similar, otherwise nothing.
+
+    >>> suggest("userkn", ["itemknn", "userknn"])
+    '; did you mean userknn?'
+    """
+    similar = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
-def _wanted(model: type[Section], values: dict[str, Any]) -> dict[str, Any]:
+def _select(model: type[Section], values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in model.model_fields if name in values}
 
 
 def _unknown_keys(values: dict[str, Any], reference: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Dotted key -> what is wrong with it."""
+    """Map the dotted name of each unknown key to its message."""
     problems = {}
     for key, value in values.items():
         if key not in reference:
             allowed = [str(name) for name in reference]
-            hint = nearest(str(key), allowed) or f"; known here: {', '.join(allowed)}"
+            hint = suggest(str(key), allowed) or f"; known here: {', '.join(allowed)}"
             problems[f"{prefix}{key}"] = f"{prefix}{key}: unknown key{hint}"
         elif isinstance(value, dict) and isinstance(reference[key], dict):
             known = reference[key]
@@ -118,10 +122,10 @@ def _describe(problem: Any, model: type[pydantic.BaseModel], reference: dict[str
     key = _key(problem)
     if problem["type"] == "extra_forbidden" and _own_file(problem, reference):
         known = _fields(model, problem["loc"][:-1])
-        hint = nearest(str(problem["loc"][-1]), known) or f"; known here: {', '.join(known) or 'none'}"
+        hint = suggest(str(problem["loc"][-1]), known) or f"; known here: {', '.join(known) or 'none'}"
         return f"{key}: unknown key{hint}"
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key, though studies/sample.yaml has it; the two are of different versions"
+        return f"{key}: unknown key, though studies/sample.yaml has it: bring that file and the code to one version"
     if problem["type"] == "missing":
         return f"{key}: missing; see {_own_file(problem, reference) or 'studies/sample.yaml'}"
     if problem["type"] == "value_error":
@@ -129,7 +133,7 @@ def _describe(problem: Any, model: type[pydantic.BaseModel], reference: dict[str
     message = f"{key}: {problem['input']!r} is not allowed; {_lower(problem['msg'])}"
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        message += nearest(problem["input"], allowed)
+        message += suggest(problem["input"], allowed)
     return message
 
 

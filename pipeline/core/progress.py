@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, nothing in a log file."""
+"""Progress bars for long work: shown on a terminal, silent in a log file."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -10,10 +10,10 @@ STYLE: dict[str, Any] = {"dynamic_ncols": True, "disable": None, "leave": False}
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
-    """The items, with a bar that says `what`, how many are done, the rate and the time left."""
+    """Return the items with a bar that shows `what`, how many are finished, the rate and the time left."""
     return tqdm(items, desc=what, total=total, unit=unit, **STYLE)
 
 
-def bar(what: str, total: int, unit: str = "it") -> tqdm:
-    """The same bar to be moved by hand: `with bar("packing", 100) as progress: progress.update(10)`."""
+def open_bar(what: str, total: int, unit: str = "it") -> tqdm:
+    """Return a bar that is advanced by `update(n)`, and closed when its `with` block ends."""
     return tqdm(desc=what, total=total, unit=unit, **STYLE)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pipeline.core.errors import UserError
 from pipeline.core.memory import keep_freed_memory
 
-# How libraries say that the disk is full where they raise no OSError with its number: numpy (twice), safetensors, torch.
+# Messages about a full disk of libraries that raise no OSError with its number: numpy (twice), safetensors, torch.
 DISK_FULL = re.compile(
     r"Not enough free space to write|\d+ requested and \d+ written|No space left on device|unexpected pos \d+ vs \d+"
 )
@@ -18,29 +18,27 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # permissions, or a disk mou
 
 
 def run(main: Callable[[], None]) -> None:
-    """Calls `main`; an error that a user can act on becomes one message and exit status 1, without a traceback."""
+    """Call `main`; turn an error that a user can act on into a message and exit status 1, without a traceback."""
     keep_freed_memory()
     try:
         main()
     except UserError as error:
         _stop(str(error))
     except KeyboardInterrupt:
-        _stop("interrupted; `dvc repro` goes on from here")
+        _stop("interrupted; `dvc repro` resumes from here")
     except Exception as error:
         if getattr(error, "errno", None) in REFUSED:
-            _stop(
-                f"{error}: what is there was left alone; make it writable (or readable) for you and run `dvc repro` again"
-            )
+            _stop(f"{error}: nothing was changed; make it writable (or readable) for you and run `dvc repro` again")
         if not _disk_full(error):
             raise
         what = getattr(error, "filename", None) or "an output"
         _stop(
-            f"disk full while writing {what}; nothing half-written was kept: free some space and run `dvc repro` again"
+            f"disk full while writing {what}; no half-written file is left: free some space and run `dvc repro` again"
         )
 
 
-def done(message: str) -> None:
-    """The one line with which a stage ends: what it wrote, and the key figures."""
+def print_summary(message: str) -> None:
+    """Print the last line of a stage: what it wrote, and the key figures."""
     print(f"{os.environ.get('DVC_STAGE', 'done')}: {message}", flush=True)
 
 

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from catalogue.descriptions.variants import SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
 from features.components import VARIANCE_SHARE, fit_components, project_blocks
 from features.shards import Shards
 from recsys.extractors import Extractor, ExtractorSettings, ImageExtractor, TextExtractor
-
-OWN = ("own", "reference")  # sources of a text that no captioner changes
-SOURCES = ("none", "own", "reference", "pt", "ft")  # of a text, as catalogue.texts writes them
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Encoder:
                 shards = self._encode(
                     f"texts-{source}", new, lambda part: text_vectors(part, self.settings, self.device)
                 )
-                vectors |= dict(zip(new, shards.all(), strict=True))
+                vectors |= dict(zip(new, shards.read(), strict=True))
         return self._reduce_texts(vectors, tables) if self._reduces and vectors else vectors
 
     def reduce_pictures(self, pictures: Shards) -> Iterator[np.ndarray]:
@@ -82,10 +80,10 @@ class Encoder:
 
     def _reduce_texts(self, vectors: dict[str, np.ndarray], tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
         """Project on the components of the shop's own descriptions, or of all texts where it has none."""
-        own = {text for table in tables for text in table.loc[table["source"].isin(OWN), "text"]}
+        own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
         rows = np.stack([vectors[text] for text in sorted(own or vectors)])
         principal = fit_components(lambda: iter([rows]), VARIANCE_SHARE, self._key)
-        return dict(zip(vectors, principal.of(np.stack(list(vectors.values()))), strict=True))
+        return dict(zip(vectors, principal.project(np.stack(list(vectors.values()))), strict=True))
 
     @property
     def _reduces(self) -> bool:

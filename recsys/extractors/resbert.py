@@ -29,7 +29,7 @@ class Settings(ExtractorSettings):
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, device: str) -> np.ndarray:
     """Return the stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
-    centred = read_features(RESNET50).rows(ids) - _mean(RESNET50.resolve())
+    centred = read_features(RESNET50).take(ids) - _mean(RESNET50.resolve())
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.maximum(length, 1e-12)
 

@@ -9,7 +9,7 @@ from features.files import Rows, read_features
 from pipeline.core.errors import UserError
 from recsys.purchases.dataset import Catalogue
 from recsys.recommenders import Recommender, load
-from recsys.scoring.arms import catalogue_of
+from recsys.scoring.arms import build_name, catalogue_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The name of the cell's lists: `itemknn`, or `vbpr-sbert`."""
-        return self.recommender if self.features is None else f"{self.recommender}-{self.features}"
+        return build_name(self.recommender, self.features)
 
     def features_folder(self, root: Path) -> Path | None:
         """Return the folder of the cell's features below the folder of all features."""
@@ -93,4 +93,4 @@ def find_rows(folder: Path, item_ids: list[str]) -> Rows:
         raise UserError(
             f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
         )
-    return read_features(folder).of(item_ids)
+    return read_features(folder).select(item_ids)

@@ -29,7 +29,7 @@ from recsys.pairwise.triples import Triples
 from recsys.purchases.dataset import Dataset
 from recsys.ranking.recommend import recommend
 from recsys.ranking.settings import Run
-from recsys.scoring.metrics import per_user
+from recsys.scoring.metrics import compute_metrics
 
 BLOCK_TRIPLES = 1_000_000
 SAVE_SECONDS = 60.0
@@ -177,7 +177,7 @@ def measure_ndcg(factors: Factors, train: sp.csr_matrix, relevant: sp.csr_matrix
     some = Factors(factors.user[users], factors.item, factors.bias)
     everything = {"all": np.ones(train.shape[1], dtype=bool)}
     items, _ = recommend(some, train[users], k, everything)["all"]
-    return float(np.mean(per_user(items, relevant[users], [k])[f"ndcg_{k}"]))
+    return float(np.mean(compute_metrics(items, relevant[users], [k])[f"ndcg_{k}"]))
 
 
 def make_deterministic(device: str) -> None:

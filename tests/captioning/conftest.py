@@ -12,7 +12,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from captioning.modelling import Captioner
-from sample.pretraining.architectures import Size, captioner
+from sample.pretraining.architectures import Size, create_captioner
 from sample.pretraining.tokenizer import train_tokenizer
 
 TEXTS = [
@@ -29,7 +29,7 @@ def tiny_captioner() -> Callable[[str], Captioner]:
 
     def build(family: str) -> Captioner:
         torch.manual_seed(0)
-        made = captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
+        made = create_captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
         made.model.eval()
         return made
 

@@ -123,7 +123,7 @@ def save_adapter(study: Path, scope: Any) -> None:
 
 
 def written(study: Path) -> tuple[np.ndarray, np.ndarray]:
-    visual, queries = (read_features(study / "data/features/image" / name).rows(IDS) for name in features.NAMES)
+    visual, queries = (read_features(study / "data/features/image" / name).take(IDS) for name in features.NAMES)
     return visual, queries
 
 
@@ -166,7 +166,7 @@ def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPa
     set_params(study)
     features.main()
     expected = [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))]
-    monkeypatch.setattr("features.shards.ITEMS", 2)
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 2)
     real, calls = features.features, []
 
     def dies(*args: Any) -> Any:

@@ -120,7 +120,7 @@ def test_images_opened_ahead_on_threads_get_the_same_captions(
     tiny_project("llava")
     change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
     expected = run_stage(monkeypatch, "llava")
-    monkeypatch.setattr(generate, "readers", lambda device: 3)
+    monkeypatch.setattr(generate, "reader_threads", lambda device: 3)
     monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), expected)
 

@@ -13,7 +13,7 @@ import torch
 from captioning import generate
 from captioning.families import llava
 from captioning.modelling import load
-from pipeline.checkpoints import workplace
+from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
@@ -103,7 +103,7 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
     folder = generate.work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
-    with workplace(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
+    with checkpoint_folder(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
 
 
@@ -135,7 +135,7 @@ def test_where_one_of_two_processes_is_refused_both_end(tiny_project: Project) -
     tiny_project("llava")
     save_adapter("llava", Path("adapter"))
     folder = generate.work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
-    with workplace(folder):
+    with checkpoint_folder(folder):
         ended = run_two_processes("llava")
     assert ended.returncode == 1
     assert f"process {os.getpid()} is working here" in ended.stderr

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from captioning import features, generate, train
-from captioning.training import cache, data
-from tests.captioning import fine_tuning, generating
+from captioning.training import examples, feature_cache
 from tests.captioning.families import auto_models
+from tests.helpers import fine_tuning, generation
 from tests.helpers.readers import check_readers_change_nothing
 
 Make = Callable[[str], Path]
 
 
 @pytest.fixture
-def project(tiny_project: generating.Project) -> Make:
+def project(tiny_project: generation.Project) -> Make:
     """`project(family)`: 152 pictures and a captioner; of family `auto` it is one whose prompt differs by image."""
 
     def make(family: str) -> Path:
@@ -35,8 +35,8 @@ def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: s
     """BLIP-2 computes the features of its frozen vision side; the others open pictures batch by batch."""
     project(family)
     monkeypatch.setattr(train, "Meter", fine_tuning.Unmetered)
-    monkeypatch.setattr(cache, "IMAGES_AT_ONCE", 4)
-    monkeypatch.setattr(data, "PREPARED_BYTES", 0)
+    monkeypatch.setattr(feature_cache, "IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr(examples, "PREPARED_BYTES", 0)
     check_readers_change_nothing(partial(fine_tuning.run_stage, monkeypatch, family), monkeypatch)
 
 
@@ -44,7 +44,7 @@ def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: s
 def test_caption_generate(project: Make, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project(family)
     monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
-    check_readers_change_nothing(partial(generating.run_stage, monkeypatch, family), monkeypatch)
+    check_readers_change_nothing(partial(generation.run_stage, monkeypatch, family), monkeypatch)
 
 
 def test_caption_features(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:

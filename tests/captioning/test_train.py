@@ -87,7 +87,7 @@ def test_an_unknown_captioner_is_met_with_the_nearest_name(
 ) -> None:
     tiny_project("llava")
     monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tinny", "--family", "llava"])
-    with pytest.raises(UserError, match="data/models/tinny: no model here; there are: tiny; did you mean tiny"):
+    with pytest.raises(UserError, match="data/models/tinny: no model here; known models: tiny; did you mean tiny"):
         train.main()
 
 

@@ -20,13 +20,13 @@ def vector_of(item: str) -> list[float]:
 
 @given(st.permutations(ITEMS), st.lists(st.sampled_from(ITEMS), max_size=20))
 def test_permuted_ids_find_every_row_still_with_its_item(
-    tmp_path_factory: pytest.TempPathFactory, stored: list[str], asked: list[str]
+    tmp_path_factory: pytest.TempPathFactory, stored: list[str], requested: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("features") / "resnet50"
     write_features(folder, stored, np.array([vector_of(item) for item in stored]))
-    rows = read_features(folder).rows(asked)
-    assert rows.shape == (len(asked), 3)
-    assert rows.tolist() == [vector_of(item) for item in asked]
+    rows = read_features(folder).take(requested)
+    assert rows.shape == (len(requested), 3)
+    assert rows.tolist() == [vector_of(item) for item in requested]
 
 
 def test_leading_zeros_of_ids_survive(tmp_path: Path) -> None:
@@ -39,14 +39,14 @@ def test_arrays_are_float16_on_disk_and_float32_in_rows(tmp_path: Path) -> None:
     features = read_features(tmp_path / "f")
     assert features.array.dtype == np.float16
     assert isinstance(features.array, np.memmap)
-    assert features.rows(["a"]).dtype == np.float32
-    assert features.rows(["a"])[0, 0] == np.float32(np.float16(0.1))
+    assert features.take(["a"]).dtype == np.float32
+    assert features.take(["a"])[0, 0] == np.float32(np.float16(0.1))
 
 
 def test_an_item_without_a_row_is_named(tmp_path: Path) -> None:
     write_features(tmp_path / "f", ["a", "b"], np.zeros((2, 1)))
     with pytest.raises(UserError, match="2 of 3 items have no features, first c"):
-        read_features(tmp_path / "f").rows(["a", "c", "d"])
+        read_features(tmp_path / "f").take(["a", "c", "d"])
 
 
 @pytest.mark.parametrize(

@@ -25,5 +25,5 @@ class Unmetered:
     def record(self) -> dict[str, float]:
         return {"seconds": 1.0, "kwh": 0.5}
 
-    def place(self) -> dict[str, str]:
+    def where_it_ran(self) -> dict[str, str]:
         return {}

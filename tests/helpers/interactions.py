@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from catalogue.descriptions.variants import SOURCE_OF
 from features.files import write_features
 from recsys import interactions
 
@@ -45,7 +46,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = [item for item, chosen in zip(ids, original, strict=True) if chosen]
         masked = np.arange(len(own)) % 5 == 0
         Path("data/texts").mkdir(exist_ok=True)
-        source = np.where(masked, text.removeprefix("masked-"), "own")
+        source = np.where(masked, SOURCE_OF[text], "own")
         pd.DataFrame({"item_id": own, "masked": masked, "source": source}).to_parquet(f"data/texts/{text}.parquet")
         write_features(
             f"data/features/text/{text}/words", own, features[original] * ~(masked[:, None] & (text == "masked-none"))

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.model_folders import files_of, read_keys, where
+from pipeline.model_folders import find_files, locate, read_keys
 
 ROOT = Path(__file__).parent.parent.parent
 COMMIT = "34c2154c194f829b11125337b98c8f5f9965ff19"
@@ -35,18 +35,18 @@ def hub(folder: Path, **values: object) -> Path:
 
 def test_a_folder_with_weights_is_loaded_from_disk_alone(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    assert where(tmp_path) == {"pretrained_model_name_or_path": str(tmp_path), "local_files_only": True}
-    assert files_of(tmp_path) == tmp_path
+    assert locate(tmp_path) == {"pretrained_model_name_or_path": str(tmp_path), "local_files_only": True}
+    assert find_files(tmp_path) == tmp_path
 
 
 def test_a_hub_model_has_its_revision(tmp_path: Path) -> None:
     folder = hub(tmp_path, id="microsoft/resnet-50", revision=COMMIT)
-    assert where(folder) == {"pretrained_model_name_or_path": "microsoft/resnet-50", "revision": COMMIT}
+    assert locate(folder) == {"pretrained_model_name_or_path": "microsoft/resnet-50", "revision": COMMIT}
 
 
 def test_the_models_of_the_study_are_pinned() -> None:
     for name, identifier in STUDY.items():
-        pinned = where(ROOT / "data/models" / name)
+        pinned = locate(ROOT / "data/models" / name)
         assert pinned["pretrained_model_name_or_path"] == identifier
 
 
@@ -56,7 +56,7 @@ def test_the_models_of_the_study_are_pinned() -> None:
 def test_a_hub_file_with_other_keys_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "hub.json").write_text(text)
     with pytest.raises(UserError, match=r"hub\.json"):
-        where(tmp_path)
+        locate(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -65,24 +65,24 @@ def test_a_hub_file_with_other_keys_is_refused(tmp_path: Path, text: str) -> Non
 )
 def test_a_revision_that_can_move_is_refused(tmp_path: Path, values: dict, problem: str) -> None:
     with pytest.raises(UserError, match=rf"hub\.json: revision {problem}; .*huggingface\.co/a/b/commits"):
-        files_of(hub(tmp_path, id="a/b", **values))
+        find_files(hub(tmp_path, id="a/b", **values))
 
 
 def test_an_unknown_name_is_met_with_the_nearest(tmp_path: Path) -> None:
     hub(tmp_path / "llava-1.5-7b", id="a/b", revision=COMMIT)
-    with pytest.raises(UserError, match=r"llava-1\.5-7: no model here; there are: llava-1\.5-7b.*llava-1\.5-7b"):
-        where(tmp_path / "llava-1.5-7")
+    with pytest.raises(UserError, match=r"llava-1\.5-7: no model here; known models: llava-1\.5-7b.*llava-1\.5-7b"):
+        locate(tmp_path / "llava-1.5-7")
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model here"):
-        where(tmp_path)
+        locate(tmp_path)
 
 
 def test_without_a_network_it_says_at_once_what_to_download(tmp_path: Path) -> None:
     """In a process of its own: huggingface_hub reads HF_HUB_OFFLINE when it is imported."""
     folder = hub(tmp_path / "resnet", id="microsoft/resnet-50", revision=COMMIT)
-    code = f"from pipeline.model_folders import files_of\nfiles_of({str(folder)!r})"
+    code = f"from pipeline.model_folders import find_files\nfind_files({str(folder)!r})"
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PATH": ""}
     started = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
@@ -97,7 +97,7 @@ def test_a_downloaded_model_is_found_without_a_network(tmp_path: Path) -> None:
     folder = hub(tmp_path / "resnet", id="microsoft/resnet-50", revision=COMMIT)
     stored = tmp_path / "hf/hub/models--microsoft--resnet-50/snapshots" / COMMIT
     stored.mkdir(parents=True)
-    code = f"from pipeline.model_folders import files_of\nprint(files_of({str(folder)!r}))"
+    code = f"from pipeline.model_folders import find_files\nprint(find_files({str(folder)!r}))"
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PATH": ""}
 
     def run() -> "subprocess.CompletedProcess[str]":
@@ -127,7 +127,7 @@ def refusing_proxy() -> Iterator[str]:
 
 def test_behind_a_proxy_that_refuses_a_download_of_before_serves(tmp_path: Path, refusing_proxy: str) -> None:
     folder = hub(tmp_path / "resnet", id="microsoft/resnet-50", revision=COMMIT)
-    code = f"from pipeline.model_folders import files_of\nprint(files_of({str(folder)!r}))"
+    code = f"from pipeline.model_folders import find_files\nprint(find_files({str(folder)!r}))"
     environment = {"HTTPS_PROXY": refusing_proxy, "HF_HOME": str(tmp_path / "hf"), "PATH": ""}
 
     def run() -> "subprocess.CompletedProcess[str]":

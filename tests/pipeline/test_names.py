@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.names import allowed_names, check_name, unknown_name
+from pipeline.names import allowed_names, check_name, explain_unknown_name
 
 
 def test_the_names_are_the_files_of_the_folder() -> None:
@@ -22,6 +22,6 @@ def test_an_unknown_name_is_refused_with_the_allowed_ones(name: str) -> None:
 
 
 def test_the_nearest_name_is_offered() -> None:
-    assert unknown_name("extractor", "sbrt", ["clip", "sbert"]).endswith("did you mean sbert?")
-    assert unknown_name("extractor", 5, ["clip"]) == "5 is no known extractor; must be one of: clip"
-    assert unknown_name("extractor", "clip", ["clip"]) == ""
+    assert explain_unknown_name("extractor", "sbrt", ["clip", "sbert"]).endswith("did you mean sbert?")
+    assert explain_unknown_name("extractor", 5, ["clip"]) == "5 is no known extractor; must be one of: clip"
+    assert explain_unknown_name("extractor", "clip", ["clip"]) == ""

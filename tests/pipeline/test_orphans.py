@@ -44,7 +44,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a program that, as dvc does, runs the stage through a shell; returns it and the stage's process id."""
+    """Start a program that, as dvc does, runs the stage through a shell; return it and the stage's process id."""
     (tmp_path / "stage.py").write_text(STAGE)
     started = []
 
@@ -68,7 +68,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.mark.parametrize(
     "command", ["exec {python} stage.py", "{python} stage.py; true"], ids=["no shell", "shell between"]
 )
-def test_a_killed_dvc_takes_its_stage_along(start: Start, command: str) -> None:
+def test_a_killed_dvc_ends_its_stage(start: Start, command: str) -> None:
     dvc, stage = start(command, True)
     time.sleep(1)
     assert alive(stage)
@@ -85,8 +85,8 @@ def test_a_run_by_hand_outlives_what_started_it(start: Start) -> None:
 
 
 @pytest.mark.parametrize("adopter", ["init", "systemd"])
-def test_a_dvc_that_had_gone_before_the_stage_looked(monkeypatch: pytest.MonkeyPatch, adopter: str) -> None:
-    """Its orphan hangs below whoever adopts orphans."""
+def test_a_dvc_that_ended_before_its_stage_looked(monkeypatch: pytest.MonkeyPatch, adopter: str) -> None:
+    """The parent of an orphan is a process of `ADOPTERS`."""
 
     class Ancestor:
         pid = 4711
@@ -98,3 +98,43 @@ def test_a_dvc_that_had_gone_before_the_stage_looked(monkeypatch: pytest.MonkeyP
         process = type("Process", (), {"parents": lambda self, names=names: [Ancestor(name) for name in names]})
         monkeypatch.setattr(orphans.psutil, "Process", process)
         assert len(orphans.ancestors_to_dvc()) == expected
+
+
+INIT = """
+import ctypes, subprocess, sys, time
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+launch = "import subprocess, sys; subprocess.Popen([sys.executable, 'child.py'])"
+subprocess.run([sys.argv[1], "-c", launch], check=True)
+time.sleep(60)
+"""
+CHILD = """
+import os, pathlib, psutil, time
+from pipeline.orphans import end_with_launcher
+while psutil.Process().parent().name() != "init":
+    time.sleep(0.05)
+pathlib.Path("pid").write_text(str(os.getpid()))
+end_with_launcher()
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a process that adopts orphans")
+def test_a_process_whose_launcher_has_ended_already_ends(tmp_path: Path) -> None:
+    (tmp_path / "init").symlink_to(sys.executable)
+    (tmp_path / "child.py").write_text(CHILD)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    init = subprocess.Popen(
+        [tmp_path / "init", "-c", INIT, sys.executable],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert wait_until((tmp_path / "pid").exists, 20)
+        child = int((tmp_path / "pid").read_text() or 0)
+        assert wait_until(lambda: not alive(child), 5)
+    finally:
+        init.kill()
+    assert "the launcher of the processes has ended" in init.communicate()[1]

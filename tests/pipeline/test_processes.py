@@ -1,4 +1,4 @@
-"""Several processes from one: as many as asked for, their end is its end, and no more or fewer than the parameters say."""
+"""Several processes from one: as many as the parameters say, and they end together."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ from pipeline.core.errors import UserError
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, sys, time
-from pipeline.errors import UserError
-from pipeline.processes import local_rank, rank, share, world
-from pipeline.stage import run
+from pipeline.core.errors import UserError
+from pipeline.processes import local_rank, rank, share, world_size
+from pipeline.core.stage import run
 
 def main():
     share(int(sys.argv[1]), "program")
     with open(f"rank-{rank()}", "w") as file:
-        file.write(f"{world()} {local_rank()} {os.getpid()} {sys.argv[2:]}")
+        file.write(f"{world_size()} {local_rank()} {os.getpid()} {sys.argv[2:]}")
     if "fail" in sys.argv and rank() == 1:
         raise UserError("lr: too large")
     if "killed" in sys.argv and rank() == 1:
@@ -43,37 +43,37 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+def wait_for(process: subprocess.Popen[str]) -> tuple[int, str]:
     _, errors = process.communicate(timeout=120)
     return process.returncode, errors
 
 
-def test_each_knows_its_place_and_gets_the_arguments(tmp_path: Path) -> None:
-    assert ended(start(tmp_path, "2", "--captioner", "tiny")) == (0, "")
-    found = [(tmp_path / f"rank-{rank}").read_text().split(" ", 3) for rank in range(2)]
-    assert [(world, local) for world, local, _, _ in found] == [("2", "0"), ("2", "1")]
-    assert {arguments for *_, arguments in found} == {"['--captioner', 'tiny']"}
+def test_each_process_knows_its_rank_and_gets_the_arguments(tmp_path: Path) -> None:
+    assert wait_for(start(tmp_path, "2", "--captioner", "tiny")) == (0, "")
+    lines = [(tmp_path / f"rank-{rank}").read_text().split(" ", 3) for rank in range(2)]
+    assert [(world, local) for world, local, _, _ in lines] == [("2", "0"), ("2", "1")]
+    assert {arguments for *_, arguments in lines} == {"['--captioner', 'tiny']"}
     assert sorted(path.name for path in tmp_path.glob("rank-*")) == ["rank-0", "rank-1"]
 
 
-def test_one_process_is_itself(tmp_path: Path) -> None:
+def test_a_single_process_is_not_launched(tmp_path: Path) -> None:
     process = start(tmp_path, "1")
-    assert ended(process) == (0, "")
+    assert wait_for(process) == (0, "")
     assert (tmp_path / "rank-0").read_text() == f"1 0 {process.pid} []"
 
 
-def test_an_error_of_one_is_the_message_of_all(tmp_path: Path) -> None:
-    """One line, without the launcher's report; the others do not wait for ever."""
-    assert ended(start(tmp_path, "2", "fail")) == (1, "error: lr: too large\n")
+def test_an_error_of_a_process_is_the_message_of_the_stage(tmp_path: Path) -> None:
+    """It is one line, without the launcher's report, and the other process does not wait for ever."""
+    assert wait_for(start(tmp_path, "2", "fail")) == (1, "error: lr: too large\n")
 
 
-def test_one_that_was_killed_is_named(tmp_path: Path) -> None:
-    code, errors = ended(start(tmp_path, "2", "killed"))
+def test_a_killed_process_is_named(tmp_path: Path) -> None:
+    code, errors = wait_for(start(tmp_path, "2", "killed"))
     assert code == 1
     assert errors.startswith("error: process 1 was ended by SIGKILL")
 
 
-def test_a_killed_starter_takes_the_others_along(tmp_path: Path) -> None:
+def test_a_killed_launcher_ends_its_processes(tmp_path: Path) -> None:
     process = start(tmp_path, "2", "wait")
     end = time.monotonic() + 60
     while len(list(tmp_path.glob("rank-*"))) < 2 and time.monotonic() < end:
@@ -93,7 +93,7 @@ def test_another_number_than_the_parameters_say_is_refused(monkeypatch: pytest.M
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="processes: 2, but torchrun started 4; set processes: 4"):
         processes.share(2, "captioning.train")
-    assert (processes.world(), processes.rank(), processes.local_rank()) == (4, 2, 0)
+    assert (processes.world_size(), processes.rank(), processes.local_rank()) == (4, 2, 0)
     processes.check_number(4)
     with pytest.raises(UserError, match="1 of 4 processes work together"):
         processes.check_number(1)

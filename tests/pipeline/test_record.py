@@ -26,9 +26,9 @@ def test_energy_is_measured_without_a_network(monkeypatch: pytest.MonkeyPatch) -
     assert 0.2 <= record["seconds"] < 60
     assert set(record) == {"seconds", "kwh", "kg_co2"}
     assert record["kwh"] >= 0
-    place = meter.place()
-    assert place["country"] == "DEU"
-    assert place["hardware"].startswith(f"{os.cpu_count()} x ")
+    machine = meter.where_it_ran()
+    assert machine["country"] == "DEU"
+    assert machine["hardware"].startswith(f"{os.cpu_count()} x ")
 
 
 class BrokenAtStart:
@@ -55,7 +55,7 @@ def test_a_broken_codecarbon_leaves_the_seconds(monkeypatch: pytest.MonkeyPatch,
         time.sleep(0.05)
     assert set(meter.record()) == {"seconds"}
     assert 0.05 <= meter.record()["seconds"] < 5
-    assert meter.place()["hardware"].startswith(f"{os.cpu_count()} x ")
+    assert meter.where_it_ran()["hardware"].startswith(f"{os.cpu_count()} x ")
 
 
 def test_an_error_in_the_block_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:

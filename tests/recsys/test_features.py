@@ -40,7 +40,7 @@ def test_the_stage_extracts_text_features(study: Path) -> None:
     ended = run_stage(study, "--extractor", "sbert")
     assert ended.returncode == 0, ended.stderr
     assert "2 texts of 8 items, 4 different, 384 dimensions" in ended.stdout
-    rows = read_features("data/features/text/augmented/sbert").rows(sorted(IDS))
+    rows = read_features("data/features/text/augmented/sbert").take(sorted(IDS))
     np.testing.assert_array_equal(rows[3], rows[6])  # both without words
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
     left_out = Path("data/features/text/masked-ft/sbert")

@@ -1,4 +1,4 @@
-"""Captions made elsewhere: every format says the same, and what does not fit the study is refused with counts and ids."""
+"""Captions made elsewhere: all formats are read alike, and a file that does not fit is refused with counts and ids."""
 
 from pathlib import Path
 
@@ -63,11 +63,19 @@ def test_a_cell_that_says_nothing_is_refused_by_id(tmp_path: Path, column: str, 
         read_captions(write(tmp_path, rows), "pt", WANTED, KNOWN)
 
 
-def test_an_empty_caption_and_the_word_nan_are_captions(tmp_path: Path) -> None:
-    said = TABLE.assign(caption=["", "NaN", "null", *TABLE["caption"][3:]])
-    table = read_captions(write(tmp_path, said), "pt", KNOWN[:0:-1][:3], KNOWN)
-    assert table["caption"].tolist() == ["", "NaN", "null"]
+def test_an_empty_caption_and_words_that_pandas_takes_for_missing_are_captions(tmp_path: Path) -> None:
+    rows = TABLE.assign(caption=["", "N/A", "null", *TABLE["caption"][3:]])
+    table = read_captions(write(tmp_path, rows), "pt", KNOWN[:0:-1][:3], KNOWN)
+    assert table["caption"].tolist() == ["", "N/A", "null"]
     assert table["tokens"].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_of_several_ids_the_item_id_counts(tmp_path: Path, ending: str) -> None:
+    """As for `lookbook score`: tests/captioning/interchange/test_caption_files.py."""
+    rows = TABLE.rename(columns={"id": "item_id"}).assign(image_id=KNOWN, id=range(12))
+    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "pt", WANTED, KNOWN)
+    assert table["caption"].tolist() == [CAPTIONS[item] for item in WANTED]
 
 
 def test_before_and_after_may_differ(tmp_path: Path) -> None:
@@ -96,8 +104,13 @@ def test_ids_that_come_twice_are_counted_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["json", "parquet"])
 def test_a_caption_that_is_no_text_is_named(tmp_path: Path, ending: str) -> None:
-    said = TABLE.assign(caption=[None, *TABLE["caption"][1:]])
-    refused("1 captions are no text, first 0000000011", write(tmp_path, said, f"captions.{ending}"))
+    rows = TABLE.assign(caption=[None, *TABLE["caption"][1:]])
+    refused("1 captions are no text, first 0000000011", write(tmp_path, rows, f"captions.{ending}"))
+
+
+def test_nan_in_a_csv_file_is_a_missing_caption(tmp_path: Path) -> None:
+    rows = TABLE.assign(caption=["nan", *TABLE["caption"][1:]])
+    refused("1 captions are no text, first 0000000011", write(tmp_path, rows))
 
 
 def test_what_is_no_table_of_captions_is_refused(tmp_path: Path) -> None:
@@ -109,10 +122,12 @@ def test_what_is_no_table_of_captions_is_refused(tmp_path: Path) -> None:
     refused(r"captions\.parquet: cannot be read as parquet", tmp_path)
     (tmp_path / "captions.parquet").unlink()
     write(tmp_path, TABLE.rename(columns={"caption": "text"}))
-    refused("needs the columns id and caption; it has id, text", tmp_path)
+    refused("row 1 has no `caption`; it has id, text", tmp_path)
+    write(tmp_path, TABLE.rename(columns={"id": "key"}))
+    refused(r"no `id` \(or item_id, image_id\); it has key, caption", tmp_path)
 
 
 def test_two_files_are_one_too_many(tmp_path: Path) -> None:
     write(tmp_path, TABLE)
     write(tmp_path, TABLE, "captions.json")
-    refused(r"captions\.csv and captions\.json: which one", tmp_path)
+    refused(r"captions\.csv and captions\.json: remove all but one", tmp_path)

@@ -46,7 +46,7 @@ def test_a_family_of_captions_has_no_model(folder: Path) -> None:
 
 
 def test_an_unknown_model_is_met_with_the_nearest_name(folder: Path) -> None:
-    refused(r"lava: no model here; there are: llava; .*llava", folder.with_name("lava"))
+    refused(r"lava: no model here; known models: llava; .*llava", folder.with_name("lava"))
 
 
 def test_a_folder_of_another_family_is_named(tiny_folder: Callable[[str], Path]) -> None:

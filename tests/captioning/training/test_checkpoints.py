@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from captioning.training import checkpoints
-from pipeline.checkpoints import sole_writer
+from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 
 
@@ -113,10 +113,10 @@ def test_the_folder_changes_with_every_parameter_input_and_line_of_code(
 
 def test_a_second_writer_is_refused_with_the_first_ones_process(tmp_path: Path) -> None:
     with (
-        sole_writer(tmp_path / "run"),
+        lock_folder(tmp_path / "run"),
         pytest.raises(UserError, match=f"process {os.getpid()} is working"),
-        sole_writer(tmp_path / "run"),
+        lock_folder(tmp_path / "run"),
     ):
         pass
-    with sole_writer(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
         assert (tmp_path / "run" / "lock").read_text() == f"{os.getpid()}\n"

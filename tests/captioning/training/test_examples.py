@@ -206,7 +206,7 @@ def test_a_batch_opened_on_threads_is_the_same(
     monkeypatch.setattr(examples, "PREPARED_BYTES", 0)
     rows = examples.CaptionedImages(captioner, store, items, torch.float32)
     wanted, opened = [rows[row] for row in (5, 1, order.NOTHING, 7)], set()
-    monkeypatch.setattr(examples, "readers", lambda device: 3)
+    monkeypatch.setattr(examples, "reader_threads", lambda device: 3)
     monkeypatch.setattr(rows, "_inputs", _on_thread(rows._inputs, opened))
     for one, other in zip(wanted, rows.__getitems__([5, 1, order.NOTHING, 7]), strict=True):
         assert one["example"] == other["example"]

@@ -15,31 +15,26 @@ from ruamel.yaml import YAML
 
 from lookbook.workspace import check
 from pipeline.core.errors import UserError
+from tests.helpers.projects import write_project
 
 ROOT = Path(__file__).parents[3]
-MODELS = ("tiny-blip2-opt", "tiny-blip2-t5", "tiny-llava", "tiny-clip", "tiny-stanza")
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with the folders of the models, and the shipped params.yaml."""
-    for model in MODELS:
-        (tmp_path / "data/models" / model).mkdir(parents=True)
-        (tmp_path / "data/models" / model / "model.safetensors").touch()
-    shutil.copytree(ROOT / "data/models/efficientnet-lite0", tmp_path / "data/models/efficientnet-lite0")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
+    """Make the shipped params.yaml and folders of its models the working directory."""
+    monkeypatch.chdir(write_project(tmp_path))
     return tmp_path
 
 
 def problems_with(changes: dict[str, Any]) -> list[str]:
-    """The problems of the shipped file after these changes; a dotted key goes down, None removes."""
+    """Return the problems of the shipped file after these changes; a dotted key goes down, None removes."""
     yaml = YAML()
     values = yaml.load(Path("params.yaml"))
     for key, value in changes.items():
-        *way, last = key.split(".")
+        *parents, last = key.split(".")
         inner = values
-        for part in way:
+        for part in parents:
             inner = inner[part]
         if value is None:
             del inner[last]
@@ -51,8 +46,9 @@ def problems_with(changes: dict[str, Any]) -> list[str]:
 
 def test_the_shipped_file_has_no_problems(project: Path) -> None:
     assert check.find_problems(Path("params.yaml")) == []
-    assert check.summary(Path("params.yaml")) == (
-        "params.yaml: ok; sample, 3 captioners, 2 catalogues, 7 texts, 5 recommenders, 3 image features, 3 text features"
+    assert check.summarise(Path("params.yaml")) == (
+        "params.yaml: ok; sample, 3 captioners, 2 catalogues, 7 texts, 5 recommenders, "
+        "3 image features, 3 text features"
     )
 
 
@@ -60,7 +56,7 @@ def test_the_shipped_file_has_no_problems(project: Path) -> None:
 def test_studies_are_right_but_for_models_that_cannot_be_shipped(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Stanza's own models have no pinned place on the hub: whoever needs them is told the command that fetches them."""
+    """Stanza's own models have no pinned revision on the hub: the message gives the command that downloads them."""
     for folder in (ROOT / "data/models").iterdir():
         if folder.name != "stanza-en":
             (tmp_path / "data/models").mkdir(parents=True, exist_ok=True)
@@ -76,35 +72,40 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
     [
         (
             {"captioners.tiny-llava.family": "lava"},
-            "captioners.tiny-llava.family: 'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, llava; did you mean llava?",
+            "captioners.tiny-llava.family: 'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, "
+            "llava; did you mean llava?",
         ),
         ({"captioners.tiny-lava": {"family": "llava"}}, "captioners.tiny-lava: no model in data/models/tiny-lava"),
         (
             {"writer": "tiny-blip2-opd"},
-            "writer: 'tiny-blip2-opd' is no known captioner of this study; must be one of: tiny-blip2-opt, tiny-blip2-t5, tiny-llava; did you mean tiny-blip2-opt?",
+            "writer: 'tiny-blip2-opd' is no known captioner of this study; must be one of: "
+            "tiny-blip2-opt, tiny-blip2-t5, tiny-llava; did you mean tiny-blip2-opt?",
         ),
         (
             {"caption_features.family": "llava"},
-            "caption_features.family: 'llava' is no known family with BLIP-2 features; must be one of: blip2_opt, blip2_t5",
+            "caption_features.family: 'llava' is no known family with BLIP-2 features; "
+            "must be one of: blip2_opt, blip2_t5",
         ),
         ({"recommenders": ["userkn"]}, "recommenders.0: 'userkn' is no known recommender; must be one of: "),
         (
             {"text_features": ["sbrt"]},
-            "text_features.0: 'sbrt' is no known text feature; must be one of: clip, resbert, sbert; did you mean sbert?",
+            "text_features.0: 'sbrt' is no known text feature; must be one of: clip, resbert, sbert; "
+            "did you mean sbert?",
         ),
         (
             {"image_features": ["sbert"]},
-            "image_features.0: 'sbert' is no known image feature; must be one of: resnet50, blip2-visual, blip2-queries",
+            "image_features.0: 'sbert' is no known image feature; must be one of: "
+            "resnet50, blip2-visual, blip2-queries",
         ),
         ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
-        ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' stands there twice"),
+        ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' is listed twice; remove one"),
         (
             {"rec_features.clip.model": "tiny-clop"},
             "rec_features.clip.model: 'tiny-clop' is no known model; must be one of: ",
         ),
         (
             {"caption_attributes.tagger": "stanza"},
-            "caption_attributes.tagger: data/models/stanza is not there; download it once, ",
+            "caption_attributes.tagger: data/models/stanza: no such folder; download it once, ",
         ),
         ({"lr": "fast"}, "lr: 'fast' is not allowed"),
         ({"rec_score.cutoffs": [5, 0]}, "rec_score.cutoffs.1: 0 is not allowed; input should be greater than 0"),
@@ -126,8 +127,8 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_problem_names_key_value_and_what_is_allowed(project: Path, changes: dict[str, Any], problem: str) -> None:
-    found = problems_with(changes)
-    assert any(problem in line for line in found), found
+    problems = problems_with(changes)
+    assert any(problem in line for line in problems), problems
 
 
 def test_a_wrong_value_is_reported_once_though_many_stages_read_it(project: Path) -> None:
@@ -145,7 +146,7 @@ def test_all_problems_come_at_once(project: Path) -> None:
         "compare.drawz": 3,
         "caption_score.spice": "maybe",
     }
-    found = "\n".join(problems_with(changes))
+    problems = "\n".join(problems_with(changes))
     for key in (
         "lr: -1",
         "recommenders.0: 'pop'",
@@ -156,7 +157,7 @@ def test_all_problems_come_at_once(project: Path) -> None:
         "compare.drawz: unknown key",
         "caption_score.spice: 'maybe'",
     ):
-        assert key in found
+        assert key in problems
 
 
 @pytest.mark.parametrize("axis", ["captioners", "recommenders", "catalogues"])
@@ -189,14 +190,14 @@ def test_a_missing_file_is_an_error_of_the_user(project: Path) -> None:
         check.find_problems(Path("nothing.yaml"))
 
 
-def test_every_stage_of_the_line_is_asked() -> None:
+def test_every_stage_of_dvc_yaml_is_checked() -> None:
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     commands = [stage.get("do", stage)["cmd"].split()[2] for stage in stages.values() if not stage.get("frozen")]
-    assert set(check.stage_modules()) == set(commands)
+    assert set(check.list_stage_modules()) == set(commands)
 
 
 def test_every_section_of_the_file_is_read_by_a_stage() -> None:
-    known = {name for model in check.stage_models() for name in model.model_fields}
+    known = {name for model in check.load_sections() for name in model.model_fields}
     assert set(YAML(typ="safe").load(ROOT / "params.yaml")) <= known
 
 
@@ -230,11 +231,12 @@ def test_every_param_that_dvc_watches_exists() -> None:
 
 
 def test_no_stage_imports_torch_before_its_params_are_checked() -> None:
-    code = "import sys\nfrom lookbook.workspace.check import stage_models\nstage_models()\nprint({'torch', 'transformers', 'stanza'} & set(sys.modules))"
+    code = "import sys\nfrom lookbook.workspace.check import load_sections\nload_sections()\n"
+    code += "print({'torch', 'transformers', 'stanza'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stdout.strip() == "set()", ended.stderr
 
 
-def test_what_two_looks_find_is_told_once(project: Path) -> None:
+def test_what_two_checks_find_is_reported_once(project: Path) -> None:
     problems = problems_with({"recommenders": ["userkn"]})
     assert len(problems) == len(set(problems)) == 1

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pipeline.core import params as module
 from pipeline.core.errors import UserError
-from pipeline.core.params import Section, load, nearest, problems_of, read
+from pipeline.core.params import Section, list_problems, load, read, suggest
 
 
 class CaptionScore(Section):
@@ -147,11 +147,11 @@ def test_words_that_yaml_11_took_for_booleans_stay_words(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (RIGHT + "lr: 0.1\n", "keep one of the two"),
+        (RIGHT + "lr: 0.1\n", "keep only one of the two keys"),
         ("lr: [1\n", "not valid YAML"),
         ("lr: \t1\n\t- x", "not valid YAML"),
-        ("- lr\n- seed\n", "expected keys and values, found list"),
-        ("", "expected keys and values, found NoneType"),
+        ("- lr\n- seed\n", "expected a mapping of keys to values, found list"),
+        ("", "expected a mapping of keys to values, found NoneType"),
     ],
 )
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -177,7 +177,7 @@ def test_a_folder_or_binary_file_is_refused(tmp_path: Path) -> None:
 
 def test_names_chosen_by_the_study_are_free_but_their_keys_are_not() -> None:
     values = {"captioners": {"my-own": {"famly": "llava"}, "another": {"family": "llava"}}}
-    assert problems_of(values, []) == ["captioners.my-own.famly: unknown key; did you mean family?"]
+    assert list_problems(values, []) == ["captioners.my-own.famly: unknown key; did you mean family?"]
 
 
 def test_a_key_that_the_reference_has_and_the_stage_lacks_is_an_error_and_no_crash(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_root_key_that_two_stages_read_is_wrong_once() -> None:
     class Other(Section):
         seed: int
 
-    assert len([line for line in problems_of({"seed": "x"}, [Params, Other]) if line.startswith("seed:")]) == 1
+    assert len([line for line in list_problems({"seed": "x"}, [Params, Other]) if line.startswith("seed:")]) == 1
 
 
 def test_own_checks_of_a_section_speak_in_their_own_words(tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_own_checks_of_a_section_speak_in_their_own_words(tmp_path: Path) -> Non
 
 
 def test_nearest_names_one_or_none() -> None:
-    assert nearest("userkn", ["userknn", "itemknn"]) == "; did you mean userknn?"
-    assert nearest("zzz", ["userknn", "itemknn"]) == ""
+    assert suggest("userkn", ["userknn", "itemknn"]) == "; did you mean userknn?"
+    assert suggest("zzz", ["userknn", "itemknn"]) == ""
 
 
 def test_params_import_nothing_heavy() -> None:

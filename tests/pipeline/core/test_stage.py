@@ -1,4 +1,4 @@
-"""How a stage ends: one line, or one message and exit status 1, and nothing half-written on a full disk."""
+"""How a stage ends: one line, or one message and exit status 1; a full disk leaves no half-written file."""
 
 import os
 import subprocess
@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.stage import done, run
+from pipeline.core.stage import print_summary, run
 
 WRITERS = {
     "json": "write_json('out/metrics.json', list(range(500_000)))",
     "parquet": "write_parquet('out/table.parquet', pd.DataFrame({'value': np.random.default_rng(0).random(500_000)}))",
-    "features": "write_features('out/features', [str(i) for i in range(2_000)], np.random.default_rng(0).random((2_000, 500)))",
+    "features": "write_features('out/features', [str(i) for i in range(2_000)], np.ones((2_000, 500)))",
 }
-IMPORTS = "import numpy as np, pandas as pd; from features.files import write_features; from pipeline.core.outputs import *; from pipeline.core.stage import run"
+IMPORTS = """
+import numpy as np, pandas as pd
+from features.files import write_features
+from pipeline.core.outputs import *
+from pipeline.core.stage import run
+"""
 ROOT = Path(__file__).parents[3]
 
 
@@ -36,12 +41,13 @@ def test_a_full_disk_gives_one_message_and_leaves_the_old_output_alone(small_dis
 
 
 @pytest.mark.parametrize("library", ["safetensors", "torch"])
-def test_a_full_disk_is_recognised_in_the_words_of_libraries(small_disk: Path, library: str) -> None:
+def test_a_full_disk_is_recognised_by_the_messages_of_libraries(small_disk: Path, library: str) -> None:
     save = {
         "safetensors": "from safetensors.numpy import save_file as save",
         "torch": "import torch; save = lambda values, path: torch.save(torch.ones(500_000), path)",
     }
-    code = f"{IMPORTS}\n{save[library]}\ndef main():\n  with new_folder('out') as partial:\n    save({{'a': np.ones(500_000)}}, partial / 'weights')\nrun(main)"
+    body = "with new_folder('out') as partial: save({'a': np.ones(500_000)}, partial / 'weights')"
+    code = f"{IMPORTS}\n{save[library]}\ndef main():\n  {body}\nrun(main)"
     ended = run_program(code, small_disk)
     assert ended.returncode == 1
     assert ended.stderr.strip().splitlines()[-1].startswith("error: disk full")
@@ -66,7 +72,7 @@ def test_an_interrupt_is_one_message(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as caught:
         run(main)
     assert caught.value.code == 1
-    assert "goes on from here" in capsys.readouterr().err
+    assert "resumes from here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError(5, "Input/output error"), RuntimeError("another")])
@@ -80,7 +86,7 @@ def test_a_bug_keeps_its_traceback(error: Exception) -> None:
 
 def test_the_last_line_names_the_stage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_STAGE", "rec_score")
-    run(lambda: done("wrote metrics/recommendations.json"))
+    run(lambda: print_summary("wrote metrics/recommendations.json"))
     monkeypatch.delenv("DVC_STAGE")
-    done("again")
+    print_summary("again")
     assert capsys.readouterr().out == "rec_score: wrote metrics/recommendations.json\ndone: again\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers.finished_study import as_if_run, stages, status
+from tests.helpers.finished_study import list_cells, read_status, write_finished_study
 
 PLAIN = [f"rec_fit@all-{name}" for name in ("random", "mostpop", "userknn", "itemknn", "bpr")]
 VBPR = ["rec_fit_image@all-resnet50", "rec_fit_text@augmented-sbert"]
@@ -29,8 +29,8 @@ def change(edit: Callable[[Any], None]) -> None:
 @pytest.mark.slow
 def test_a_new_recommender_leaves_the_others_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [*PLAIN, *VBPR]
-    as_if_run(tmp_path, ["pipeline", "catalogue", "recsys"], cells, monkeypatch)
-    assert status(cells) == {}
+    write_finished_study(tmp_path, ["pipeline", "catalogue", "recsys"], cells, monkeypatch)
+    assert read_status(cells) == {}
     shutil.copy("recsys/recommenders/mostpop.py", "recsys/recommenders/mine.py")
 
     def add(params: Any) -> None:
@@ -38,18 +38,18 @@ def test_a_new_recommender_leaves_the_others_current(tmp_path: Path, monkeypatch
         params["rec_fit"]["mine"] = {"half_life_days": 7.0}
 
     change(add)
-    assert {"rec_fit@original-mine", "rec_fit@all-mine"} <= set(stages())
-    assert status(cells) == {}
+    assert {"rec_fit@original-mine", "rec_fit@all-mine"} <= set(list_cells())
+    assert read_status(cells) == {}
     with open("recsys/recommenders/mostpop.py", "a", encoding="utf-8") as file:
         file.write("# changed\n")
-    assert set(status(cells)) == {"rec_fit@all-mostpop"}
+    assert set(read_status(cells)) == {"rec_fit@all-mostpop"}
 
 
 @pytest.mark.slow
 def test_a_changed_key_makes_the_cells_that_read_it_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [*PLAIN, *VBPR, *FEATURES]
-    as_if_run(tmp_path, ["pipeline", "catalogue", "recsys"], cells, monkeypatch)
-    assert status(cells) == {}
+    write_finished_study(tmp_path, ["pipeline", "catalogue", "recsys"], cells, monkeypatch)
+    assert read_status(cells) == {}
     shipped = Path("params.yaml").read_text()
     for (section, name, key), stale in {
         ("rec_fit", "itemknn", "k"): ["rec_fit@all-itemknn"],
@@ -61,10 +61,10 @@ def test_a_changed_key_makes_the_cells_that_read_it_stale(tmp_path: Path, monkey
         ("rec_features", "clip", "batch_size"): ["rec_features_text@clip"],
     }.items():
         change(lambda params, where=(section, name, key): params[where[0]][where[1]].update({where[2]: 50}))
-        assert set(status(cells)) == set(stale), key
+        assert set(read_status(cells)) == set(stale), key
         Path("params.yaml").write_text(shipped)
     change(lambda params: params["rec_fit"].update({"seeds": 2}))
-    assert set(status(cells)) == {*PLAIN, *VBPR}
+    assert set(read_status(cells)) == {*PLAIN, *VBPR}
     Path("params.yaml").write_text(shipped)
     change(lambda params: params["rec_fit"]["random"].update({"a": 1}))  # an empty section is watched too
-    assert set(status(cells)) == {"rec_fit@all-random"}
+    assert set(read_status(cells)) == {"rec_fit@all-random"}

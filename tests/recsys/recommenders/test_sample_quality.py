@@ -14,9 +14,9 @@ from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
 from recsys.ranking.settings import Run
 from recsys.recommenders import bpr, vbpr
-from recsys.scoring.metrics import per_user
-from sample.market.assortment import articles_table, assortment, truth_table
-from sample.market.customers import customers_table, transactions_table
+from recsys.scoring.metrics import compute_metrics
+from sample.market.assortment import build_articles, build_truth, draw_assortment
+from sample.market.customers import draw_customers, draw_transactions
 
 SEEDS = range(5)
 
@@ -25,11 +25,11 @@ SEEDS = range(5)
 def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
     """Purchases of the sample, the last fifth of each customer's for the test, and what its articles look like."""
     section = load(REFERENCE)["sample_shop"]
-    articles = assortment(Random(f"{section['seed']} articles"), section["articles"])
-    table, truth = articles_table(articles), truth_table(articles)
+    articles = draw_assortment(Random(f"{section['seed']} articles"), section["articles"])
+    table, truth = build_articles(articles), build_truth(articles)
     random = np.random.default_rng(section["seed"])
-    customers = customers_table(random, section["customers"])
-    bought = transactions_table(
+    customers = draw_customers(random, section["customers"])
+    bought = draw_transactions(
         random, truth, table["product_code"], customers["customer_id"], section["purchases"]
     ).sort_values(["customer_id", "t_dat"], kind="stable")
     user = pd.factorize(bought["customer_id"])[0]
@@ -126,7 +126,7 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
 
     def ndcg(scorer: object) -> float:
         lists, _ = recommend(scorer, train, 12, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
-        return float(np.nanmean(per_user(lists, test, [12])["ndcg_12"]))
+        return float(np.nanmean(compute_metrics(lists, test, [12])["ndcg_12"]))
 
     rows = None if features is None else all_rows(features)
     ours = [ndcg(module.fit(dataset_of(train), own, Run(seed, top_k=12), rows)) for seed in SEEDS]
