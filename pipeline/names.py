@@ -50,6 +50,7 @@ def with_sections(model: type[Model], names: Iterable[str] | None = None) -> typ
     of that file alone, and imports no other file.
 
     Args:
+        model: what a stage reads of params.yaml.
         names: the files; None: every file of the folder.
     """
     sections: dict[str, Any] = {}

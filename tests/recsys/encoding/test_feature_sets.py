@@ -45,7 +45,7 @@ def rewrite_caption(caption: str) -> None:
 def test_every_picture_keeps_its_item_whatever_the_order() -> None:
     stored = encode_images("greys", encoder(Greys))
     assert stored.ids == tuple(sorted(IDS))
-    assert stored.rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
+    assert stored.take(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -53,9 +53,9 @@ def test_rows_of_permuted_items_stay_with_their_items(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(sorted(IDS)).tolist()
     table = pd.read_parquet("data/texts/augmented.parquet").set_index("item_id").loc[order].reset_index()
     write_parquet("data/texts/augmented.parquet", table)
-    assert encode_images("greys", encoder(Greys), order).rows(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
+    assert encode_images("greys", encoder(Greys), order).take(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
     words = table.set_index("item_id")["text"]
-    rows = encode_texts("both", encoder(Both()), ["augmented"])["augmented"].rows(IDS)
+    rows = encode_texts("both", encoder(Both()), ["augmented"])["augmented"].take(IDS)
     assert rows.tolist() == [[shade(item), len(words[item])] for item in IDS]
 
 
@@ -80,7 +80,7 @@ def test_a_text_has_rows_for_its_own_catalogue() -> None:
     stored = encode_texts("lengths", encoder(Lengths()), ["original", "augmented"])
     assert stored["original"].ids == tuple(sorted(IDS)[:5])
     assert stored["augmented"].ids == tuple(sorted(IDS))
-    assert stored["augmented"].rows([FIRST]).tolist() == [[len("a caption")]]
+    assert stored["augmented"].take([FIRST]).tolist() == [[len("a caption")]]
 
 
 def test_no_texts_are_no_features() -> None:
@@ -97,7 +97,7 @@ def test_a_note_replaces_the_features_of_an_earlier_study() -> None:
 
 
 def test_reduced_features_keep_distances_on_fewer_dimensions() -> None:
-    rows = encode_images("greys", encoder(Plane, REDUCED)).rows(IDS)
+    rows = encode_images("greys", encoder(Plane, REDUCED)).take(IDS)
     assert rows.shape == (8, 1)
     shades = np.array([shade(item) for item in IDS])
     np.testing.assert_allclose(np.abs(rows - rows[0])[:, 0], 3 * np.abs(shades - shades[0]), atol=0.5)
@@ -108,7 +108,7 @@ def test_captions_change_no_component_of_words() -> None:
     for caption in ("a caption", "quite another caption, and a much longer one"):
         rewrite_caption(caption)
         stored = encode_texts("plane", encoder(Plane(), REDUCED), ["original", "augmented"])
-        rows.append(stored["augmented"].rows(sorted(IDS)))
+        rows.append(stored["augmented"].take(sorted(IDS)))
     assert rows[0].shape == (8, 2)
     np.testing.assert_array_equal(rows[0][1:], rows[1][1:])
     assert rows[0][0, 1] != rows[1][0, 1]
@@ -120,7 +120,7 @@ def test_too_few_items_to_reduce_name_the_extractors_own_key() -> None:
 
 
 def test_a_killed_extraction_continues_to_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.shards.ITEMS", 3)
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 3)
     encode_images("greys", encoder(Greys))
     whole = Path("data/features/image/greys/features.npy").read_bytes()
     calls: list[list[str]] = []

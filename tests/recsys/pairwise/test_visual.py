@@ -37,7 +37,7 @@ def test_a_mapped_file_in_blocks_gives_what_memory_gives(
     expected = project_and_step(all_rows(FEATURES), items)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(visual, "BLOCK_BYTES", 4 * 5 * block_rows)
-    actual = project_and_step(read_features(tmp_path / "f").of([str(item) for item in range(30)]), items)
+    actual = project_and_step(read_features(tmp_path / "f").select([str(item) for item in range(30)]), items)
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 
