@@ -126,9 +126,9 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
-        per_device_train_batch_size=section.device_batch_size,
-        per_device_eval_batch_size=section.device_batch_size,
-        gradient_accumulation_steps=params.batch_size // section.device_batch_size,
+        per_device_train_batch_size=params.machine.device_batch_size,
+        per_device_eval_batch_size=params.machine.device_batch_size,
+        gradient_accumulation_steps=params.batch_size // params.machine.device_batch_size,
         learning_rate=params.lr,
         lr_scheduler_type="cosine",
         warmup_steps=section.warmup,
@@ -222,7 +222,8 @@ def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
 
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))
-    params |= {"epochs": arguments.epochs, "device": arguments.device, "threads": arguments.threads}
+    params |= {"epochs": arguments.epochs, "device": arguments.device}
+    params["machine"] |= {"threads": arguments.threads}
     params["caption_train"] |= {"precision": "bf16" if arguments.full_shapes and arguments.device == "cuda" else "fp32"}
     params["caption_train"]["patience"] = arguments.epochs  # all epochs in every arm
     yaml.dump(params, scratch / "params.yaml")

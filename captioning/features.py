@@ -21,6 +21,7 @@ from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT
 
@@ -35,6 +36,7 @@ CODE = (  # with the family's file, what a feature depends on: the code in `deps
     "pipeline/batches.py",
     "pipeline/checkpoints.py",
     "pipeline/core",
+    "pipeline/machine.py",
     "pipeline/model_folders.py",
     "pipeline/names.py",
     "pipeline/prefetch.py",
@@ -100,7 +102,7 @@ def name_work_folder(params: Params) -> Path:
     settings, adapter = params.caption_features, choose_adapter(params)
     code = [ROOT / name for name in (*CODE, f"captioning/families/{settings.family}.py")]
     inputs = [ITEMS, IMAGES, MODELS / settings.captioner, *([adapter] if adapter else []), *code]
-    return key_folder("caption_features", params.model_dump(), inputs, LIBRARIES)
+    return key_folder("caption_features", params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
 
 
 if __name__ == "__main__":

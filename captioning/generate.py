@@ -20,6 +20,7 @@ from catalogue.prepared.items import read_items
 from pipeline.checkpoints import key_folder
 from pipeline.core.params import read
 from pipeline.core.stage import run
+from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.processes import rank, share
@@ -32,6 +33,7 @@ CODE = (  # with the family's file, what a caption depends on: the code in `deps
     "pipeline/batches.py",
     "pipeline/checkpoints.py",
     "pipeline/core",
+    "pipeline/machine.py",
     "pipeline/model_folders.py",
     "pipeline/names.py",
     "pipeline/orphans.py",
@@ -57,7 +59,7 @@ def main() -> None:
         write_table(path, family.read_captions(model, variant, ids, items["item_id"].tolist()))
         return
     check_folder(model)
-    share(params.processes, "captioning.generate")
+    share(params.machine.processes, "captioning.generate")
 
     from captioning.generation.batch_files import read_batch, write_batches  # torch: seconds
     from captioning.generation.loading import load_captioner
@@ -93,7 +95,7 @@ def name_work_folder(model: Path, family: str, adapter: Path | None, params: Par
     code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
     inputs = [ITEMS, IMAGES, model, *([adapter] if adapter else []), *code]
     name = f"caption_generate-{model.name}-{'ft' if adapter else 'pt'}"
-    return key_folder(name, params.model_dump(exclude={"processes"}), inputs, LIBRARIES)
+    return key_folder(name, params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
@@ -36,6 +37,7 @@ CODE = (  # with the family's file, what the result depends on: the code in `dep
     "pipeline/batches.py",
     "pipeline/checkpoints.py",
     "pipeline/core",
+    "pipeline/machine.py",
     "pipeline/model_folders.py",
     "pipeline/names.py",
     "pipeline/orphans.py",
@@ -67,13 +69,13 @@ def main() -> None:
         return
     if not is_distributed():
         end_with_dvc()
-    share(params.processes, "captioning.train")
+    share(params.machine.processes, "captioning.train")
 
     from captioning.training.checkpoints import name_run_folder  # torch from here on: seconds
     from captioning.training.fine_tuning import fine_tune
 
     code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
-    folder = name_run_folder(captioner, params.model_dump(), [ITEMS, IMAGES, model, *code])
+    folder = name_run_folder(captioner, params.model_dump(exclude={MACHINE}), [ITEMS, IMAGES, model, *code])
     if rank():
         fine_tune(model, family, ITEMS, IMAGES, params, folder)
         return

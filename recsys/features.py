@@ -17,15 +17,14 @@ last shard of some 4,000 items or texts that it finished; the features have the 
 
 import argparse
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from catalogue.descriptions.variants import CATALOGUE_OF
 from catalogue.prepared.items import read_items
 from pipeline import checkpoints
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import Machine
 from pipeline.model_folders import MODELS
 from pipeline.names import ROOT, with_sections
 from recsys.encoding.encoder import Encoder
@@ -40,6 +39,7 @@ RESNET50 = Path("data/features/image/resnet50")
 LIBRARIES = ("numpy", "torch", "transformers", "pillow")  # other versions may give other bits
 CODE = (  # with the extractor's own file: what a result depends on
     "pipeline/batches.py",
+    "pipeline/machine.py",
     "pipeline/model_folders.py",
     "features",
     "catalogue/descriptions/variants.py",
@@ -55,7 +55,7 @@ class Params(Section):
 
     texts: list[str]
     device: Literal["cpu", "cuda"]
-    threads: Annotated[int, Field(gt=0)]
+    machine: Machine
     rec_features: RecFeatures
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     settings = getattr(params.rec_features, name)
     import torch  # after params.yaml has been checked
 
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
     with checkpoints.checkpoint_folder(checkpoint_folder(name, extractor, settings, params)) as work:
         encoder = Encoder(name, extractor, settings, params.device, work)
         message = encode_texts(encoder, params.texts) if encoder.reads_texts else encode_pictures(encoder)

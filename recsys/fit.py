@@ -31,6 +31,7 @@ from pipeline.core.outputs import write_tables
 from pipeline.core.params import Section, read
 from pipeline.core.progress import track
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import MACHINE, Machine
 from pipeline.names import ROOT, with_sections
 from recsys.fitting.cells import Cell, find_rows, load_recommender, parse_cell
 from recsys.fitting.runs import derive_seed, fit_runs, read_blocks
@@ -62,7 +63,7 @@ class Params(Section):
 
     seed: Annotated[int, Field(ge=0)]
     device: Literal["cpu", "cuda"]
-    threads: Annotated[int, Field(gt=0)]
+    machine: Machine
     rec_fit: RecFit
 
 
@@ -99,13 +100,13 @@ def checkpoint_folder(cell: Cell, params: Params) -> Path:
     code = [ROOT / name for name in (*CODE, f"recsys/recommenders/{cell.recommender}.py")]
     inputs = [INTERACTIONS, *([folder] if folder else []), *code]
     name = "-".join(["rec_fit", cell.arm, cell.name])
-    return checkpoints.key_folder(name, params.model_dump(), inputs, LIBRARIES)
+    return checkpoints.key_folder(name, params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
 
 
 def make_run(params: Params, number: int, work: Path) -> Run:
     """Return run `number`, with a seed and a folder of checkpoints of its own."""
     seed = derive_seed(params.seed, number)
-    return Run(seed, params.rec_fit.top_k, params.device, params.threads, work / f"run-{number}")
+    return Run(seed, params.rec_fit.top_k, params.device, params.machine.threads, work / f"run-{number}")
 
 
 if __name__ == "__main__":

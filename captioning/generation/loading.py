@@ -21,7 +21,7 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
     Raises:
         UserError: what `captioning.modelling.load` refuses.
     """
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
     device = f"cuda:{local_rank()}" if params.device == "cuda" else "cpu"
     section = params.caption_generate
     return load(model, family, DTYPES[section.precision], device, adapter, section.quantization)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from pipeline.core.params import Section
+from pipeline.machine import Machine
 
 
 class CaptionGenerate(Section):
@@ -20,6 +21,5 @@ class Params(Section):
     """The parameters that the stage reads."""
 
     device: Literal["cpu", "cuda"]
-    threads: PositiveInt
-    processes: PositiveInt
+    machine: Machine
     caption_generate: CaptionGenerate

@@ -104,7 +104,7 @@ def check_device(device: torch.device) -> None:
     n_gpus = torch.cuda.device_count()
     if (device.index or 0) >= n_gpus:
         raise UserError(
-            f"params.yaml: processes: one for each GPU, and PyTorch finds {n_gpus} here; use fewer processes"
+            f"params.yaml: machine.processes: one for each GPU, and PyTorch finds {n_gpus} here; use fewer processes"
         )
 
 

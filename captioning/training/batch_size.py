@@ -28,11 +28,11 @@ def choose_device_batch_size(captioner: Captioner, data: CaptionedImages, params
         params: of the stage.
         folder: of the checkpoints, where the size that was found is kept.
     """
-    size = params.caption_train.device_batch_size
+    size = params.machine.device_batch_size
     if size != "auto":
         return size
     if not (folder / SIZE_FILE).exists():
-        write_json(folder / SIZE_FILE, find_largest(captioner, data, params.batch_size // params.processes))
+        write_json(folder / SIZE_FILE, find_largest(captioner, data, params.batch_size // params.machine.processes))
     return int(json.loads((folder / SIZE_FILE).read_text(encoding="utf-8")))
 
 
@@ -75,6 +75,6 @@ def explain_out_of_memory(size: int | str) -> AbstractContextManager[None]:
     smaller = {1: "is at its smallest already", "auto": "nothing fits beside the weights"}
     hint = smaller.get(size, "auto, or a smaller divisor of batch_size")
     return memory.explain_out_of_memory(
-        f"params.yaml: caption_train.device_batch_size: {size} ({hint}); "
+        f"params.yaml: machine.device_batch_size: {size} ({hint}); "
         "gradient_checkpointing: true, quantization: nf4 and, on several GPUs, sharding: fsdp need less too"
     )

@@ -56,7 +56,7 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
         UserError: no such device, or unusable inputs, or not enough memory, or the loss is no longer a number.
     """
     prepare_torch(params)
-    with explain_out_of_memory(params.caption_train.device_batch_size):
+    with explain_out_of_memory(params.machine.device_batch_size):
         captioner = load_with_adapter(model, family, params)
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
@@ -89,7 +89,8 @@ def _train(
         checkpoints.find_best(checkpoint),
         history.make_curve(log, steps),
         history.collect_samples(log, validation.references),
-        collect_metrics(log, captioner, training, validation) | {"device_batch_size": size},
+        collect_metrics(log, captioner, training, validation)
+        | {"device_batch_size": size, "processes": params.machine.processes, "threads": params.machine.threads},
         before,
     )
     trainer.accelerator.wait_for_everyone()  # process 0 will remove the checkpoints
@@ -107,12 +108,12 @@ def prepare_torch(params: "Params") -> None:
     if params.device == "cuda":
         if local_rank() >= torch.cuda.device_count():
             raise UserError(
-                f"params.yaml: processes: {params.processes}, one for each GPU, but PyTorch finds "
+                f"params.yaml: machine.processes: {params.machine.processes}, one for each GPU, but PyTorch finds "
                 f"{torch.cuda.device_count()} here; use fewer processes"
             )
         torch.cuda.set_device(local_rank())
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
 
 
 def choose_device(params: "Params") -> torch.device:
@@ -122,7 +123,7 @@ def choose_device(params: "Params") -> torch.device:
 
 def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
     """Calls `decide` on process 0 alone, which may read and remove files, and returns its value on every process."""
-    if params.processes == 1:
+    if params.machine.processes == 1:
         return decide()
     PartialState(cpu=params.device == "cpu")  # the process group, if this is the first time
     values = [decide() if rank() == 0 else None]
@@ -177,10 +178,10 @@ def make_trainer(
     steps_per_epoch = count_steps_per_epoch(len(training), params.batch_size)
     start = time.perf_counter()
     logs = [ProgressBar(), LiveLog(folder / "live", validation.references)] if rank() == 0 else []
-    evaluate = EvaluateEachEpoch(steps_per_epoch, section.checkpoint_steps, section.patience)
+    evaluate = EvaluateEachEpoch(steps_per_epoch, params.machine.checkpoint_steps, section.patience)
     return CaptionTrainer(
         captioner,
-        make_arguments(params, folder, size or int(section.device_batch_size)),
+        make_arguments(params, folder, size or int(params.machine.device_batch_size)),
         training,
         validation,
         make_cosine_schedule(params.epochs * steps_per_epoch, params.lr, section.lr_min, section.warmup),
@@ -197,7 +198,7 @@ def make_arguments(params: "Params", folder: Path, size: int) -> TrainingArgumen
         num_train_epochs=params.epochs,
         per_device_train_batch_size=size,
         per_device_eval_batch_size=size,
-        gradient_accumulation_steps=params.batch_size // size // params.processes,
+        gradient_accumulation_steps=params.batch_size // size // params.machine.processes,
         learning_rate=params.lr,
         weight_decay=section.weight_decay,
         optim="adamw_torch",

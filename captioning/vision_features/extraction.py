@@ -30,7 +30,7 @@ def load_captioner(folder: Path, adapter: Path | None, params: Params) -> Captio
         UserError: what `captioning.modelling.load` refuses, or an adapter that changes no feature.
     """
     settings = params.caption_features
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
     captioner = load(folder, settings.family, DTYPES[settings.precision], params.device, adapter)
     if adapter:
         check_reach(captioner, adapter)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pipeline.core.params import Section
+from pipeline.machine import Machine
 from pipeline.names import allowed_names, explain_unknown_name
 
 BLIP2 = "blip2"  # how the names of its families begin
@@ -34,5 +35,5 @@ class Params(Section):
     """The parameters that the stage reads."""
 
     device: Literal["cpu", "cuda"]
-    threads: Annotated[int, Field(gt=0)]
+    machine: Machine
     caption_features: CaptionFeatures

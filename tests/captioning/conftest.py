@@ -76,8 +76,8 @@ SHORT_RUN = {
     "batch_size": 8,
     "epochs": 3,
     "lora_rank": 4,
-    "caption_train.device_batch_size": 8,
-    "caption_train.checkpoint_steps": 2,
+    "machine.device_batch_size": 8,
+    "machine.checkpoint_steps": 2,
     "caption_generate.max_new_tokens": 6,
     "caption_generate.batch_size": 4,
 }

@@ -78,7 +78,8 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
     tiny_project("llava")
     folders = []
     for precision, processes in (("fp32", 1), ("bf16", 1), ("fp32", 2)):
-        params = read(generate.Params).model_copy(update={"processes": processes})
+        params = read(generate.Params)
+        params = params.model_copy(update={"machine": params.machine.model_copy(update={"processes": processes})})
         section = params.caption_generate.model_copy(update={"precision": precision})
         changed = params.model_copy(update={"caption_generate": section})
         folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, changed))

@@ -31,14 +31,15 @@ def write_params(tmp_path: Path, **changes: object) -> Path:
     yaml = YAML()
     values = yaml.load(ROOT / "studies" / "sample.yaml")
     for name, value in changes.items():
-        (values["caption_train"] if name in values["caption_train"] else values)[name] = value
+        section = next((section for section in ("caption_train", "machine") if name in values[section]), None)
+        (values[section] if section else values)[name] = value
     yaml.dump(values, tmp_path / "params.yaml")
     return tmp_path / "params.yaml"
 
 
 def test_the_study_as_shipped_is_valid() -> None:
     params = read(settings.Params, ROOT / "params.yaml")
-    assert params.batch_size % params.caption_train.device_batch_size == 0
+    assert params.batch_size % params.machine.device_batch_size == 0
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_the_study_as_shipped_is_valid() -> None:
         ({"country": "Germany"}, "caption_train.country"),
         ({"precision": "fp16"}, "caption_train.precision"),
         ({"patience": 0}, "caption_train.patience"),
-        ({"device_batch_size": "most"}, "caption_train.device_batch_size"),
+        ({"device_batch_size": "most"}, "machine.device_batch_size"),
         ({"quantization": "int8"}, "caption_train.quantization"),
         ({"gradient_checkpointing": "yes"}, "caption_train.gradient_checkpointing"),
         ({"sharding": "zero"}, "caption_train.sharding"),

@@ -52,7 +52,7 @@ def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_with_that_size(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 12, 5 would fit but does not divide; 4 does. A resumed run does not search again."""
-    tiny_project("blip2_opt", {"batch_size": 12, "caption_train.device_batch_size": "auto"})
+    tiny_project("blip2_opt", {"batch_size": 12, "machine.device_batch_size": "auto"})
     tried = limit_memory(5, batch_size, monkeypatch)
     result, adapter = train("auto")
     assert tried == [12, 6, 4]
@@ -80,7 +80,7 @@ def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pyte
 def test_where_nothing_fits_the_error_names_what_needs_less(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
+    tiny_project("blip2_opt", {"machine.device_batch_size": "auto"})
     limit_memory(0, batch_size, monkeypatch)
     with pytest.raises(UserError, match=r"device_batch_size: 1 .*smallest.*gradient_checkpointing"):
         train("run")
@@ -89,13 +89,13 @@ def test_where_nothing_fits_the_error_names_what_needs_less(
 def test_out_of_memory_names_device_batch_size(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     limit_memory(4, trainer, monkeypatch)
-    with pytest.raises(UserError, match=r"caption_train.device_batch_size: 8 .auto, or a smaller divisor"):
+    with pytest.raises(UserError, match=r"machine.device_batch_size: 8 .auto, or a smaller divisor"):
         train("run")
 
 
 def test_weights_that_do_not_fit_are_reported(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of the machine may run out while the model is read, which PyTorch reports as a RuntimeError."""
-    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
+    tiny_project("blip2_opt", {"machine.device_batch_size": "auto"})
 
     def full(*_: Any, **__: Any) -> None:
         torch.empty(1 << 55, dtype=torch.uint8)

@@ -80,7 +80,7 @@ def train_until(family: str, folder: str, event: str, step: int, monkeypatch: py
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
 def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """3 epochs of 3 steps, saved every 2: killed between checkpoints, before an evaluation, just after saving."""
-    tiny_project(family, {"caption_train.device_batch_size": 4})
+    tiny_project(family, {"machine.device_batch_size": 4})
     whole, expected = train(family, "whole")
     train_until(family, "parts", "on_step_end", 3, monkeypatch)
     assert sorted(path.name for path in Path("parts").glob("checkpoint-*")) == ["checkpoint-2"]
@@ -316,7 +316,7 @@ def test_any_other_model_trains_and_resumes_to_the_same_bytes(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model with a prompt for each image (SmolVLM), in the real run."""
-    project = tiny_project("blip2_opt", {"caption_train.device_batch_size": 4})
+    project = tiny_project("blip2_opt", {"machine.device_batch_size": 4})
     shutil.rmtree(project / MODEL)
     auto_models.save("smolvlm", project / MODEL)
     whole, expected = train("auto", "whole")

@@ -82,7 +82,7 @@ def test_any_split_of_the_batch_gives_the_same_gradient_and_loss(
     tiny_captioner: Callable[[str], Captioner],
     tiny_project: Callable[..., Path],
 ) -> None:
-    project = tiny_project(family, {"batch_size": 16, "caption_train.device_batch_size": 16})
+    project = tiny_project(family, {"batch_size": 16, "machine.device_batch_size": 16})
     text, gradients, losses = Path("params.yaml").read_text(), [], []
     for size in (16, 4, 1):
         Path("params.yaml").write_text(text.replace("device_batch_size: 16", f"device_batch_size: {size}"))

@@ -25,7 +25,7 @@ Project = Callable[..., Path]
 # 24 items: an epoch is two steps of 10 and one of 4, which leaves one process without items of its own.
 RUN = {
     "batch_size": 10,
-    "caption_train.device_batch_size": 5,
+    "machine.device_batch_size": 5,
     "caption_train.lora_dropout": 0.0,
     "caption_train.lr_min": 0.001,
 }
@@ -133,16 +133,16 @@ def wait_until_unlocked(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"processes": 3}, "processes: 3 does not divide batch_size: 10"),
-        ({"processes": 5}, "device_batch_size: 5 does not divide batch_size: 10 / processes: 5"),
-        ({"caption_train.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but processes: 1"),
+        ({"machine.processes": 3}, "processes: 3 does not divide batch_size: 10"),
+        ({"machine.processes": 5}, "device_batch_size: 5 does not divide batch_size: 10 / machine.processes: 5"),
+        ({"caption_train.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but machine.processes: 1"),
         (
-            {"processes": 2, "caption_train.sharding": "fsdp", "caption_train.quantization": "nf4"},
-            "caption_train.quantization: nf4 does not go with sharding: fsdp",
+            {"machine.processes": 2, "caption_train.sharding": "fsdp", "caption_train.quantization": "nf4"},
+            "caption_train.quantization: nf4 does not go with caption_train.sharding: fsdp",
         ),
         (
-            {"processes": 2, "caption_train.sharding": "fsdp", "caption_train.device_batch_size": "auto"},
-            "caption_train.device_batch_size: auto does not go with sharding: fsdp",
+            {"machine.processes": 2, "caption_train.sharding": "fsdp", "machine.device_batch_size": "auto"},
+            "machine.device_batch_size: auto does not go with caption_train.sharding: fsdp",
         ),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_problem_names_key_value_and_what_is_allowed(project: Path, changes: d
 
 
 def test_a_wrong_value_is_reported_once_though_many_stages_read_it(project: Path) -> None:
-    assert len(problems_with({"threads": 0})) == 1
+    assert len(problems_with({"machine.threads": 0})) == 1
 
 
 def test_all_problems_come_at_once(project: Path) -> None:
