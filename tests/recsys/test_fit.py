@@ -188,3 +188,20 @@ def test_checkpoints_go_by_the_code_that_a_cell_imports(name: str) -> None:
     listed = {Path(path) for path in (*fit.CODE, own)}
     imported = {path for path in needed_by(name) if path.parts[0] != "pipeline"}
     assert sorted(str(path) for path in imported if not any(covers(code, path) for code in listed)) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(f"--recommender {name} --catalogue all" for name in ("mostpop", "userknn", "itemknn", "bpr")),
+        "--recommender vbpr --text masked-ft --features words",
+    ],
+)
+def test_more_threads_leave_the_same_bytes(study: Path, monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
+    run(monkeypatch, arguments)
+    with_one = output().read_bytes()
+    text = Path("params.yaml").read_text()
+    assert "threads: 1" in text
+    Path("params.yaml").write_text(text.replace("threads: 1", "threads: 2"))
+    run(monkeypatch, arguments)
+    assert output().read_bytes() == with_one
