@@ -55,7 +55,8 @@ def main() -> None:
     write_json(METRICS, metrics)
     print_summary(
         f"wrote {CLASSIFIER}: {len(classifier.categories)} categories, accuracy on true test descriptions "
-        f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
+        f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})",
+        params.machine.threads,
     )
 
 

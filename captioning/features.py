@@ -74,7 +74,8 @@ def main() -> None:
     n_visual, n_queries = (read_features(FOLDER / name).array.shape[1] for name in NAMES)
     print_summary(
         f"wrote {FOLDER}/blip2-*: {len(ids)} items by {settings.captioner}, {n_visual} visual dimensions, {n_queries} "
-        f"of queries ({settings.queries})"
+        f"of queries ({settings.queries})",
+        params.machine.threads,
     )
 
 

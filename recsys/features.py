@@ -73,7 +73,7 @@ def main() -> None:
     with checkpoints.checkpoint_folder(checkpoint_folder(name, extractor, settings, params)) as work:
         encoder = Encoder(name, extractor, settings, params.device, work)
         message = encode_texts(encoder, params.texts) if encoder.reads_texts else encode_pictures(encoder)
-    print_summary(message)
+    print_summary(message, params.machine.threads)
 
 
 def encode_pictures(encoder: Encoder) -> str:

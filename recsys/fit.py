@@ -90,7 +90,8 @@ def main() -> None:
         write_tables(output, read_blocks(files))
     seconds = time.perf_counter() - started
     print_summary(
-        f"wrote {output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s"
+        f"wrote {output}: {len(data.users):,} users, {len(data.items):,} items, {len(files)} run(s), {seconds:.1f} s",
+        params.machine.threads,
     )
 
 
