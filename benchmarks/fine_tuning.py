@@ -1,21 +1,22 @@
-"""python benchmarks/fine_tuning.py [--epochs 4] [--items 0] [--rounds 1] [--threads 1] [--device cuda --full-shapes]
+"""python benchmarks/fine_tuning.py [--epochs 4] [--items 0] [--rounds 1] [--device cuda]: time fine-tuning.
 
-Three ways to fine-tune one BLIP-2 (OPT) on the same captions for the same number of epochs, with the same LoRA, rate and
-effective batch, each in a process of its own, in turn:
+Compares three ways to fine-tune one BLIP-2 (OPT) on the same captions for the same number of epochs, with the same
+LoRA, learning rate and effective batch. Each runs in a process of its own, in turn:
 
-- study: captions padded to 512 tokens, every image decoded and seen by the vision tower in every epoch
-- plain: transformers' Trainer and peft, batches padded to their longest caption, images as above
+- study: captions padded to 512 tokens; every epoch decodes every image and runs the vision tower
+- plain: transformers' Trainer and peft; batches padded to their longest caption; images as above
 - ours:  `captioning.training` as the stage `caption_train` runs it; its feature pass is counted
 
-All frame captions as we do and supervise caption and EOS only. (The study supervised the padding too, which costs nothing
-and spoils the loss.) All evaluate and save after every epoch. Loading the model is not counted; everything else after the
-imports is. The validation loss is measured afterwards, by the same code for all. OPT counts positions by the mask, so that
-512 tokens of padding fit into the small model's 160 positions.
+All arms frame captions as we do and supervise caption and EOS only. (The study also supervised the padding, which
+costs nothing and spoils the loss.) All evaluate and save after every epoch. Loading the model is not counted;
+everything else after the imports is. The same code measures the validation loss of all arms afterwards. OPT counts
+positions by the mask, so 512 tokens of padding fit into the small model's 160 positions.
 
-Run it in a project: it reads params.yaml, data/prepared (`dvc repro catalogue_prepare`) and data/models/tiny-blip2-opt.
-`--full-shapes` takes random weights in the shapes of BLIP-2-OPT-2.7B instead (`--divide 4`: a quarter of its widths and
-depths, to try that without a GPU). With `--device cuda` it is bf16, rates are by wall time and peak memory is the GPU's.
-`10 epochs` is the preparation and ten times an epoch; tokens are those of prompt and caption, without padding.
+Run it in a project: it reads params.yaml, data/prepared (`dvc repro catalogue_prepare`) and
+data/models/tiny-blip2-opt. `--full-shapes` takes random weights in the shapes of BLIP-2-OPT-2.7B instead; `--divide
+4` takes a quarter of its widths and depths, to try that without a GPU. With `--device cuda` training is in bf16,
+rates are by wall time and peak memory is the GPU's. `10 epochs` is the preparation plus ten times an epoch. Tokens
+are those of prompt and caption, without padding.
 """
 
 import argparse
@@ -41,36 +42,38 @@ ROWS_AT_ONCE = 64
 
 
 class Clock:
-    """Wall and CPU seconds of this process, by what it did."""
+    """Counts wall and CPU seconds of this process, divided into parts."""
 
     def __init__(self) -> None:
         self.start, self.parts = self.now(), {"loading": (0.0, 0.0), "preparing": (0.0, 0.0)}
 
     @staticmethod
     def now() -> tuple[float, float]:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return time.perf_counter(), used.ru_utime + used.ru_stime
+        """Return wall and CPU seconds."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return time.perf_counter(), usage.ru_utime + usage.ru_stime
 
     def since(self, start: tuple[float, float]) -> tuple[float, float]:
+        """Return wall and CPU seconds since then."""
         wall, cpu = self.now()
         return wall - start[0], cpu - start[1]
 
     def watch(self, module: Any, name: str, part: str) -> None:
-        """Counts what `module.name` takes as `part` from now on."""
+        """Count the seconds of `module.name` as `part` from now on."""
         function: Callable[..., Any] = getattr(module, name)
 
-        def timed(*args: Any, **kwargs: Any) -> Any:
+        def run_timed(*args: Any, **kwargs: Any) -> Any:
             start = self.now()
             result = function(*args, **kwargs)
-            spent = self.since(start)
-            self.parts[part] = (self.parts[part][0] + spent[0], self.parts[part][1] + spent[1])
+            seconds = self.since(start)
+            self.parts[part] = (self.parts[part][0] + seconds[0], self.parts[part][1] + seconds[1])
             return result
 
-        setattr(module, name, timed)
+        setattr(module, name, run_timed)
 
 
 def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
-    """One arm in this process, its checkpoints in `folder`. Seconds are without loading."""
+    """Run an arm in this process, with its checkpoints in `folder`; seconds are without loading."""
     import torch
 
     from captioning.training import fine_tuning
@@ -95,16 +98,17 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
         "cpu": cpu - load_cpu,
         "preparing": prepare_wall,
         "peak_mb": peak / 1e6,
-        **measured(params, items, model, adapter),
+        **measure_loss(params, items, model, adapter),
     }
 
 
 def maximum_rss() -> int:
+    """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | None) -> Path:
-    """transformers' own Trainer on the captioner with our adapter; `tokens` pads every caption to that length.
+    """Train the captioner with our adapter by transformers' Trainer; `tokens` pads every caption to that length.
 
     Returns:
         The folder of the last adapter.
@@ -118,13 +122,13 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     from catalogue.prepared.images import ImageStore
 
     fine_tuning.prepare_torch(params)
-    captioner, section = fine_tuning.adapted(model, "blip2_opt", params), params.caption_train
+    captioner, section = fine_tuning.load_with_adapter(model, "blip2_opt", params), params.caption_train
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
-        per_device_train_batch_size=section.device_batch_size,
-        per_device_eval_batch_size=section.device_batch_size,
-        gradient_accumulation_steps=params.batch_size // section.device_batch_size,
+        per_device_train_batch_size=params.machine.device_batch_size,
+        per_device_eval_batch_size=params.machine.device_batch_size,
+        gradient_accumulation_steps=params.batch_size // params.machine.device_batch_size,
         learning_rate=params.lr,
         lr_scheduler_type="cosine",
         warmup_steps=section.warmup,
@@ -145,9 +149,9 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     training, validation = (Decoded(captioner, images, read_split(items, split)) for split in ("train", "validation"))
 
     def batch(rows: list[tuple[Any, Any]]) -> dict[str, torch.Tensor]:
-        made = collate([row[0] for row in rows], [row[1] for row in rows], captioner.pad_id)
-        made["pixel_values"] = made["pixel_values"].to(dtype)
-        return made if tokens is None else padded(made, tokens, captioner.pad_id)
+        tensors = collate([row[0] for row in rows], [row[1] for row in rows], captioner.pad_id)
+        tensors["pixel_values"] = tensors["pixel_values"].to(dtype)
+        return tensors if tokens is None else pad(tensors, tokens, captioner.pad_id)
 
     data: dict[str, Any] = {"train_dataset": training, "eval_dataset": validation, "data_collator": batch}
     Trainer(captioner.model, arguments, **data).train()
@@ -156,7 +160,7 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
 
 
 class Decoded:
-    """Items whose images are decoded and prepared whenever they are asked for, as in the examples of transformers."""
+    """A dataset that decodes and prepares an image at each access, as in the examples of transformers."""
 
     def __init__(self, captioner: Any, images: Any, items: Any) -> None:
         self.captioner, self.images = captioner, images
@@ -166,14 +170,14 @@ class Decoded:
         return len(self.ids)
 
     def __getitem__(self, row: int) -> tuple[Any, Any]:
-        from captioning.modelling import example, image_inputs, token_ids
+        from captioning.modelling import make_example, prepare_images, tokenize
 
-        image = image_inputs(self.captioner, [self.images[self.ids[row]]])[0]
-        return example(self.captioner, image, token_ids(self.captioner, [self.captions[row]])[0]), image
+        image = prepare_images(self.captioner, [self.images[self.ids[row]]])[0]
+        return make_example(self.captioner, image, tokenize(self.captioner, [self.captions[row]])[0]), image
 
 
-def padded(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
-    """To a fixed length: (rows, tokens)."""
+def pad(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
+    """Pad a batch to a fixed length: (rows, tokens)."""
     from torch.nn import functional
 
     fill = {"input_ids": pad_id, "attention_mask": 0, "labels": -100}
@@ -181,13 +185,13 @@ def padded(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
     return batch | {name: functional.pad(batch[name], (0, missing), value=value) for name, value in fill.items()}
 
 
-def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, float]:
-    """Loss on the validation split with this adapter; captions and tokens (no padding) of all epochs."""
+def measure_loss(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, float]:
+    """Return the validation loss with this adapter, and the captions and tokens (no padding) of all epochs."""
     import torch
 
     from captioning.modelling import DTYPES, load
-    from captioning.training.examples import CaptionedImages, collator, read_split
-    from captioning.training.loss import summed_loss, supervised
+    from captioning.training.examples import CaptionedImages, make_collator, read_split
+    from captioning.training.loss import count_supervised, sum_loss
     from catalogue.prepared.images import ImageStore
 
     dtype = DTYPES[params.caption_train.precision]
@@ -197,9 +201,9 @@ def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, 
     with torch.inference_mode():
         for start in range(0, len(data), ROWS_AT_ONCE):
             rows = [data[row] for row in range(start, min(start + ROWS_AT_ONCE, len(data)))]
-            batch = {name: one.to(params.device) for name, one in collator(captioner.pad_id)(rows).items()}
-            loss += summed_loss(captioner, captioner.model, batch).item()
-            tokens += supervised(batch["labels"]).item()
+            batch = {name: one.to(params.device) for name, one in make_collator(captioner.pad_id)(rows).items()}
+            loss += sum_loss(captioner, captioner.model, batch).item()
+            tokens += count_supervised(batch["labels"]).item()
     training = read_split(items, "train")
     framed = sum(map(len, captioner.tokenizer(training["description"].tolist(), add_special_tokens=False)["input_ids"]))
     framed += len(training) * (len(captioner.family.encode_prompt(captioner)) + 1)
@@ -211,48 +215,51 @@ def measured(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, 
     }
 
 
-def prepare(given: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
-    """Writes the parameters of the run, its items and, for --full-shapes, its model; paths of the last two."""
+def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
+    """Write the parameters, the items and, for --full-shapes, the model; return the paths of items and model."""
     import pandas as pd
     from ruamel.yaml import YAML
 
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))
-    params |= {"epochs": given.epochs, "device": given.device, "threads": given.threads}
-    params["caption_train"] |= {"precision": "bf16" if given.full_shapes and given.device == "cuda" else "fp32"}
-    params["caption_train"]["patience"] = given.epochs  # all epochs in every arm
+    params |= {"epochs": arguments.epochs, "device": arguments.device}
+    params["machine"] |= {"threads": arguments.threads}
+    params["caption_train"] |= {"precision": "bf16" if arguments.full_shapes and arguments.device == "cuda" else "fp32"}
+    params["caption_train"]["patience"] = arguments.epochs  # all epochs in every arm
     yaml.dump(params, scratch / "params.yaml")
     items = pd.read_parquet(ITEMS).sort_values("item_id")
-    if given.items:
+    if arguments.items:
         training = items[items["split"] == "train"]
-        items = items.drop(training.index[given.items :])
+        items = items.drop(training.index[arguments.items :])
     items.to_parquet(scratch / "items.parquet")
-    if not given.full_shapes:
+    if not arguments.full_shapes:
         return scratch / "items.parquet", MODEL
     import full_shapes
 
-    return scratch / "items.parquet", full_shapes.write(scratch / "model", given.divide, MODEL)
+    return scratch / "items.parquet", full_shapes.write(scratch / "model", arguments.divide, MODEL)
 
 
 def run_arm(name: str, scratch: Path, items: Path, model: Path) -> dict[str, float]:
-    """In a process of its own, whose last line is the result."""
+    """Run an arm in a process of its own and return its last line, which is the result."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         command = [sys.executable, __file__, "--arm", name, folder, str(items), str(model)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment())
-    return json.loads(done.stdout.splitlines()[-1])
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment())
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def environment() -> dict[str, str]:
+    """Return the environment of an arm's process."""
     return os.environ | {"PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
 
 
 def table(results: dict[str, list[dict[str, float]]], by_wall: bool) -> list[str]:
-    """Medians over the rounds; the ratio is ours to that arm."""
+    """Format medians over the rounds; the ratio is ours to that arm."""
     medians = {
         name: {key: statistics.median(row[key] for row in rows) for key in rows[0]} for name, rows in results.items()
     }
     rate = {name: row["captions"] / row["wall" if by_wall else "cpu"] for name, row in medians.items()}
-    head = f"{'arm':8}{'captions/s' if by_wall else 'captions/CPU s':>15}{'ours/arm':>10}{'loss':>9}{'CPU s':>9}{'wall s':>9}"
+    unit = "captions/s" if by_wall else "captions/CPU s"
+    head = f"{'arm':8}{unit:>15}{'ours/arm':>10}{'loss':>9}{'CPU s':>9}{'wall s':>9}"
     lines = [head + f"{'preparing s':>13}{'tokens/s':>10}{'10 epochs s':>13}{'peak MB':>10}"]
     for name, row in medians.items():
         ratio = rate["ours"] / rate[name] if "ours" in rate else float("nan")
@@ -264,11 +271,14 @@ def table(results: dict[str, list[dict[str, float]]], by_wall: bool) -> list[str
     return lines
 
 
-def options() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--items", type=int, default=0, help="training items, the first by id; 0: all")
-    parser.add_argument("--rounds", type=int, default=1, help="each arm so often, in turn")
+    parser.add_argument(
+        "--items", type=int, default=0, help="number of training items, the first by id (default: 0, all)"
+    )
+    parser.add_argument("--rounds", type=int, default=1, help="times that each arm runs")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -279,21 +289,22 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    given = options()
-    if given.arm:
-        name, folder, items, model = given.arm
+    """Run the benchmark."""
+    arguments = parse_arguments()
+    if arguments.arm:
+        name, folder, items, model = arguments.arm
         print(json.dumps(arm(name, Path(folder) / "run", Path(items), Path(model))))
         return
     if not ITEMS.exists():
         sys.exit(f"{ITEMS}: no such file; run `dvc repro catalogue_prepare`")
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in given.arms.split(",")}
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in arguments.arms.split(",")}
     with tempfile.TemporaryDirectory() as scratch:
-        items, model = prepare(given, Path(scratch))
-        for _ in range(given.rounds):
+        items, model = prepare(arguments, Path(scratch))
+        for _ in range(arguments.rounds):
             for name in results:
                 results[name].append(run_arm(name, Path(scratch), items, model))
                 print(f"{name}: {results[name][-1]}", flush=True)
-    print("\n".join(table(results, by_wall=given.device == "cuda")))
+    print("\n".join(table(results, by_wall=arguments.device == "cuda")))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A captioner with random weights in the shapes of BLIP-2-OPT-2.7B, for timings: nothing is downloaded."""
+"""Write a captioner with random weights in the shapes of BLIP-2-OPT-2.7B, for timings; nothing is downloaded."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,20 @@ from transformers import (
     OPTConfig,
 )
 
-QUERIES, PIXELS, VOCABULARY, POSITIONS = 32, 224, 50304, 2048
+QUERIES = 32
+PIXELS = 224
+VOCABULARY = 50304
+POSITIONS = 2048
 
 
 def write(folder: Path, divide: int, tokenizer_from: Path, text_layers: int | None = None) -> Path:
-    """A model folder in bf16, with the tokenizer of a small model.
+    """Write a model folder in bf16, with the tokenizer of a small model.
 
     Args:
-        divide: widths, depths and heads are divided by this (1, 2 or 4).
-        text_layers: of the language model, where fewer do: no image feature needs it.
+        folder: where to write it.
+        divide: divides widths, depths and heads (1, 2 or 4).
+        tokenizer_from: the folder of the small model.
+        text_layers: layers of the language model (default: those of the shape); no image feature uses it.
     """
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_from)
     shapes = config(tokenizer, divide)
@@ -34,7 +39,7 @@ def write(folder: Path, divide: int, tokenizer_from: Path, text_layers: int | No
 
 
 def config(tokenizer: Any, divide: int) -> Blip2Config:
-    """The shapes of the published config, the special tokens of this tokenizer."""
+    """Return the shapes of the published config with the special tokens of this tokenizer."""
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     text: dict[str, Any] = sizes(2560, 32, 32, divide) | {"ffn_dim": 10240 // divide}
     vision: dict[str, Any] = sizes(1408, 39, 16, divide) | {"intermediate_size": 6144 // divide}
@@ -50,6 +55,7 @@ def config(tokenizer: Any, divide: int) -> Blip2Config:
 
 
 def sizes(width: int, layers: int, heads: int, divide: int) -> dict[str, int]:
+    """Return the sizes of a transformer under the names that its config uses."""
     return {
         "hidden_size": width // divide,
         "num_hidden_layers": layers // divide,
@@ -58,6 +64,7 @@ def sizes(width: int, layers: int, heads: int, divide: int) -> dict[str, int]:
 
 
 def random_weights(config: Blip2Config) -> Any:
+    """Make a model in bf16 with random weights, the same at every call."""
     torch.manual_seed(0)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)

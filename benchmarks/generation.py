@@ -1,12 +1,14 @@
-"""python benchmarks/generation.py: captions in batches against one image at a time, in seconds, with the same words.
+"""python benchmarks/generation.py: time captions in batches against one image at a time; the words must be the same.
 
-`single` is the loop of the model cards: transformers' processor and `generate` on one image after another. `ours` is what
-stage caption_generate does: batches, each kept on disk when it is finished, by a process that keeps freed memory. Both read
-the same packed JPEGs, decode greedily, and are timed from there to the text, without loading; in float32, with as many
-threads as --threads says. Images are drawn by the generator of the small models, from a seed that no training saw. The
-words of both must be the same, or it fails.
+- single: the loop of the model cards, transformers' processor and `generate` on each image
+- ours:   as the stage caption_generate does it, in batches that are written to disk, by a process that keeps freed
+          memory
 
-With --device cuda --precision bf16 the same on a GPU, where a batch may round to another word: the share is printed.
+Both read the same packed JPEGs, decode greedily, and are timed from there to the text, without loading, in float32
+with `--threads` threads. The generator of the small models draws the images, from a seed that no training used. The
+benchmark fails if a caption differs.
+
+With --device cuda --precision bf16 it runs on a GPU, where a batch may round to another word; it prints the share.
 """
 
 import argparse
@@ -31,22 +33,22 @@ WARM = 8  # images that each arm captions before the clock starts
 
 
 @contextmanager
-def clock(spent: dict[str, float]) -> Iterator[None]:
-    """Adds wall and CPU seconds of this process, its threads counted."""
-    wall, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+def clock(seconds: dict[str, float]) -> Iterator[None]:
+    """Write wall and CPU seconds of this process and its threads to `seconds`."""
+    wall, usage = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     yield
     after = resource.getrusage(resource.RUSAGE_SELF)
-    spent["cpu"] = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-    spent["wall"] = time.perf_counter() - wall
+    seconds["cpu"] = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
+    seconds["wall"] = time.perf_counter() - wall
 
 
 def draw(folder: Path, n: int) -> list[str]:
-    """Packs n pictures; their ids."""
+    """Draw and pack n pictures, and return their ids."""
     from catalogue.prepared.images import pack_images
-    from sample.pretraining.world import pictures
+    from sample.pretraining.examples import draw_pictures
 
     data = {}
-    for number, picture in enumerate(pictures(n, SEED)):
+    for number, picture in enumerate(draw_pictures(n, SEED)):
         buffer = io.BytesIO()
         picture.image.save(buffer, "JPEG", quality=90)
         data[f"{number:010d}"] = buffer.getvalue()
@@ -55,72 +57,73 @@ def draw(folder: Path, n: int) -> list[str]:
     return list(data)
 
 
-def single(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
-    """Every image by itself."""
+def single(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> list[str]:
+    """Caption every image by itself."""
     import torch
 
     from catalogue.prepared.images import ImageStore
 
-    store, texts = ImageStore(given.images), []
+    store, texts = ImageStore(arguments.images), []
     stop = {"eos_token_id": captioner.eos_ids, "pad_token_id": captioner.pad_id}
     for item in ids:
         inputs = captioner.processor(images=store[item], text=captioner.family.PROMPT, return_tensors="pt")
         inputs = inputs.to(captioner.base.device, captioner.base.dtype)
         with torch.inference_mode():
-            said = captioner.model.generate(**inputs, do_sample=False, max_new_tokens=given.max_new_tokens, **stop)
+            generated = captioner.model.generate(
+                **inputs, do_sample=False, max_new_tokens=arguments.max_new_tokens, **stop
+            )
         prompt = 0 if captioner.is_encoder_decoder else inputs["input_ids"].shape[1]
-        texts.append(captioner.tokenizer.decode(said[0, prompt:], skip_special_tokens=True).strip())
+        texts.append(captioner.tokenizer.decode(generated[0, prompt:], skip_special_tokens=True).strip())
     return texts
 
 
 def ours(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
-    """As the stage does it."""
-    from captioning import generate
+    """Caption in batches, as the stage does it."""
+    from captioning.generation.batch_files import read_batch, write_batches
+    from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    generate.IMAGES = given.images
-    section = generate.CaptionGenerate(
-        max_new_tokens=given.max_new_tokens, batch_size=given.batch_size, precision=given.precision, quantization="none"
-    )
+    store = ImageStore(given.images)
     with tempfile.TemporaryDirectory() as folder:
-        parts = generate.generate(captioner, ids, section, Path(folder))
-        return [caption.text for part in parts for caption in generate.read_batch(part)]
+        files = write_batches(captioner, store, ids, given.batch_size, given.max_new_tokens, Path(folder))
+        return [caption.text for file in files for caption in read_batch(file)]
 
 
-def measure(name: str, given: argparse.Namespace) -> None:
-    """Both arms with one captioner, in this process; prints a line of JSON."""
+def measure(name: str, arguments: argparse.Namespace) -> None:
+    """Run both arms with one captioner in this process, and print a line of JSON."""
     import torch
 
     from captioning.modelling import DTYPES, load
     from catalogue.prepared.images import ImageStore
 
-    torch.set_num_threads(given.threads)
-    adapter = given.adapters / name if given.adapters else None
-    captioner = load(MODELS / name, FAMILIES[name], DTYPES[given.precision], given.device, adapter)
-    ids, result, texts = ImageStore(given.images).ids, {}, {}
+    torch.set_num_threads(arguments.threads)
+    adapter = arguments.adapters / name if arguments.adapters else None
+    captioner = load(MODELS / name, FAMILIES[name], DTYPES[arguments.precision], arguments.device, adapter)
+    ids, result, texts = ImageStore(arguments.images).ids, {}, {}
     for arm in (single, ours):
-        arm(captioner, ids[:WARM], given)
-        result[arm.__name__] = spent = {"cpu": 0.0, "wall": 0.0}
-        with clock(spent):
-            texts[arm.__name__] = arm(captioner, ids, given)
-    equal = sum(one == other for one, other in zip(texts["single"], texts["ours"], strict=True))
+        arm(captioner, ids[:WARM], arguments)
+        result[arm.__name__] = seconds = {"cpu": 0.0, "wall": 0.0}
+        with clock(seconds):
+            texts[arm.__name__] = arm(captioner, ids, arguments)
+    equal = sum(alone == batched for alone, batched in zip(texts["single"], texts["ours"], strict=True))
     print(json.dumps(result | {"equal": equal / len(ids), "different": len(set(texts["ours"]))}))
 
 
 def run_measure(
-    name: str, given: argparse.Namespace, script: str = __file__, folder: Path | None = None
+    name: str, arguments: argparse.Namespace, script: str = __file__, folder: Path | None = None
 ) -> dict[str, Any]:
-    """`script --of name` in a process of its own, there where a folder is named; its last line is the result."""
-    told = {key: value for key, value in vars(given).items() if value is not None}
-    words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(given.threads)}
+    """Run `script --of name` in a process of its own, in the folder if there is one, and parse its last line."""
+    chosen = {key: value for key, value in vars(arguments).items() if value is not None}
+    words = [word for key, value in chosen.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(arguments.threads)}
     command = [sys.executable, os.path.abspath(script), *words, "--of", name]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=folder)
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def options() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000)
     parser.add_argument("--batch-size", type=int, default=64, help="of ours")
@@ -135,29 +138,28 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    given = options()
-    if given.of:
-        measure(given.of, given)
+    """Run the benchmark."""
+    arguments = parse_arguments()
+    if arguments.of:
+        measure(arguments.of, arguments)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        if given.images is None:
-            given.images = Path(scratch) / "images"
-            draw(given.images, given.items)
-        key = "wall" if given.device == "cuda" else "cpu"
-        print(
-            f"{'captioner':16}{f'single {key} s':>14}{f'ours {key} s':>14}{'ratio':>8}{'wall ratio':>12}{'same words':>12}{'texts':>7}"
-        )
+        if arguments.images is None:
+            arguments.images = Path(scratch) / "images"
+            draw(arguments.images, arguments.items)
+        key = "wall" if arguments.device == "cuda" else "cpu"
+        seconds = f"{f'single {key} s':>14}{f'ours {key} s':>14}"
+        print(f"{'captioner':16}{seconds}{'ratio':>8}{'wall ratio':>12}{'same words':>12}{'texts':>7}")
         for name in FAMILIES:
-            row = run_measure(name, given)
-            (one, many), wall = (
-                (row[arm][key] for arm in ("single", "ours")),
-                row["single"]["wall"] / row["ours"]["wall"],
-            )
+            row = run_measure(name, arguments)
+            single_seconds, our_seconds = (row[arm][key] for arm in ("single", "ours"))
+            wall = row["single"]["wall"] / row["ours"]["wall"]
             print(
-                f"{name:16}{one:14.1f}{many:14.1f}{one / many:8.1f}{wall:12.1f}{row['equal']:12.1%}{row['different']:7}",
+                f"{name:16}{single_seconds:14.1f}{our_seconds:14.1f}{single_seconds / our_seconds:8.1f}"
+                f"{wall:12.1f}{row['equal']:12.1%}{row['different']:7}",
                 flush=True,
             )
-            if given.device == "cpu" and row["equal"] < 1:
+            if arguments.device == "cpu" and row["equal"] < 1:
                 sys.exit(f"{name}: {1 - row['equal']:.1%} of the captions differ")
 
 

@@ -1,11 +1,14 @@
-"""python benchmarks/prepare.py [--images 20000] [--rows 31788324] [--articles 105542] [--folder F]: catalogue_prepare at H&M's size.
+"""python benchmarks/prepare.py [--images N] [--rows N] [--articles N] [--folder F]: time catalogue_prepare.
 
-Makes raw data in H&M's format under F (kept, so that a second run starts at once) and runs, each as a process of its own:
-- images: a zip of JPEGs of 1166 × 1750 pixels and 250 to 300 kB to shards of 512 pixels, as `pack_images` does it and as plain
-  PIL would (decode, thumbnail, encode; no draft mode) in as many threads;
-- purchases: `transactions_train.csv` filtered and written;
-- articles: `articles.csv` read, filtered and split, without images.
-Prints seconds, CPU seconds and peak memory. Pictures are few, each of them many times with bytes of its own.
+Makes raw data of H&M's format and size under F, where a second run finds it, and runs, each in a process of its own:
+
+- images: a zip of JPEGs of 1166 × 1750 pixels and 250 to 300 kB to shards of 512 pixels, as `pack_images` does it and
+  as plain PIL would (decode, thumbnail, encode; no draft mode) in as many threads
+- purchases: `transactions_train.csv` filtered and written
+- articles: `articles.csv` read, filtered and split, without images
+
+Prints seconds, CPU seconds and peak memory. There are 40 different pictures, each stored many times with bytes of its
+own.
 """
 
 import argparse
@@ -38,7 +41,8 @@ sys.path[:0] = [os.environ["PROJECT"], os.path.join(os.environ["PROJECT"], "benc
 from benchmarks.synthetic import peak_mb
 def report(what, count, unit, started):
     wall, cpu = time.perf_counter() - started, time.process_time()
-    print(f"{what}: {count:,} {unit} in {wall:.1f} s ({count / wall:.0f} a second), {cpu:.1f} CPU seconds, {peak_mb():.0f} MB", flush=True)
+    rate = f"{wall:.1f} s ({count / wall:.0f} a second)"
+    print(f"{what}: {count:,} {unit} in {rate}, {cpu:.1f} CPU seconds, {peak_mb():.0f} MB", flush=True)
 """
 PACK = """
 from catalogue.prepared.images import pack_images
@@ -68,31 +72,33 @@ report("plain PIL", len(names), "images", started)
 PURCHASES = """
 import pandas as pd
 from functools import partial
-from catalogue import prepare
+from catalogue.preparation.purchases import write_purchases
 from catalogue.readers import Raw, hm
 from catalogue.readers.files import Folder
 table = Path(sys.argv[1])
 items = pd.DataFrame({"item_id": [f"{100_000_000 + n:010d}" for n in range(104_547)], "original": True})
-raw = Raw(table.parent, items, {}, lambda item: b"", partial(hm.read_purchases, Folder(table.parent), table.name), lambda kind: True, items, {})
+purchases = partial(hm.read_purchases, Folder(table.parent), table.name)
+raw = Raw(table.parent, items, {}, lambda item: b"", purchases, lambda kind: True, items, {})
 started = time.perf_counter()
-figures = prepare._write_purchases(Path(sys.argv[2]), raw, items)
+figures = write_purchases(Path(sys.argv[2]), raw, items)
 report("purchases", figures["purchases_read"], "rows", started)
 """
 ARTICLES = """
-from catalogue import prepare
+from catalogue.preparation.filters import filter_articles
+from catalogue.preparation.splits import split_items
 from catalogue.readers import hm
 from pipeline.core.params import load
 params = prepare.CataloguePrepare(**load(Path(os.environ["PROJECT"]) / "studies/sample.yaml")["catalogue_prepare"])
 started = time.perf_counter()
 raw = hm.open_raw(Path(sys.argv[1]))
-items, counts = prepare.filtered(raw, params)
-items, figures = prepare.split_items(items, params, raw.folder)
+items, counts = filter_articles(raw, params)
+items, figures = split_items(items, params, raw.folder)
 report("articles", len(raw.articles), "rows", started)
 """
 
 
 def write_images(path: Path, n: int) -> None:
-    """A zip of JPEGs; noise over soft shapes gives the size of a photograph's file."""
+    """Write a zip of JPEGs; noise over soft shapes gives the size of a photograph's file."""
     random = np.random.default_rng(0)
     pictures = [_jpeg(random) for _ in range(min(n, DIFFERENT))]
     sizes = [len(data) / 1000 for data in pictures]
@@ -115,35 +121,20 @@ def _jpeg(random: np.random.Generator) -> bytes:
 
 
 def write_articles(folder: Path, n: int) -> None:
-    """articles.csv with all of H&M's columns, and a zip of empty images."""
+    """Write articles.csv with all of H&M's columns, and a zip of empty images."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     ids = [f"{100_000_000 + 3 * number:010d}" for number in range(n)]
-    words = np.array(
-        [
-            "soft",
-            "cotton",
-            "jersey",
-            "with",
-            "a",
-            "round",
-            "neckline",
-            "long",
-            "sleeves",
-            "and",
-            "ribbing",
-            "around",
-            "cuffs",
-            "hem",
-            "dress",
-            "top",
-        ]
-    )
+    text = "soft cotton jersey with a round neckline long sleeves and ribbing around cuffs hem dress top"
+    words = np.array(text.split())
     texts = [" ".join(words[random.integers(0, len(words), 25)]) for _ in range(n // 2)]
-    filler = ["product_type_no", "product_group_name", "graphical_appearance_no", "graphical_appearance_name", "colour_group_code",
-              "perceived_colour_value_id", "perceived_colour_value_name", "perceived_colour_master_id", "perceived_colour_master_name",
-              "department_no", "department_name", "index_code", "index_name", "index_group_no", "index_group_name", "section_no",
-              "section_name", "garment_group_no", "garment_group_name"]  # fmt: skip
+    filler = [
+        *("product_type_no", "product_group_name", "graphical_appearance_no", "graphical_appearance_name"),
+        *("colour_group_code", "perceived_colour_value_id", "perceived_colour_value_name"),
+        *("perceived_colour_master_id", "perceived_colour_master_name", "department_no", "department_name"),
+        *("index_code", "index_name", "index_group_no", "index_group_name", "section_no", "section_name"),
+        *("garment_group_no", "garment_group_name"),
+    ]
     columns = {
         "article_id": ids,
         "product_code": [item[:7] for item in ids],
@@ -160,28 +151,33 @@ def write_articles(folder: Path, n: int) -> None:
 
 
 def measure(code: str, *arguments: object) -> None:
+    """Run the code in a process of its own, which prints its figures."""
     environment = os.environ | {"PROJECT": str(ROOT)}
     subprocess.run([sys.executable, "-c", HEAD + code, *map(str, arguments)], env=environment, check=True)
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=interactions.ROWS)
     parser.add_argument("--articles", type=int, default=105_542)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "lookbook-benchmark-prepare")
-    given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    images, table = given.folder / f"images-{given.images}.zip", given.folder / f"transactions-{given.rows}.csv"
-    articles = given.folder / f"articles-{given.articles}"
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    images, table = (
+        arguments.folder / f"images-{arguments.images}.zip",
+        arguments.folder / f"transactions-{arguments.rows}.csv",
+    )
+    articles = arguments.folder / f"articles-{arguments.articles}"
     for path, make in (
-        (images, lambda: write_images(images, given.images)),
-        (table, lambda: synthetic.apart(interactions.write_transactions, table, given.rows)),
-        (articles, lambda: write_articles(articles, given.articles)),
+        (images, lambda: write_images(images, arguments.images)),
+        (table, lambda: synthetic.call_apart(interactions.write_transactions, table, arguments.rows)),
+        (articles, lambda: write_articles(articles, arguments.articles)),
     ):
         if not path.exists():
             make()
-    with tempfile.TemporaryDirectory(dir=given.folder) as out:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as out:
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d %H:%M')}")
         measure(PACK, images, out)
         measure(PLAIN, images, SHARE_OF_PLAIN)

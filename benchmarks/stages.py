@@ -1,7 +1,8 @@
-"""python benchmarks/stages.py: runs `dvc repro` and prints where the seconds went, by stage: imports, and work.
+"""python benchmarks/stages.py: run `dvc repro` and print the seconds of each stage, divided into imports and work.
 
-Imports are Python's own count (`PYTHONPROFILEIMPORTTIME`), which makes them some 10 % slower; DVC's share is what lies
-between a stage's end and the next one's start. Cells of a stage are added up. Run it where nothing is done yet.
+Imports are Python's own count (`PYTHONPROFILEIMPORTTIME`), which makes them about 10 % slower. DVC's share is the
+time between the end of a stage and the start of the next. Cells of a stage are added up. Run it where nothing is done
+yet.
 """
 
 import os
@@ -18,7 +19,7 @@ IMPORT = re.compile(r"import time:\s+(\d+) \|")
 
 
 def lines_of(command: list[str]) -> Iterator[str]:
-    """Standard output and error of a command, line by line, as they come.
+    """Run a command and yield the lines of its standard output and error while it runs.
 
     Raises:
         CalledProcessError: it ended with another status than 0.
@@ -34,14 +35,14 @@ def lines_of(command: list[str]) -> Iterator[str]:
 
 
 def seconds_by_stage(lines: Iterable[str]) -> dict[str, dict[str, float]]:
-    """`{stage: {"cells", "seconds", "imports"}}` of a `dvc repro`; what no cell was running for counts as `dvc`."""
+    """Add up cells, seconds and imports of each stage of a `dvc repro`; the time between cells counts as `dvc`."""
     table: dict[str, dict[str, float]] = defaultdict(lambda: {"cells": 0, "seconds": 0.0, "imports": 0.0})
     stage, since = "dvc", time.perf_counter()
     for line in lines:
         now = time.perf_counter()
         if line.startswith("import time:"):
-            found = IMPORT.match(line)  # None: the head of the table
-            table[stage]["imports"] += int(found[1]) / 1e6 if found else 0
+            match = IMPORT.match(line)  # None: the head of the table
+            table[stage]["imports"] += int(match[1]) / 1e6 if match else 0
             continue
         print(line, end="", flush=True)
         if (started := STARTED.search(line)) or (ENDED.match(line) and stage != "dvc"):
@@ -53,6 +54,7 @@ def seconds_by_stage(lines: Iterable[str]) -> dict[str, dict[str, float]]:
 
 
 def show(table: dict[str, dict[str, float]]) -> None:
+    """Print a row per stage, and their sum."""
     print(f"\n{'stage':24}{'cells':>6}{'seconds':>9}{'imports':>9}{'work':>9}")
     total = {name: sum(row[name] for row in table.values()) for name in ("cells", "seconds", "imports")}
     for stage, row in [*table.items(), ("all", total)]:

@@ -1,4 +1,4 @@
-"""Purchases as a shop of H&M's size has them, for the benchmarks: 64 tastes, popularity with a long tail, histories of any length."""
+"""Draw purchases like those of a shop of H&M's size: tastes, popularity with a long tail, histories of any length."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -16,9 +16,10 @@ LONGEST = 500
 
 
 def purchases(n_users: int, n_items: int, per_user: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct pairs in the order of the user: user, item (int32), and whether it is test: the last two of 4 or more.
+    """Draw distinct pairs, sorted by user: user, item (int32), and whether the pair is test.
 
-    A user has one of 64 tastes, each a popularity of its own; histories are log-normal in length, 3 to 500.
+    A user has one of 64 tastes, each with a popularity of its own. Histories are log-normal in length, 3 to 500 items.
+    The last two items of a user who has at least 4 are test.
     """
     random = np.random.default_rng(seed)
     head = n_items / 870  # flattens the head: H&M's most sold article is 50 thousand of 31.8 million rows
@@ -38,12 +39,12 @@ def purchases(n_users: int, n_items: int, per_user: float, seed: int = 1) -> tup
     counts = np.bincount(user, minlength=n_users)
     shuffled = np.lexsort((random.random(len(user), dtype=np.float32), user))
     item = item[shuffled]
-    place = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return user, item, (place >= counts[user] - 2) & (counts[user] > 3)
+    rank = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return user, item, (rank >= counts[user] - 2) & (counts[user] > 3)
 
 
 def write(folder: Path, n_users: int, n_items: int, per_user: float) -> None:
-    """`train.npz` and `test.npz`: (n_users, n_items) binary float32 CSR."""
+    """Write `train.npz` and `test.npz`: (n_users, n_items) binary float32 CSR."""
     folder.mkdir(parents=True, exist_ok=True)
     user, item, is_test = purchases(n_users, n_items, per_user)
     for name, chosen in (("train", ~is_test), ("test", is_test)):
@@ -54,12 +55,12 @@ def write(folder: Path, n_users: int, n_items: int, per_user: float) -> None:
 
 
 def peak_mb() -> float:
-    """Of this process. (`getrusage` counts what the process that started it held.)"""
+    """Return the peak memory of this process; `getrusage` would count that of the process that started it."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
-def apart(work: Callable[..., None], *arguments: Any) -> None:
-    """Calls it in a process of its own: what it holds at most would count for every process that this one starts afterwards."""
+def call_apart(work: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in a process of its own: its peak memory would count for every process started afterwards."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(work, *arguments).result()

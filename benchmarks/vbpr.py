@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from features.files import Rows, all_rows
 from pipeline.core.memory import keep_freed_memory
 from pipeline.core.params import REFERENCE, load
-from recsys.ranking.options import Options
+from recsys.ranking.settings import Run
+from recsys.recommenders import vbpr
 
 SIZES = {
     "20k": (20_000, 10_000, 20.0),
@@ -37,35 +38,34 @@ BLOCK = 100_000
 Learn = Callable[[Any], None]  # a block of triples: users, bought, other
 
 
-def ours(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
-    from recsys.pairwise import step
-    from recsys.recommenders import vbpr
+def ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+    from recsys.pairwise.model import step
 
     names = [str(item) for item in range(train.shape[1])]
-    centre, scale = vbpr.standards(features, names)
-    if options.variant == "ducho":
-        model = vbpr.ducho(train.shape[0], features, options, 1)
+    centre, scale = vbpr.find_standards(features, names)
+    if settings.variant == "ducho":
+        model = vbpr.new_ducho_model(train.shape[0], features, settings, run)
     else:
-        model = vbpr.paper(train.shape[0], features, centre, scale, options, 1)
+        model = vbpr.new_paper_model(train.shape[0], features, centre, scale, settings, run)
 
     def learn(block: Any) -> None:
-        for batch in zip(*(part.split(options.batch_size) for part in block), strict=True):
-            step(model, batch, options.regularisation)
+        for batch in zip(*(part.split(settings.batch_size) for part in block), strict=True):
+            step(model, batch, settings.regularisation)
 
     return learn
 
 
-def plain(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
+def plain(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
     import torch
 
     n_users, n_items = train.shape
-    half = options.factors // 2
-    seen = torch.from_numpy(features.take(np.arange(n_items))).to(options.device)
+    half = settings.factors // 2
+    seen = torch.from_numpy(features.take(np.arange(n_items))).to(run.device)
     seen = (seen - seen.mean(0)) / seen.std(0) / seen.shape[1] ** 0.5
-    users, items = torch.nn.Embedding(n_users, options.factors), torch.nn.Embedding(n_items, half + 1)
+    users, items = torch.nn.Embedding(n_users, settings.factors), torch.nn.Embedding(n_items, half + 1)
     look = torch.nn.Linear(seen.shape[1], half + 1, bias=False)
-    parts = torch.nn.ModuleList([users, items, look]).to(options.device)
-    adam = torch.optim.Adam(parts.parameters(), lr=options.learning_rate)
+    parts = torch.nn.ModuleList([users, items, look]).to(run.device)
+    adam = torch.optim.Adam(parts.parameters(), lr=settings.learning_rate)
 
     def score(user: Any, item: Any) -> Any:
         own, visible = items(item), look(seen[item])
@@ -73,11 +73,11 @@ def plain(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
         return (user * sides).sum(1) + own[:, -1] + visible[:, -1], own.square().sum(1)
 
     def learn(block: Any) -> None:
-        for one, bought, other in zip(*(part.split(options.batch_size) for part in block), strict=True):
+        for one, bought, other in zip(*(part.split(settings.batch_size) for part in block), strict=True):
             user = users(one)
             (better, length), (worse, more) = score(user, bought), score(user, other)
             loss = torch.nn.functional.softplus(worse - better).mean()
-            loss = loss + options.regularisation * (user.square().sum(1) + length + more).mean()
+            loss = loss + settings.regularisation * (user.square().sum(1) + length + more).mean()
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -89,7 +89,7 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     """One variant in this process; prints a line of JSON."""
     import torch
 
-    from recsys.pairwise import Triples
+    from recsys.pairwise.triples import Triples
 
     torch.set_num_threads(2)
     if variant != "plain":
@@ -98,8 +98,9 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     values = np.random.default_rng(0).standard_normal((train.shape[1], dim), dtype=np.float32)
     features = all_rows(values.astype(np.float16))
     changed = {"variant": "ducho" if variant == "ducho" else "paper"}
-    options = Options(**(load(REFERENCE)["rec_fit"] | changed), device=device, threads=2)
-    learn = (plain if variant == "plain" else ours)(train, features, options)
+    settings = vbpr.Settings(**(load(REFERENCE)["rec_fit"]["vbpr"] | changed))
+    run = Run(seed=1, top_k=12, device=device, threads=2)
+    learn = (plain if variant == "plain" else ours)(train, features, settings, run)
     triples, done = Triples(train, device), 0
     learn(triples.draw(BLOCK, 1, 0))
     started, cpu = time.perf_counter(), time.process_time()

@@ -1,1 +1,1 @@
-"""Ground floor: what a shop sells (readers, validation, images, splits, text variants)."""
+"""What a shop sells: readers of raw data, its preparation, the prepared items and images, and the text variants."""

@@ -1,4 +1,4 @@
-"""python -m catalogue.texts: the text variants under data/texts/, from descriptions and the writer's captions."""
+"""python -m catalogue.texts: write the text variants to data/texts/, from descriptions and the writer's captions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,9 +6,9 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from catalogue.descriptions.variants import CATALOGUE_OF, SOURCE_OF, Text
+from catalogue.descriptions.tables import build_text, read_captions
+from catalogue.descriptions.variants import SOURCE_OF, Text, is_written_by_captioner
 from catalogue.prepared.items import read_items
-from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -19,67 +19,24 @@ TEXTS = Path("data/texts")
 
 
 class Params(Section):
+    """What this stage reads of params.yaml."""
+
     writer: Annotated[str, Field(min_length=1)]
-    texts: list[Text]  # may be empty: a study of captions alone
+    texts: list[Text]  # empty in a study of captions alone
 
 
 def main() -> None:
+    """Write a table for each text of params.yaml."""
     params = read(Params)
     items = read_items(ITEMS, ["item_id", "description", "original", "split"])
-    needed = sorted({SOURCE_OF[text] for text in params.texts} & {"pt", "ft"})
-    captions = {variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in needed}
+    variants = sorted({SOURCE_OF[text] for text in params.texts if is_written_by_captioner(SOURCE_OF[text])})
+    captions: dict[str, pd.Series] = {
+        variant: read_captions(CAPTIONS / f"{params.writer}-{variant}.parquet") for variant in variants
+    }
     with new_folder(TEXTS) as folder:
         for text in params.texts:
-            write_parquet(folder / f"{text}.parquet", variant_table(items, text, captions))
+            write_parquet(folder / f"{text}.parquet", build_text(items, text, captions))
     print_summary(f"wrote {TEXTS}: {', '.join(params.texts)}; captions by {params.writer}")
-
-
-def read_captions(path: Path) -> pd.Series:
-    """Caption of each item, by item_id.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; run `dvc repro`, or name one of the captioners of params.yaml as writer"
-        )
-    table = pd.read_parquet(path, columns=["item_id", "caption"])
-    return table.set_index("item_id")["caption"]
-
-
-def variant_table(items: pd.DataFrame, text: str, captions: dict[str, pd.Series]) -> pd.DataFrame:
-    """item_id, text, source, masked for every item of the text's catalogue, sorted by item_id.
-
-    Args:
-        items: the prepared items.
-        captions: "pt" and "ft" where the text needs them: caption by item_id.
-
-    Raises:
-        UserError: an item that needs a caption has none.
-    """
-    if CATALOGUE_OF[text] == "original":
-        items = items[items["original"]]
-    items = items.sort_values("item_id", ignore_index=True)
-    masked = (items["split"] == "test") & text.startswith("masked-")
-    rewritten = masked | items["description"].isna()
-    words, source = items["description"].fillna("").astype(object), pd.Series("own", index=items.index, dtype=object)
-    source[rewritten] = SOURCE_OF[text]
-    if SOURCE_OF[text] in captions:
-        words[rewritten] = _captions_of(items.loc[rewritten, "item_id"], captions[SOURCE_OF[text]], text)
-    elif SOURCE_OF[text] == "none":
-        words[rewritten] = ""
-    return pd.DataFrame({"item_id": items["item_id"], "text": words, "source": source, "masked": masked})
-
-
-def _captions_of(item_ids: pd.Series, captions: pd.Series, text: str) -> pd.Series:
-    found = item_ids.map(captions)
-    missing = item_ids[found.isna()]
-    if len(missing):
-        raise UserError(
-            f"text {text}: {len(missing)} of {len(item_ids)} items that need a caption have none, first {missing.iloc[0]}; run `dvc repro` to write them"
-        )
-    return found
 
 
 if __name__ == "__main__":

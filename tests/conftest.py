@@ -1,4 +1,4 @@
-"""Fixtures: a small disk and a copy of the study. Each test process uses one thread."""
+"""Fixtures of all tests: a disk of a megabyte, and a copy of the study. Each test process uses one thread."""
 
 import os
 import subprocess
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.repository import copy_of_study
+from tests.helpers.repository import copy_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a tmpfs of 1 MiB; the test is skipped where none can be mounted."""
+    """Mount a tmpfs of 1 MiB; skip the test where none can be mounted."""
     folder = tmp_path / "small"
     folder.mkdir()
     try:
@@ -31,5 +31,5 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """Copy the study with its outputs, as a repository of its own with DVC."""
-    return copy_of_study(tmp_path / "study")
+    """Copy the study that has run here, to run DVC in it."""
+    return copy_study(tmp_path / "study")

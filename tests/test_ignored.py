@@ -14,16 +14,16 @@ SETTINGS = (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
 WRITTEN_BY_DVC = [f"{RAW}.dvc", "data/raw/.gitignore"]
 
 
-def git(folder: Path, *words: str, given: str | None = None) -> list[str]:
-    """The lines that git answers; `check-ignore` ends with 1 where it has none."""
-    ended = subprocess.run(["git", *words], cwd=folder, input=given, capture_output=True, text=True)
+def git(folder: Path, *words: str, text: str | None = None) -> list[str]:
+    """Run git and return the lines it prints; `check-ignore` ends with 1 where it prints none."""
+    ended = subprocess.run(["git", *words], cwd=folder, input=text, capture_output=True, text=True)
     assert ended.returncode == 0 or (words[0], ended.returncode) == ("check-ignore", 1), ended.stderr
     return ended.stdout.splitlines()
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A repository with this project's settings of git and DVC, raw data in a folder, and a remote."""
+    """Make a repository with this project's settings of git and DVC, raw data in a folder, and a remote."""
     folder = tmp_path / "project"
     for name in (*SETTINGS, "data/raw/.gitkeep"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def added(project: Path) -> Path:
-    """The same with the raw data added to DVC, and its .dvc file in git."""
+    """Add the raw data to DVC, and its .dvc file to git."""
     dvc(project, "add", RAW)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "-m", "Raw data")
@@ -82,11 +82,11 @@ def test_collecting_garbage_keeps_raw_data(added: Path) -> None:
 
 
 def test_git_and_dvc_look_into_every_folder_with_a_tracked_file() -> None:
-    """DVC asks about a folder with a slash at its end, and leaves out what lies in one that is ignored."""
+    """DVC tests a folder with a slash at its end, and leaves out everything in an ignored folder."""
     tracked = [*git(ROOT, "ls-files", "data"), *WRITTEN_BY_DVC]
     assert {"data/raw/.gitkeep", "data/captions/.gitkeep", "data/adapters/none/README.txt"} <= set(tracked)
     assert "data/models/tiny-clip/model.safetensors" in tracked
-    assert git(ROOT, "check-ignore", "--no-index", "--stdin", given="\n".join(tracked)) == []
+    assert git(ROOT, "check-ignore", "--no-index", "--stdin", text="\n".join(tracked)) == []
     with Repo(str(ROOT)) as repo:
         folders = {f"{parent}/" for name in tracked for parent in Path(name).parents if str(parent) != "."}
         assert {"data/", "data/raw/", "data/adapters/none/"} <= folders
@@ -94,13 +94,13 @@ def test_git_and_dvc_look_into_every_folder_with_a_tracked_file() -> None:
 
 
 def test_git_and_dvc_ignore_every_output_that_is_cached() -> None:
-    """Of an output that is a folder a file in it is asked for: `/reports/` ignores a folder alone."""
+    """For an output that is a folder, test a file in it: `/reports/` ignores the folder alone."""
     expected = {f"{RAW}/items.csv": True, RAW: True, "data/adapters/mine/adapter_config.json": True}
     with Repo(str(ROOT)) as repo:
         for out in repo.index.outs:
             path = Path(out.fs_path).relative_to(ROOT)
             expected[(path if path.suffix else path / "file").as_posix()] = out.use_cache
         by_dvc = {name for name in expected if repo.scm.is_ignored(str(ROOT / name))}
-    by_git = set(git(ROOT, "check-ignore", "--no-index", "--stdin", given="\n".join(expected)))
+    by_git = set(git(ROOT, "check-ignore", "--no-index", "--stdin", text="\n".join(expected)))
     assert by_git == by_dvc == {name for name, cached in expected.items() if cached}
     assert not all(expected.values())

@@ -1,8 +1,9 @@
-"""The parameter files as they are in the repository."""
+"""The parameter files of the repository."""
 
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_what_users_sweep_is_a_key_of_the_root() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_lists_are_in_block_style(path: Path) -> None:
-    """DVC rewrites the file in block style (an empty list as `[]`), and the sample would no longer equal it."""
+    """DVC rewrites the file in block style, an empty list as `[]`; another style would then differ."""
     written = [line.split("#")[0].rstrip() for line in path.read_text().splitlines()]
     assert not [line for line in written if line.endswith("]") and not line.endswith(": []")]
 
@@ -90,28 +91,26 @@ def test_a_study_names_every_key_of_the_sample(path: Path) -> None:
 
 @pytest.mark.parametrize("path", THESES, ids=lambda path: path.name)
 def test_a_thesis_study_is_the_published_setting(path: Path) -> None:
-    found = values(path)
+    study = values(path)
     best = {"lr": 1e-4, "batch_size": 16, "lora_layers": "query-value", "lora_rank": 32, "seed": 42}
-    assert {key: found[key] for key in best} == best
-    assert list(found["captioners"]) == SIX
-    train = found["caption_train"]
+    assert {key: study[key] for key in best} == best
+    assert list(study["captioners"]) == SIX
+    train = study["caption_train"]
     assert (train["lora_alpha"], train["lora_dropout"], train["use_rslora"], train["precision"]) == (
         64,
         0.05,
         True,
         "bf16",
     )
-    attributes = found["caption_attributes"]
+    attributes = study["caption_attributes"]
     assert [attributes[key] for key in ("unit", "hyphen", "participles", "corpus")] == ["form", "join", False, "all"]
-    assert (found["rec_fit"]["userknn_k"], found["rec_fit"]["itemknn_k"], found["rec_fit"]["variant"]) == (
-        10,
-        20,
-        "ducho",
-    )
-    assert found["rec_interactions"]["evaluation"] == "published"
+    fit = study["rec_fit"]
+    assert (fit["userknn"]["k"], fit["itemknn"]["k"], fit["vbpr"]["variant"]) == (10, 20, "ducho")
+    assert {key: fit["bpr"][key] for key in fit["bpr"]} == {key: fit["vbpr"][key] for key in fit["bpr"]}
+    assert study["rec_interactions"]["evaluation"] == "published"
     for model in (
-        *(found["rec_features"][key] for key in ("image_model", "text_model", "clip_model")),
-        *(found["caption_classifier"]["encoder"], found["caption_features"]["captioner"], *SIX),
+        *(section["model"] for section in study["rec_features"].values()),
+        *(study["caption_classifier"]["encoder"], study["caption_features"]["captioner"], *SIX),
     ):
         assert read_pin(ROOT / "data/models" / model)["revision"], model
 
@@ -126,11 +125,14 @@ def test_dvc_lists_every_cell_of_a_study(path: Path, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "dvc", *words]
         listed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert listed.returncode == 0, listed.stderr
-    cells, found = set(listed.stdout.split()), values(path)
+    cells, study = set(listed.stdout.split()), values(path)
     expected = {f"{stage}@{name}" for stage in CAPTION_CELLS for name in SIX}
-    expected |= {f"rec_fit@{one}-{other}" for one in found["catalogues"] for other in found["recommenders"]}
-    expected |= {f"rec_fit_image@{one}-{other}" for one in found["catalogues"] for other in found["image_features"]}
-    expected |= {f"rec_fit_text@{one}-{other}" for one in found["texts"] for other in found["text_features"]}
+    for stage, rows, columns in (
+        ("rec_fit", "catalogues", "recommenders"),
+        ("rec_fit_image", "catalogues", "image_features"),
+        ("rec_fit_text", "texts", "text_features"),
+    ):
+        expected |= {f"{stage}@{row}-{column}" for row, column in product(study[rows], study[columns])}
     assert expected <= cells
     by_axes = ("rec_fit@", "rec_fit_image@", "rec_fit_text@", *(f"{stage}@" for stage in CAPTION_CELLS))
     assert {cell for cell in cells if cell.startswith(by_axes)} == expected

@@ -1,4 +1,4 @@
-"""Raw data in each published format, small, through real DVC to the report. Minutes each: .ci/full runs it."""
+"""Run small raw data in each published format through real DVC to the report. Minutes each: .ci/full runs it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.helpers.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
-from tests.helpers.repository import dvc, ran
+from tests.helpers.repository import dvc, list_run
 
 ROOT = Path(__file__).parents[1]
 CAPTIONERS = {"tiny-llava": {"family": "llava"}}
@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "catalogue_prepare": {"min_items_per_type": 2},
     "caption_attributes": {"min_count": 2},
     "compare": {"draws": 100},
-    "rec_fit": {"seeds": 2, "epochs": 2},
+    "rec_fit": {"seeds": 2},
 }
 NO_PURCHASES: dict[str, list[str]] = {
     key: [] for key in ("catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -45,7 +45,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project's working files as they are, in a repository of their own, with nothing run."""
+    """Copy the project's working files to a repository of their own, in which nothing has run."""
     folder = tmp_path / "project"
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -64,7 +64,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def set_params(study: Path, target: Path, **changes: Any) -> None:
-    """A parameter file made small, for the recipe of any data set."""
+    """Write a parameter file with small settings, for any data set."""
     params = YAML(typ="safe", pure=True).load(study)
     for part in (SMALL, changes):
         for key, value in part.items():
@@ -74,12 +74,12 @@ def set_params(study: Path, target: Path, **changes: Any) -> None:
         YAML().dump(params, file)
 
 
-def reported(project: Path, target: str = "report") -> tuple[set[str], dict[str, Any]]:
-    """Runs the line; what ran, and the counts of the catalogue."""
+def run_to_report(project: Path, target: str = "report") -> tuple[set[str], dict[str, Any]]:
+    """Run every stage up to the target; return which ran, and the counts of the catalogue."""
     result = dvc(project, "repro", target)
     assert (project / "reports/index.html").stat().st_size > 10_000
     assert "up to date" in dvc(project, "repro", target).stdout
-    return ran(result), json.loads((project / "metrics/catalogue.json").read_text())
+    return list_run(result), json.loads((project / "metrics/catalogue.json").read_text())
 
 
 @pytest.mark.parametrize("write", [write_hm_zip, write_hm_folder], ids=["zip", "a link to a folder"])
@@ -97,7 +97,7 @@ def test_hm_reaches_its_report(project: Path, sample: Path, write: Callable[[Pat
         dataset="hm",
         catalogue_prepare={"split": "random", "min_items_per_type": 2},
     )
-    stages, counts = reported(project)
+    stages, counts = run_to_report(project)
     assert CELLS | {"rec_fit@all-itemknn", "rec_fit_text@augmented-sbert"} <= stages
     assert counts["articles"] == 240
     assert counts["purchases_read"] == 1500
@@ -126,7 +126,7 @@ def test_facad_reaches_its_report_without_purchases(
         catalogue_prepare=prepare,
         **NO_PURCHASES,
     )
-    stages, counts = reported(project)
+    stages, counts = run_to_report(project)
     assert stages >= CELLS
     assert not {stage for stage in stages if "features" in stage or stage.startswith("rec_fit")}
     assert counts["attributes"] > 3
@@ -143,13 +143,13 @@ def test_a_shop_of_ones_own_reaches_its_report(project: Path, sample: Path, purc
     words = ["--name", "boutique", "--items", str(shop / "catalogue.csv"), "--images", str(shop / "pictures")]
     words += ["--column", "description=title", "--captioner", "tiny-llava", "--family", "llava"]
     words += ["--purchases", str(shop / "orders.csv")] if purchases else []
-    made = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "lookbook.cli.main", "init", *words], cwd=project, capture_output=True, text=True
     )
-    assert made.returncode == 0, made.stderr
+    assert ended.returncode == 0, ended.stderr
     axes = {} if purchases else NO_PURCHASES
     set_params(project / "studies/boutique.yaml", project / "params.yaml", **axes)
-    stages, counts = reported(project)
+    stages, counts = run_to_report(project)
     assert stages >= CELLS
     assert ("rec_fit@all-itemknn" in stages) == purchases
     assert (counts["purchases"] > 0) == purchases

@@ -1,4 +1,4 @@
-"""The first screen of the README against the metrics in git. (Those of a run on another machine may differ in the last digit.)"""
+"""The first screen of the README against the metrics in git; another machine's may differ in the last digit."""
 
 import json
 import re
@@ -10,13 +10,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def metrics(name: str) -> dict:
-    """As committed, whatever has run here since."""
+    """Read metrics from the last commit, not from the working directory."""
     command = ["git", "show", f"HEAD:metrics/{name}.json"]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 def table_row(label: str) -> list[float]:
-    """The numbers of the row that begins with `label`."""
+    """Return the numbers of the row that begins with `label`."""
     row = next(line for line in README.splitlines() if line.startswith(f"| {label} |"))
     return [float(cell) for cell in row.split("|")[2:] if cell.strip()]
 

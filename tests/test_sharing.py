@@ -1,4 +1,4 @@
-"""Handing a study to a colleague: push, clone, pull, and nothing runs again. Real DVC, real remotes; slow."""
+"""Hand a study to a colleague: push, clone, pull, and nothing runs again. Real DVC, real remotes; slow."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.repository import digest, dvc, needs_a_study, ran
+from tests.helpers.repository import digest, dvc, list_run, needs_a_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_a_study]
 PREPARED = "data/prepared"
@@ -22,13 +22,13 @@ def git(folder: Path, *words: str) -> None:
 
 
 def share(study: Path, url: str) -> None:
-    """Makes `url` the study's default remote, for everybody who clones it."""
+    """Make `url` the default remote of the study and of its clones."""
     dvc(study, "remote", "add", "--default", "shared", url)
     git(study, "commit", "--quiet", "-am", "Where the data is")
 
 
-def colleague(study: Path, folder: Path) -> Path:
-    """A clone with a cache of its own, as another machine has it."""
+def clone_study(study: Path, folder: Path) -> Path:
+    """Clone the study with a cache of its own, as on another machine."""
     git(folder, "clone", "--quiet", str(study), "colleague")
     return folder / "colleague"
 
@@ -40,18 +40,18 @@ def cached_files(cache: Path) -> list[Path]:
 def test_a_colleague_pulls_from_a_path_and_nothing_runs(study: Path, tmp_path: Path) -> None:
     share(study, str(tmp_path / "remote"))
     dvc(study, "push")
-    other = colleague(study, tmp_path)
+    other = clone_study(study, tmp_path)
     dvc(other, "pull")
     assert digest(other / PREPARED) == digest(study / PREPARED)
     assert (other / "reports" / "index.html").read_bytes() == (study / "reports" / "index.html").read_bytes()
     result = dvc(other, "repro")
-    assert ran(result) == set()
+    assert list_run(result) == set()
     assert "up to date" in result.stdout
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server on the loopback device, with a bucket `lookbook`."""
+    """Start an S3 server on the loopback device with a bucket `lookbook`, and yield its address."""
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -74,11 +74,11 @@ def test_a_colleague_pulls_from_s3_and_nothing_runs(study: Path, tmp_path: Path,
     share(study, "s3://lookbook/study")
     dvc(study, "remote", "modify", "--local", "shared", "endpointurl", bucket)
     dvc(study, "push")
-    other = colleague(study, tmp_path)
+    other = clone_study(study, tmp_path)
     dvc(other, "remote", "modify", "--local", "shared", "endpointurl", bucket)
     dvc(other, "pull")
     assert digest(other / PREPARED) == digest(study / PREPARED)
-    assert ran(dvc(other, "repro")) == set()
+    assert list_run(dvc(other, "repro")) == set()
 
 
 def test_another_repository_imports_prepared_data_captions_and_an_adapter(study: Path, tmp_path: Path) -> None:
@@ -115,15 +115,15 @@ def test_a_push_that_was_killed_goes_on(study: Path, tmp_path: Path) -> None:
     before = len(cached_files(remote))
     dvc(study, "push")
     assert before < len(cached_files(remote))
-    other = colleague(study, tmp_path)
+    other = clone_study(study, tmp_path)
     dvc(other, "pull")
-    assert ran(dvc(other, "repro")) == set()
+    assert list_run(dvc(other, "repro")) == set()
 
 
 def test_a_damaged_cache_file_is_noticed_and_fetched_again(study: Path, tmp_path: Path) -> None:
     share(study, str(tmp_path / "remote"))
     dvc(study, "push", f"{PREPARED}/items.parquet")
-    other = colleague(study, tmp_path)
+    other = clone_study(study, tmp_path)
     dvc(other, "pull", f"{PREPARED}/items.parquet")
     [cached] = cached_files(other / ".dvc" / "cache")
     cached.chmod(0o644)
@@ -144,6 +144,6 @@ def test_raw_data_is_added_and_travels(study: Path, tmp_path: Path) -> None:
     git(study, "add", "data/raw/boutique.dvc")
     git(study, "commit", "--quiet", "-m", "Raw data")
     dvc(study, "push", "data/raw/boutique.dvc")
-    other = colleague(study, tmp_path)
+    other = clone_study(study, tmp_path)
     dvc(other, "pull", "data/raw/boutique.dvc")
     assert digest(other / "data/raw/boutique") == digest(raw)

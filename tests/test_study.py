@@ -1,4 +1,4 @@
-"""The study as its users live with it: real DVC on a copy of a study that has run. Slow; needs `dvc repro` first."""
+"""Run real DVC on a copy of a study that has run. Slow; needs `dvc repro` first."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.repository import ROOT, digest, dvc, needs_a_study, ran, ran_or_restored
+from tests.helpers.repository import ROOT, digest, dvc, list_run, list_run_or_restored, needs_a_study
 
 full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
@@ -22,16 +22,16 @@ def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
     started = time.perf_counter()
     result = dvc(study, "repro")
     print(f"no-op dvc repro: {time.perf_counter() - started:.1f} s")
-    assert ran(result) == set()
+    assert list_run(result) == set()
     assert "up to date" in dvc(study, "status").stdout
 
 
 def test_every_file_below_data_is_an_output_or_in_git() -> None:
-    """What a stage writes beside its outputs would be lost on the way to a colleague."""
+    """A colleague does not get what a stage writes beside its outputs."""
     listed = json.loads(dvc(ROOT, "ls", ".", "data", "--recursive", "--json").stdout)
-    known = {f"data/{one['path']}" for one in listed}
-    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
-    assert sorted(path for path in found - known if Path(path).name not in IN_PLACE) == []
+    known = {f"data/{entry['path']}" for entry in listed}
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
+    assert sorted(path for path in files - known if Path(path).name not in IN_PLACE) == []
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str
     started = time.perf_counter()
     result = dvc(study, "exp", "run", "-S", f"{key}={value}", "-n", "other")
     print(f"dvc exp run -S {key}={value}: {time.perf_counter() - started:.1f} s")
-    assert ran(result) == {"compare", "report"}
+    assert list_run(result) == {"compare", "report"}
     diff = dvc(study, "metrics", "diff", "HEAD", "other", "--json", "--targets", "metrics/headline.json").stdout
     changed = json.loads(diff)["metrics/headline.json"]
     assert any(name.startswith(prefix) for name in changed)
@@ -58,7 +58,7 @@ def test_a_rate_that_yaml_writes_with_an_exponent_stays_a_number(study: Path) ->
 @full
 def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(study: Path) -> None:
     result = dvc(study, "exp", "run", "-S", "lr=1e-4", "-n", "slow-lr")
-    cells = ran_or_restored(result)
+    cells = list_run_or_restored(result)
     stages = {cell.partition("@")[0] for cell in cells}
     always = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
     assert always <= stages <= always | {"rec_fit_text", "rec_score", "compare", "report"}
@@ -69,7 +69,7 @@ def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(s
 
 
 def training_process(study: Path) -> int | None:
-    """The process id of `python -m captioning.train` that works in this copy."""
+    """Return the process id of `python -m captioning.train` in this copy."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -83,7 +83,7 @@ def training_process(study: Path) -> int | None:
 
 
 def start_training(study: Path) -> subprocess.Popen[bytes]:
-    """`dvc repro` of one captioner, returned when its first checkpoint is on disk."""
+    """Start `dvc repro` of a captioner, and return when its first checkpoint is on disk."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", "-s", "caption_train@tiny-blip2-opt"]
     process = subprocess.Popen(

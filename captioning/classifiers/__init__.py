@@ -1,1 +1,1 @@
-"""Text classifiers that predict the category of a caption, one file each."""
+"""Text classifiers that predict the category of a caption, a file each."""

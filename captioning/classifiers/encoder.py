@@ -1,4 +1,4 @@
-"""A text classifier of transformers (BERT and its like), fine-tuned to tell a garment's category from its description.
+"""Fine-tunes a text classifier of transformers, such as BERT, to read a garment's category from its description.
 
 The study scored with dropout on and a ReLU on the logits; here the model is in `eval()` whenever it predicts, and the
 category is that of the largest logit, negative or not.
@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BatchEncoding,
     DataCollatorWithPadding,
     EarlyStoppingCallback,
+    PreTrainedTokenizerBase,
     PrinterCallback,
     Trainer,
     TrainingArguments,
@@ -26,38 +28,28 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from captioning.classifiers.settings import CaptionClassifier
 from pipeline.batches import batch_by_length
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 from pipeline.model_folders import find_files
 
-BATCH = 64  # texts that are classified together
+BATCH = 64  # texts classified together
 Labelled = tuple[Sequence[str], Sequence[str]]  # texts, and the category of each
-
-
-class Settings(NamedTuple):
-    """How the encoder is fine-tuned; see `caption_classifier` in params.yaml."""
-
-    epochs: int
-    patience: int
-    lr: float
-    batch_size: int
-    max_tokens: int
-    seed: int
 
 
 @dataclass(frozen=True)
 class SequenceClassifier:
-    """Category k of a text has the k-th logit of `model`."""
+    """A fine-tuned encoder: category k of a text has the k-th logit of `model`."""
 
     categories: tuple[str, ...]
-    model: Any
-    tokenizer: Any
+    model: Any  # a model of transformers; its own types do not allow `to`
+    tokenizer: PreTrainedTokenizerBase
     max_tokens: int
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, categories), float32; the words of a text beyond `max_tokens` are not read."""
+        """Compute the logits of each text: (n, categories), float32; words beyond `max_tokens` are not read."""
         self.model.eval()  # no dropout
         out = np.empty((len(texts), len(self.categories)), dtype=np.float32)
         for rows in track(batch_by_length(texts, BATCH), "classifying", unit="batch"):
@@ -66,42 +58,50 @@ class SequenceClassifier:
         return out
 
     def predict(self, texts: Sequence[str]) -> list[str]:
-        """The category with the largest logit for each text; the first in the alphabet on a tie."""
+        """Predict the category with the largest logit for each text; the first in the alphabet on a tie."""
         return [self.categories[best] for best in self.logits(texts).argmax(axis=1)]
 
-    def encode(self, texts: Sequence[str], **options: Any) -> Any:
+    def encode(self, texts: Sequence[str], **options: Any) -> BatchEncoding:
+        """Tokenize texts, cut to `max_tokens`, with more options of the tokenizer."""
         return self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens, **options)
 
     def save(self, folder: Path) -> None:
-        """Weights (safetensors), configuration and tokenizer, as `from_pretrained` reads them."""
+        """Write weights (safetensors), configuration and tokenizer, as `from_pretrained` reads them."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
 def fit(
-    encoder: Path | str, train: Labelled, validation: Labelled, settings: Settings, device: str = "cpu"
+    encoder: Path | str, train: Labelled, validation: Labelled, settings: CaptionClassifier, device: str = "cpu"
 ) -> SequenceClassifier:
-    """The model of the epoch with the best validation loss; training stops `patience` epochs after it.
+    """Fine-tune an encoder to the epoch with the best validation loss; training stops `patience` epochs after it.
 
     Args:
         encoder: a model folder `data/models/<name>`: weights and tokenizer, or a hub.json.
-        validation: items of categories that training does not have are left out.
+        train: texts and their categories.
+        validation: texts and their categories; those of categories that training does not have are left out.
+        settings: the section `caption_classifier`.
+        device: where the model is trained, `cpu` or `cuda`.
 
     Raises:
-        UserError: there is no such model, it is none that can classify texts, or no item is left for the validation.
+        UserError: there is no such model, it cannot classify texts, or no item is left for the validation.
     """
     set_seed(settings.seed)  # of the new layer's weights too
-    classifier = _pretrained(Path(encoder), tuple(sorted(set(train[1]))), settings.max_tokens, device)
-    place = {category: label for label, category in enumerate(classifier.categories)}
-    data = [_rows(classifier, texts, categories, place) for texts, categories in (train, validation)]
-    if not data[1]:
-        raise UserError("data/prepared/items.parquet: no validation item is of a category that training items have")
+    classifier = _load_pretrained(Path(encoder), tuple(sorted(set(train[1]))), settings.max_tokens, device)
+    training_rows, validation_rows = (
+        _rows(classifier, *texts_and_categories) for texts_and_categories in (train, validation)
+    )
+    if not validation_rows:
+        raise UserError(
+            "data/prepared/items.parquet: no validation item is of a category that training items have; "
+            "use more articles, or other filters in catalogue_prepare"
+        )
     with tempfile.TemporaryDirectory(prefix="classifier-") as folder:
         trainer = Trainer(
             model=classifier.model,
             args=_arguments(folder, settings, device),
-            train_dataset=data[0],
-            eval_dataset=data[1],
+            train_dataset=training_rows,
+            eval_dataset=validation_rows,
             data_collator=DataCollatorWithPadding(classifier.tokenizer),
             callbacks=[EarlyStoppingCallback(settings.patience)],
         )
@@ -113,37 +113,38 @@ def fit(
 
 
 def load(folder: Path, categories: tuple[str, ...], device: str = "cpu") -> SequenceClassifier:
-    """What `SequenceClassifier.save` wrote.
+    """Load what `SequenceClassifier.save` wrote.
 
     Raises:
         UserError: it cannot be read, or has another number of categories.
     """
-    found = _read(folder, None, device)
-    if found[0].config.num_labels != len(categories):
+    model, tokenizer = _read(folder, None, device)
+    if model.config.num_labels != len(categories):
         raise UserError(
-            f"{folder}: {len(categories)} categories but {found[0].config.num_labels} logits; run `dvc repro -f caption_classifier`"
+            f"{folder}: {len(categories)} categories but {model.config.num_labels} logits; "
+            "run `dvc repro -f caption_classifier`"
         )
-    found[0].eval()
-    return SequenceClassifier(categories, *found, max_tokens=found[1].model_max_length)
+    model.eval()
+    return SequenceClassifier(categories, model, tokenizer, max_tokens=tokenizer.model_max_length)
 
 
-def _pretrained(encoder: Path, categories: tuple[str, ...], max_tokens: int, device: str) -> SequenceClassifier:
+def _load_pretrained(encoder: Path, categories: tuple[str, ...], max_tokens: int, device: str) -> SequenceClassifier:
     model, tokenizer = _read(encoder, len(categories), device)
     model.config.id2label = dict(enumerate(categories))
     model.config.label2id = {category: label for label, category in enumerate(categories)}
     longest = min(max_tokens, getattr(model.config, "max_position_embeddings", max_tokens))
-    tokenizer.model_max_length = longest  # saved with the tokenizer: what is scored is cut like what was learned
+    tokenizer.model_max_length = longest  # saved with the tokenizer, so that captions are cut like the training texts
     return SequenceClassifier(categories, model, tokenizer, longest)
 
 
-def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, Any]:
-    """Model and tokenizer; `labels`: of a new last layer, None where the model has its own."""
+def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Load model and tokenizer; `labels` is the size of a new last layer, None where the model has its own."""
     source = find_files(folder)
     disable_progress_bar()  # of loading single arrays
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     new = {} if labels is None else {"num_labels": labels}
     try:
-        with _quiet():  # that the last layer is new is what we want
+        with _quiet():  # the last layer is new on purpose
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **new, **safe
             )
@@ -154,21 +155,23 @@ def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, Any]:
             f"{folder}: not a model that can classify texts (safetensors weights and a tokenizer are needed): {reason}"
         ) from error
     body = f"{model.base_model_prefix}."
-    lost = [name for name in info["missing_keys"] if name.startswith(body) and ".pooler." not in name]
-    if lost:  # transformers only warns, and goes on with random weights; the last layers are new by right
-        raise UserError(f"{folder}: {len(lost)} of its weights are not there, first {sorted(lost)[0]}")
+    missing = [name for name in info["missing_keys"] if name.startswith(body) and ".pooler." not in name]
+    if missing:  # transformers only warns, and continues with random weights; only the last layers may be new
+        raise UserError(
+            f"{folder}: {len(missing)} of its weights are not there, first {sorted(missing)[0]}; get the model again"
+        )
     return model.to(device), tokenizer
 
 
-def _rows(
-    classifier: SequenceClassifier, texts: Sequence[str], categories: Sequence[str], place: dict[str, int]
-) -> list[dict[str, Any]]:
-    kept = [(text, place[category]) for text, category in zip(texts, categories, strict=True) if category in place]
-    tokens = classifier.encode([text for text, _ in kept]) if kept else {}
-    return [{name: tokens[name][row] for name in tokens} | {"labels": label} for row, (_, label) in enumerate(kept)]
+def _rows(classifier: SequenceClassifier, texts: Sequence[str], categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Tokenize the texts of the classifier's categories: a row each, with its label."""
+    label_of = {category: label for label, category in enumerate(classifier.categories)}
+    pairs = [(text, label_of[name]) for text, name in zip(texts, categories, strict=True) if name in label_of]
+    tokens = classifier.encode([text for text, _ in pairs]) if pairs else {}
+    return [{name: tokens[name][row] for name in tokens} | {"labels": label} for row, (_, label) in enumerate(pairs)]
 
 
-def _arguments(folder: str, settings: Settings, device: str) -> TrainingArguments:
+def _arguments(folder: str, settings: CaptionClassifier, device: str) -> TrainingArguments:
     return TrainingArguments(
         output_dir=folder,
         num_train_epochs=settings.epochs,
@@ -193,7 +196,7 @@ def _arguments(folder: str, settings: Settings, device: str) -> TrainingArgument
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """transformers tells of each layer that is new, and of how it finds its own files."""
+    """Silence transformers, which reports each new layer and how it finds its own files."""
     logger = logging.getLogger("transformers")
     before = logger.level
     logger.setLevel(logging.ERROR)

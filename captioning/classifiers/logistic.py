@@ -1,5 +1,7 @@
-"""The category classifiers: a multinomial logistic regression on MiniLM's sentence vectors, which stay as they are; the
-nearest category name; and, from captioning/encoder.py, a fine-tuned encoder such as BERT."""
+"""Predicts categories by logistic regression on MiniLM's sentence vectors, or by the nearest category name.
+
+Saves and loads these classifiers and the fine-tuned encoders of captioning/classifiers/encoder.py.
+"""
 
 import json
 from collections.abc import Sequence
@@ -22,19 +24,19 @@ CATEGORIES = "categories.json"
 
 @dataclass(frozen=True)
 class Head:
-    """Category k of a vector x has the logit `weight[k] @ x + bias[k]`."""
+    """A logistic head: category k of a vector x has the logit `weight[k] @ x + bias[k]`."""
 
     categories: tuple[str, ...]
     weight: np.ndarray  # (categories, dim), float32
     bias: np.ndarray  # (categories,), float32
 
     def predict(self, vectors: np.ndarray) -> list[str]:
-        """The category with the largest logit for each row of `vectors` (n, dim); the first in the alphabet on a tie."""
+        """Predict the category with the largest logit for each row of `vectors` (n, dim), on a tie the first one."""
         return [self.categories[best] for best in (vectors @ self.weight.T + self.bias).argmax(axis=1)]
 
 
 def fit(vectors: np.ndarray, categories: Sequence[str], regularisation: float) -> Head:
-    """The head that scikit-learn's logistic regression finds.
+    """Fit the head by scikit-learn's logistic regression.
 
     Args:
         vectors: (n, dim).
@@ -49,13 +51,18 @@ def fit(vectors: np.ndarray, categories: Sequence[str], regularisation: float) -
 
 
 def zero_shot(vectors: np.ndarray, categories: Sequence[str]) -> list[str]:
-    """The category whose name is nearest by cosine to each row of `vectors` (n, 384, length 1: MiniLM's of texts)."""
+    """Choose the category whose name is nearest by cosine to each vector.
+
+    Args:
+        vectors: MiniLM's vectors of texts, (n, 384), of length 1.
+        categories: their names.
+    """
     names = encode([category.lower() for category in categories])  # (categories, 384)
     return [categories[best] for best in (vectors @ names.T).argmax(axis=1)]
 
 
 def save(folder: Path | str, classifier: "Head | SequenceClassifier") -> None:
-    """Writes categories.json, and head.safetensors or the fine-tuned encoder's own files."""
+    """Write categories.json, and head.safetensors or the fine-tuned encoder's own files."""
     folder = Path(folder)
     if isinstance(classifier, Head):
         arrays = {"weight": classifier.weight, "bias": classifier.bias}
@@ -68,7 +75,7 @@ def save(folder: Path | str, classifier: "Head | SequenceClassifier") -> None:
 
 
 def load(folder: Path | str, device: str = "cpu") -> "Head | SequenceClassifier":
-    """The classifier that `save` wrote.
+    """Load the classifier that `save` wrote.
 
     Raises:
         UserError: files are missing, or do not belong together.
@@ -85,6 +92,7 @@ def load(folder: Path | str, device: str = "cpu") -> "Head | SequenceClassifier"
         return encoder.load(folder, categories, device)
     if len(categories) != len(arrays["weight"]):
         raise UserError(
-            f"{folder}: {len(categories)} categories but {len(arrays['weight'])} rows of weights; run `dvc repro -f caption_classifier`"
+            f"{folder}: {len(categories)} categories but {len(arrays['weight'])} rows of weights; "
+            "run `dvc repro -f caption_classifier`"
         )
     return Head(categories, arrays["weight"], arrays["bias"])

@@ -1,4 +1,4 @@
-"""Captions of any pictures by a captioner of the study, fine-tuned or as it comes."""
+"""Captions any pictures with a captioner of the study, pre-trained or fine-tuned."""
 
 import io
 from dataclasses import dataclass
@@ -11,13 +11,21 @@ from catalogue.prepared.images import shrink
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.params import suggest
+from pipeline.model_folders import MODELS
 
-ADAPTERS, MODELS = Path("data/adapters"), Path("data/models")
+ADAPTERS = Path("data/adapters")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A captioner, its adapter (None: as it comes), and the parameters of the study that captions depend on."""
+    """A captioner and how it is loaded.
+
+    Attributes:
+        name: its name in params.yaml, a folder under data/models/.
+        family: its family.
+        adapter: the folder of its LoRA adapter; None: pre-trained.
+        params: the parameters of the study.
+    """
 
     name: str
     family: str
@@ -26,25 +34,34 @@ class Choice:
 
 
 def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, pretrained: bool) -> Choice:
-    """The study's writer and its own adapter, unless told otherwise.
+    """Choose a captioner of params.yaml and its adapter.
+
+    Args:
+        params: the parameters of the study.
+        captioner: its name; default: the study's writer.
+        adapter: the folder of a LoRA adapter; default: data/adapters/<captioner>, where there is one.
+        pretrained: use no adapter.
 
     Raises:
-        UserError: no such captioner, or both an adapter and `pretrained`.
+        UserError: params.yaml has no such captioner, or both an adapter and `pretrained` are given.
     """
     if adapter and pretrained:
         raise UserError("--adapter and --pretrained exclude each other; leave one of them out")
     captioners, name = params["captioners"], captioner or params["writer"]
     if name not in captioners:
-        raise UserError(
-            f"--captioner {name}: not in params.yaml; its captioners: {', '.join(captioners)}{suggest(name, list(captioners))}"
-        )
+        known = f"{', '.join(captioners)}{suggest(name, list(captioners))}"
+        raise UserError(f"--captioner {name}: not in params.yaml; its captioners: {known}")
     own = ADAPTERS / name
-    found = adapter or (own if own.is_dir() and not pretrained else None)
-    return Choice(name, captioners[name]["family"], found, params)
+    default = own if own.is_dir() and not pretrained else None
+    return Choice(name, captioners[name]["family"], adapter or default, params)
 
 
 def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
-    """Pictures as `catalogue_prepare` packs them: turned upright, scaled, JPEG.
+    """Read pictures as `catalogue_prepare` packs them: turned upright, scaled, JPEG.
+
+    Args:
+        paths: picture files.
+        longest_side: the most pixels of a side; larger pictures are scaled down.
 
     Raises:
         UserError: a file is missing, is no picture, or has too many pixels.
@@ -60,7 +77,7 @@ def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
 
 
 def captions(paths: list[Path], choice: Choice) -> list[str]:
-    """A caption for each picture, in their order.
+    """Caption each picture, in their order.
 
     Raises:
         UserError: a picture cannot be read, or the model or adapter cannot be loaded.
@@ -68,15 +85,17 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     section, device = choice.params["caption_generate"], choice.params["device"]
     images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
 
-    from captioning.modelling import DTYPES, image_inputs, load  # torch: seconds
-    from captioning.modelling.memory import named_out_of_memory
+    from captioning.modelling import DTYPES, load, prepare_images  # torch: seconds
+    from captioning.modelling.memory import explain_out_of_memory
 
     dtype, quantization = DTYPES[section["precision"]], section["quantization"]
     less = "params.yaml: lower caption_generate.batch_size, or use precision: bf16 or quantization: nf4"
     texts: list[str] = []
-    with named_out_of_memory(less):
+    with explain_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
         for batch in make_batches(images, section["batch_size"]):
-            inputs = image_inputs(captioner, batch)
-            texts += [one.text for one in captioner.family.generate(captioner, inputs, section["max_new_tokens"])]
+            inputs = prepare_images(captioner, batch)
+            texts += [
+                caption.text for caption in captioner.family.generate(captioner, inputs, section["max_new_tokens"])
+            ]
     return texts

@@ -1,8 +1,12 @@
 """CIDEr-D (Vedantam et al. 2015) as pycocoevalcap 1.2 computes it: n-grams of one to four words, sigma 6, times 10.
 
-Document frequencies come from the references of the evaluated split (of all its items, also when only some have a caption
-in a set), so a score belongs to its test set. The corpus score is the mean over the items. An empty caption has no
-n-gram and scores 0.
+    CIDEr-D = 10 · mean over n = 1..4 and over the references of
+              exp(-(length difference)² / (2 · 6²)) · min(caption, reference) · reference / (|caption| · |reference|)
+
+where a text is its vector of tf-idf weights: how often it has an n-gram, times the logarithm of the number of items
+divided by the number of items whose references have the n-gram. These document frequencies come from the references of
+all items of the evaluated split, also of those without a caption in a set, so a score belongs to its test set. The
+corpus score is the mean over the items. An empty caption has no n-gram and scores 0.
 """
 
 import math
@@ -12,9 +16,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from captioning.scores import Pairs
 from captioning.scores.ngrams import ORDERS, Ngram, count_ngrams
 
+METRICS: tuple[str, ...] = ("cider",)
 SIGMA = 6.0
+
+
+def score(pairs: Pairs) -> np.ndarray:
+    """Score each pair against the references of its item, among those of all items: (n, 1)."""
+    captions = [(item, pairs.tokens[caption]) for item, caption in zip(pairs.items, pairs.captions, strict=True)]
+    return Cider(pairs.tokenized_references).score(captions)[:, None]
 
 
 class Vector(NamedTuple):
@@ -42,24 +54,24 @@ class Cider:
         self._references = {item: [self._vector(text) for text in texts] for item, texts in counts.items()}
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-        """The score of each (item, tokenized caption): (n,)."""
+        """Score each (item, tokenized caption): (n,)."""
         return np.array([self._score(item, caption) for item, caption in pairs], dtype=np.float64)
 
     def _score(self, item: str, caption: str) -> float:
         vector = self._vector(count_ngrams(caption))
         references = self._references[item]
-        return 10.0 * sum(_similarity(vector, one) for one in references) / len(references) / len(ORDERS)
+        return 10.0 * sum(_similarity(vector, reference) for reference in references) / len(references) / len(ORDERS)
 
     def _vector(self, counts: Mapping[Ngram, int]) -> Vector:
         weights: list[dict[Ngram, float]] = [{} for _ in ORDERS]
         for ngram, count in counts.items():
             weights[len(ngram) - 1][ngram] = count * self._rarity.get(ngram, self._new)
-        norms = [math.sqrt(sum(weight * weight for weight in one.values())) for one in weights]
+        norms = [math.sqrt(sum(weight * weight for weight in order.values())) for order in weights]
         return Vector(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2))
 
 
 def _similarity(caption: Vector, reference: Vector) -> float:
-    """The sum over the n-gram lengths of the clipped cosine, discounted for a different length."""
+    """Sum the clipped cosines over the n-gram lengths, discounted for a different length."""
     total = 0.0
     for mine, theirs, norm, other in zip(
         caption.weights, reference.weights, caption.norms, reference.norms, strict=True

@@ -1,29 +1,46 @@
-"""The scores that compare a caption with what is known of its garment: attributes, category, type, colour and pattern, picture."""
+"""Computes all content-based scores of a study: attributes, type, colour and pattern, category, picture.
 
-import json
+Each distinct caption of an item is scored once.
+"""
+
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from captioning.scores import accuracy, attributes, core
-from captioning.scores.study import ATTRIBUTES, IMAGES, REFERENCE, Study, by_set
+from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core
+from captioning.scores.study import REFERENCE, Study, split_by_set
 from captioning.tagging.extract import extract
 from captioning.tagging.settings import CaptionAttributes
-from pipeline.model_folders import MODELS
 
-CLASSIFIER = Path("data/classifier")
+SCORES: tuple[ContentScore, ...] = (attributes, core, accuracy, clip_score)
+LEFT_OUT = {metric: reason for score in SCORES for metric, reason in score.LEFT_OUT.items()}
 
 
-class Words(NamedTuple):
-    """What `score` found.
+class Models(NamedTuple):
+    """The folders of the models that read captions.
 
     Attributes:
-        scores: a row per distinct item and caption: item_id, caption, and a column per metric; NaN where there is none.
-        attributes: captioner, variant, and what `attributes.by_attribute` counts.
+        tagger: a Stanza pipeline.
+        classifier: the output of the stage caption_classifier.
+        clip: a CLIP; None leaves CLIPScore out.
+    """
+
+    tagger: Path
+    classifier: Path
+    clip: Path | None
+
+
+class ContentScores(NamedTuple):
+    """The content-based scores of a study.
+
+    Attributes:
+        scores: a row per distinct item and caption: item_id, caption, and a column per metric; NaN where a caption has
+            no value.
+        attributes: captioner, variant, and the columns of `attributes.by_attribute`.
         confusions: captioner, variant, true_category, predicted_category, items; captioner and variant `reference` are
             the true descriptions.
-        reference: the accuracies of the true descriptions, beside which those of captions are to be read.
+        reference: the accuracies of the true descriptions, to compare those of captions with.
     """
 
     scores: pd.DataFrame
@@ -32,64 +49,72 @@ class Words(NamedTuple):
     reference: dict[str, float]
 
 
-def score(study: Study, settings: CaptionAttributes, clip_model: Path | None, device: str, checkpoints: Path) -> Words:
-    """All of these scores, each distinct caption of an item once.
+def score(
+    study: Study, settings: CaptionAttributes, models: Models, images: Path, device: str, work: Path
+) -> ContentScores:
+    """Compute the content-based scores of every caption of the study.
 
     Args:
-        clip_model: a model folder; None leaves CLIPScore out.
-        checkpoints: a folder for finished parts, kept until the scores are written.
+        study: items, truth, captions and the vocabulary of attributes.
+        settings: the section `caption_attributes`.
+        models: the folders of the models.
+        images: the folder of packed pictures.
+        device: where models run, `cpu` or `cuda`.
+        work: the folder for finished parts, until the scores are written.
     """
     pairs = study.captions[["item_id", "caption"]].drop_duplicates().reset_index(drop=True)
     captions, items = pairs["caption"].tolist(), study.items.loc[pairs["item_id"]]
-    vocabulary = json.loads((ATTRIBUTES / "vocabulary.json").read_text(encoding="utf-8"))
-    selected = extract(captions, settings, MODELS / settings.tagger, device, checkpoints)
-    references = [list(found) for found in items["attributes"]]
-    described, categories = study.items["description"].tolist(), study.items["category"].tolist()
-    judged = accuracy.score(captions + described, items["category"].tolist() + categories, CLASSIFIER, device)
-    said, truth = judged[: len(captions)], judged[len(captions) :]
-    parts = [pairs, attributes.compare(selected, references, vocabulary)]
-    if len(study.truth):
-        parts.append(_core(captions, study.truth.loc[pairs["item_id"]].reset_index(drop=True)))
-    parts.append(said.drop(columns="predicted_category"))
-    if clip_model:
-        parts.append(_clip(study, pairs, clip_model, device, checkpoints))
-    about = {"selected": selected, "references": references, "category": items["category"].tolist()}
-    about["predicted"] = said["predicted_category"].tolist()
-    sets = by_set(study.captions.merge(pd.concat([pairs, pd.DataFrame(about)], axis=1), on=["item_id", "caption"]))
-    confused = [
-        (name, variant, accuracy.confusions(rows["category"], rows["predicted"])) for name, variant, rows in sets
-    ]
-    confused.append((REFERENCE, REFERENCE, accuracy.confusions(categories, truth["predicted_category"])))
-    return Words(
-        pd.concat(parts, axis=1),
-        _stack(
-            [
-                (name, variant, attributes.by_attribute(rows["selected"], rows["references"], vocabulary))
-                for name, variant, rows in sets
-            ]
-        ),
-        _stack(confused),
-        {name: float(truth[name].mean()) for name in ("accuracy", "accuracy_zero_shot")},
+    descriptions, categories = study.items["description"].tolist(), study.items["category"].tolist()
+    selected = extract(captions, settings, models.tagger, device, work)
+    predicted, nearest = accuracy.classify(captions + descriptions, models.classifier, device)
+    count = len(captions)
+    garments = Garments(
+        items=pairs["item_id"].tolist(),
+        captions=captions,
+        selected=selected,
+        attributes=[list(of_item) for of_item in items["attributes"]],
+        vocabulary=study.vocabulary,
+        categories=items["category"].tolist(),
+        predicted=predicted[:count],
+        nearest=nearest[:count],
+        truth=study.truth.loc[pairs["item_id"]].reset_index(drop=True) if len(study.truth) else None,
+        references={str(item): [text] for item, text in study.items["description"].items()},
+        images=images,
+        clip_model=models.clip,
+        device=device,
+        work=work,
+    )
+    of_reference = accuracy.compare(categories, predicted[count:], nearest[count:])
+    tables = [table for module in SCORES if (table := module.score(garments)) is not None]
+    return ContentScores(
+        pd.concat([pairs, *tables], axis=1),
+        *_count_by_set(study, pairs, garments, accuracy.count_confusions(categories, predicted[count:])),
+        {str(metric): float(mean) for metric, mean in of_reference.mean().items()},
     )
 
 
-def _core(captions: list[str], truth: pd.DataFrame) -> pd.DataFrame:
-    found = core.by_attribute(captions, truth)
-    found.insert(0, "core_precision", core.score(captions, truth))
-    return found.where(truth["type"].notna(), axis=0)
-
-
-def _clip(study: Study, pairs: pd.DataFrame, model: Path, device: str, checkpoints: Path) -> pd.DataFrame:
-    from captioning.scores import clip_score
-    from catalogue.prepared.images import ImageStore
-
-    references = {str(item): [text] for item, text in study.items["description"].items()}
-    given = list(zip(pairs["item_id"], pairs["caption"], strict=True))
-    return clip_score.score(given, references, ImageStore(IMAGES), model, device, checkpoints)
+def _count_by_set(
+    study: Study, pairs: pd.DataFrame, garments: Garments, reference: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count the attributes and the confusions of every set of captions; the confusions of the references come last."""
+    columns = {
+        "selected": garments.selected,
+        "attributes": garments.attributes,
+        "category": garments.categories,
+        "predicted": garments.predicted,
+    }
+    table = pd.concat([pairs, pd.DataFrame(columns)], axis=1)
+    by_attribute, confusions = [], []
+    for name, variant, rows in split_by_set(study.captions.merge(table, on=["item_id", "caption"])):
+        counts = attributes.by_attribute(rows["selected"], rows["attributes"], garments.vocabulary)
+        by_attribute.append((name, variant, counts))
+        confusions.append((name, variant, accuracy.count_confusions(rows["category"], rows["predicted"])))
+    confusions.append((REFERENCE, REFERENCE, reference))
+    return _stack(by_attribute), _stack(confusions)
 
 
 def _stack(tables: list[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:
-    """One table, captioner and variant in front."""
+    """Stack tables of one set each, captioner and variant in front."""
     for captioner, variant, table in tables:
         table.insert(0, "captioner", captioner)
         table.insert(1, "variant", variant)

@@ -1,6 +1,11 @@
-"""ROUGE-L (Lin 2004) as pycocoevalcap 1.2 computes it: F with beta 1.2 of the best precision and the best recall.
+"""ROUGE-L (Lin 2004) as pycocoevalcap 1.2 computes it.
 
-The corpus score is the mean over the items. An empty caption counts as one word that no reference has: 0.
+    ROUGE-L = (1 + beta²) · precision · recall / (recall + beta² · precision), beta = 1.2
+    precision = longest common subsequence of caption and reference / words of the caption
+    recall = longest common subsequence of caption and reference / words of the reference
+
+Of several references the best precision and the best recall count, also where they belong to different ones. The corpus
+score is the mean over the items. An empty caption counts as one word that no reference has, and scores 0.
 """
 
 from collections import defaultdict
@@ -8,22 +13,41 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from captioning.scores import Pairs
+
+METRICS: tuple[str, ...] = ("rouge_l",)
 BETA = 1.2
 
 
+def score(pairs: Pairs) -> np.ndarray:
+    """Score each pair: (n, 1)."""
+    return rouge_l(pairs.tokenized)[:, None]
+
+
 def rouge_l(pairs: Sequence[tuple[str, Sequence[str]]]) -> np.ndarray:
-    """The score of each (caption, references), tokenized: (n,)."""
+    """Score each (caption, references), tokenized: (n,).
+
+    >>> pairs = [("a red dress", ["a red dress"]), ("a red dress", ["a dress in red"]), ("", ["a cap"])]
+    >>> rouge_l(pairs).round(3).tolist()
+    [1.0, 0.557, 0.0]
+    """
     return np.array([_score(caption.split(" "), references) for caption, references in pairs], dtype=np.float64)
 
 
 def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """The length of the longest common subsequence: a row of the usual table is the bits of one integer (Hyyrö 2004)."""
-    places: defaultdict[str, int] = defaultdict(int)
-    for place, word in enumerate(a):
-        places[word] |= 1 << place
+    """Measure the longest common subsequence, in words.
+
+    A row of the usual table is the bits of one integer (Hyyrö 2004).
+
+    >>> common_subsequence("a red dress with sleeves".split(), "a dress in red with long sleeves".split())
+    4
+    """
+    positions: defaultdict[str, int] = defaultdict(int)  # word -> a bit for each position that has it in a
+    for position, word in enumerate(a):
+        positions[word] |= 1 << position
     whole = row = (1 << len(a)) - 1
     for word in b:
-        matches = row & places.get(word, 0)
+        matches = row & positions.get(word, 0)
         row = ((row + matches) | (row - matches)) & whole
     return len(a) - row.bit_count()
 

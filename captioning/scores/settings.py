@@ -1,4 +1,4 @@
-"""The section `caption_score`."""
+"""The section `caption_score` of params.yaml."""
 
 from typing import Annotated, Literal
 

@@ -1,1 +1,1 @@
-"""Finds the attributes of a text with a Stanza pipeline."""
+"""Extracts the attributes of texts with a Stanza pipeline."""

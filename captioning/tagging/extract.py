@@ -1,4 +1,4 @@
-"""Attributes of texts: lower-cased lemmas tagged NOUN, ADJ or PROPN by a Stanza pipeline."""
+"""Extracts the attributes of texts: lower-cased lemmas tagged NOUN, ADJ or PROPN by a Stanza pipeline."""
 
 import hashlib
 import json
@@ -14,14 +14,16 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 
 CHUNK = 500  # texts that Stanza tags together
-KEPT = frozenset(("NOUN", "ADJ", "PROPN"))
+TAGS = frozenset(("NOUN", "ADJ", "PROPN"))
 PARTICIPLES = frozenset(("VBN", "VBG"))
 PROCESSORS = "tokenize,pos,lemma"
-REBUILT, SMALL = "tiny-stanza", ("default", "tiny")  # the pipeline that the repository carries, and its package
+TINY = "tiny-stanza"  # the pipeline in this repository
+TINY_PACKAGES = ("default", "tiny")  # the names of its package
+CODE = [Path(__file__), Path(__file__).with_name("settings.py")]
 
 
 class Word(NamedTuple):
-    """A tagged word; `start` and `end` are its place in the text, in characters."""
+    """A tagged word; `start` and `end` are its position in the text, in characters."""
 
     form: str
     lemma: str
@@ -36,15 +38,16 @@ def extract(
     settings: CaptionAttributes,
     folder: Path | str,
     device: str = "cpu",
-    checkpoints: Path | None = None,
+    work: Path | None = None,
 ) -> list[list[str]]:
-    """The attributes of each text, each once, in the order of the text. Equal texts are tagged once.
+    """Extract the attributes of each text, each once, in the order of the text. Equal texts are tagged once.
 
     Args:
         texts: any texts, also empty ones.
         settings: what counts as an attribute.
         folder: a Stanza pipeline, as `stanza.download` lays it out.
-        checkpoints: a folder for finished chunks of texts, which are not tagged again.
+        device: where Stanza runs, `cpu` or `cuda`.
+        work: the folder for finished chunks of texts; chunks that are already there are not tagged again.
 
     Raises:
         UserError: the pipeline is missing or cannot be read.
@@ -56,10 +59,10 @@ def extract(
         tagger = load(folder, device, settings.package)
         for chunk in track(missing, "tagging", unit="chunk"):
             documents = tagger.bulk_process(chunk)
-            yield {}, {"attributes": [attributes_of(_words(document), settings) for document in documents]}
+            yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
 
     attributes: dict[str, list[str]] = {}
-    with temporary_if_none(checkpoints) as parts:
+    with temporary_if_none(work) as parts:
         for chunk, path in zip(chunks.values(), keep_finished(parts, chunks, tag), strict=True):
             _, state = load_part(path)
             attributes |= dict(zip(chunk, state["attributes"], strict=True))
@@ -69,36 +72,41 @@ def extract(
 def work_folder(
     name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: Any = None
 ) -> Path:
-    """Where a stage keeps what it has tagged so far: the name depends on all that its result depends on.
+    """Name the folder for the chunks that a stage has tagged, by all that its result depends on.
 
     Args:
-        more: what else the stage keeps there depends on.
+        name: of the stage.
+        texts: the texts to tag.
+        settings: the section `caption_attributes`.
+        folder: the Stanza pipeline.
+        device: where Stanza runs.
+        more: what the other files that the stage stores there depend on.
     """
     digest = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
     params = {"settings": settings.model_dump(), "device": device, "texts": digest, "more": more}
-    return key_folder(name, params, [Path(folder), Path(__file__).parent], ("stanza", "torch"))
+    return key_folder(name, params, [Path(folder), *CODE], ("stanza", "torch"))
 
 
 def _chunk_name(chunk: Sequence[str]) -> str:
-    """Name a chunk by its texts, because one checkpoint folder may serve several extractions."""
+    """Name a chunk by its texts, because a work folder may serve several extractions."""
     digest = hashlib.sha256(json.dumps(list(chunk)).encode()).hexdigest()
     return f"attributes-{digest[:16]}"
 
 
-def attributes_of(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:
-    """The attributes of one tagged text, each once, in its order.
+def select_attributes(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:
+    """Select the attributes of a tagged text, each once, in its order.
 
     With `hyphen: join` a hyphenated word is one attribute if any part of it is (`t-shirt`, `stand-up`).
     """
     keys = []
-    for group in hyphenated(words) if settings.hyphen == "join" else ([word] for word in words):
+    for group in group_hyphenated(words) if settings.hyphen == "join" else ([word] for word in words):
         if any(_is_attribute(word, settings.participles) for word in group):
             keys.append("".join(_key(word, settings.unit) for word in group))
     return list(dict.fromkeys(keys))
 
 
-def hyphenated(words: Sequence[Word]) -> list[list[Word]]:
-    """The words, those with a hyphen and no space between them in one group with it."""
+def group_hyphenated(words: Sequence[Word]) -> list[list[Word]]:
+    """Group words that a hyphen without spaces joins, with the hyphen; other words are groups of their own."""
     groups: list[list[Word]] = []
     for word in words:
         last = groups[-1][-1] if groups else None
@@ -111,10 +119,10 @@ def hyphenated(words: Sequence[Word]) -> list[list[Word]]:
 
 
 def load(folder: Path | str, device: str = "cpu", package: str = "default") -> Any:
-    """The Stanza pipeline in `folder`: tokenizer, tagger, lemmatizer of `package`; nothing is ever downloaded.
+    """Load tokenizer, tagger and lemmatizer of a Stanza package from a folder; nothing is ever downloaded.
 
     Raises:
-        UserError: files are missing (says how to get them) or are not Stanza models.
+        UserError: files are missing or are not Stanza models; the message says how to get them.
     """
     import stanza
     import torch
@@ -133,7 +141,8 @@ def load(folder: Path | str, device: str = "cpu", package: str = "default") -> A
         )
     except (FileNotFoundError, PipelineRequirementsException) as error:
         raise UserError(
-            f"{folder}: no Stanza pipeline {package!r} with {PROCESSORS} for English here ({_first_line(error)}); {remedy(folder, package)}"
+            f"{folder}: no Stanza pipeline {package!r} with {PROCESSORS} for English here ({_first_line(error)}); "
+            f"{remedy(folder, package)}"
         ) from None
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, RuntimeError) as error:
         raise UserError(
@@ -142,11 +151,11 @@ def load(folder: Path | str, device: str = "cpu", package: str = "default") -> A
 
 
 def remedy(folder: Path | str, package: str) -> str:
-    """What to do where the folder has no such pipeline."""
-    if Path(folder).name == REBUILT:
-        if package not in SMALL:
-            return f"it has one package: set `caption_attributes.package: {SMALL[0]}`, or another `tagger`"
-        return f"get it back: git checkout -- {folder}, or train it again: python -m sample.models --only {REBUILT}"
+    """Describe how to get the pipeline that a folder lacks."""
+    if Path(folder).name == TINY:
+        if package not in TINY_PACKAGES:
+            return f"it has one package: set `caption_attributes.package: {TINY_PACKAGES[0]}`, or another `tagger`"
+        return f"get it back: git checkout -- {folder}, or train it again: python -m sample.models --only {TINY}"
     command = f"stanza.download('en', model_dir='{folder}', package='{package}', processors='{PROCESSORS}')"
     return f'download it once, where there is a network: python -c "import stanza; {command}"'
 
@@ -171,7 +180,7 @@ def _words(document: Any) -> list[Word]:
 
 
 def _is_attribute(word: Word, participles: bool) -> bool:
-    return word.upos in KEPT or (participles and word.upos == "VERB" and word.xpos in PARTICIPLES)
+    return word.upos in TAGS or (participles and word.upos == "VERB" and word.xpos in PARTICIPLES)
 
 
 def _key(word: Word, unit: str) -> str:

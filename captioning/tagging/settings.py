@@ -1,4 +1,4 @@
-"""The switches of what counts as an attribute (DESIGN.md 5.3)."""
+"""The section `caption_attributes` of params.yaml: what counts as an attribute of a text."""
 
 from typing import Annotated, Literal
 

@@ -1,1 +1,1 @@
-"""Descriptions of items: the text variants of a study, and the words that name an attribute."""
+"""Descriptions of items: the text variants of a study, and the phrases that name an attribute."""

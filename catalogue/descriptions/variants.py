@@ -1,12 +1,19 @@
-"""The text variants of a study: which catalogue each belongs to, and whose words it holds."""
+"""The text variants of a study: the catalogue that each describes, and the sources of its words."""
 
 from typing import Literal, get_args
 
+Catalogue = Literal["original", "all"]
 Text = Literal["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
 
+# Where the words of an item come from: none, its description (own; reference in a masked text), the pre-trained
+# captioner, the fine-tuned captioner. In the order in which recsys.features encodes them: fine-tuned captions last.
+Source = Literal["none", "own", "reference", "pt", "ft"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+SHOP_SOURCES: tuple[Source, ...] = ("own", "reference")
+CAPTIONER_SOURCES: tuple[Source, ...] = ("pt", "ft")
 
 # text -> the catalogue whose items it describes
-CATALOGUE_OF: dict[str, str] = {
+CATALOGUE_OF: dict[str, Catalogue] = {
     "original": "original",
     "augmented": "all",
     "unfilled": "all",
@@ -16,8 +23,42 @@ CATALOGUE_OF: dict[str, str] = {
     "masked-none": "original",
 }
 
-
-# text -> where the words of a test item come from (masked-*), or of an item without description (the others)
-SOURCE_OF = {"original": "none", "augmented": "ft", "unfilled": "none"} | {
-    text: text.removeprefix("masked-") for text in get_args(Text) if "masked" in text
+# text -> the source of a test item's words (masked texts), or of the words of an item without description (the others)
+SOURCE_OF: dict[str, Source] = {
+    "original": "none",
+    "augmented": "ft",
+    "unfilled": "none",
+    "masked-reference": "reference",
+    "masked-ft": "ft",
+    "masked-pt": "pt",
+    "masked-none": "none",
 }
+
+_MASKED = "masked-"
+
+
+def name_masked_text(source: str) -> str:
+    """Return the text in which the descriptions of test items are replaced by words of this source.
+
+    >>> name_masked_text("ft")
+    'masked-ft'
+    """
+    return _MASKED + source
+
+
+def is_masked(text: str) -> bool:
+    """Tell whether a text replaces the descriptions of test items, so that only captions differ between two such texts.
+
+    >>> is_masked("masked-none"), is_masked("unfilled")
+    (True, False)
+    """
+    return text.startswith(_MASKED)
+
+
+def is_written_by_captioner(source: str) -> bool:
+    """Tell whether words of this source are captions.
+
+    >>> is_written_by_captioner("pt"), is_written_by_captioner("own")
+    (True, False)
+    """
+    return source in CAPTIONER_SOURCES

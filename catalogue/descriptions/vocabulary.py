@@ -8,41 +8,47 @@ COLOURS = ("black", "white", "grey", "beige", "red", "pink", "orange", "yellow",
 # attribute -> value -> the phrases that name it in any of the three styles, all lower case.
 SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
     "type": {
-        "t-shirt": ("t-shirt", "tee"), "shirt": ("shirt",), "jumper": ("jumper", "sweater"), "hoodie": ("hoodie",), "jacket": ("jacket", "coat"),
-        "vest top": ("vest top", "tank top"), "dress": ("dress",), "trousers": ("trousers", "pants"), "shorts": ("shorts",), "skirt": ("skirt",),
-        "bag": ("bag", "handbag", "shopper"), "sneakers": ("sneakers", "trainers", "shoes"), "boots": ("boots",), "cap": ("cap", "baseball cap"),
-        "felt hat": ("felt hat", "hat"), "tie": ("tie",), "blanket": ("blanket",), "cushion": ("cushion", "pillow"),
+        "t-shirt": ("t-shirt", "tee"), "shirt": ("shirt",), "jumper": ("jumper", "sweater"), "hoodie": ("hoodie",),
+        "jacket": ("jacket", "coat"), "vest top": ("vest top", "tank top"), "dress": ("dress",),
+        "trousers": ("trousers", "pants"), "shorts": ("shorts",), "skirt": ("skirt",),
+        "bag": ("bag", "handbag", "shopper"), "sneakers": ("sneakers", "trainers", "shoes"), "boots": ("boots",),
+        "cap": ("cap", "baseball cap"), "felt hat": ("felt hat", "hat"), "tie": ("tie",), "blanket": ("blanket",),
+        "cushion": ("cushion", "pillow"),
     },
     "colour": {colour: (colour,) for colour in COLOURS},
     "pattern": {
-        "solid": (), "striped": ("striped", "stripes"), "pinstriped": ("pinstriped", "thin lines"), "dotted": ("spotted", "dotted", "dots"),
-        "checked": ("checked", "checks"), "floral": ("floral-patterned", "flowery", "flowers"),
+        "solid": (), "striped": ("striped", "stripes"), "pinstriped": ("pinstriped", "thin lines"),
+        "dotted": ("spotted", "dotted", "dots"), "checked": ("checked", "checks"),
+        "floral": ("floral-patterned", "flowery", "flowers"),
     },
 }  # fmt: skip
 
 
 def _matcher(attribute: str) -> re.Pattern[str]:
-    phrases = {phrase for named in SYNONYMS[attribute].values() for phrase in named}
+    """Compile a pattern that finds every phrase of an attribute, the longest first."""
+    phrases = {phrase for synonyms in SYNONYMS[attribute].values() for phrase in synonyms}
     longest_first = sorted(phrases, key=lambda phrase: (-len(phrase), phrase))
     return re.compile(r"(?<![\w-])(" + "|".join(re.escape(phrase) for phrase in longest_first) + r")(?![\w-])")
 
 
 _MATCHERS = {attribute: _matcher(attribute) for attribute in SYNONYMS}
-
-
 _VALUE_OF = {
-    attribute: {phrase: value for value, named in values.items() for phrase in named}
+    attribute: {phrase: value for value, synonyms in values.items() for phrase in synonyms}
     for attribute, values in SYNONYMS.items()
 }
 
 
 def parse(text: str) -> dict[str, list[str]]:
-    """What a text of any style names: `{"type": […], "colour": […], "pattern": […]}`, sorted, each value once.
+    """Find the types, colours and patterns that a text of any style names, sorted, each value once.
 
-    Whole words and hyphenated words only: "t-shirt" names no shirt, "sweatshirt fabric" neither. "solid" is never named.
+    Only whole words and hyphenated words count: "t-shirt" does not name a shirt, nor does "sweatshirt fabric". No
+    phrase names the pattern "solid".
+
+    >>> parse("A blue T-shirt with white stripes")
+    {'type': ['t-shirt'], 'colour': ['blue', 'white'], 'pattern': ['striped']}
     """
     lower = text.lower()
     return {
-        attribute: sorted({_VALUE_OF[attribute][phrase] for phrase in found.findall(lower)})
-        for attribute, found in _MATCHERS.items()
+        attribute: sorted({_VALUE_OF[attribute][phrase] for phrase in matcher.findall(lower)})
+        for attribute, matcher in _MATCHERS.items()
     }

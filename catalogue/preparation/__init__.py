@@ -1,1 +1,1 @@
-"""Turns a raw catalogue into data/prepared: filters, splits, purchases."""
+"""Turns a raw catalogue into the tables of data/prepared: filters, splits, purchases."""

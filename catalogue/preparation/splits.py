@@ -1,4 +1,7 @@
-"""Train, validation and test: by groups that share nothing, or the study's random split, and what leaks between the sides."""
+"""Train, validation and test: by groups that share nothing, or at random as the study does, and what leaks."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,23 +9,85 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import train_test_split
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-VALIDATION_SHARE = TEST_SHARE = 0.1
+from catalogue.readers.settings import CataloguePrepare
+from pipeline.core.errors import UserError
+
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+VALIDATION_SHARE = 0.1
+TEST_SHARE = 0.1
+MIN_ITEMS = 10  # at which each part gets an item
 
 
-def groups(product_codes: pd.Series, descriptions: pd.Series) -> np.ndarray:
-    """Connected components of equal product code or identical description: int64, (n_items,), numbered as they first come.
+def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Add `group` to every item, and `split` to the items of the original catalogue.
+
+    Args:
+        items: product_code, description and `original` of every item; `split` where the data comes with a split.
+        params: The policy and the seed.
+        folder: Where the raw data lies, for messages.
+
+    Returns:
+        The items; and sizes and leakage of the chosen split and of every other policy.
+
+    Raises:
+        UserError: there are fewer than ten items, or the data comes without the split that is asked for.
+    """
+    group = find_groups(items["product_code"], items["description"])
+    original = items["original"].to_numpy()
+    if original.sum() < MIN_ITEMS:
+        raise UserError(
+            f"{folder}: only {original.sum()} articles pass the filters; at least {MIN_ITEMS} are needed for train, "
+            "validation and test: add articles, or lower catalogue_prepare.min_items_per_type"
+        )
+    parts = {
+        "grouped": split_by_group(group[original], params.seed),
+        "random": split_at_random(int(original.sum()), params.seed),
+    }
+    if "split" in items:
+        parts["published"] = items.loc[original, "split"].to_numpy(dtype=object)
+    if params.split not in parts:
+        raise UserError(
+            f"catalogue_prepare.split: {params.split}, but the data in {folder} comes without a split; "
+            f"allowed: {', '.join(parts)}"
+        )
+    split = np.full(len(items), None, dtype=object)
+    split[original] = parts[params.split]
+    by_policy = {policy: _count_parts(part) | count_leaks(items[original], part) for policy, part in parts.items()}
+    sizes = np.bincount(group)
+    figures = {
+        "groups": len(sizes),
+        "largest_group": int(sizes.max()),
+        "split": by_policy[params.split],
+        "split_by_policy": by_policy,
+    }
+    return items.assign(group=group, split=split), figures
+
+
+def _count_parts(part: np.ndarray) -> dict[str, int]:
+    return {name: int((part == name).sum()) for name in (TRAIN, VALIDATION, TEST)}
+
+
+def find_groups(product_codes: pd.Series, descriptions: pd.Series) -> np.ndarray:
+    """Number the connected components of equal product code or identical description, in order of first occurrence.
 
     A missing description connects nothing.
+
+    >>> find_groups(pd.Series(["a", "b", "b", "c"]), pd.Series(["red", None, "red", None])).tolist()
+    [0, 0, 0, 1]
+
+    Returns:
+        int64, (n_items,).
     """
     n_items = len(product_codes)
     code, codes = pd.factorize(product_codes)
     text, texts = pd.factorize(descriptions)  # −1 where missing
     item = np.arange(n_items)
-    described = text >= 0
+    has_text = text >= 0
     # A graph of items, codes and texts: an edge from each item to its code and to its text.
-    start = np.concatenate([item, item[described]])
-    end = np.concatenate([n_items + code, n_items + len(codes) + text[described]])
+    start = np.concatenate([item, item[has_text]])
+    end = np.concatenate([n_items + code, n_items + len(codes) + text[has_text]])
     n_nodes = n_items + len(codes) + len(texts)
     _, component = connected_components(
         coo_array((np.ones(len(start), bool), (start, end)), shape=(n_nodes, n_nodes)), directed=False
@@ -30,42 +95,62 @@ def groups(product_codes: pd.Series, descriptions: pd.Series) -> np.ndarray:
     return pd.factorize(component[:n_items])[0].astype(np.int64)
 
 
-def grouped_split(group: np.ndarray, seed: int) -> np.ndarray:
-    """80/10/10 by whole groups: side of each item, (n_items,).
+def split_by_group(group: np.ndarray, seed: int) -> np.ndarray:
+    """Split 80/10/10 by whole groups.
 
-    Groups come in random order; each goes to test while it fits into a tenth of the items, then to validation
-    likewise, else to train. So test and validation are never larger than a tenth, and a huge group is trained on.
+    Groups come in random order; each goes to test if it fits into what is left of a tenth of the items, else to
+    validation if it fits there, else to train. So test and validation are never larger than a tenth, and a huge group
+    is trained on.
+
+    >>> split_by_group(np.array([0, 0, 0, 0, 0, 1, 1, 2, 3, 4]), 42).tolist()
+    ['train', 'train', 'train', 'train', 'train', 'train', 'train', 'validation', 'train', 'test']
+
+    Args:
+        group: The group of each item, (n_items,).
+        seed: Of the order of the groups.
+
+    Returns:
+        train, validation or test for each item, (n_items,).
     """
     names, member, size = np.unique(group, return_inverse=True, return_counts=True)
-    side = np.full(len(names), TRAIN, dtype=object)
-    room = {TEST: round(TEST_SHARE * len(group)), VALIDATION: round(VALIDATION_SHARE * len(group))}
-    for place in np.random.default_rng(seed).permutation(len(names)):
-        for name in room:
-            if size[place] <= room[name]:
-                side[place] = name
-                room[name] -= size[place]
+    part = np.full(len(names), TRAIN, dtype=object)
+    capacity = {TEST: round(TEST_SHARE * len(group)), VALIDATION: round(VALIDATION_SHARE * len(group))}
+    for index in np.random.default_rng(seed).permutation(len(names)):
+        for name in capacity:
+            if size[index] <= capacity[name]:
+                part[index] = name
+                capacity[name] -= size[index]
                 break
-    return side[member]
+    return part[member]
 
 
-def random_split(n_items: int, seed: int) -> np.ndarray:
-    """80/10/10 at random as in the study (whose seed is 42): pandas' shuffle, then scikit-learn's split twice. (n_items,)"""
+def split_at_random(n_items: int, seed: int) -> np.ndarray:
+    """Split 80/10/10 as the study does with seed 42: pandas' shuffle, then scikit-learn's split twice.
+
+    Returns:
+        train, validation or test for each item, (n_items,).
+    """
     shuffled = pd.Series(range(n_items)).sample(frac=1, random_state=seed)
     _, rest = train_test_split(shuffled, test_size=0.2, random_state=seed)
     validation, test = train_test_split(rest, test_size=0.5, random_state=seed)
-    side = np.full(n_items, TRAIN, dtype=object)
-    side[validation.to_numpy()], side[test.to_numpy()] = VALIDATION, TEST
-    return side
+    part = np.full(n_items, TRAIN, dtype=object)
+    part[validation.to_numpy()] = VALIDATION
+    part[test.to_numpy()] = TEST
+    return part
 
 
-def leakage(items: pd.DataFrame, side: np.ndarray) -> dict[str, int]:
-    """How many test items share their product code, and how many their description, with an item of train.
+def count_leaks(items: pd.DataFrame, part: np.ndarray) -> dict[str, int]:
+    """Count the test items that share their product code, and those that share their description, with a train item.
+
+    >>> items = pd.DataFrame({"product_code": ["a", "a", "b"], "description": ["red", "blue", "red"]})
+    >>> count_leaks(items, np.array(["train", "test", "test"]))
+    {'leaked_product_code': 1, 'leaked_description': 1}
 
     Args:
         items: product_code and description of the items that are split.
-        side: of each item, (n_items,).
+        part: train, validation or test for each item, (n_items,).
     """
-    train, test = items[side == TRAIN], items[side == TEST]
+    train, test = items[part == TRAIN], items[part == TEST]
     return {
         "leaked_product_code": int(test["product_code"].isin(train["product_code"]).sum()),
         "leaked_description": int((test["description"].isin(train["description"]) & test["description"].notna()).sum()),

@@ -1,4 +1,4 @@
-"""The one reader of data/prepared/items.parquet: its columns, and the items of a split."""
+"""Reads data/prepared/items.parquet: its columns, and the items of a split."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read these columns of every item, sorted by id if the id is among them.
 
     Args:
-        path: data/prepared/items.parquet.
+        path: Data/prepared/items.parquet.
         columns: their names.
 
     Raises:
@@ -34,19 +34,26 @@ def read_items(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return items.sort_values("item_id", ignore_index=True) if "item_id" in columns else items
 
 
-def of_split(items: pd.DataFrame, split: str, path: Path) -> pd.DataFrame:
-    """The rows of a split, in their order; each has a description.
+def select_split(items: pd.DataFrame, split: str, path: Path) -> pd.DataFrame:
+    """Select the rows of a split, in their order; each has a description.
 
     Args:
-        items: with columns `split` and `description`.
-        path: where they were read, for messages.
+        items: With columns `split` and `description`.
+        split: train, validation or test.
+        path: Where the items were read, for messages.
 
     Raises:
         UserError: the split is empty, or has an item without description.
     """
-    chosen = items[items["split"] == split].reset_index(drop=True)
-    if chosen.empty:
-        raise UserError(f"{path}: no item with split {split}; check the filters and shares of catalogue_prepare")
-    if chosen["description"].isna().any():
-        raise UserError(f"{path}: {chosen['description'].isna().sum()} items of split {split} have no description")
-    return chosen
+    selected = items[items["split"] == split].reset_index(drop=True)
+    if selected.empty:
+        raise UserError(
+            f"{path}: no item with split {split}; check catalogue_prepare.min_items_per_type and "
+            "catalogue_prepare.split in params.yaml"
+        )
+    if selected["description"].isna().any():
+        n_missing = selected["description"].isna().sum()
+        raise UserError(
+            f"{path}: {n_missing} items of split {split} have no description; run `dvc repro catalogue_prepare`"
+        )
+    return selected

@@ -1,47 +1,61 @@
-"""Readers: one module per raw layout, each with a function `open_raw(folder, settings) -> Raw`."""
+"""Readers of raw data: one module for each layout, each with a function `open_raw`.
+
+To add a layout, write a module with `open_raw`, name it in `READERS`, and list it in catalogue/readers/loading.py.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 
-READERS = {"sample": "hm", "hm": "hm", "facad": "facad"}  # dataset -> module of this package that reads it
+from catalogue.readers.settings import ReaderSettings
+
+READERS = {"sample": "hm", "hm": "hm", "facad": "facad"}  # data set -> module of this package that reads it
 ANY_OTHER = "shop"
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A shop's catalogue as it was found, before any filter.
+    """A shop's catalogue before any filter.
 
-    articles: a row per article: item_id, product_code, description (None where missing), category, colour; where the data
-        has them, `split` (train, validation, test) and `attributes` (a list of words).
-    image_names: item_id -> the name by which the user knows its image; only items that have one.
-    image: item_id -> the bytes of its image.
-    purchases: batches of user_id (str), item_id (str), day (int32, days since 1970-01-01), in file order; as often as asked.
-    is_fashion: category -> whether the study keeps it.
-    truth: item_id and what is truly seen in the picture; no rows where that is unknown.
-    full_counts: what each filter and split must leave, where this is a data set known in full; else empty.
-    full_purchases: how many purchases that data set has, and how many of them remain.
-    unverified: how many test captions may belong to other images, because the data does not say.
-    stamps: item_id -> what tells cheaply that its image is still the same: size and checksum, or time of change.
+    Attributes:
+        folder: Where the data lies, for messages.
+        articles: A row for each article: item_id, product_code, description (None where missing), category, colour;
+            where the data has them, `split` (train, validation, test) and `attributes` (a list of words).
+        image_names: item_id -> the name by which the user knows its image; only items that have one.
+        read_image: item_id -> the bytes of its image.
+        read_purchases: Yields batches of user_id (str), item_id (str) and day (int32, days since 1970-01-01), in file
+            order; may be called more than once.
+        is_fashion: category -> whether the study keeps it.
+        truth: item_id and what the picture shows; no rows where that is unknown.
+        full_counts: What each filter and split must leave if this is a data set known in full; else empty.
+        stamps: item_id -> a cheap sign that its image is unchanged: size and checksum, or size and time of change.
+        full_purchases: How many purchases that data set has, and how many of them remain.
+        unverified: How many test captions may belong to other images, because the data does not say.
     """
 
     folder: Path
     articles: pd.DataFrame
     image_names: dict[str, str]
-    image: Callable[[str], bytes]
-    purchases: Callable[[], Iterator[pa.RecordBatch]]
+    read_image: Callable[[str], bytes]
+    read_purchases: Callable[[], Iterator[pa.RecordBatch]]
     is_fashion: Callable[[str], bool]
     truth: pd.DataFrame
     full_counts: dict[str, int]
-    stamps: dict[str, Any] = field(default_factory=dict)
+    stamps: dict[str, tuple[int, ...]] = field(default_factory=dict)
     full_purchases: dict[str, int] = field(default_factory=dict)
     unverified: int = 0
 
 
-def reader_of(dataset: str) -> str:
-    """The module that reads a data set: its own, else the one for any shop."""
-    return READERS.get(dataset, ANY_OTHER)
+class Reader(Protocol):
+    """What every module that reads a layout offers."""
+
+    def open_raw(self, folder: Path, settings: ReaderSettings) -> Raw:
+        """Read the articles of `folder`; images and purchases are read when they are needed.
+
+        Raises:
+            UserError: a file, folder or column is missing, or the data contradicts itself.
+        """

@@ -1,8 +1,9 @@
-"""Which description a caption was cut from: the one whose first words share most with it.
+"""Finds the description from which a caption was cut, because FACAD's published test captions come without keys.
 
-FACAD's published test captions come without keys. Equal to a comparison of every caption with every description
-(overlap of the caption's words with as many first words of the description, the earliest of the best), by an index of
-words: for each word of a caption, the descriptions that have it early enough count one more.
+The overlap of a caption with a description is the number of different words of the caption among as many first words of
+the description as the caption has words. The description with the largest overlap is taken, and the earliest of equals.
+An index of words makes this linear: for each word of a caption, every description that has it early enough counts one
+more.
 """
 
 from collections import defaultdict
@@ -17,38 +18,51 @@ class Descriptions:
     """An index of the words of many descriptions, lower-cased, split at white space."""
 
     def __init__(self, descriptions: Sequence[str]) -> None:
-        places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        positions: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for number, description in enumerate(descriptions):
             first: dict[str, int] = {}
-            for place, word in enumerate(description.lower().split()):
-                first.setdefault(word, place)
-            for word, place in first.items():
-                places[word].append((number, place))
+            for position, word in enumerate(description.lower().split()):
+                first.setdefault(word, position)
+            for word, position in first.items():
+                positions[word].append((number, position))
         self._size = len(descriptions)
-        self._of_word = {word: np.array(found, dtype=np.int32) for word, found in places.items()}  # (n, 2), by number
+        # word -> descriptions that hold it, and its first position in each: (n, 2), by number
+        self._of_word = {word: np.array(pairs, dtype=np.int32) for word, pairs in positions.items()}
         self._cached: dict[tuple[str, int], np.ndarray] = {}  # common words come with every length again and again
 
-    def best(self, caption: str) -> tuple[int, float]:
-        """The number of the description with the largest overlap and the overlap, 0 to 1; -1 and 0 where none shares a word."""
+    def find_best(self, caption: str) -> tuple[int, float]:
+        """Find the number of the description with the largest overlap, and that overlap from 0 to 1.
+
+        The overlap is divided by the number of different words of the caption. It is -1 and 0 where no description
+        shares a word.
+
+        >>> index = Descriptions(["a red dress with a belt", "a blue dress"])
+        >>> index.find_best("blue dress")
+        (1, 0.5)
+        >>> index.find_best("a blue dress")
+        (1, 1.0)
+        >>> index.find_best("shoes")
+        (-1, 0.0)
+        """
         words = caption.lower().split()
         distinct = dict.fromkeys(words)
         shared: np.ndarray = np.zeros(self._size, np.uint8 if len(distinct) < 256 else np.uint32)
         for word in distinct:
-            found = self._within(word, len(words))
-            if found.dtype == np.uint8:
-                shared += found
+            holders = self._find_within(word, len(words))
+            if holders.dtype == np.uint8:
+                shared += holders
             else:
-                shared[found] += 1
+                shared[holders] += 1
         if not shared.any():
             return -1, 0.0
         best = int(np.argmax(shared))  # the earliest of the largest
         return best, float(shared[best] / len(distinct))
 
-    def _within(self, word: str, length: int) -> np.ndarray:
-        """Descriptions with the word among their first `length`: their numbers, or a mark for each, (n,) uint8."""
+    def _find_within(self, word: str, length: int) -> np.ndarray:
+        """Find the descriptions with the word among their first `length`: their numbers, or marks (n,) of uint8."""
         if (word, length) not in self._cached:
-            found = self._of_word.get(word, np.empty((0, 2), np.int32))
-            numbers = found[found[:, 1] < length, 0]
+            pairs = self._of_word.get(word, np.empty((0, 2), np.int32))
+            numbers = pairs[pairs[:, 1] < length, 0]
             if len(numbers) > COMMON * self._size:
                 marks = np.zeros(self._size, np.uint8)
                 marks[numbers] = 1

@@ -1,6 +1,6 @@
 """H&M's raw layout (Kaggle, 2022): articles.csv, customers.csv, transactions_train.csv, images/0XX/0XXXXXXXXX.jpg.
 
-All of it may stay in Kaggle's one zip; or lie in a folder, with the images in `images/` or in `images.zip`. Nothing is
+All of it may stay in Kaggle's one zip, or lie in a folder with the images in `images/` or in `images.zip`. Nothing is
 unpacked. The sample shop is written in the same layout.
 """
 
@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue.readers import Raw
-from catalogue.readers.files import Files, Folder, Zip, images_in
+from catalogue.readers.files import Files, Folder, Zip, list_images
 from catalogue.readers.settings import ReaderSettings
-from catalogue.readers.tables import one_line, read_table, refuse_negative, stream
+from catalogue.readers.tables import join_lines, read_table, refuse_negative, stream
 from catalogue.readers.validation import require_columns, require_folder, require_unique, require_values
 from pipeline.core.errors import UserError
 
 HERE = Path(__file__).parent
-ARTICLE_ID_DIGITS, PRODUCT_CODE_DIGITS = 10, 7
+ARTICLE_ID_DIGITS = 10
+PRODUCT_CODE_DIGITS = 7
 ARTICLE_COLUMNS = ("article_id", "product_code", "product_type_name", "colour_group_name", "detail_desc")
 TRANSACTION_COLUMNS = {
     "t_dat": pa.date32(),
@@ -28,7 +29,10 @@ TRANSACTION_COLUMNS = {
     "article_id": pa.string(),
     "price": pa.float64(),
 }
-ARTICLES, TRANSACTIONS, IMAGES, IMAGES_ZIP = "articles.csv", "transactions_train.csv", "images/", "images.zip"
+ARTICLES = "articles.csv"
+TRANSACTIONS = "transactions_train.csv"
+IMAGES = "images/"
+IMAGES_ZIP = "images.zip"
 FULL_ARTICLES = 105_542
 FULL_COUNTS = {
     "articles": FULL_ARTICLES,
@@ -42,152 +46,142 @@ FULL_COUNTS = {
     "split_by_policy.random.test": 10_424,
 }
 FULL_PURCHASES = {"purchases_read": 31_788_324, "purchases_in_original": 31_400_864}
-WHERE_FROM = {
+REMEDIES = {  # folder -> how its data gets there
     "sample": "run `dvc repro sample_shop`",
-    "hm": "put the zip of the Kaggle competition h-and-m-personalized-fashion-recommendations there, or its articles.csv, "
-    "transactions_train.csv and images/ (or images.zip), or a link to a folder that has them; without them, study the "
-    "sample (dataset: sample)",
+    "hm": "put the zip of the Kaggle competition h-and-m-personalized-fashion-recommendations there, or its "
+    "articles.csv, transactions_train.csv and images/ (or images.zip), or a link to a folder that has them; without "
+    "them, study the sample (dataset: sample)",
 }
 
 
 def open_raw(folder: Path, settings: ReaderSettings | None = None) -> Raw:
-    """The catalogue in `folder`; reads the articles now, images and purchases when asked.
+    """Read the articles of `folder`; images and purchases are read when they are needed.
 
     Raises:
-        UserError: a folder, file or column is missing, or an id comes twice.
+        UserError: a folder, file or column is missing, or an id occurs twice.
     """
-    what_to_do = WHERE_FROM.get(folder.name, WHERE_FROM["hm"])
-    files = source(folder, what_to_do)
+    remedy = REMEDIES.get(folder.name, REMEDIES["hm"])
+    files = find_tables(folder, remedy)
     articles = read_articles(files, ARTICLES)
-    pictures = images(folder, files, what_to_do)
-    found = {PurePosixPath(name).stem: name for name in images_in(pictures, IMAGES)}
-    names = {item: found[item] for item in articles["item_id"] if item in found}
+    pictures = find_images(folder, files, remedy)
+    by_id = {PurePosixPath(name).stem: name for name in list_images(pictures, IMAGES)}
+    names = {item: by_id[item] for item in articles["item_id"] if item in by_id}
     return Raw(
         folder=folder,
         articles=articles,
-        image_names={item: pictures.where(name) for item, name in names.items()},
-        image=lambda item: pictures.read(names[item]),
-        purchases=partial(read_purchases, files, TRANSACTIONS),
-        is_fashion=fashion(),
-        truth=_truth(folder / "truth.csv"),
+        image_names={item: pictures.locate(name) for item, name in names.items()},
+        read_image=lambda item: pictures.read(names[item]),
+        read_purchases=partial(read_purchases, files, TRANSACTIONS),
+        is_fashion=fashion_filter(),
+        truth=_read_truth(folder / "truth.csv"),
         full_counts=FULL_COUNTS if len(articles) == FULL_ARTICLES else {},
         stamps={item: pictures.stamps[name] for item, name in names.items()},
         full_purchases=FULL_PURCHASES if len(articles) == FULL_ARTICLES else {},
     )
 
 
-def source(folder: Path, what_to_do: str) -> Files:
-    """Where articles.csv lies: the folder, or the one zip in it that has it (Kaggle's, as it is).
+def find_tables(folder: Path, remedy: str) -> Files:
+    """Find articles.csv: in the folder, or in a zip there, such as Kaggle's.
 
     Raises:
-        UserError: it is nowhere, or the purchases are not beside it.
+        UserError: there is no such file, or the purchases are not beside it.
     """
-    require_folder(folder, what_to_do)
-    places: list[Files] = [
-        Folder(folder),
-        *(Zip(path) for path in sorted(folder.glob("*.zip")) if path.name != IMAGES_ZIP),
-    ]
-    files = next(
-        (
-            place
-            for place in places
-            if (place.path / ARTICLES).is_file() or (isinstance(place, Zip) and ARTICLES in place)
-        ),
-        None,
-    )
+    require_folder(folder, remedy)
+    files: Files | None = Folder(folder) if (folder / ARTICLES).is_file() else None
     if files is None:
-        raise UserError(f"{folder / ARTICLES}: no such file, nor a zip that has it; {what_to_do}")
+        zips = (Zip(path) for path in sorted(folder.glob("*.zip")) if path.name != IMAGES_ZIP)
+        files = next((archive for archive in zips if ARTICLES in archive), None)
+    if files is None:
+        raise UserError(f"{folder / ARTICLES}: no such file, nor a zip that has it; {remedy}")
     if TRANSACTIONS not in files:
-        raise UserError(f"{files.where(TRANSACTIONS)}: no such file; {what_to_do}")
+        raise UserError(f"{files.locate(TRANSACTIONS)}: no such file; {remedy}")
     return files
 
 
-def images(folder: Path, files: Files, what_to_do: str) -> Files:
-    """Where images/0XX/0XXXXXXXXX.jpg lie: beside the articles, in the folder, or in images.zip there.
+def find_images(folder: Path, files: Files, remedy: str) -> Files:
+    """Find images/0XX/0XXXXXXXXX.jpg: beside the articles, in the folder, or in images.zip there.
 
     Raises:
-        UserError: they are nowhere.
+        UserError: there is neither images/ nor images.zip.
     """
-    if isinstance(files, Zip) and any(images_in(files, IMAGES)):
+    if isinstance(files, Zip) and any(list_images(files, IMAGES)):
         return files
     if (folder / IMAGES).is_dir():
         return Folder(folder)
     if not (folder / IMAGES_ZIP).is_file():
-        raise UserError(
-            f"{folder / IMAGES_ZIP}: no such file; {what_to_do} (the folder {folder / 'images'} does as well)"
-        )
+        raise UserError(f"{folder / IMAGES_ZIP}: no such file; {remedy} (the folder {folder / 'images'} does as well)")
     return Zip(folder / IMAGES_ZIP)
 
 
 def read_articles(files: Files, name: str) -> pd.DataFrame:
-    """item_id, product_code, description, category, colour of every article, in file order."""
-    path, table = Path(files.where(name)), read_table(files, name, ARTICLE_COLUMNS)
+    """Read item_id, product_code, description, category and colour of every article, in file order."""
+    path, table = Path(files.locate(name)), read_table(files, name, ARTICLE_COLUMNS)
     require_values(path, table, ("article_id", "product_code", "product_type_name", "colour_group_name"))
     _refuse_other_ids(path, table["article_id"])
     ids = table["article_id"].str.zfill(ARTICLE_ID_DIGITS)
     require_unique(path, "article_id", ids)
+    colours = table["colour_group_name"]
     return pd.DataFrame(
         {
             "item_id": ids,
             "product_code": table["product_code"].str.zfill(PRODUCT_CODE_DIGITS),
-            "description": one_line(table["detail_desc"]),
+            "description": join_lines(table["detail_desc"]),
             "category": table["product_type_name"],
-            "colour": table["colour_group_name"].map(
-                {name: simple_colour(name) for name in table["colour_group_name"].unique()}
-            ),
+            "colour": colours.map({colour: simplify_colour(colour) for colour in colours.unique()}),
         }
     )
 
 
 def _refuse_other_ids(path: Path, ids: pd.Series) -> None:
-    """Nine digits are ten without the leading zero; `108775015.0` or `1.08775E+08` is what a spreadsheet made of them."""
+    """Refuse what a spreadsheet makes of ids, such as `108775015.0` or `1.08775E+08`.
+
+    Nine digits are allowed: ten without the leading zero.
+    """
     wrong = ids[~ids.str.fullmatch(r"\d{1,10}")]
     if len(wrong):
         raise UserError(
-            f"{path}: article_id {wrong.iloc[0]!r} in row {wrong.index[0] + 1} is no number of at most ten digits ({len(wrong)} such rows); a spreadsheet may have changed it: use the file as published"
+            f"{path}: article_id {wrong.iloc[0]!r} in row {wrong.index[0] + 1} is not a number of at most ten digits "
+            f"({len(wrong)} such rows); a spreadsheet may have changed it: use the file as published"
         )
 
 
-def simple_colour(name: str) -> str:
-    """The study's simplification of a colour group: the first rule that fits, ignoring case; "other" where none does."""
+def simplify_colour(name: str) -> str:
+    """Simplify a colour group as the study does: by the first rule that fits, ignoring case, else to "other"."""
     lower = name.lower()
-    for match, text, colour in _colour_rules():
+    for match, text, colour in _read_colour_rules():
         if lower == text or (match == "contains" and text in lower):
             return colour
     return "other"
 
 
-def _colour_rules() -> list[tuple[str, str, str]]:
+def _read_colour_rules() -> list[tuple[str, str, str]]:
     rules = pd.read_csv(HERE / "hm_colours.csv", dtype=str)
     return list(zip(rules["match"], rules["text"], rules["colour"], strict=True))
 
 
-def fashion() -> Callable[[str], bool]:
-    """Whether the study takes a product type for fashion: its name contains one of the keywords, ignoring case."""
-    keywords = [
-        word.lower()
-        for word in (HERE / "hm_fashion_keywords.txt").read_text(encoding="utf-8").split("\n")
-        if word.strip()
-    ]
+def fashion_filter() -> Callable[[str], bool]:
+    """Return the study's test of a product type: fashion if its name contains one of the keywords, ignoring case."""
+    lines = (HERE / "hm_fashion_keywords.txt").read_text(encoding="utf-8").split("\n")
+    keywords = [line.lower() for line in lines if line.strip()]
     return lambda category: any(word in category.lower() for word in keywords)
 
 
 def read_purchases(files: Files, name: str) -> Iterator[pa.RecordBatch]:
-    """user_id, item_id, day in batches, in file order.
+    """Yield user_id, item_id and day in batches, in file order.
 
     Raises:
-        UserError: a column is missing, a day is no date, a price is negative or an id is not one of H&M's.
+        UserError: a column is missing, a day is not a date, or a price is negative.
     """
-    where = files.where(name)
+    path = files.locate(name)
     for batch in stream(files, name, TRANSACTION_COLUMNS):
-        refuse_negative(where, "price", batch["price"])
+        refuse_negative(path, "price", batch["price"])
         item = pc.utf8_lpad(batch["article_id"], ARTICLE_ID_DIGITS, "0")
         yield pa.record_batch(
             {"user_id": batch["customer_id"], "item_id": item, "day": batch["t_dat"].cast(pa.int32())}
         )
 
 
-def _truth(path: Path) -> pd.DataFrame:
+def _read_truth(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame({"item_id": pd.Series([], dtype=str)})
     table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])

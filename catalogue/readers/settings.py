@@ -1,4 +1,4 @@
-"""What a reader is told about raw data that is not always the same: keys of `catalogue_prepare` in params.yaml."""
+"""The section `catalogue_prepare` of params.yaml, and the part of it that readers see."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,10 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class Columns(Section):
-    """Of a shop's items.csv, and of its purchases.csv (`user`, `purchased`, `day`); an empty name: there is no such column."""
+    """Name the columns of a shop's items.csv and purchases.csv (`user`, `purchased`, `day`).
+
+    An empty name means that there is no such column.
+    """
 
     item: Name
     description: Name
@@ -23,9 +26,9 @@ class Columns(Section):
     day: Name
 
     def of_items(self) -> list[str]:
-        """Columns that items.csv must have."""
-        named = (self.item, self.description, self.category, self.product, self.colour, self.image)
-        return [name for name in named if name]
+        """List the columns that items.csv must have."""
+        names = (self.item, self.description, self.category, self.product, self.colour, self.image)
+        return [name for name in names if name]
 
 
 class ReaderSettings(Section):
@@ -39,8 +42,10 @@ DATASET_NAME = "^[a-z0-9][a-z0-9_-]*$"
 
 
 class CataloguePrepare(ReaderSettings):
+    """The section `catalogue_prepare`: how raw data is read, filtered, split and packed."""
+
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     split: Literal["grouped", "random", "published"]
     min_items_per_type: Annotated[int, Field(ge=1)]
-    image_size: Annotated[int, Field(ge=16, le=4096)]
+    image_size: Annotated[int, Field(ge=16, le=4096)]  # longest side in pixels
     lower_case: bool

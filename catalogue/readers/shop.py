@@ -1,9 +1,8 @@
-"""Any shop: items.csv, images.zip (or images/) and, if there is one, purchases.csv.
+"""Any shop: items.csv, images.zip (or images/) and, if there is such a file, purchases.csv.
 
-`catalogue_prepare.columns` says which column is what.
-
-Ids are kept as they are written. A product groups what shares a description (colour variants): its items never stand on
-both sides of the split. Without purchases.csv the study is about captions alone.
+`catalogue_prepare.columns` names their columns. Ids are kept as they are written. A product groups items that share a
+description (colour variants), so that none of them is in train and another in test. Without purchases.csv the study is
+about captions alone.
 """
 
 from collections.abc import Iterator
@@ -13,26 +12,28 @@ import pandas as pd
 import pyarrow as pa
 
 from catalogue.readers import READERS, Raw
-from catalogue.readers.files import Files, Folder, Zip, images_in
+from catalogue.readers.files import Files, Folder, Zip, list_images
 from catalogue.readers.settings import Columns, ReaderSettings
-from catalogue.readers.tables import one_line, read_table, stream
+from catalogue.readers.tables import join_lines, read_table, stream
 from catalogue.readers.validation import require_folder, require_unique, require_values
 from pipeline.core.errors import UserError
 from pipeline.core.params import suggest
 
-ITEMS, PURCHASES, IMAGES, IMAGES_ZIP = "items.csv", "purchases.csv", "images/", "images.zip"
+ITEMS = "items.csv"
+PURCHASES = "purchases.csv"
+IMAGES = "images/"
+IMAGES_ZIP = "images.zip"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-NO_CATEGORY, NO_COLOUR = "item", "other"
-REMEDY = (
-    "`lookbook init --items items.csv --images DIR [--purchases purchases.csv] --name NAME` puts everything in place"
-)
+NO_CATEGORY = "item"
+NO_COLOUR = "other"
+REMEDY = "`lookbook init --items items.csv --images DIR [--purchases purchases.csv] --name NAME` puts all files there"
 
 
 def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
-    """The catalogue in `folder`; reads the items now, images and purchases when asked.
+    """Read the items of `folder`; images and purchases are read when they are needed.
 
     Raises:
-        UserError: a folder, file or column is missing, or an id comes twice.
+        UserError: a folder, file or column is missing, or an id occurs twice.
     """
     require_folder(folder, REMEDY + suggest(folder.name, list(READERS)))
     files = Folder(folder)
@@ -40,15 +41,15 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
         raise UserError(f"{folder / ITEMS}: no such file; {REMEDY}")
     columns = settings.columns
     table = read_table(files, ITEMS, columns.of_items())
-    articles = read_items(files.where(ITEMS), table, columns)
+    articles = read_items(files.locate(ITEMS), table, columns)
     pictures: Files = Zip(folder / IMAGES_ZIP) if IMAGES_ZIP in files else files
-    names = image_names(pictures, files.where(ITEMS), table, articles["item_id"], columns)
+    names = find_images(pictures, files.locate(ITEMS), table, articles["item_id"], columns)
     return Raw(
         folder=folder,
         articles=articles,
-        image_names={item: pictures.where(name) for item, name in names.items()},
-        image=lambda item: pictures.read(names[item]),
-        purchases=lambda: read_purchases(files, columns) if PURCHASES in files else iter(()),
+        image_names={item: pictures.locate(name) for item, name in names.items()},
+        read_image=lambda item: pictures.read(names[item]),
+        read_purchases=lambda: read_purchases(files, columns) if PURCHASES in files else iter(()),
         is_fashion=lambda category: True,
         truth=pd.DataFrame({"item_id": pd.Series([], dtype=str)}),
         full_counts={},
@@ -56,52 +57,63 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
     )
 
 
-def read_items(where: str, table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """item_id, product_code, description, category, colour of every item, in file order."""
-    require_values(Path(where), table, [columns.item])
-    require_unique(Path(where), columns.item, table[columns.item])
-    given = {"category": (columns.category, NO_CATEGORY), "colour": (columns.colour, NO_COLOUR)}
+def read_items(path: str, table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Select item_id, product_code, description, category and colour of every item, in file order.
+
+    Raises:
+        UserError: an id is missing or occurs twice.
+    """
+    ids = table[columns.item]
+    require_values(Path(path), table, [columns.item])
+    require_unique(Path(path), columns.item, ids)
+    optional = {"category": (columns.category, NO_CATEGORY), "colour": (columns.colour, NO_COLOUR)}
     return pd.DataFrame(
         {
-            "item_id": table[columns.item],
-            "product_code": table[columns.product].fillna(table[columns.item])
-            if columns.product
-            else table[columns.item],
-            "description": one_line(table[columns.description]),
+            "item_id": ids,
+            "product_code": table[columns.product].fillna(ids) if columns.product else ids,
+            "description": join_lines(table[columns.description]),
         }
-        | {name: table[column].fillna(default) if column else default for name, (column, default) in given.items()}
+        | {name: table[column].fillna(default) if column else default for name, (column, default) in optional.items()}
     )
 
 
-def image_names(pictures: Files, items: str, table: pd.DataFrame, ids: pd.Series, columns: Columns) -> dict[str, str]:
-    """item_id -> its picture below images/: the file that the image column names, else one named after the item.
+def find_images(pictures: Files, path: str, table: pd.DataFrame, ids: pd.Series, columns: Columns) -> dict[str, str]:
+    """Map each item_id to its picture: the file that the image column names, else a file named after the item.
 
     Args:
-        items: where the table was read, for messages.
+        pictures: The folder or zip that holds images/.
+        path: Where the table was read, for messages.
+        table: The cells of items.csv.
+        ids: The item_id of each row of the table.
+        columns: The names of the table's columns.
 
     Raises:
-        UserError: there are no pictures, or one that the table names is not there.
+        UserError: there are no pictures, or the table names a picture that does not exist.
     """
-    found = list(images_in(pictures, IMAGES, PICTURES))
-    if not found:
-        raise UserError(f"{pictures.where(IMAGES)}: no pictures ({', '.join(PICTURES)}); {REMEDY}")
+    names = list(list_images(pictures, IMAGES, PICTURES))
+    if not names:
+        raise UserError(f"{pictures.locate(IMAGES)}: no pictures ({', '.join(PICTURES)}); {REMEDY}")
     if not columns.image:
-        by_stem = {PurePosixPath(name).stem: name for name in reversed(found)}
+        by_stem = {PurePosixPath(name).stem: name for name in reversed(names)}
         return {item: by_stem[item] for item in ids if item in by_stem}
-    named = table[columns.image].dropna()
-    paths = IMAGES + named.str.removeprefix(IMAGES)
-    wanted = dict(zip(ids[named.index], paths, strict=True))
-    missing = [name for name in wanted.values() if name not in pictures]
+    cells = table[columns.image].dropna()
+    paths = IMAGES + cells.str.removeprefix(IMAGES)
+    by_item = dict(zip(ids[cells.index], paths, strict=True))
+    missing = [name for name in by_item.values() if name not in pictures]
     if missing:
         raise UserError(
-            f"{items}: {len(missing)} picture(s) of column {columns.image} are not there, first "
-            f"{pictures.where(missing[0])}; names are relative to images/"
+            f"{path}: {len(missing)} picture(s) of column {columns.image} do not exist, first "
+            f"{pictures.locate(missing[0])}; write names relative to images/"
         )
-    return wanted
+    return by_item
 
 
 def read_purchases(files: Files, columns: Columns) -> Iterator[pa.RecordBatch]:
-    """user_id, item_id, day in batches, in file order."""
+    """Yield user_id, item_id and day in batches, in file order.
+
+    Raises:
+        UserError: a column is missing, or a day is not a date.
+    """
     types = {columns.user: pa.string(), columns.purchased: pa.string(), columns.day: pa.date32()}
     for batch in stream(files, PURCHASES, types):
         yield pa.record_batch(

@@ -1,4 +1,4 @@
-"""CSV files of raw data as tables: every cell a text, an empty one missing; and purchases in batches."""
+"""CSV files of raw data: tables of texts in which an empty cell is missing, and purchases in batches."""
 
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,74 +17,78 @@ OTHER_DELIMITERS = (";", "\t", "|")
 
 
 def read_table(files: Files, name: str, needed: Sequence[str]) -> pd.DataFrame:
-    """A CSV as texts; None is what was empty.
+    """Read a CSV as texts, with None for an empty cell.
 
     Raises:
         UserError: it is not UTF-8 with commas, lacks a column, or has no rows.
     """
-    where = files.where(name)
+    path = files.locate(name)
     with files.open(name) as file:
-        check_header(where, header_of(file, where), needed)
+        check_header(path, read_header(file, path), needed)
     try:
         with files.open(name) as file:
             table = pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{where}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+        raise UserError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except pd.errors.ParserError as error:
-        raise UserError(f"{where}: not a readable CSV file ({error}); is a line cut off? Fetch it again") from None
+        raise UserError(f"{path}: not a readable CSV file ({error}); is a line cut off? Fetch it again") from None
     if table.empty:
-        raise UserError(f"{where}: a header and no rows; fetch the file again")
+        raise UserError(f"{path}: a header and no rows; fetch the file again")
     return table
 
 
-def one_line(texts: pd.Series) -> pd.Series:
-    """Texts with single spaces for any run of spaces and line ends; None is what is missing or empty.
+def join_lines(texts: pd.Series) -> pd.Series:
+    """Replace every run of spaces and line ends by one space, and an empty text by None.
 
-    (A caption must not hold a line end: to BLIP-2 with OPT it says that the caption is over.)
+    A caption must not hold a line end, which tells BLIP-2 with OPT that the caption is over.
     """
     lines = texts.str.split().str.join(" ")
     return lines.where(lines.fillna("") != "", None)
 
 
-def header_of(file: IO[bytes], where: str) -> str:
-    """The first line, without a byte order mark.
+def read_header(file: IO[bytes], path: str) -> str:
+    """Read the first line, without a byte order mark.
 
     Raises:
         UserError: the file is empty, or not UTF-8.
     """
     line = file.readline().removeprefix(codecs.BOM_UTF8)
     if not line.strip():
-        raise UserError(f"{where}: empty; fetch the file again")
+        raise UserError(f"{path}: empty; fetch the file again")
     try:
         return line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UserError(f"{where}: not UTF-8; save the file as UTF-8") from None
+        raise UserError(f"{path}: not UTF-8; save the file as UTF-8") from None
 
 
-def check_header(where: str, line: str, needed: Sequence[str]) -> None:
-    """Raises UserError where a column is missing; the message says if the delimiter is the reason."""
-    found = [cell.strip().strip('"') for cell in line.split(",")]
-    missing = [column for column in needed if column not in found]
+def check_header(path: str, line: str, needed: Sequence[str]) -> None:
+    """Refuse a header that lacks a column.
+
+    Raises:
+        UserError: a column is missing; the message says if the delimiter is the reason.
+    """
+    columns = [cell.strip().strip('"') for cell in line.split(",")]
+    missing = [column for column in needed if column not in columns]
     if not missing:
         return
-    other = next((sign for sign in OTHER_DELIMITERS if len(line.split(sign)) > len(found)), None)
+    other = next((sign for sign in OTHER_DELIMITERS if len(line.split(sign)) > len(columns)), None)
     if other:
-        raise UserError(f"{where}: columns are separated by {other!r}; save the file with commas")
+        raise UserError(f"{path}: columns are separated by {other!r}; save the file with commas")
     raise UserError(
-        f"{where}: no column {', '.join(missing)}; found {', '.join(found)}; use the file as it was published, or name "
-        "your columns in catalogue_prepare.columns"
+        f"{path}: no column {', '.join(missing)}; found {', '.join(columns)}; use the file as it was published, or "
+        "name your columns in catalogue_prepare.columns"
     )
 
 
 def stream(files: Files, name: str, columns: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    """A CSV's columns, converted, in batches and in file order; memory does not grow with the file.
+    """Yield these columns of a CSV, converted, in batches and in file order; memory does not grow with the file.
 
     Raises:
         UserError: a column is missing, or a cell cannot be converted.
     """
-    where = files.where(name)
+    path = files.locate(name)
     with files.open(name) as file:
-        check_header(where, header_of(file, where), list(columns))
+        check_header(path, read_header(file, path), list(columns))
     with files.open(name) as file:
         try:
             yield from csv.open_csv(
@@ -96,13 +100,17 @@ def stream(files: Files, name: str, columns: Mapping[str, pa.DataType]) -> Itera
             )
         except pa.ArrowInvalid as error:
             raise UserError(
-                f"{where}: {error}; days are written as 2018-09-20, numbers with a point, one purchase a line"
+                f"{path}: {error}; days are written as 2018-09-20, numbers with a point, one purchase a line"
             ) from None
 
 
-def refuse_negative(where: str, column: str, values: pa.Array) -> None:
-    """Raises UserError where a number is below zero or missing."""
+def refuse_negative(path: str, column: str, values: pa.Array) -> None:
+    """Refuse an amount of money that is below zero or missing.
+
+    Raises:
+        UserError: there is such an amount; the message names the first.
+    """
     wrong = pc.or_kleene(pc.less(values, 0), pc.is_nan(values)).fill_null(True)
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
-        raise UserError(f"{where}: {column} {values[row]} is no amount of money; correct or remove the row")
+        raise UserError(f"{path}: {column} {values[row]} is not an amount of money; correct or remove the row")

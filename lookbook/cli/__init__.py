@@ -1,4 +1,7 @@
-"""The commands of `lookbook`, one file each. What a user can mend is one line on stderr and exit code 1, never a traceback."""
+"""The commands of `lookbook`, one file each.
+
+User errors are one line on stderr and exit code 1, never a traceback.
+"""
 
 import functools
 from collections.abc import Callable
@@ -13,7 +16,7 @@ R = TypeVar("R")
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a command: a UserError becomes `error: …` and exit code 1; typer still sees the function's own options."""
+    """Decorate a command: a UserError becomes `error: …` and exit code 1; typer still sees the function's options."""
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""lookbook caption IMAGE…: what a captioner of the study says about pictures, one line each: path, tab, caption."""
+"""lookbook caption IMAGE…: caption pictures with a captioner of the study; one line each: path, tab, caption."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +11,20 @@ from lookbook.cli import command
 @command
 def caption(
     images: Annotated[list[Path], typer.Argument(help="picture files")],
-    captioner: Annotated[str | None, typer.Option(help="of params.yaml; as it comes: its writer")] = None,
-    adapter: Annotated[
-        Path | None, typer.Option(help="a folder with a LoRA adapter; as it comes: data/adapters/<captioner>")
+    captioner: Annotated[
+        str | None, typer.Option(help="a captioner of params.yaml (default: the study's `writer`)")
     ] = None,
-    pretrained: Annotated[bool, typer.Option(help="without an adapter")] = False,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(help="a folder with a LoRA adapter (default: data/adapters/<captioner>, if there is one)"),
+    ] = None,
+    pretrained: Annotated[bool, typer.Option(help="use the captioner without its adapter")] = False,
 ) -> None:
-    """Print captions of pictures. Pictures are scaled and stored as the study's own are; decoding is greedy."""
+    """Caption pictures. They are scaled and compressed like the study's own; decoding is greedy."""
     from captioning.interchange.pictures import captions, choose
     from pipeline.core.params import load
 
     chosen = choose(load(Path("params.yaml")), captioner, adapter, pretrained)
-    typer.echo(f"{chosen.name}, {chosen.adapter or 'as it comes'}", err=True)
+    typer.echo(f"{chosen.name}, {chosen.adapter or 'without an adapter'}", err=True)
     for path, text in zip(images, captions(images, chosen), strict=True):
         typer.echo(f"{path}\t{text}")

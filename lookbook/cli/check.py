@@ -1,4 +1,4 @@
-"""lookbook check [FILE]: validates a whole parameter file before anything runs."""
+"""lookbook check [FILE]: validate a whole parameter file before anything runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +13,10 @@ from pipeline.core.errors import UserError
 def check(
     file: Annotated[Path, typer.Argument(help="a parameter file, such as studies/sample.yaml")] = Path("params.yaml"),
 ) -> None:
-    """Validate a whole parameter file: every error at once. Run it from the root of the project."""
-    from lookbook.workspace.check import find_problems, summary
+    """Validate a whole parameter file and list every error at once. Run it from the root of the project."""
+    from lookbook.workspace.check import find_problems, summarise
 
     problems = find_problems(file)
     if problems:
         raise UserError(f"{file}: {len(problems)} error(s)\n" + "\n".join(f"  {problem}" for problem in problems))
-    typer.echo(summary(file))
+    typer.echo(summarise(file))

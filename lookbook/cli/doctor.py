@@ -1,6 +1,6 @@
-"""lookbook doctor: whether this machine is ready for the study of params.yaml, a line each with its remedy."""
+"""lookbook doctor: check whether this machine is ready for the study of params.yaml; a line each with its remedy."""
 
-import json as _json
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +12,14 @@ from lookbook.cli import command
 @command
 def doctor(
     file: Annotated[Path, typer.Argument(help="a parameter file")] = Path("params.yaml"),
-    json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
 ) -> None:
-    """Look at Python, GPU, memory, disk, Java, models, data, remotes and git. Ends with 1 where something is an error."""
+    """Check Python, GPU, memory, disk, Java, models, data, remotes and git. Exit with 1 if anything is an error."""
     from lookbook.workspace.doctor import examine
 
     findings = examine(file)
-    if json:
-        typer.echo(_json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
+    if as_json:
+        typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
     else:
         for finding in findings:
             typer.echo(f"{finding.status:7}  {finding.subject}: {finding.message}")

@@ -1,4 +1,4 @@
-"""lookbook elliot export | import | run: the same data in Elliot, and its lists here."""
+"""lookbook elliot export | import | run: run the same data in Elliot, and score its lists here."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,17 +16,18 @@ TEXT = Path("data/features/text")
 @app.command("export")
 @command
 def export(
-    out: Annotated[Path, typer.Option(help="a new folder, or an earlier export, which is replaced")],
+    out: Annotated[Path, typer.Option(help="folder to write; an earlier export is replaced")],
     catalogue: Annotated[
-        Literal["original", "all"] | None, typer.Option(help="left out: the text's, or original")
+        Literal["original", "all"] | None, typer.Option(help="catalogue (default: that of --text, else original)")
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="a text variant: its catalogue, and the features of its words")
+        str | None,
+        typer.Option(help="text variant: export its catalogue and the features of its words (default: no text)"),
     ] = None,
     features: Annotated[
-        list[str] | None, typer.Option(help="feature sets for VBPR; left out: every one of the axes")
+        list[str] | None, typer.Option(help="feature set for VBPR, repeatable (default: all that params.yaml names)")
     ] = None,
-    params: Annotated[Path, typer.Option(help="the study")] = Path("params.yaml"),
+    params: Annotated[Path, typer.Option(help="the parameter file of the study")] = Path("params.yaml"),
 ) -> None:
     """Write data, features and configurations of a study as Elliot and Ducho-meets-Elliot run them."""
     from pipeline.core.params import load
@@ -45,8 +46,9 @@ def export(
     folder = IMAGE if text is None else TEXT / text
     about = write(out, own, {name: folder / name for name in names}, text or own, params)
     typer.echo(
-        f"wrote {out}: {about['users']:,} users, {about['items']:,} items, {about['train']:,} train and {about['test']:,} test "
-        f"pairs of the catalogue {own}, {len(names)} feature sets; run config_files/elliot*.yml with Elliot, or `lookbook elliot run {out}`"
+        f"wrote {out}: {about['users']:,} users, {about['items']:,} items, {about['train']:,} train and "
+        f"{about['test']:,} test pairs of the catalogue {own}, {len(names)} feature sets; run config_files/elliot*.yml "
+        f"with Elliot, or `lookbook elliot run {out}`"
     )
     for note in about["unlike"]:
         typer.echo(note)
@@ -56,12 +58,12 @@ def export(
 @command
 def import_(
     path: Annotated[Path, typer.Argument(help="an exported folder, or one file of lists in it")],
-    json: Annotated[Path | None, typer.Option(help="every figure at full precision")] = None,
+    json: Annotated[Path | None, typer.Option(help="write every figure here, at full precision")] = None,
     lists: Annotated[
-        Path | None, typer.Option(help="a folder for the lists with the study's ids, a file a recommender")
+        Path | None, typer.Option(help="write the lists with the study's ids to this folder, one file per recommender")
     ] = None,
 ) -> None:
-    """Score the lists that Elliot wrote, beside its own figures and the study's."""
+    """Score the lists that Elliot wrote, and show its own figures and the study's beside them."""
     _show(path, json, lists)
 
 
@@ -69,12 +71,14 @@ def import_(
 @command
 def run(
     path: Annotated[Path, typer.Argument(help="an exported folder")],
-    program: Annotated[Literal["elliot", "ducho"], typer.Option(help="whose configurations")] = "elliot",
+    program: Annotated[Literal["elliot", "ducho"], typer.Option(help="program whose configurations to run")] = "elliot",
     configuration: Annotated[
-        list[str] | None, typer.Option(help="such as elliot or elliot-sbert; left out: all")
+        list[str] | None, typer.Option(help="configuration to run, such as elliot-sbert; repeatable (default: all)")
     ] = None,
-    checkout: Annotated[Path | None, typer.Option(help="Elliot's source, where it is not installed")] = None,
-    json: Annotated[Path | None, typer.Option(help="every figure at full precision")] = None,
+    checkout: Annotated[
+        Path | None, typer.Option(help="folder with Elliot's source (default: the installed one)")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="write every figure here, at full precision")] = None,
 ) -> None:
     """Run the configurations with the Python that ELLIOT_PYTHON names, and show both tables side by side."""
     from recsys.interchange.elliot.run import run as run_configurations
@@ -86,21 +90,20 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.core.outputs import write_json
+    from recsys.interchange.elliot.about import find_exported_folder, read_about
     from recsys.interchange.elliot.results import (
-        as_json,
-        exported_folder,
-        labels,
-        read_about,
-        results,
-        table,
-        with_own_ids,
+        format_table,
+        label_results,
+        score_results,
+        to_json,
+        write_with_study_ids,
     )
 
-    found = results(path)
+    results = score_results(path)
     if json:
-        write_json(json, as_json(found))
+        write_json(json, to_json(results))
     if lists:
-        for label, result in zip(labels(found), found, strict=True):
+        for label, result in zip(label_results(results), results, strict=True):
             own = label if label == result.recommender else result.path.stem
-            with_own_ids(result.path, lists / f"{own}.tsv")
-    typer.echo(table(found, read_about(exported_folder(path))))
+            write_with_study_ids(result.path, lists / f"{own}.tsv")
+    typer.echo(format_table(results, read_about(find_exported_folder(path))))

@@ -1,4 +1,4 @@
-"""lookbook evaluate --train FILE --test FILE --recs FILE: metrics of anyone's lists, by Elliot's definitions and the standard ones."""
+"""lookbook evaluate --train FILE --test FILE --recs FILE: score lists by Elliot's metrics and the standard ones."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,17 +17,21 @@ METRICS = ("ndcg", "map_elliot", "map", "recall", "precision", "hit_rate", "cove
 @command
 def evaluate(
     train: Annotated[Path, typer.Option(help="purchases: .tsv (user, item, rating[, timestamp]), .csv or .parquet")],
-    test: Annotated[Path, typer.Option(help="purchases to find, in the same form")],
+    test: Annotated[Path, typer.Option(help="test purchases, in the same format")],
     recs: Annotated[Path, typer.Option(help="lists: .tsv (user, item, score), .csv or .parquet")],
-    cutoffs: Annotated[str, typer.Option(help="comma-separated")] = "5,12",
-    json: Annotated[Path | None, typer.Option(help="every figure at full precision, and the users averaged")] = None,
-    per_user: Annotated[Path | None, typer.Option(help="every metric of every user: .parquet or .csv")] = None,
+    cutoffs: Annotated[str, typer.Option(help="lengths at which lists are cut, separated by commas")] = "5,12",
+    json: Annotated[
+        Path | None, typer.Option(help="write every figure here, at full precision, and the counts")
+    ] = None,
+    per_user: Annotated[
+        Path | None, typer.Option(help="write every metric of every user here: .parquet or .csv")
+    ] = None,
     without_list: Annotated[
         Literal["leave-out", "zero"],
-        typer.Option(help="users without a list: left out, as Elliot does, or 0 everywhere"),
+        typer.Option(help="users without a list: leave them out, as Elliot does, or score them 0"),
     ] = "leave-out",
 ) -> None:
-    """Evaluate lists against purchases: NDCG, MAP (Elliot's and average precision), recall, precision, hit rate, coverage."""
+    """Score lists: NDCG, MAP (Elliot's, and average precision), recall, precision, hit rate and coverage."""
     from pipeline.core.outputs import write_json
     from recsys.interchange.evaluate import evaluate as score
     from recsys.interchange.reading import read_lists, read_purchases
@@ -39,17 +43,20 @@ def evaluate(
         write_json(json, summary)
     if per_user:
         write_per_user(per_user, result)
-    typer.echo(f"{recs}: {summary['users']:,} users" + _left_out(summary, without_list))
-    typer.echo(table(summary, at))
+    typer.echo(f"{recs}: {summary['users']:,} users" + _format_counts(summary, without_list))
+    typer.echo(format_table(summary, at))
     if not summary["users_with_a_hit"]:
-        typer.echo("no list has an item of its user's test purchases: are --train and --test each other's?")
+        typer.echo("no list has an item of its user's test purchases: are --train and --test swapped?")
 
 
 def parse_cutoffs(text: str) -> list[int]:
-    """`5,12` as numbers.
+    """Parse cutoffs.
+
+    >>> parse_cutoffs("12,5")
+    [5, 12]
 
     Raises:
-        UserError: one is no whole number above 0.
+        UserError: a cutoff is not a whole number above 0.
     """
     try:
         cutoffs = sorted({int(part) for part in text.split(",")})
@@ -60,15 +67,15 @@ def parse_cutoffs(text: str) -> list[int]:
     return cutoffs
 
 
-def table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
-    """A row per metric, a column per cutoff."""
+def format_table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
+    """Format the figures: a row per metric, a column per cutoff."""
     lines = ["".join([f"{'':<12}", *(f"{f'@{k}':>10}" for k in cutoffs)])]
     lines += ["".join([f"{name:<12}", *(f"{summary[f'{name}_{k}']:>10.5f}" for k in cutoffs)]) for name in METRICS]
     return "\n".join(lines)
 
 
 def write_per_user(path: Path, result: "Evaluation") -> None:
-    """A row per user averaged."""
+    """Write a row for each user that the means cover."""
     import pyarrow as pa
     import pyarrow.csv as csv
 
@@ -83,14 +90,14 @@ def write_per_user(path: Path, result: "Evaluation") -> None:
         csv.write_csv(rows, partial, csv.WriteOptions(delimiter="," if form_of(path) == "csv" else "\t"))
 
 
-def _left_out(summary: dict[str, float | int], without_list: str) -> str:
-    """What the means leave out, where there is any."""
-    said = {
+def _format_counts(summary: dict[str, float | int], without_list: str) -> str:
+    """List what the means leave out, and how many."""
+    texts = {
         "users_without_list": "without a list " + ("count as 0" if without_list == "zero" else "left out"),
         "users_not_in_train": "of test not in train left out",
         "users_without_test": "without test items left out",
         "listed_items_not_in_train": "listed items not in train, which coverage does not count",
-        "lists_short": "lists shorter than the largest cutoff",
-        "lists_with_an_item_twice": "lists with an item twice, which counts twice",
+        "lists_short": "of all lists shorter than the largest cutoff",
+        "lists_with_an_item_twice": "of all lists with an item twice, which counts twice",
     }
-    return "".join(f"; {summary[key]:,} {text}" for key, text in said.items() if summary[key])
+    return "".join(f"; {summary[key]:,} {text}" for key, text in texts.items() if summary[key])

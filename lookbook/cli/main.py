@@ -1,4 +1,4 @@
-"""lookbook: the command line. Each command is a file of `lookbook/cli/`."""
+"""lookbook: the command line; each command is a file of `lookbook/cli/`."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -11,8 +11,8 @@ from pipeline.core.memory import keep_freed_memory
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(show_version: bool) -> None:
+    if show_version:
         typer.echo(f"lookbook {version('lookbook')}")
         raise typer.Exit
 

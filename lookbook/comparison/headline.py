@@ -1,6 +1,10 @@
-"""The few flat figures of metrics/headline.json, so that `dvc metrics diff` of two experiments fits a screen."""
+"""The figures of metrics/headline.json: about twenty flat keys, so that `dvc metrics diff` fits a screen."""
 
 from typing import Any
+
+from catalogue.descriptions.variants import CATALOGUE_OF, is_masked, name_masked_text
+from lookbook.comparison.settings import Study
+from recsys.scoring.arms import list_text_recommenders, shorten_name
 
 CAPTION_METRICS = (
     *("bleu_4", "meteor", "rouge_l", "cider", "spice"),
@@ -8,26 +12,34 @@ CAPTION_METRICS = (
 )
 
 
-def caption_figures(metrics: dict[str, Any], writer: str, variant: str) -> dict[str, float]:
-    """`caption_bleu_4` … of one captioner; what was not scored is absent."""
-    values = metrics[writer][variant]
+def select_caption_figures(metrics: dict[str, Any], study: Study) -> dict[str, float]:
+    """Return `caption_bleu_4` … of the writer's captions that the study chooses; metrics not scored are absent."""
+    values = metrics[study.writer][study.captions]
     return {f"caption_{metric}": values[metric] for metric in CAPTION_METRICS if metric in values}
 
 
-def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff: int) -> dict[str, float]:
-    """`rec_sbert_ndcg_12` … of the given (arm, recommender); `rec_masked_sbert_ndcg_12` where the arm is a masked text.
+def select_recommendation_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> dict[str, float]:
+    """Return `rec_sbert_ndcg_12` …, and `rec_masked_sbert_ndcg_12` … where the arm is a masked text."""
+    arms: list[tuple[str, str]] = [(CATALOGUE_OF[study.catalogue], name) for name in study.recommenders]
+    texted = list_text_recommenders(study.text_features)
+    arms += [(study.catalogue, name) for name in texted]
+    arms += [(name_masked_text(study.captions), name) for name in texted]
+    return ranking_figures(metrics, arms, cutoff)
 
-    NDCG is that on the articles that every catalogue has, so that original against augmented is a fair comparison, or,
-    where each catalogue was split and scored alone, its own; on a masked text only masked articles are relevant. What the
-    study's axes leave out is absent.
+
+def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff: int) -> dict[str, float]:
+    """Return a figure per (arm, recommender); arms that the study's axes leave out are absent.
+
+    NDCG is taken on the articles that every catalogue has, so that original and augmented can be compared; where each
+    catalogue was split and scored alone, on its own articles. On a masked text only masked articles are relevant.
     """
     figures = {}
     for arm, recommender in arms:
-        masked = arm.startswith("masked-")
-        found = metrics.get(arm, {}).get(recommender, {})
-        own = found.get(f"ndcg_{cutoff}_common", found.get(f"ndcg_{cutoff}"))
-        value = found.get(f"ndcg_masked_{cutoff}") if masked else own
+        masked = is_masked(arm)
+        values = metrics.get(arm, {}).get(recommender, {})
+        own = values.get(f"ndcg_{cutoff}_common", values.get(f"ndcg_{cutoff}"))
+        value = values.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
-            name = recommender.removeprefix("vbpr-").replace("-", "_")
+            name = shorten_name(recommender).replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
     return figures

@@ -1,96 +1,68 @@
-"""The report's figures, as SVG bytes that are the same for the same figures: intervals, learning curves."""
+"""The report's figures as SVG: differences with their intervals, learning curves.
 
-import io
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+The same results give the same bytes.
+"""
 
-import matplotlib
+from collections.abc import Callable, Sequence
+
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-INK, GREY, BLUE, ORANGE = "#1a1a1a", "#8a8a8a", "#1f5fa8", "#b8550f"
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "svg.hashsalt": "lookbook",  # else the ids inside the file are random
-    "svg.fonttype": "path",
+from lookbook.reporting.drawing import Interval, Panel, draw_intervals, draw_learning_curves
+from lookbook.reporting.formatting import Values, mark, name_of
+
+CAPTION_PANELS = {
+    "bleu_4": "BLEU-4",
+    "cider": "CIDEr × 100",
+    "attribute_precision": "MAP",
+    "core_precision": "Core precision",
 }
 
 
-class Bar(NamedTuple):
-    """A difference with its interval, in the unit of the axis; `clear` where its corrected p is below 0.05."""
+def draw_figures(comparison: Values, curves: dict[str, pd.DataFrame]) -> dict[str, bytes]:
+    """Draw the study's figures; a figure without content is left out.
 
-    label: str
-    difference: float
-    low: float
-    high: float
-    clear: bool
+    Args:
+        comparison: metrics/comparison.json.
+        curves: The learning curve of each captioner.
 
-
-class Panel(NamedTuple):
-    """One axis of an interval plot, with a unit of its own."""
-
-    title: str
-    unit: str
-    bars: Sequence[Bar]
-
-
-def interval_plot(panels: Sequence[Panel]) -> bytes:
-    """Panels below one another, a row per bar, zero marked."""
-    with matplotlib.rc_context(STYLE):
-        heights = [len(panel.bars) + 1.6 for panel in panels]
-        figure = Figure(figsize=(7, 0.26 * sum(heights) + 0.3), layout="constrained")
-        axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for panel, ax in zip(panels, axes, strict=True):
-            _draw_panel(ax, panel)
-        return _svg(figure)
+    Returns:
+        SVG by name.
+    """
+    measure = f"NDCG@{comparison.get('cutoff')}"
+    masked = [row for row in comparison["masked"] if row["confirmatory"]]
+    catalogues = [row for row in comparison["catalogues"] if not row["same_by_construction"]]
+    panels = {
+        "masked": [_build_panel(f"{measure} on the masked garments", "difference", masked, _label_arms)],
+        "captions": _list_caption_panels(comparison["captions"]),
+        "catalogues": [_build_panel(f"{measure} by catalogue", "difference", catalogues, _label_arms)],
+    }
+    figures = {
+        name: draw_intervals(members) for name, members in panels.items() if any(panel.intervals for panel in members)
+    }
+    return figures | ({"curves": draw_learning_curves(curves)} if curves else {})
 
 
-def _draw_panel(ax: Axes, panel: Panel) -> None:
-    ax.axvline(0, color=GREY, linewidth=1)
-    for place, bar in enumerate(panel.bars):
-        colour = BLUE if bar.clear else GREY
-        ax.plot([bar.low, bar.high], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
-        ax.plot(
-            [bar.difference], [place], "o", color=colour, markersize=5, markerfacecolor=colour if bar.clear else "white"
-        )
-    ax.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
-    ax.set_ylim(len(panel.bars) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.set_title(panel.title, loc="left", fontsize=10, fontweight="bold")
-    ax.set_xlabel(panel.unit, fontsize=8)
+def _list_caption_panels(rows: Sequence[Values]) -> list[Panel]:
+    """Return a panel per metric of captions, in percent points."""
+    panels = []
+    for metric, title in CAPTION_PANELS.items():
+        members = [row for row in rows if row["metric"] == metric]
+        if members:
+            unit = "percent points" if metric != "cider" else ""
+            title = f"{title}, fine-tuned − pre-trained"
+            panels.append(_build_panel(title, unit, members, lambda row: row["captioner"], 100))
+    return panels
 
 
-def learning_curves(curves: dict[str, pd.DataFrame]) -> bytes:
-    """Training and validation loss by step, a panel per captioner."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 2.4), layout="constrained")
-        axes = figure.subplots(1, len(curves), squeeze=False)[0]
-        for (captioner, curve), ax in zip(curves.items(), axes, strict=True):
-            for column, colour, marker in (("loss", ORANGE, ""), ("validation_loss", BLUE, "o")):
-                points = curve[["step", column]].dropna()
-                ax.plot(
-                    points["step"],
-                    points[column],
-                    marker + "-",
-                    color=colour,
-                    markersize=4,
-                    linewidth=1.4,
-                    label=column.replace("_", " "),
-                )
-            ax.set_title(captioner, loc="left", fontsize=9, fontweight="bold")
-            ax.set_xlabel("step", fontsize=8)
-            ax.set_ylim(bottom=0)
-        axes[0].legend(frameon=False, fontsize=8)
-        return _svg(figure)
+def _build_panel(
+    title: str, unit: str, rows: Sequence[Values], label: Callable[[Values], str], scale: float = 1
+) -> Panel:
+    intervals = [
+        Interval(label(row), scale * row["difference"], scale * row["low"], scale * row["high"], bool(mark(row)))
+        for row in rows
+    ]
+    return Panel(title, unit, intervals)
 
 
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+def _label_arms(row: Values) -> str:
+    return f"{name_of(row['recommender'])}: {row['a']} − {row['b']}"

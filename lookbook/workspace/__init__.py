@@ -1,1 +1,1 @@
-"""Commands on a project folder: check, doctor, init, grid, export."""
+"""What the commands check, doctor, init, grid and export do on a project folder."""

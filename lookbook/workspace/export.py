@@ -1,4 +1,4 @@
-"""An adapter, or a model with the adapter merged in, as a folder that is ready for a model hub: with a model card."""
+"""Write an adapter, or a model with the adapter merged in, with a model card: a folder ready for a model hub."""
 
 import io
 import json
@@ -16,20 +16,24 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import load, suggest
 
-ADAPTERS, MODELS, TRAIN = Path("data/adapters"), Path("data/models"), Path("metrics/train")
-LOCK, SCORES, PARAMS = Path("dvc.lock"), Path("metrics/captions.json"), Path("params.yaml")
+ADAPTERS = Path("data/adapters")
+MODELS = Path("data/models")
+TRAIN = Path("metrics/train")
+LOCK = Path("dvc.lock")
+SCORES = Path("metrics/captions.json")
+PARAMS = Path("params.yaml")
 SET = re.compile(r"(?P<captioner>\S+)(?: (?P<variant>pt|ft|floor))? (?P<count>\d+)")
 DATA = ("data/prepared/items.parquet", "data/prepared/images")
 
 
 def export(captioner: str, out: Path, merged: bool) -> None:
-    """Writes `out`: the adapter and README.md, or with `merged` the whole model (safetensors), its processor and README.md.
+    """Write `out`: README.md and the adapter, or with `merged` the whole model (safetensors) and its processor.
 
     Raises:
-        UserError: no such adapter, one that `dvc.lock` does not tell of, or `out` exists and is not an export.
+        UserError: there is no such adapter, `dvc.lock` records another one, or `out` exists and is not an export.
     """
-    adapter = check(captioner, out)
-    card = model_card(captioner, merged)
+    adapter = check_adapter(captioner, out)
+    card = render_card(captioner, merged)
     check_recorded(captioner, adapter)
     with new_folder(out) as partial:
         if merged:
@@ -39,8 +43,12 @@ def export(captioner: str, out: Path, merged: bool) -> None:
         (partial / "README.md").write_text(card, encoding="utf-8")
 
 
-def check(captioner: str, out: Path) -> Path:
-    """The adapter's folder, after everything that can be refused without reading a model."""
+def check_adapter(captioner: str, out: Path) -> Path:
+    """Return the adapter's folder, after everything that can be refused without reading a model.
+
+    Raises:
+        UserError: there is no such adapter, or `out` exists and is not an export.
+    """
     adapter = ADAPTERS / captioner
     if not (adapter / "adapter_model.safetensors").is_file():
         trained = sorted(path.parent.name for path in ADAPTERS.glob("*/adapter_model.safetensors"))
@@ -54,7 +62,11 @@ def check(captioner: str, out: Path) -> Path:
 
 
 def check_recorded(captioner: str, adapter: Path) -> None:
-    """Raises UserError unless the adapter is the one that `dvc.lock` tells of: the card would be about another."""
+    """Check that the adapter is the one that `dvc.lock` records: the card describes that one.
+
+    Raises:
+        UserError: it is another one, or DVC cannot tell.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -65,40 +77,47 @@ def check_recorded(captioner: str, adapter: Path) -> None:
             changed = not outs or any(out.workspace_status() for out in outs)
     except DvcException as error:
         raise UserError(
-            f"{cell}: DVC cannot tell whether {adapter} is the one of {LOCK}: {str(error).strip()}"
+            f"{cell}: DVC cannot tell whether {adapter} is the adapter that {LOCK} records: {str(error).strip()}"
         ) from error
     if changed:
         raise UserError(
-            f"{adapter}: not the adapter that {LOCK} tells of, so what it was trained on is not known; train it: dvc repro "
-            f"{cell}; or get the one of {LOCK}: dvc checkout {adapter}; or, if you have just trained it by hand, "
-            f"record it: dvc commit -f {cell}"
+            f"{adapter}: not the adapter that {LOCK} records, so what it was trained on is not known; "
+            f"train it: dvc repro {cell}; or restore the recorded one: dvc checkout {adapter}; "
+            f"or, if you have just trained it by hand, record it: dvc commit -f {cell}"
         )
 
 
-def model_card(captioner: str, merged: bool = False) -> str:
-    """README.md with the front matter that model hubs read: base, scores, parameters, data fingerprints, CO2, licences."""
+def render_card(captioner: str, merged: bool = False) -> str:
+    """Render README.md with the front matter that model hubs read.
+
+    The card states base model, scores, parameters, data fingerprints, CO2 and licences.
+    """
     stage = f"caption_train@{captioner}"
     cell, prepared = read_stages(stage, "catalogue_prepare")
-    dataset, base = dataset_of(stage, cell, prepared), base_of(captioner)
+    dataset, base = find_dataset(stage, cell, prepared), find_base(captioner)
     scores = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
     variants = [name for name in ("pt", "ft") if name in scores.get(captioner, {})]
-    return render(
+    return _render(
         name=captioner,
         merged=merged,
-        base={**base, "licence": licences.of_base(base["id"])},
-        dataset={"name": dataset, "licence": licences.of_adapter(dataset)},
-        prompt=prompt_of(captioner),
+        base={**base, "licence": licences.describe_base(base["id"])},
+        dataset={"name": dataset, "licence": licences.describe_adapter(dataset)},
+        prompt=find_prompt(captioner),
         variants=variants,
-        scores=rows(scores.get(captioner, {}), variants),
-        skipped=[told for reason in scores.get("skipped", []) if (told := about(reason, captioner))],
-        training=short(json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8"))),
-        params=dumped(cell["params"]["params.yaml"]),
-        data=fingerprints(cell["deps"]),
+        scores=format_scores(scores.get(captioner, {}), variants),
+        skipped=[note for reason in scores.get("skipped", []) if (note := select_counts(reason, captioner))],
+        training=round_floats(json.loads((TRAIN / f"{captioner}.json").read_text(encoding="utf-8"))),
+        params=dump_yaml(cell["params"]["params.yaml"]),
+        data=find_fingerprints(cell["deps"]),
     )
 
 
 def read_stages(*names: str) -> list[dict[str, Any]]:
-    """What `dvc.lock` says about these stages: the parameters and data that were really used."""
+    """Read what `dvc.lock` records of these stages: the parameters and data that were really used.
+
+    Raises:
+        UserError: a stage has not run.
+    """
     stages = YAML(typ="safe", pure=True).load(LOCK)["stages"] if LOCK.exists() else {}
     for name in names:
         if name not in stages:
@@ -106,29 +125,29 @@ def read_stages(*names: str) -> list[dict[str, Any]]:
     return [stages[name] for name in names]
 
 
-def dataset_of(name: str, cell: dict[str, Any], prepared: dict[str, Any]) -> str:
-    """The data set that the stage's data was prepared from; params.yaml may name another one by now.
+def find_dataset(name: str, cell: dict[str, Any], prepared: dict[str, Any]) -> str:
+    """Return the data set that the stage's data was prepared from; params.yaml may name another one by now.
 
     Raises:
         UserError: other data has been prepared since.
     """
-    written = fingerprints(prepared["outs"])
-    for path, md5 in fingerprints(cell["deps"]).items():
-        if written.get(path) != md5:
+    latest = find_fingerprints(prepared["outs"])
+    for path, md5 in find_fingerprints(cell["deps"]).items():
+        if latest.get(path) != md5:
             raise UserError(
-                f"{LOCK}: {name} was trained on another {path} than catalogue_prepare has written since, so the data set "
-                f"is not known; run: dvc repro {name}"
+                f"{LOCK}: {path} has changed since {name} was trained on it, so the data set of the adapter is not "
+                f"known; run: dvc repro {name}"
             )
     return prepared["params"]["params.yaml"]["dataset"]
 
 
-def fingerprints(entries: list[dict[str, Any]]) -> dict[str, str]:
-    """MD5 of the prepared data among a stage's deps or outs."""
+def find_fingerprints(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the MD5 of the prepared data among a stage's deps or outs, by path."""
     return {entry["path"]: entry["md5"] for entry in entries if entry["path"] in DATA}
 
 
-def base_of(captioner: str) -> dict[str, str]:
-    """`id` and `revision` of the base model on the hub; a folder of this project has no revision."""
+def find_base(captioner: str) -> dict[str, str]:
+    """Return `id` and `revision` of the base model on the hub; a folder of this project has no revision."""
     pinned = MODELS / captioner / "hub.json"
     if pinned.is_file():
         values = json.loads(pinned.read_text(encoding="utf-8"))
@@ -136,45 +155,54 @@ def base_of(captioner: str) -> dict[str, str]:
     return {"id": (MODELS / captioner).as_posix(), "revision": ""}
 
 
-def family_of(captioner: str) -> str:
+def find_family(captioner: str) -> str:
+    """Return the captioner's family by params.yaml.
+
+    Raises:
+        UserError: params.yaml has no such captioner.
+    """
     captioners = load(PARAMS)["captioners"]
     if captioner not in captioners:
         raise UserError(f"{PARAMS}: captioners has no {captioner}{suggest(captioner, list(captioners))}")
     return captioners[captioner]["family"]
 
 
-def prompt_of(captioner: str) -> str:
-    """What a caption is asked for with, on one line; "" where the model is asked nothing."""
-    return import_module(f"captioning.families.{family_of(captioner)}").PROMPT.replace("\n", "\\n")
+def find_prompt(captioner: str) -> str:
+    """Return the captioner's prompt on one line, empty where the model takes none."""
+    return import_module(f"captioning.families.{find_family(captioner)}").PROMPT.replace("\n", "\\n")
 
 
-def rows(scores: dict[str, dict[str, float]], variants: list[str]) -> dict[str, list[str]]:
-    """Metric -> a cell per variant, at four digits."""
+def format_scores(scores: dict[str, dict[str, float]], variants: list[str]) -> dict[str, list[str]]:
+    """Return metric -> a cell per variant, at four digits."""
     names = dict.fromkeys(name for variant in variants for name in scores[variant])
-    return {name: [_cell(scores[variant].get(name)) for variant in variants] for name in names}
+    return {name: [_format_cell(scores[variant].get(name)) for variant in variants] for name in names}
 
 
-def about(reason: str, captioner: str) -> str:
-    """What was not scored, with the counts of this captioner's captions alone; empty where it concerns only others."""
+def select_counts(reason: str, captioner: str) -> str:
+    """Return a reason for missing scores with this captioner's counts alone, empty if it concerns only others.
+
+    >>> select_counts("core_type: no type: big pt 3, small ft 1", "small")
+    'core_type: no type: ft 1'
+    """
     what, _, counts = reason.rpartition(": ")
-    sets = [SET.fullmatch(one) for one in counts.split(", ")]
+    sets = [SET.fullmatch(count) for count in counts.split(", ")]
     if not all(sets):
         return reason
-    own = [f"{one['variant']} {one['count']}" for one in sets if one and one["captioner"] == captioner]
+    own = [f"{match['variant']} {match['count']}" for match in sets if match and match["captioner"] == captioner]
     return f"{what}: {', '.join(own)}" if own else ""
 
 
-def short(values: dict[str, Any]) -> dict[str, Any]:
-    """Figures at four digits."""
+def round_floats(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with floats as text of four significant digits."""
     return {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
 
 
-def _cell(value: float | None) -> str:
+def _format_cell(value: float | None) -> str:
     return "n/a" if value is None else str(value) if isinstance(value, int) else f"{value:.4f}"
 
 
-def dumped(params: dict[str, Any]) -> str:
-    """As YAML, keys in order."""
+def dump_yaml(params: dict[str, Any]) -> str:
+    """Return parameters as YAML, keys in their order."""
     stream = io.StringIO()
     writer = YAML()
     writer.default_flow_style = False
@@ -182,7 +210,7 @@ def dumped(params: dict[str, Any]) -> str:
     return stream.getvalue().rstrip()
 
 
-def render(**page: Any) -> str:
+def _render(**page: Any) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader,
@@ -195,20 +223,20 @@ def render(**page: Any) -> str:
 
 
 def save_adapter(captioner: str, adapter: Path, folder: Path) -> None:
-    """The adapter's bytes; its config names the hub's id and revision where the base model has them."""
+    """Copy the adapter's bytes, and its config with the hub's id and revision where the base model has them."""
     shutil.copyfile(adapter / "adapter_model.safetensors", folder / "adapter_model.safetensors")
-    config, base = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")), base_of(captioner)
+    config, base = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")), find_base(captioner)
     config |= {"base_model_name_or_path": base["id"], "revision": base["revision"] or None}
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (folder / "adapter_config.json").write_text(text, encoding="utf-8")
 
 
 def save_merged(captioner: str, adapter: Path, folder: Path) -> None:
-    """The model with the adapter added to its weights, in the dtype of captions, and its processor."""
+    """Write the processor, and the model with the adapter added to its weights in the dtype of captioning."""
     from captioning.modelling import DTYPES
     from captioning.modelling import load as load_captioner
 
     dtype = DTYPES[load(PARAMS)["caption_generate"]["precision"]]
-    whole = load_captioner(MODELS / captioner, family_of(captioner), dtype, adapter=adapter)
+    whole = load_captioner(MODELS / captioner, find_family(captioner), dtype, adapter=adapter)
     whole.model.merge_and_unload().save_pretrained(folder, safe_serialization=True)
     whole.processor.save_pretrained(folder)

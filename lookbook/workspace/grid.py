@@ -1,4 +1,4 @@
-"""A grid of parameters as DVC experiments: which cells have run, what they reached, and how to queue the rest."""
+"""Read a grid of parameters and its DVC experiments, tabulate what each cell reached, and queue the rest."""
 
 import itertools
 import json
@@ -16,15 +16,15 @@ from pipeline.core.params import load
 
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
-WAITING = ("queued", "running")  # states of an experiment that has nothing to show yet
-VIEW = {"captions", "catalogue", "writer"}  # what only chooses what is shown
-TRAINED = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
-SCORED = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
+WAITING = ("queued", "running")  # states of an experiment without metrics of its own yet
+VIEW = {"captions", "catalogue", "writer"}  # parameters that choose what is shown and change no training
+TRAINING_METRICS = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
+SCORES = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """An experiment or the workspace: its parameters and metrics as DVC read them."""
+    """An experiment or the workspace, with its parameters and metrics as DVC reads them."""
 
     name: str
     params: Cell
@@ -33,7 +33,7 @@ class Run:
 
 
 def read_grid(path: Path, params: Cell) -> list[Cell]:
-    """Every combination of a file that lists values under the names of root parameters.
+    """Return every combination of a file that lists values under the names of root parameters.
 
     Raises:
         UserError: no such file, a name that is no root parameter with a single value, or values that are no list.
@@ -53,123 +53,128 @@ def read_grid(path: Path, params: Cell) -> list[Cell]:
 
 
 def read_runs(captioners: list[str], all_commits: bool) -> list[Run]:
-    """The workspace, as far as it is up to date, and the experiments of the commit (of all commits).
+    """Return the workspace and the experiments of the current commit, as `dvc exp show` lists them.
+
+    Args:
+        captioners: names whose training metrics the workspace loses where they are out of date.
+        all_commits: also return the experiments of earlier commits.
 
     Raises:
         UserError: DVC cannot tell.
     """
     states = json.loads(_dvc("exp", "show", "--json", *(["--all-commits"] if all_commits else [])))
-    runs = list(_runs(states))
-    return [_up_to_date(run, captioners) if run.name == WORKSPACE else run for run in runs]
+    runs = list(_list_runs(states))
+    return [_drop_outdated(run, captioners) if run.name == WORKSPACE else run for run in runs]
 
 
 def _dvc(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"dvc {' '.join(words)} failed: {done.stderr.strip()}")
-    return done.stdout
+    ended = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    if ended.returncode:
+        raise UserError(f"dvc {' '.join(words)} failed: {ended.stderr.strip()}")
+    return ended.stdout
 
 
-def _up_to_date(workspace: Run, captioners: list[str]) -> Run:
-    """The workspace without metrics of stages that have yet to run with its parameters: git keeps the last ones."""
+def _drop_outdated(workspace: Run, captioners: list[str]) -> Run:
+    """Drop metrics of stages that have yet to run with the workspace's parameters: git keeps the last ones."""
     cells = {f"metrics/train/{name}.json": f"caption_train@{name}" for name in captioners}
     cells["metrics/captions.json"] = "caption_score"
     clean = {name for name, cell in cells.items() if json.loads(_dvc("status", "--json", "--with-deps", cell)) == {}}
-    return Run(WORKSPACE, workspace.params, {name: found for name, found in workspace.metrics.items() if name in clean})
+    metrics = {name: values for name, values in workspace.metrics.items() if name in clean}
+    return Run(WORKSPACE, workspace.params, metrics)
 
 
-def _runs(states: list[dict[str, Any]]) -> Iterator[Run]:
-    """The workspace and the experiments; a commit alone may hold metrics of other parameters than its own.
+def _list_runs(states: list[dict[str, Any]]) -> Iterator[Run]:
+    """Yield the workspace and the experiments; a commit alone may hold metrics of other parameters than its own.
 
-    DVC shows those of the commit for an experiment that is running, too, and for one that failed, which counts as none.
+    A running or failed experiment shows its commit's metrics. Failed ones are left out.
     """
     for state in states:
         if state["rev"] == WORKSPACE:
-            yield from _run(state)
-        commit = next(_run(state), None)
+            yield from _parse_run(state)
+        commit = next(_parse_run(state), None)
         for experiment in state.get("experiments") or []:
-            reached = (experiment.get("executor") or {}).get("state")
-            if reached == "failed":
+            progress = (experiment.get("executor") or {}).get("state")
+            if progress == "failed":
                 continue
             for revision in experiment.get("revs") or []:
-                runs = _run(revision, reached if reached in WAITING else "")
-                yield from (_own(run, commit) for run in runs)
+                runs = _parse_run(revision, progress if progress in WAITING else "")
+                yield from (_drop_inherited(run, commit) for run in runs)
 
 
-def _run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
+def _parse_run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
     data = state.get("data") or {}  # absent where DVC cannot read a revision
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
-    metrics = {name: found["data"] for name, found in (data.get("metrics") or {}).items() if "data" in found}
+    metrics = {name: entry["data"] for name, entry in (data.get("metrics") or {}).items() if "data" in entry}
     if params:
         yield Run(state.get("name") or str(state["rev"])[:12], params, {} if waiting else metrics, waiting)
 
 
-def _own(run: Run, commit: Run | None) -> Run:
-    """Without the trainings of its commit, which an experiment shows where it was run for another captioner alone."""
-    if commit is None or _essential(run.params) == _essential(commit.params):
+def _drop_inherited(run: Run, commit: Run | None) -> Run:
+    """Drop training metrics inherited from the commit: DVC also shows them for experiments of another captioner."""
+    if commit is None or _select_essential(run.params) == _select_essential(commit.params):
         return run
-    kept = {
-        name: found
-        for name, found in run.metrics.items()
-        if not name.startswith("metrics/train/") or found != commit.metrics.get(name)
+    own = {
+        name: values
+        for name, values in run.metrics.items()
+        if not name.startswith("metrics/train/") or values != commit.metrics.get(name)
     }
-    return replace(run, metrics=kept)
+    return replace(run, metrics=own)
 
 
-def table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str]) -> pd.DataFrame:
-    """A row per captioner and cell: the cell's values, `experiment` ("" where there is none), what it reached.
+def make_table(cells: list[Cell], runs: list[Run], params: Cell, captioners: list[str]) -> pd.DataFrame:
+    """Return a row per captioner and cell: the cell's values, the experiment, and the metrics it reached.
 
-    A run belongs to a cell when it has the cell's values and, but for what is only shown, this study's others. `waiting`
-    is `queued` or `running` where the experiment is. The row with a captioner's lowest validation loss is its `best`.
+    A run belongs to a cell when it has the cell's values and this study's other parameters, `VIEW` left aside.
+    `experiment` is empty where there is no run. `waiting` is `queued` or `running` where the experiment is.
+    `best` marks the row with a captioner's lowest validation loss.
     """
     rows = []
     for captioner, cell in itertools.product(captioners, cells):
-        run = find(cell, runs, params, captioner) or find_waiting(cell, runs, params)
+        run = find_trained(cell, runs, params, captioner) or find_waiting(cell, runs, params)
         name, waiting = (run.name, run.waiting) if run else ("", "")
-        rows.append(
-            {"captioner": captioner, **cell, "experiment": name, "waiting": waiting, **_reached(run, captioner)}
-        )
+        metrics = _select_metrics(run, captioner)
+        rows.append({"captioner": captioner, **cell, "experiment": name, "waiting": waiting, **metrics})
     frame = pd.DataFrame(rows)
     lowest = frame.groupby("captioner")["validation_loss"].transform("min")
     frame["best"] = frame["validation_loss"].notna() & (frame["validation_loss"] == lowest)
     return frame
 
 
-def find(cell: Cell, runs: list[Run], params: Cell, captioner: str) -> Run | None:
-    """The first run of this cell in which the captioner was trained: the workspace, then experiments."""
-    trained = (run for run in _of_cell(cell, runs, params) if f"metrics/train/{captioner}.json" in run.metrics)
+def find_trained(cell: Cell, runs: list[Run], params: Cell, captioner: str) -> Run | None:
+    """Return the first run of this cell that trained the captioner: the workspace, then experiments."""
+    trained = (run for run in _runs_of_cell(cell, runs, params) if f"metrics/train/{captioner}.json" in run.metrics)
     return next(trained, None)
 
 
 def find_waiting(cell: Cell, runs: list[Run], params: Cell) -> Run | None:
-    """The first run of this cell that is queued or running."""
-    return next((run for run in _of_cell(cell, runs, params) if run.waiting), None)
+    """Return the first run of this cell that is queued or running."""
+    return next((run for run in _runs_of_cell(cell, runs, params) if run.waiting), None)
 
 
-def _of_cell(cell: Cell, runs: list[Run], params: Cell) -> Iterator[Run]:
-    wanted = _essential({**params, **cell})
-    return (run for run in runs if _essential(run.params) == wanted)
+def _runs_of_cell(cell: Cell, runs: list[Run], params: Cell) -> Iterator[Run]:
+    essential = _select_essential({**params, **cell})
+    return (run for run in runs if _select_essential(run.params) == essential)
 
 
-def _essential(params: Cell) -> Cell:
+def _select_essential(params: Cell) -> Cell:
     return {name: value for name, value in params.items() if name not in VIEW}
 
 
-def _reached(run: Run | None, captioner: str) -> dict[str, float | None]:
+def _select_metrics(run: Run | None, captioner: str) -> dict[str, float | None]:
     metrics = run.metrics if run else {}
     training = metrics.get(f"metrics/train/{captioner}.json", {})
     scores = metrics.get("metrics/captions.json", {}).get(captioner, {}).get("ft", {})
-    return {name: training.get(name) for name in TRAINED} | {name: scores.get(name) for name in SCORED}
+    return {name: training.get(name) for name in TRAINING_METRICS} | {name: scores.get(name) for name in SCORES}
 
 
-def queue(cells: list[Cell], targets: list[str]) -> None:
-    """Queues an experiment per cell; nothing runs yet.
+def queue_cells(cells: list[Cell], targets: list[str]) -> None:
+    """Queue an experiment per cell; nothing runs yet.
 
     Raises:
         UserError: DVC refuses, for instance because the repository has no commit.
     """
     for cell in cells:
         sets = [word for name, value in cell.items() for word in ("-S", f"{name}={value}")]
-        done = subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--queue", *sets, *targets])
-        if done.returncode:
-            raise UserError(f"dvc exp run --queue {' '.join(sets)} failed")
+        ended = subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--queue", *sets, *targets])
+        if ended.returncode:
+            raise UserError(f"dvc exp run --queue {' '.join(sets)} failed; its message stands above")

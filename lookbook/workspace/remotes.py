@@ -1,4 +1,4 @@
-"""DVC's remotes as `lookbook doctor` sees them: their addresses, and whether they answer."""
+"""List DVC's remotes and try to reach them, for `lookbook doctor`."""
 
 import re
 import subprocess
@@ -6,30 +6,30 @@ import sys
 
 NETWORK_SECONDS = 20
 URL = re.compile(r"remote\.(?P<name>.+)\.url=(?P<url>.+)")
-LOOK = """
+LIST_REMOTE = """
 import sys
 from dvc.repo import Repo
 remote = Repo().cloud.get_remote(sys.argv[1])
 try:
     remote.fs.info(remote.path)
-except FileNotFoundError as error:  # it answers, and the first push will make it
+except FileNotFoundError as error:  # the remote answers; the first push will create the folder
     if isinstance(error.__cause__, OSError):
-        raise error.__cause__  # over http nobody answered
+        raise error.__cause__  # over HTTP, nothing answered
 """
 
 
-def urls() -> list[tuple[str, str]]:
-    """Name and address of every remote. (`dvc remote list` breaks long lines.)"""
-    shown = subprocess.run([sys.executable, "-m", "dvc", "config", "--list"], capture_output=True, text=True)
-    found = (URL.fullmatch(line) for line in shown.stdout.splitlines())
-    return [(one["name"], one["url"]) for one in found if one]
+def list_urls() -> list[tuple[str, str]]:
+    """Return name and address of every remote; `dvc config` is read because `dvc remote list` breaks long lines."""
+    ended = subprocess.run([sys.executable, "-m", "dvc", "config", "--list"], capture_output=True, text=True)
+    matches = (URL.fullmatch(line) for line in ended.stdout.splitlines())
+    return [(match["name"], match["url"]) for match in matches if match]
 
 
-def unreachable(name: str) -> str:
-    """Why the remote cannot be listed; empty if it can. In a process of its own, which can be given up."""
-    words = [sys.executable, "-c", LOOK, name]
+def find_problem(name: str) -> str:
+    """Return why the remote cannot be listed, empty if it can; in a process of its own, which can be stopped."""
+    words = [sys.executable, "-c", LIST_REMOTE, name]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=NETWORK_SECONDS)
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=NETWORK_SECONDS)
     except subprocess.TimeoutExpired:
         return f"no answer within {NETWORK_SECONDS} s"
-    return (done.stderr.strip().splitlines() or ["cannot be read"])[-1] if done.returncode else ""
+    return (ended.stderr.strip().splitlines() or ["cannot be read"])[-1] if ended.returncode else ""

@@ -1,1 +1,1 @@
-"""Purchases and lists of others: reads them, recommends, evaluates, exports to Elliot."""
+"""Purchases and lists in files of other programs: reading, recommending, evaluating, exchange with Elliot."""

@@ -1,11 +1,13 @@
 """Purchases and lists as other programs write them: TSV (Elliot's form), CSV or Parquet, read into integer codes.
 
-- `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating` of purchases,
-  `score` or `rank` of lists. Without either, lists are best first as the file has them, and other columns are refused;
-- any other name, such as `.tsv`: tab-separated without a header, columns in this order: user, item, rating[, timestamp] of purchases,
-  user, item, score[, rank] of lists. `.gz` at the end of a text file is understood.
+- `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating`
+  of purchases, `score` or `rank` of lists. Lists without either are best first as in the file, and then other columns
+  are refused;
+- any other name, such as `.tsv`: tab-separated without a header, columns in this order: user, item, rating[, timestamp]
+  of purchases, user, item, score[, rank] of lists. A text file may be compressed (`.gz`).
 
-Ids are kept as they are written: `0351332007` and `351332007` are two items, a quote in a TSV is part of one. Without ratings all are 1.
+Ids keep their characters: `0351332007` and `351332007` are two items, a quote in a TSV is part of an id. Without
+ratings all are 1.
 """
 
 import re
@@ -30,41 +32,54 @@ NAMES = {
 }
 PURCHASES = ("user", "item", "rating", "timestamp")
 LISTS = ("user", "item", "score", "rank")
+SECONDS_A_DAY = 86_400  # timestamps are seconds since 1970
 MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
 
 
 @dataclass(frozen=True)
 class Ids:
-    """`names[codes[r]]` is the id of row r; every name is some row's, in the order of first appearance."""
+    """The ids of rows: `names[codes[r]]` is that of row r.
 
-    codes: np.ndarray  # (n_rows,) int32
-    names: pa.Array  # (n_ids,) str
+    Attributes:
+        codes: (n_rows,) int32.
+        names: (n_ids,) str, in the order of first appearance; every name is the id of a row.
+    """
 
-    def places_in(self, other: pa.Array) -> np.ndarray:
-        """Where each name is in `other`, −1 where it is not: (n_ids,) int32."""
+    codes: np.ndarray
+    names: pa.Array
+
+    def index_in(self, other: pa.Array) -> np.ndarray:
+        """Return the index of each name in `other`, −1 where it is missing: (n_ids,) int32."""
         return np.array(pc.fill_null(pc.index_in(self.names, value_set=other), -1), dtype=np.int32)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """A row per purchase, or per item of a list."""
+    """The rows of a file: a row per purchase, or per item of a list.
+
+    Attributes:
+        path: The file.
+        user: The user of each row.
+        item: The item of each row.
+        values: rating, or score and rank: (n_rows,) float64; a column that the file lacks is absent.
+    """
 
     path: Path
     user: Ids
     item: Ids
-    values: dict[str, np.ndarray]  # rating, or score and rank: (n_rows,) float64; what the file lacks is absent
+    values: dict[str, np.ndarray]
 
-    def where(self, kept: np.ndarray) -> "Pairs":
-        """These rows alone; kept: (n_rows,) bool."""
-        user, item = (_by_first_appearance(ids.codes[kept], ids.names) for ids in (self.user, self.item))
-        return Pairs(self.path, user, item, {name: values[kept] for name, values in self.values.items()})
+    def where(self, chosen: np.ndarray) -> "Pairs":
+        """Return the chosen rows alone; `chosen` is (n_rows,) bool."""
+        user, item = (_number_by_appearance(ids.codes[chosen], ids.names) for ids in (self.user, self.item))
+        return Pairs(self.path, user, item, {name: values[chosen] for name, values in self.values.items()})
 
 
 def read_purchases(path: Path, with_time: bool = False) -> Pairs:
-    """Users, items and ratings of a file; timestamps (seconds since 1970) only where asked for.
+    """Read users, items and ratings of a file, and timestamps (seconds since 1970) with `with_time`.
 
     Raises:
-        UserError: no such file, another form, no rows, or a rating that is negative, too large or no number.
+        UserError: No such file, another form, no rows, or a rating that is negative, too large or not a number.
     """
     rows = _read(path, PURCHASES, ("rating", "timestamp") if with_time else ("rating",))
     if with_time and "timestamp" in rows.values:
@@ -75,10 +90,11 @@ def read_purchases(path: Path, with_time: bool = False) -> Pairs:
 
 
 def read_lists(path: Path) -> Pairs:
-    """Users, items, scores and ranks of a file, in file order.
+    """Read users, items, scores and ranks of a file, in file order.
 
     Raises:
-        UserError: no such file, another form, no rows, a score or rank that is no number, or neither but columns of another name.
+        UserError: No such file, another form, no rows, a score or rank that is not a number, or neither of both but
+            columns of another name.
     """
     rows = _read(path, LISTS, ("score", "rank"))
     for name, values in rows.values.items():
@@ -87,9 +103,31 @@ def read_lists(path: Path) -> Pairs:
 
 
 def form_of(path: Path) -> str:
-    """`parquet`, `csv` or `tsv`, by the name."""
+    """Return `parquet`, `csv` or `tsv`, by the name of a file.
+
+    >>> form_of(Path("lists.csv.gz")), form_of(Path("train.data"))
+    ('csv', 'tsv')
+    """
     name = path.name.lower().removesuffix(".gz")
     return "parquet" if name.endswith(".parquet") else "csv" if name.endswith(".csv") else "tsv"
+
+
+def take_last_rows(
+    user: np.ndarray, item: np.ndarray, value: np.ndarray, n_items: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return user, item and value of the last row of each pair, by user and item.
+
+    User 1 rated item 0 twice:
+
+    >>> rows = take_last_rows(np.array([1, 0, 1]), np.array([0, 2, 0]), np.array([3.0, 4.0, 5.0]), 3)
+    >>> [column.tolist() for column in rows]
+    [[0, 1], [2, 0], [4.0, 5.0]]
+    """
+    key = user.astype(np.int64) * n_items + item
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    last = order[np.append(key[1:] != key[:-1], True)] if len(key) else order
+    return user[last], item[last], value[last]
 
 
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pairs:
@@ -97,24 +135,24 @@ def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pai
         raise UserError(f"{path}: no such file")
     form = form_of(path)
     try:
-        table = {"parquet": _parquet, "csv": _with_header, "tsv": _without_header}[form](path, columns, numbers)
+        table = {"parquet": _read_parquet, "csv": _read_csv, "tsv": _read_tsv}[form](path, columns, numbers)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise UserError(f"{path}: cannot be read as {form.upper()}: {error}") from None
     if not len(table):
         raise UserError(f"{path}: has no rows")
-    values = {name: _numbers(table[name], path, name) for name in numbers if name in table.column_names}
-    return Pairs(path, _ids(table["user"], path, "user"), _ids(table["item"], path, "item"), values)
+    values = {name: _to_numbers(table[name], path, name) for name in numbers if name in table.column_names}
+    return Pairs(path, _number_ids(table["user"], path, "user"), _number_ids(table["item"], path, "item"), values)
 
 
-def _without_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+def _read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(1 << 16).decode("utf-8", errors="replace").splitlines()
     fields = first[0].split("\t") if first else []
     form = f"{', '.join(columns[:2])}[, {columns[2]}[, {columns[3]}]]"
     if fields and not 2 <= len(fields) <= len(columns):
         raise UserError(
-            f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the first line: "
-            f"{first[0][:80]!r}; a file with commas and a header must be called .csv"
+            f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the "
+            f"first line: {first[0][:80]!r}; a file with commas and a header must be called .csv"
         )
     if fields and fields[0] in NAMES["user"] and fields[1] in NAMES["item"]:
         raise UserError(
@@ -122,8 +160,8 @@ def _without_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ..
         )
     if len(fields) > 2 and not _is_number(fields[2]):
         raise UserError(
-            f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the first line; "
-            "remove the header, or write commas and call it .csv"
+            f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the "
+            "first line; remove the header, or write commas and call it .csv"
         )
     if not fields:
         raise UserError(f"{path}: has no rows")
@@ -132,55 +170,62 @@ def _without_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ..
         path,
         read_options=csv.ReadOptions(column_names=names, block_size=1 << 24),
         parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
-        convert_options=_conversion({name: name for name in names if name in ("user", "item", *numbers)}),
+        convert_options=_convert_options({name: name for name in names if name in ("user", "item", *numbers)}),
     )
 
 
-def _with_header(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+def _read_csv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
-    found = csv.read_csv(pa.py_buffer(f"{first[0]}\n".encode())).column_names if first else []
-    renamed = _renamed(found, ("user", "item", *numbers), columns, path)
+    header = csv.read_csv(pa.py_buffer(f"{first[0]}\n".encode())).column_names if first else []
+    renamed = _rename_columns(header, ("user", "item", *numbers), columns, path)
     blocks = csv.ReadOptions(block_size=1 << 24)
-    table = csv.read_csv(path, read_options=blocks, convert_options=_conversion(renamed))
+    table = csv.read_csv(path, read_options=blocks, convert_options=_convert_options(renamed))
     return table.rename_columns([renamed[name] for name in table.column_names])
 
 
-def _parquet(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
-    renamed = _renamed(pq.read_schema(path).names, ("user", "item", *numbers), columns, path)
+def _read_parquet(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    renamed = _rename_columns(pq.read_schema(path).names, ("user", "item", *numbers), columns, path)
     table = pq.read_table(path, columns=list(renamed))
     return table.rename_columns([renamed[name] for name in table.column_names])
 
 
-def _renamed(found: list[str], wanted: tuple[str, ...], columns: tuple[str, ...], path: Path) -> dict[str, str]:
-    """The file's names of the columns that are read → ours."""
-    renamed = {name: ours for ours in wanted for name in found if name in NAMES[ours]}
+def _rename_columns(header: list[str], read: tuple[str, ...], columns: tuple[str, ...], path: Path) -> dict[str, str]:
+    """The file's name → our name, for the columns to read.
+
+    Args:
+        header: The columns of the file.
+        read: Our names of the columns to read, where the file has them.
+        columns: Our names of all columns of such a file.
+        path: The file.
+    """
+    renamed = {name: ours for ours in read for name in header if name in NAMES[ours]}
     missing = [ours for ours in ("user", "item") if ours not in renamed.values()]
     if missing:
         raise UserError(
-            f"{path}: has no column {' and '.join(missing)}; found {', '.join(found) or 'nothing'}. Expected "
+            f"{path}: has no column {' and '.join(missing)}; found {', '.join(header) or 'nothing'}. Expected "
             f"{', '.join(columns[:3])} (user_id, item_id, userId and itemId are understood)"
         )
     if len(set(renamed.values())) < len(renamed):
         raise UserError(
-            f"{path}: the columns {', '.join(renamed)} say the same thing twice; keep one user and one item"
+            f"{path}: the columns {', '.join(renamed)} hold the same thing twice; keep one user and one item"
         )
-    other = [name for name in found if name not in renamed and name not in NAMES["timestamp"]]
+    other = [name for name in header if name not in renamed and name not in NAMES["timestamp"]]
     if columns == LISTS and other and not {"score", "rank"} & set(renamed.values()):
         raise UserError(
-            f"{path}: has no column score or rank; found {', '.join(found)}. Rename the one to rank by to `score`, or leave only "
-            "user and item where rows are best first already"
+            f"{path}: has no column score or rank; found {', '.join(header)}. Rename the column to rank by to `score`, "
+            "or leave only user and item where rows are best first already"
         )
     return renamed
 
 
-def _conversion(renamed: dict[str, str]) -> csv.ConvertOptions:
+def _convert_options(renamed: dict[str, str]) -> csv.ConvertOptions:
     ids = pa.dictionary(pa.int32(), pa.string())
     types = {name: ids if ours in ("user", "item") else pa.float64() for name, ours in renamed.items()}
     return csv.ConvertOptions(column_types=types, include_columns=list(renamed))
 
 
-def _ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
+def _number_ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
     if pa.types.is_floating(column.type):
         raise UserError(f"{path}: {name}: ids are floating-point numbers; write them as text or whole numbers")
     if column.null_count:
@@ -192,21 +237,22 @@ def _ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
     names = column.dictionary.cast(pa.string())
     if pc.any(pc.equal(names, "")).as_py():
         raise UserError(f"{path}: rows have an empty {name}")
-    return _by_first_appearance(codes, names)
+    return _number_by_appearance(codes, names)
 
 
-def _by_first_appearance(codes: np.ndarray, names: pa.Array) -> Ids:
+def _number_by_appearance(codes: np.ndarray, names: pa.Array) -> Ids:
+    """The ids renumbered in the order of first appearance, without names that no row has."""
     first = np.full(len(names), len(codes), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # the last one written is the first row
     order = np.argsort(first, kind="stable")[: int((first < len(codes)).sum())]
     if np.array_equal(order, np.arange(len(names))):
         return Ids(codes, names)
-    place = np.zeros(len(names), dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    return Ids(place[codes], names.take(pa.array(order)))
+    new_code = np.zeros(len(names), dtype=np.int32)
+    new_code[order] = np.arange(len(order), dtype=np.int32)
+    return Ids(new_code[codes], names.take(pa.array(order)))
 
 
-def _numbers(column: pa.ChunkedArray, path: Path, name: str) -> np.ndarray:
+def _to_numbers(column: pa.ChunkedArray, path: Path, name: str) -> np.ndarray:
     try:
         return pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -221,18 +267,19 @@ def _check_ratings(rows: Pairs) -> None:
         rating > MAX_RATING,
         rows,
         rating,
-        f"rating is more than {MAX_RATING:.0f}: is this column the timestamp? Columns are user, item, rating[, timestamp]",
+        f"rating is more than {MAX_RATING:.0f}: is this column the timestamp? "
+        "Columns are user, item, rating[, timestamp]",
     )
 
 
-def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, what: str) -> None:
-    places = np.flatnonzero(wrong)
-    if len(places):
-        users, items = (
-            ids.names.take(pa.array(ids.codes[places[: SHOWN + 1]])).to_pylist() for ids in (rows.user, rows.item)
-        )
-        shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[places[: SHOWN + 1]], strict=True)]
-        raise UserError(f"{rows.path}: {len(places)} of {len(values)} rows: {what}; first: {first_five(shown)}")
+def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, problem: str) -> None:
+    """Raise an error that counts the wrong rows, (n_rows,) bool, and shows the first of them."""
+    indices = np.flatnonzero(wrong)
+    if len(indices):
+        first = indices[: SHOWN + 1]
+        users, items = (ids.names.take(pa.array(ids.codes[first])).to_pylist() for ids in (rows.user, rows.item))
+        shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[first], strict=True)]
+        raise UserError(f"{rows.path}: {len(indices)} of {len(values)} rows: {problem}; first: {first_five(shown)}")
 
 
 def _is_number(text: str) -> bool:

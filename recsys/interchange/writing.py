@@ -1,4 +1,4 @@
-"""Lists as other programs read them, in the forms of `recsys.interchange.reading`."""
+"""Writing lists for other programs, in the forms of `recsys.interchange.reading`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,42 +18,45 @@ ROWS = 1_000_000  # written at once
 
 
 def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.ndarray, scores: np.ndarray) -> int:
-    """Writes the lists in the form that the file's name asks for, and returns the number of rows.
+    """Write lists as TSV, CSV or Parquet, by the file's name, and return the number of rows.
 
     Args:
-        users: (n_users,) ids; items: (n_items,) ids.
-        listed: (n_users, k) places of `items`, best first, −1 for none; scores: (n_users, k).
+        path: The file to write.
+        users: (n_users,) ids.
+        items: (n_items,) ids.
+        listed: (n_users, k) indices of `items`, best first, −1 for none.
+        scores: (n_users, k).
 
     Raises:
-        UserError: the name ends with .gz, or an id cannot stand in a TSV.
+        UserError: The name ends with .gz, or an id cannot stand in a TSV.
     """
     schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
-    written, names = 0, pa.array(items, pa.string())
+    n_rows, names = 0, pa.array(items, pa.string())
     check_writable(path, users, items)
     step = max(1, ROWS // max(1, listed.shape[1]))
-    with new_file(path) as partial, _writing(path, partial, schema) as write:
+    with new_file(path) as partial, _open_writer(path, partial, schema) as write:
         for start in range(0, len(listed), step):
-            user, place = np.nonzero(listed[start : start + step] >= 0)
+            user, rank = np.nonzero(listed[start : start + step] >= 0)
             user += start
-            columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, place]))]
-            write(pa.table([*columns, pa.array(scores[user, place].astype(np.float32))], schema=schema))
-            written += len(user)
-    return written
+            columns = [users.take(pa.array(user)), names.take(pa.array(listed[user, rank]))]
+            write(pa.table([*columns, pa.array(scores[user, rank].astype(np.float32))], schema=schema))
+            n_rows += len(user)
+    return n_rows
 
 
 def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
-    """Whether lists of these users and items can be written there.
+    """Refuse a file that lists of these users and items cannot be written to.
 
     Raises:
-        UserError: the name ends with .gz, or an id cannot stand in a TSV.
+        UserError: The name ends with .gz, or an id cannot stand in a TSV.
     """
     form = form_of(path)
     if form != "parquet" and path.name.lower().endswith(".gz"):
-        raise UserError(f"{path}: lists are written plain; leave out .gz, or name a .parquet")
+        raise UserError(f"{path}: text files of lists are not compressed; leave out .gz, or name a .parquet")
     for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
         broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
         if broken:
-            shown = first_five([repr(one) for one in broken])
+            shown = first_five([repr(name) for name in broken])
             raise UserError(
                 f"{path}: {len(broken)} {kind} ids have a tab or a line break, which no TSV can hold, first {shown}; "
                 "name a .parquet"
@@ -61,12 +64,12 @@ def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
 
 
 @contextmanager
-def _writing(path: Path, partial: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
-    """What writes the tables that it is called with, one after the other."""
+def _open_writer(path: Path, partial: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    """Yield a function that appends a table to the file."""
     form = form_of(path)
     if form == "tsv":
         with open(partial, "wb") as file:
-            yield lambda table: file.write(_as_tsv(table))
+            yield lambda table: file.write(_to_tsv(table))
     else:
         with (
             pq.ParquetWriter(partial, schema, compression="zstd")
@@ -76,8 +79,8 @@ def _writing(path: Path, partial: Path, schema: pa.Schema) -> Iterator[Callable[
             yield writer.write_table
 
 
-def _as_tsv(table: pa.Table) -> bytes:
-    """Rows without quotes around any id, as they are read: Arrow's own writer refuses an id that has a quote in it."""
+def _to_tsv(table: pa.Table) -> bytes:
+    """The rows as text without quotes around ids: Arrow's own writer refuses an id that has a quote in it."""
     columns = [column.cast(pa.string()).combine_chunks() for column in table.columns]
     rows = pc.binary_join_element_wise(*columns, "\t")
     whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)

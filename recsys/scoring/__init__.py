@@ -1,1 +1,1 @@
-"""Metrics of ranked lists."""
+"""Scores of recommendation lists: names of arms, what is relevant, metrics, slices and their tables."""

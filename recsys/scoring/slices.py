@@ -1,18 +1,18 @@
-"""Whom and what a recommender serves: metrics of parts of the test side.
+"""Metrics of parts of the test side: for which users and on which items a recommender is good.
 
-Only some items are relevant, of the users who have such a test item:
-- `masked`: the captioning test items, whose description another text takes the place of in the masked-* texts;
-- `product_in_training`: those of them that share their product with an item the captioner was trained on;
+Slices by item: only some items are relevant, and the users are those who have such a test item.
+- `masked`: the captioning test items, whose description is replaced in the masked texts;
+- `product_in_training`: masked items that share their product with an item the captioner was trained on;
 - `written`: items without a description, which a captioner writes in `augmented` (catalogue `all` alone);
 - `cold_items`, `warm_items`: at most `cold_buyers` train users bought the item, or more;
 - `category:<name>`: the `slice_categories` with most test purchases.
 
-All items are relevant, of some users:
+Slices by user: all items are relevant.
 - `users_who_meet_masked`, `users_who_meet_written`: those with such a test item;
 - `cold_users`, `warm_users`: with at most `cold_purchases` different train items, or more.
 
-All but those about `written` items are of the lists in common candidates, so that arms of different catalogues have the same users.
-With `evaluation: published` a catalogue has no lists but its own.
+Slices about `written` items use the lists of the arm's own catalogue. All others use the lists in common candidates, so
+that arms of different catalogues have the same users. With `evaluation: published` a catalogue has only its own lists.
 """
 
 from collections.abc import Iterator
@@ -23,87 +23,109 @@ import pandas as pd
 import scipy.sparse as sp
 
 from recsys.scoring.relevance import Relevance
+from recsys.scoring.settings import RecScore
 
 
 @dataclass(frozen=True)
 class Slice:
+    """A part of the test side.
+
+    Attributes:
+        name: As in the column `slice` of the scores.
+        users: (n,) indices.
+        relevant: (n, n_all_items): the relevant items of these users.
+        common: Whether it uses the lists in common candidates.
+    """
+
     name: str
-    users: np.ndarray  # (n,) indices
-    relevant: sp.csr_matrix  # (n, n_all_items): their relevant items
-    common: bool  # whether it is of the lists in common candidates
+    users: np.ndarray
+    relevant: sp.csr_matrix
+    common: bool
 
 
 @dataclass(frozen=True)
-class Items:
-    """What slices ask of the items, by the indices of data/interactions: (n_all_items,) each."""
+class ItemTraits:
+    """What slices need to know of the items, by the indices of data/interactions: (n_all_items,) each.
 
-    masked: np.ndarray  # bool
-    written: np.ndarray  # bool
-    product_in_training: np.ndarray  # bool: not itself in training
-    category: np.ndarray  # str
+    Attributes:
+        masked: bool.
+        written: bool.
+        product_in_training: bool: shares its product with an item of captioning's train split, and is not one itself.
+        category: str, empty where unknown.
+    """
 
-
-@dataclass(frozen=True)
-class Limits:
-    """Up to where users and items are cold, and how many categories have a slice."""
-
-    cold_purchases: int
-    cold_buyers: int
-    categories: int
+    masked: np.ndarray
+    written: np.ndarray
+    product_in_training: np.ndarray
+    category: np.ndarray
 
 
-def items_of(item_ids: np.ndarray, table: pd.DataFrame, masked: np.ndarray, written: np.ndarray) -> Items:
-    """Args: table: `item_id`, `product_code`, `category`, `split` of items.parquet."""
+def build_item_traits(item_ids: np.ndarray, table: pd.DataFrame, masked: np.ndarray, written: np.ndarray) -> ItemTraits:
+    """Bring what is known of the items into the order of data/interactions.
+
+    Args:
+        item_ids: (n_all_items,) the order.
+        table: `item_id`, `product_code`, `category`, `split` of items.parquet.
+        masked: (n_all_items,) bool.
+        written: (n_all_items,) bool.
+    """
     rows = table.set_index("item_id").reindex(item_ids.astype(str))
     trained = rows["split"].eq("train").to_numpy()
     shared = rows["product_code"].isin(set(rows["product_code"][trained].dropna())).to_numpy()
-    return Items(masked, written, shared & ~trained, rows["category"].fillna("").astype(str).to_numpy(object))
+    return ItemTraits(masked, written, shared & ~trained, rows["category"].fillna("").astype(str).to_numpy(object))
 
 
-def slices(own: Relevance, common: Relevance, items: Items, limits: Limits) -> Iterator[Slice]:
-    """The slices of an arm's catalogue; a slice without a user is left out."""
-    yield from _filled(_by_item(common, items, limits), common, True)
-    yield from _filled({"written": items.written}, own, own is common)
+def make_slices(own: Relevance, common: Relevance, items: ItemTraits, section: RecScore) -> Iterator[Slice]:
+    """Yield the slices of an arm's catalogue; a slice without a user is left out.
+
+    Args:
+        own: The test side of the arm's catalogue.
+        common: That of the catalogue in common; `own` where catalogues are not compared.
+        items: What is known of the items.
+        section: Up to where users and items are cold, and how many categories have a slice.
+    """
+    yield from _slice_by_item(_choose_items(common, items, section), common, True)
+    yield from _slice_by_item({"written": items.written}, own, own is common)
     meets_masked = np.diff(common.masked.indptr) > 0
-    meets_written = np.diff(_restricted(own.test, items.written).indptr) > 0
+    meets_written = np.diff(_restrict_columns(own.test, items.written).indptr) > 0
     purchases = np.diff(common.train.indptr)
-    cold = purchases <= limits.cold_purchases
+    cold = purchases <= section.cold_purchases
     for name, chosen in (("users_who_meet_masked", meets_masked), ("cold_users", cold), ("warm_users", ~cold)):
-        yield from _of_users(name, chosen, common, True)
-    yield from _of_users("users_who_meet_written", meets_written, own, own is common)
+        yield from _slice_by_user(name, chosen, common, True)
+    yield from _slice_by_user("users_who_meet_written", meets_written, own, own is common)
 
 
-def _by_item(common: Relevance, items: Items, limits: Limits) -> dict[str, np.ndarray]:
+def _choose_items(common: Relevance, items: ItemTraits, section: RecScore) -> dict[str, np.ndarray]:
     """Slice → its items: (n_all_items,) bool."""
-    cold = common.buyers <= limits.cold_buyers
+    cold = common.buyers <= section.cold_buyers
     chosen = {
         "masked": items.masked,
         "product_in_training": items.masked & items.product_in_training,
         "cold_items": cold,
         "warm_items": ~cold,
     }
-    test = common.test[common.averaged]
+    test = common.test[common.scored_users]
     bought = pd.Series(items.category[test.indices]).value_counts(sort=False).sort_index()
-    largest = bought.sort_values(ascending=False, kind="stable").index[: limits.categories]
+    largest = bought.sort_values(ascending=False, kind="stable").index[: section.slice_categories]
     return chosen | {f"category:{name}": items.category == name for name in largest if name}
 
 
-def _filled(chosen: dict[str, np.ndarray], relevance: Relevance, common: bool) -> Iterator[Slice]:
+def _slice_by_item(chosen: dict[str, np.ndarray], relevance: Relevance, common: bool) -> Iterator[Slice]:
     for name, members in chosen.items():
-        test = _restricted(relevance.test, members)
+        test = _restrict_columns(relevance.test, members)
         users = np.flatnonzero(relevance.users & (np.diff(test.indptr) > 0))
         if len(users):
             yield Slice(name, users, test[users], common)
 
 
-def _of_users(name: str, chosen: np.ndarray, relevance: Relevance, common: bool) -> Iterator[Slice]:
-    users = relevance.averaged[chosen[relevance.averaged]]
+def _slice_by_user(name: str, chosen: np.ndarray, relevance: Relevance, common: bool) -> Iterator[Slice]:
+    users = relevance.scored_users[chosen[relevance.scored_users]]
     if len(users):
         yield Slice(name, users, relevance.test[users], common)
 
 
-def _restricted(matrix: sp.csr_matrix, members: np.ndarray) -> sp.csr_matrix:
-    """The entries in these columns."""
-    kept = members[matrix.indices]
-    bounds = np.append(0, np.cumsum(kept))[matrix.indptr]
-    return sp.csr_matrix((matrix.data[kept], matrix.indices[kept], bounds), shape=matrix.shape)
+def _restrict_columns(matrix: sp.csr_matrix, members: np.ndarray) -> sp.csr_matrix:
+    """The matrix with the entries of these columns alone: (n_rows, n_columns) as before."""
+    entries = members[matrix.indices]
+    bounds = np.append(0, np.cumsum(entries))[matrix.indptr]
+    return sp.csr_matrix((matrix.data[entries], matrix.indices[entries], bounds), shape=matrix.shape)

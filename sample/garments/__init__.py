@@ -1,1 +1,1 @@
-"""The sample's world: garments with known attributes, drawn as small pictures and worded in three styles of text."""
+"""Garments with known attributes, drawn as small pictures and described in three styles of text."""

@@ -1,4 +1,4 @@
-"""What a garment can be: its attributes, which of them go together, and how often."""
+"""The attributes of a garment, which of them go together, and how often."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,16 @@ TYPES = tuple(TYPE_WEIGHTS)
 RARE_TYPES = ("felt hat", "tie")
 HOME_TYPES = ("blanket", "cushion")
 
-# type -> the values its attributes can take; an attribute that is not named here is None.
+# type -> the values that its attributes can take; an attribute that is missing here is None.
 ALLOWED: dict[str, dict[str, Sequence[str]]] = {
     "t-shirt": {"sleeve": ("short", "long"), "neck": ("round", "v"), "fit": ("wide", "slim"), "pocket": ("yes", "no")},
-    "shirt": {"sleeve": ("short", "long"), "neck": ("collar", "stand"), "closure": ("buttons",), "fit": ("wide", "slim"), "pocket": ("yes", "no")},
+    "shirt": {"sleeve": ("short", "long"), "neck": ("collar", "stand"), "closure": ("buttons",),
+              "fit": ("wide", "slim"), "pocket": ("yes", "no")},
     "jumper": {"sleeve": ("short", "long"), "neck": ("round", "v", "roll"), "fit": ("wide", "slim")},
-    "hoodie": {"sleeve": ("long",), "neck": ("hood",), "closure": ("zip", "none"), "fit": ("wide", "slim"), "pocket": ("yes", "no")},
-    "jacket": {"sleeve": ("long",), "neck": ("collar", "stand"), "closure": ("buttons", "zip"), "length": ("short", "long"), "pocket": ("yes", "no")},
+    "hoodie": {"sleeve": ("long",), "neck": ("hood",), "closure": ("zip", "none"), "fit": ("wide", "slim"),
+               "pocket": ("yes", "no")},
+    "jacket": {"sleeve": ("long",), "neck": ("collar", "stand"), "closure": ("buttons", "zip"),
+               "length": ("short", "long"), "pocket": ("yes", "no")},
     "vest top": {"sleeve": ("none",), "neck": ("round", "v"), "length": ("short", "long"), "fit": ("wide", "slim")},
     "dress": {"sleeve": ("none", "short", "long"), "neck": ("round", "v", "roll"), "length": ("short", "knee", "long")},
     "trousers": {"length": ("ankle", "long"), "fit": ("wide", "slim"), "pocket": ("yes", "no")},
@@ -44,7 +47,7 @@ DETAILS = ("sleeve", "neck", "length", "closure", "pocket", "fit")
 
 @dataclass(frozen=True)
 class Garment:
-    """A garment in one colour. `None`: the attribute does not exist for its type."""
+    """A garment in a colour; an attribute that does not exist for its type is None."""
 
     type: str
     colour: str
@@ -58,7 +61,7 @@ class Garment:
 
 
 def sample(rng: Random, types: Mapping[str, float] = TYPE_WEIGHTS) -> Garment:
-    """A garment drawn at random: the type by its weight, the rest among what the type allows."""
+    """Draw a garment at random: the type by its weight, the other attributes among what the type allows."""
     kind = rng.choices(list(types), list(types.values()))[0]
     pattern = rng.choices(PATTERNS, PATTERN_WEIGHTS)[0]
     details = {name: rng.choice(values) for name, values in ALLOWED[kind].items()}

@@ -1,4 +1,4 @@
-"""Draws a garment: 64 × 64 pixels, every attribute visible, place, size, shade and background a little random."""
+"""Draws a garment in 64 × 64 pixels: every attribute shows; position, size, shade and background vary a little."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,19 @@ from sample.garments.attributes import Garment
 SIDE = 64
 SUPERSAMPLING = 2
 RGB = {
-    "black": (28, 28, 30), "white": (244, 244, 242), "grey": (140, 142, 146), "beige": (205, 168, 115), "red": (205, 35, 40), "pink": (245, 150, 185),
-    "orange": (240, 125, 30), "yellow": (240, 205, 50), "green": (40, 140, 70), "blue": (50, 95, 210), "navy": (24, 34, 84), "purple": (125, 60, 160),
-}  # fmt: skip
+    "black": (28, 28, 30),
+    "white": (244, 244, 242),
+    "grey": (140, 142, 146),
+    "beige": (205, 168, 115),
+    "red": (205, 35, 40),
+    "pink": (245, 150, 185),
+    "orange": (240, 125, 30),
+    "yellow": (240, 205, 50),
+    "green": (40, 140, 70),
+    "blue": (50, 95, 210),
+    "navy": (24, 34, 84),
+    "purple": (125, 60, 160),
+}
 BACKGROUNDS = ((250, 250, 250), (228, 222, 214), (205, 213, 224))
 BACKGROUNDS_OF_WHITE = ((205, 198, 188), (190, 200, 214))
 UPPER_BODY = ("t-shirt", "shirt", "jumper", "hoodie", "jacket", "vest top")
@@ -24,13 +34,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the garment lies in the picture: scaled about the centre, then moved."""
+    """The position of the garment in the picture: scaled about the centre, then moved."""
 
     scale: float
     right: float
     down: float
 
-    def points(self, points: Sequence[Point], zoom: float = 1) -> list[Point]:
+    def move(self, points: Sequence[Point], zoom: float = 1) -> list[Point]:
+        """Scale and move points, in pixels; `zoom` multiplies the result."""
         middle = SIDE / 2
         return [
             (
@@ -40,13 +51,16 @@ class Placement:
             for x, y in points
         ]
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, zoom: float = 1) -> tuple[float, float, float, float]:
-        (left, top), (right, bottom) = self.points([(x0, y0), (x1, y1)], zoom)
+    def move_box(
+        self, x0: float, y0: float, x1: float, y1: float, zoom: float = 1
+    ) -> tuple[float, float, float, float]:
+        """Scale and move a box: left, top, right, bottom."""
+        (left, top), (right, bottom) = self.move([(x0, y0), (x1, y1)], zoom)
         return left, top, right, bottom
 
 
 class Silhouette:
-    """The outline of a garment, as a mask that is filled and cut."""
+    """The outline of a garment, drawn as a mask; `fill=0` cuts a piece out."""
 
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
@@ -54,55 +68,59 @@ class Silhouette:
         self._draw = ImageDraw.Draw(self.mask)
 
     def polygon(self, *points: Point, fill: int = 255) -> None:
-        self._draw.polygon(self.placement.points(points, SUPERSAMPLING), fill=fill)
+        """Draw a polygon."""
+        self._draw.polygon(self.placement.move(points, SUPERSAMPLING), fill=fill)
 
     def both_sides(self, *points: Point) -> None:
-        """The polygon and its mirror image."""
+        """Draw a polygon and its mirror image."""
         self.polygon(*points)
         self.polygon(*[(SIDE - x, y) for x, y in points])
 
     def ellipse(self, x0: float, y0: float, x1: float, y1: float, fill: int = 255) -> None:
-        self._draw.ellipse(self.placement.box(x0, y0, x1, y1, SUPERSAMPLING), fill=fill)
+        """Draw an ellipse in a box."""
+        self._draw.ellipse(self.placement.move_box(x0, y0, x1, y1, SUPERSAMPLING), fill=fill)
 
     def arc(self, x0: float, y0: float, x1: float, y1: float, width: int) -> None:
+        """Draw the upper half of an ellipse as a line."""
         self._draw.arc(
-            self.placement.box(x0, y0, x1, y1, SUPERSAMPLING), 180, 360, fill=255, width=width * SUPERSAMPLING
+            self.placement.move_box(x0, y0, x1, y1, SUPERSAMPLING), 180, 360, fill=255, width=width * SUPERSAMPLING
         )
 
     def half_disc(self, x0: float, y0: float, x1: float, y1: float) -> None:
-        self._draw.pieslice(self.placement.box(x0, y0, x1, y1, SUPERSAMPLING), 180, 360, fill=255)
+        """Draw the upper half of an ellipse, filled."""
+        self._draw.pieslice(self.placement.move_box(x0, y0, x1, y1, SUPERSAMPLING), 180, 360, fill=255)
 
 
 def draw(garment: Garment, rng: Random) -> Image.Image:
-    """The picture of a garment, RGB, 64 × 64."""
+    """Draw the picture of a garment: RGB, 64 × 64 pixels."""
     placement = Placement(rng.uniform(0.92, 1.03), rng.uniform(-2, 2), rng.uniform(-1.5, 1.5))
     silhouette = Silhouette(placement)
-    _outline(garment, silhouette)
+    _draw_outline(garment, silhouette)
     _cut_neck(garment, silhouette)
     mask = silhouette.mask.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     picture = Image.new(
         "RGB", (SIDE, SIDE), rng.choice(BACKGROUNDS_OF_WHITE if garment.colour == "white" else BACKGROUNDS)
     )
-    picture.paste(_fabric(garment, rng), (0, 0), mask)
+    picture.paste(_draw_fabric(garment, rng), (0, 0), mask)
     _draw_details(garment, ImageDraw.Draw(picture), placement)
     return picture
 
 
-def _fabric(garment: Garment, rng: Random) -> Image.Image:
+def _draw_fabric(garment: Garment, rng: Random) -> Image.Image:
     fabric = np.tile(np.array(RGB[garment.colour], float) + rng.uniform(-10, 10), (SIDE, SIDE, 1))  # (64, 64, 3)
     phase = rng.randrange(8)
     if garment.pattern != "solid":
-        fabric[_pattern(garment.pattern, phase)] = _second_colour(garment.colour)
+        fabric[_locate_pattern(garment.pattern, phase)] = _choose_second_colour(garment.colour)
     fabric += np.random.default_rng(rng.getrandbits(32)).normal(0, 4, fabric.shape)
     return Image.fromarray(np.clip(fabric, 0, 255).astype(np.uint8))
 
 
-def _second_colour(colour: str) -> tuple[int, int, int]:
+def _choose_second_colour(colour: str) -> tuple[int, int, int]:
     return RGB["black"] if colour in ("white", "yellow", "pink", "beige") else RGB["white"]
 
 
-def _pattern(pattern: str, phase: int) -> np.ndarray:
-    """Where the second colour goes: bool, (64, 64)."""
+def _locate_pattern(pattern: str, phase: int) -> np.ndarray:
+    """Mark the pixels of the second colour: bool, (64, 64)."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] + phase
     if pattern == "striped":
         return (y // 3) % 3 == 0
@@ -117,20 +135,20 @@ def _pattern(pattern: str, phase: int) -> np.ndarray:
     return (radius < 2.2 + 2.6 * np.abs(np.cos(2.5 * angle))) & (radius > 1.3)
 
 
-def _outline(garment: Garment, shape: Silhouette) -> None:
+def _draw_outline(garment: Garment, shape: Silhouette) -> None:
     if garment.type in UPPER_BODY:
-        _upper_body(garment, shape)
+        _draw_upper_body(garment, shape)
     elif garment.type == "dress":
-        _dress(garment, shape)
+        _draw_dress(garment, shape)
     elif garment.type in ("trousers", "shorts", "skirt"):
-        _lower_body(garment, shape)
+        _draw_lower_body(garment, shape)
     elif garment.type in ("sneakers", "boots"):
-        _shoe(garment, shape)
+        _draw_shoe(garment, shape)
     else:
-        _accessory(garment, shape)
+        _draw_accessory(garment, shape)
 
 
-def _upper_body(garment: Garment, shape: Silhouette) -> None:
+def _draw_upper_body(garment: Garment, shape: Silhouette) -> None:
     half = 9 if garment.type == "vest top" else 12
     half += {"wide": 3, "slim": -2}.get(garment.fit or "", 0)
     short = {"vest top": 40, "jacket": 43}.get(garment.type, 52)
@@ -142,7 +160,7 @@ def _upper_body(garment: Garment, shape: Silhouette) -> None:
         shape.both_sides((32 - half, 14), (21 - half, 46), (27 - half, 49), (34 - half, 24))
 
 
-def _dress(garment: Garment, shape: Silhouette) -> None:
+def _draw_dress(garment: Garment, shape: Silhouette) -> None:
     bottom = {"short": 42, "knee": 51, "long": 61}[garment.length or "knee"]
     shape.polygon((22, 10), (42, 10), (38, 28), (26, 28))
     shape.polygon((26, 27), (38, 27), (46, bottom), (18, bottom))
@@ -152,7 +170,7 @@ def _dress(garment: Garment, shape: Silhouette) -> None:
         shape.both_sides((22, 10), (12, 40), (17, 42), (25, 20))
 
 
-def _lower_body(garment: Garment, shape: Silhouette) -> None:
+def _draw_lower_body(garment: Garment, shape: Silhouette) -> None:
     wide = garment.fit == "wide"
     if garment.type == "skirt":
         bottom, half = {"short": 33, "knee": 46, "long": 61}[garment.length or "knee"], 19 if wide else 10
@@ -168,7 +186,7 @@ def _lower_body(garment: Garment, shape: Silhouette) -> None:
     shape.both_sides((18, 27), (32, 27), (30, bottom), (outer, bottom))
 
 
-def _shoe(garment: Garment, shape: Silhouette) -> None:
+def _draw_shoe(garment: Garment, shape: Silhouette) -> None:
     if garment.type == "sneakers":
         if garment.length == "long":
             shape.polygon((8, 18), (24, 18), (25, 34), (8, 40))
@@ -178,7 +196,7 @@ def _shoe(garment: Garment, shape: Silhouette) -> None:
     shape.polygon((20, top), (36, top), (36, 40), (52, 44), (54, 52), (20, 52))
 
 
-def _accessory(garment: Garment, shape: Silhouette) -> None:
+def _draw_accessory(garment: Garment, shape: Silhouette) -> None:
     if garment.type == "bag":
         left, top = (21, 34) if garment.length == "short" else (13, 26)
         shape.polygon((left, top), (64 - left, top), (67 - left, 54), (left - 3, 54))
@@ -219,15 +237,13 @@ def _draw_details(garment: Garment, pen: ImageDraw.ImageDraw, placement: Placeme
     if garment.neck == "collar":
         for side in (-1, 1):
             collar = [(32, 15), (32 + side * 8, 11), (32 + side * 9, 19), (32 + side * 4, 22)]
-            pen.polygon(placement.points(collar), outline=line, fill=RGB[garment.colour])
+            pen.polygon(placement.move(collar), outline=line, fill=RGB[garment.colour])
     _draw_closure(garment, pen, placement, line)
     if garment.pocket == "yes":
-        for x0, y0, x1, y1 in _pockets(garment):
-            pen.rectangle(placement.box(x0, y0, x1, y1), outline=line, fill=RGB[garment.colour], width=1)
+        for x0, y0, x1, y1 in _locate_pockets(garment):
+            pen.rectangle(placement.move_box(x0, y0, x1, y1), outline=line, fill=RGB[garment.colour], width=1)
     if garment.type == "sneakers":
-        pen.polygon(
-            placement.points([(8, 47), (57, 47), (57, 51), (8, 51)]), fill=(250, 250, 250), outline=(60, 60, 60)
-        )
+        pen.polygon(placement.move([(8, 47), (57, 47), (57, 51), (8, 51)]), fill=(250, 250, 250), outline=(60, 60, 60))
 
 
 def _draw_closure(garment: Garment, pen: ImageDraw.ImageDraw, placement: Placement, line: tuple[int, int, int]) -> None:
@@ -243,18 +259,18 @@ def _draw_closure(garment: Garment, pen: ImageDraw.ImageDraw, placement: Placeme
             )
             spots = [(32, y) for y in range(first, last, 6)]
         for x, y in spots:
-            pen.ellipse(placement.box(x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=line)
+            pen.ellipse(placement.move_box(x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=line)
     elif garment.closure == "zip":
-        for start, end in _zips(garment, bottom):
-            pen.line(placement.points([start, end]), fill=line, width=2)
+        for start, end in _locate_zips(garment, bottom):
+            pen.line(placement.move([start, end]), fill=line, width=2)
     elif garment.closure == "laces":
         x, y, step = (22, 34, 2) if garment.type == "sneakers" else (29, 28, 3)
         for i in range(4):
             dx = 4 * i if garment.type == "sneakers" else 1 * i
-            pen.line(placement.points([(x + dx, y + step * i), (x + dx + 5, y + step * i - 3)]), fill=line, width=1)
+            pen.line(placement.move([(x + dx, y + step * i), (x + dx + 5, y + step * i - 3)]), fill=line, width=1)
 
 
-def _zips(garment: Garment, bottom: int) -> list[tuple[Point, Point]]:
+def _locate_zips(garment: Garment, bottom: int) -> list[tuple[Point, Point]]:
     if garment.type == "bag":
         left, top = (22, 36) if garment.length == "short" else (14, 29)
         return [((left, top), (64 - left, top))]
@@ -263,7 +279,7 @@ def _zips(garment: Garment, bottom: int) -> list[tuple[Point, Point]]:
     return [((32, 20), (32, bottom))]
 
 
-def _pockets(garment: Garment) -> list[tuple[int, int, int, int]]:
+def _locate_pockets(garment: Garment) -> list[tuple[int, int, int, int]]:
     if garment.type == "bag":
         return [(25, 42, 39, 51)] if garment.length == "short" else [(22, 37, 42, 50)]
     if garment.type == "hoodie":

@@ -1,7 +1,7 @@
-"""Words for a garment, in three styles that share no sentence: alt-text of the web, loose prose, the shop's descriptions.
+"""Describes a garment in three styles that share no sentence: alt-text of the web, prose, and the shop's descriptions.
 
-The small captioners are pre-trained on alt-text (with pictures) and prose (without); the shop's style they only meet
-when they are fine-tuned.
+The small captioners are pre-trained on alt-text (with pictures) and prose (without). Only fine-tuning shows them the
+shop's style.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,22 @@ from random import Random
 
 from sample.garments.attributes import Garment
 
-_ALT_PATTERN = {"striped": ("striped", "stripes"), "pinstriped": ("pinstriped", "thin lines"), "dotted": ("dotted", "dots"),
-                "checked": ("checked", "checks"), "floral": ("flowery", "flowers")}  # fmt: skip
-_ALT_TYPE = {"jumper": ("sweater", "jumper"), "vest top": ("tank top",), "bag": ("bag", "handbag"), "sneakers": ("shoes", "sneakers"),
-             "t-shirt": ("t-shirt", "tee"), "jacket": ("jacket", "coat"), "trousers": ("pants", "trousers")}  # fmt: skip
+_ALT_PATTERN = {
+    "striped": ("striped", "stripes"),
+    "pinstriped": ("pinstriped", "thin lines"),
+    "dotted": ("dotted", "dots"),
+    "checked": ("checked", "checks"),
+    "floral": ("flowery", "flowers"),
+}
+_ALT_TYPE = {
+    "jumper": ("sweater", "jumper"),
+    "vest top": ("tank top",),
+    "bag": ("bag", "handbag"),
+    "sneakers": ("shoes", "sneakers"),
+    "t-shirt": ("t-shirt", "tee"),
+    "jacket": ("jacket", "coat"),
+    "trousers": ("pants", "trousers"),
+}
 _ALT_SLEEVE = {"none": "no sleeves", "short": "short sleeves", "long": "long sleeves"}
 _ALT_NECK = {
     "round": "a round neck",
@@ -39,24 +51,52 @@ _SLEEVE = {"none": "sleeveless", "short": "short-sleeved", "long": "long-sleeved
 _FIT = {"wide": "relaxed-fit", "slim": "slim-fit"}
 _LENGTH = {"short": "short", "knee": "knee-length", "ankle": "ankle-length", "long": "long"}
 _LENGTH_OF = {
-    ("vest top", "short"): "cropped", ("jacket", "short"): "cropped", ("jacket", "long"): "longline", ("vest top", "long"): "longline",
-    ("bag", "short"): "small", ("bag", "long"): "large", ("sneakers", "short"): "low-cut", ("sneakers", "long"): "hi-top",
-    ("boots", "short"): "ankle", ("boots", "long"): "high-leg", ("dress", "long"): "maxi", ("skirt", "long"): "maxi",
-}  # fmt: skip
-_NECK = {"round": "a round neckline", "v": "a v-neck", "collar": "a turn-down collar", "roll": "a polo neck", "stand": "a stand-up collar",
-         "hood": "a lined drawstring hood"}  # fmt: skip
+    ("vest top", "short"): "cropped",
+    ("jacket", "short"): "cropped",
+    ("jacket", "long"): "longline",
+    ("vest top", "long"): "longline",
+    ("bag", "short"): "small",
+    ("bag", "long"): "large",
+    ("sneakers", "short"): "low-cut",
+    ("sneakers", "long"): "hi-top",
+    ("boots", "short"): "ankle",
+    ("boots", "long"): "high-leg",
+    ("dress", "long"): "maxi",
+    ("skirt", "long"): "maxi",
+}
+_NECK = {
+    "round": "a round neckline",
+    "v": "a v-neck",
+    "collar": "a turn-down collar",
+    "roll": "a polo neck",
+    "stand": "a stand-up collar",
+    "hood": "a lined drawstring hood",
+}
 _CLOSURE = {"buttons": "buttons down the front", "zip": "a zip down the front", "laces": "lacing at the front"}
-_CLOSURE_OF = {("bag", "zip"): "a zip at the top", ("boots", "zip"): "a zip in one side", ("boots", "none"): "elastic gores in the sides",
-               ("sneakers", "none"): "elastic panels for an easy fit", ("cap", "buttons"): "a covered button on the crown",
-               ("bag", "none"): "a magnetic fastener"}  # fmt: skip
+_CLOSURE_OF = {
+    ("bag", "zip"): "a zip at the top",
+    ("boots", "zip"): "a zip in one side",
+    ("boots", "none"): "elastic gores in the sides",
+    ("sneakers", "none"): "elastic panels for an easy fit",
+    ("cap", "buttons"): "a covered button on the crown",
+    ("bag", "none"): "a magnetic fastener",
+}
 _POCKET = {
     "bag": "an outer pocket",
     "hoodie": "a kangaroo pocket",
     "trousers": "side pockets",
     "shorts": "side pockets",
 }
-_ALWAYS = {"trousers": "an elasticated waist", "shorts": "an elasticated waist", "skirt": "a concealed zip at the back", "bag": "two handles at the top",
-           "cap": "an adjustable tab at the back", "felt hat": "a wide brim", "blanket": "twisted fringes", "cushion": "a concealed zip"}  # fmt: skip
+_ALWAYS = {
+    "trousers": "an elasticated waist",
+    "shorts": "an elasticated waist",
+    "skirt": "a concealed zip at the back",
+    "bag": "two handles at the top",
+    "cap": "an adjustable tab at the back",
+    "felt hat": "a wide brim",
+    "blanket": "twisted fringes",
+    "cushion": "a concealed zip",
+}
 
 # The material does not show in the picture.
 MATERIALS: dict[str, Sequence[str]] = {
@@ -72,12 +112,20 @@ MATERIALS: dict[str, Sequence[str]] = {
     "skirt": ("woven satin fabric", "woven crepe fabric", "woven cotton fabric", "woven wool fabric"),
     "bag": ("grained imitation leather", "smooth imitation leather", "coated cotton canvas", "quilted cotton canvas"),
     "sneakers": ("smooth imitation leather", "soft imitation suede", "coated cotton canvas", "knitted cotton mesh"),
-    "boots": ("smooth imitation leather", "soft imitation suede", "grained imitation leather", "coated imitation suede"),
+    "boots": (
+        "smooth imitation leather",
+        "soft imitation suede",
+        "grained imitation leather",
+        "coated imitation suede",
+    ),
     "cap": ("washed cotton twill", "washed cotton canvas", "soft wool twill", "soft imitation suede"),
-    "felt hat": ("soft wool felt",), "tie": ("woven silk", "woven satin"), "blanket": ("soft wool", "soft cotton"), "cushion": ("woven cotton", "soft velvet"),
-}  # fmt: skip
+    "felt hat": ("soft wool felt",),
+    "tie": ("woven silk", "woven satin"),
+    "blanket": ("soft wool", "soft cotton"),
+    "cushion": ("woven cotton", "soft velvet"),
+}
 
-# A closing sentence, which does not show in the picture either; in some descriptions there is none.
+# A closing sentence, which does not show in the picture either; some descriptions have none.
 _TAILS: dict[str, Sequence[str]] = {
     "upper": ("Straight-cut hem.", "Rounded hem.", "Slits in the sides."),
     "knit": ("Ribbing at the cuffs and hem.", "Ribbing at the neckline."),
@@ -85,14 +133,27 @@ _TAILS: dict[str, Sequence[str]] = {
     "lower": ("Zip fly and button.", "Covered drawstring."),
     "shoe": ("Chunky soles.", "Fluted soles."),
     "bag": ("Inner compartment.", "Detachable shoulder strap."),
-}  # fmt: skip
-_TAIL_OF = {"t-shirt": "upper", "shirt": "upper", "vest top": "upper", "jumper": "knit", "hoodie": "knit", "jacket": "lined", "dress": "lined",
-            "skirt": "lined", "trousers": "lower", "shorts": "lower", "sneakers": "shoe", "boots": "shoe", "bag": "bag"}  # fmt: skip
+}
+_TAIL_OF = {
+    "t-shirt": "upper",
+    "shirt": "upper",
+    "vest top": "upper",
+    "jumper": "knit",
+    "hoodie": "knit",
+    "jacket": "lined",
+    "dress": "lined",
+    "skirt": "lined",
+    "trousers": "lower",
+    "shorts": "lower",
+    "sneakers": "shoe",
+    "boots": "shoe",
+    "bag": "bag",
+}
 _TAIL_SHARE = 0.6  # of the descriptions have a closing sentence
 
 
-def alt_text(garment: Garment, rng: Random) -> str:
-    """What a web page would say of the picture, the colour included: `a photo of a striped red tee with short sleeves`."""
+def write_alt_text(garment: Garment, rng: Random) -> str:
+    """Write alt-text as a web page has it, colour included: `a photo of a striped red tee with short sleeves`."""
     before: list[str] = []
     after: list[str] = []
     if garment.pattern in _ALT_PATTERN:
@@ -101,39 +162,39 @@ def alt_text(garment: Garment, rng: Random) -> str:
             before.append(adjective)
         else:
             after.append(noun)
-    seen = _seen(garment)
-    if seen and rng.random() < 0.6:
-        after.append(rng.choice(seen))
+    visible = _list_visible(garment)
+    if visible and rng.random() < 0.6:
+        after.append(rng.choice(visible))
     sizes = [_ALT_LENGTH.get(garment.length or ""), _ALT_FIT.get(garment.fit or "")]
     sizes = [size for size in sizes if size]
     if sizes and rng.random() < 0.5:
         before.insert(0, rng.choice(sizes) or "")
     rng.shuffle(after)
     words = [*before, garment.colour, rng.choice(_ALT_TYPE.get(garment.type, (garment.type,)))]
-    text = " ".join(words) if garment.type in _PLURAL else f"{_article(words[0])} {' '.join(words)}"
+    text = " ".join(words) if garment.type in _PLURAL else f"{_choose_article(words[0])} {' '.join(words)}"
     return (
         rng.choice(("", "", "a photo of ", "a picture of ")) + text + (f" with {' and '.join(after)}" if after else "")
     )
 
 
-def _seen(garment: Garment) -> list[str]:
-    seen = [
+def _list_visible(garment: Garment) -> list[str]:
+    phrases = [
         _ALT_SLEEVE.get(garment.sleeve or ""),
         _ALT_NECK.get(garment.neck or ""),
         _ALT_CLOSURE.get(garment.closure or ""),
     ]
-    return [phrase for phrase in seen if phrase] + (["a pocket"] if garment.pocket == "yes" else [])
+    return [phrase for phrase in phrases if phrase] + (["a pocket"] if garment.pocket == "yes" else [])
 
 
-def prose(garment: Garment, rng: Random) -> str:
-    """Loose product prose for teaching a language model the words of the trade, never in the shop's sentences."""
+def write_prose(garment: Garment, rng: Random) -> str:
+    """Write prose that teaches a language model the words of fashion, without the shop's sentences."""
     kind, material = _SHOP_TYPE.get(garment.type, garment.type), rng.choice(MATERIALS[garment.type])
     features = [
-        *_heads(garment),
+        *_list_heads(garment),
         *([_SHOP_PATTERN[garment.pattern]] if garment.pattern != "solid" else []),
         garment.colour,
     ]
-    details, tail = _details(garment), rng.choice(_TAILS[rng.choice(list(_TAILS))])
+    details, tail = _list_details(garment), rng.choice(_TAILS[rng.choice(list(_TAILS))])
     rng.shuffle(details)
     many = garment.type in _PLURAL
     template = rng.randrange(6)
@@ -145,24 +206,26 @@ def prose(garment: Garment, rng: Random) -> str:
         return f"New in: {' '.join(features)} {kind}. Fabric: {material}. {tail}"
     if template == 2:
         this = f"{'these' if many else 'this'} {kind}"
-        return (f"{', '.join(details)} on {this}" if details else _capital(this)) + f" in {material}. {tail}"
+        return (f"{', '.join(details)} on {this}" if details else _capitalise(this)) + f" in {material}. {tail}"
     if template == 3:
-        return f"{features[0]} and {features[-1]}: the {kind} to wear with everything{''.join(f', {detail}' for detail in details)} included."
+        listed = "".join(f", {detail}" for detail in details)
+        return f"{features[0]} and {features[-1]}: the {kind} to wear with everything{listed} included."
     if template == 4:
-        return f"{_capital(kind)}: {', '.join(features + details)}."
+        return f"{_capitalise(kind)}: {', '.join(features + details)}."
     rng.shuffle(features)
-    return f"{_capital(features[0])}, {' and '.join([*features[1:], 'versatile'])} {kind}. {_capital(material)}."
+    return f"{_capitalise(features[0])}, {' and '.join([*features[1:], 'versatile'])} {kind}. {_capitalise(material)}."
 
 
 def describe(garment: Garment, rng: Random) -> str:
-    """The shop's description. Names type, pattern and details, never the colour; material and closing sentence are drawn.
+    """Write the shop's description: type, pattern and details, never the colour; material and last sentence at random.
 
-    `Short-sleeved, relaxed-fit T-shirt in striped soft cotton jersey with a round neckline and a chest pocket. Rounded hem.`
+    `Short-sleeved, relaxed-fit T-shirt in striped soft cotton jersey with a round neckline and a chest pocket. Rounded
+    hem.`
     """
     kind = _SHOP_TYPE.get(garment.type, garment.type)
-    heads, details = ", ".join(_heads(garment)), _details(garment)
+    heads, details = ", ".join(_list_heads(garment)), _list_details(garment)
     material = rng.choice(MATERIALS[garment.type])
-    text = f"{_capital(f'{heads} {kind}'.strip())} in {_patterned(garment.pattern, material)}"
+    text = f"{_capitalise(f'{heads} {kind}'.strip())} in {_add_pattern(garment.pattern, material)}"
     if details:
         text += " with " + (f"{', '.join(details[:-1])} and {details[-1]}" if len(details) > 1 else details[0])
     if garment.type in _TAIL_OF and rng.random() < _TAIL_SHARE:
@@ -170,28 +233,28 @@ def describe(garment: Garment, rng: Random) -> str:
     return text.rstrip(".") + "."
 
 
-def _patterned(pattern: str, material: str) -> str:
+def _add_pattern(pattern: str, material: str) -> str:
     if pattern == "solid":
         return material
     word = _SHOP_PATTERN[pattern]
-    return f"{_article(word)} {word} {material[2:]}" if material.startswith("a ") else f"{word} {material}"
+    return f"{_choose_article(word)} {word} {material[2:]}" if material.startswith("a ") else f"{word} {material}"
 
 
-def _heads(garment: Garment) -> list[str]:
+def _list_heads(garment: Garment) -> list[str]:
     length = _LENGTH_OF.get((garment.type, garment.length or ""), _LENGTH.get(garment.length or ""))
     sleeve = _SLEEVE.get(garment.sleeve or "") if garment.type != "vest top" else None
     return [word for word in (length, sleeve, _FIT.get(garment.fit or "")) if word]
 
 
-def _details(garment: Garment) -> list[str]:
+def _list_details(garment: Garment) -> list[str]:
     closure = _CLOSURE_OF.get((garment.type, garment.closure or ""), _CLOSURE.get(garment.closure or ""))
     pocket = _POCKET.get(garment.type, "a chest pocket") if garment.pocket == "yes" else None
     return [phrase for phrase in (_ALWAYS.get(garment.type), _NECK.get(garment.neck or ""), closure, pocket) if phrase]
 
 
-def _article(word: str) -> str:
+def _choose_article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
-def _capital(text: str) -> str:
+def _capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]

@@ -1,1 +1,1 @@
-"""The sample's shop: what it sells, who buys what, written in H&M's own layout."""
+"""The sample shop: its assortment, its customers and what they buy, and H&M's layout on disk."""

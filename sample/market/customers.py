@@ -1,13 +1,14 @@
-"""The shop's customers and what they buy: taste for attributes, fame of products, baskets, repeats."""
+"""The shop's customers and their purchases: taste for attributes, popularity of products, baskets, repeats."""
 
 import hashlib
 
 import numpy as np
 import pandas as pd
 
-FIRST_DAY, LAST_DAY = np.datetime64("2018-09-20"), np.datetime64("2020-09-22")
+FIRST_DAY = np.datetime64("2018-09-20")
+LAST_DAY = np.datetime64("2020-09-22")
 
-# How strongly the taste for each attribute moves a purchase (standard deviation in logits over values).
+# Standard deviation of a customer's taste over the values of each attribute, in logits.
 TASTE = {
     "type": 1.0,
     "pattern": 1.5,
@@ -21,16 +22,16 @@ TASTE = {
 }
 SEGMENTS = 12
 SEGMENT_SHARE = 0.5  # of the variance of taste that the customers of a segment have in common
-FAME = 0.9  # standard deviation over products, in logits: a long tail
-FAME_OF_ARTICLE = 0.3  # the same over the articles of a product
+POPULARITY = 0.9  # standard deviation over products, in logits: a long tail
+POPULARITY_OF_ARTICLE = 0.3  # standard deviation over the articles of a product, in logits
 REPEAT_SHARE = 0.03  # of the purchases are of an article bought before
-ONE_PURCHASE_SHARE = 0.04  # of the customers
-BASKET = 2.2  # articles a visit, mean
+SINGLE_PURCHASE_SHARE = 0.04  # of the customers buy once
+BASKET = 2.2  # mean number of articles in a visit
 CUSTOMER_COLUMNS = ("customer_id", "FN", "Active", "club_member_status", "fashion_news_frequency", "age", "postal_code")
 
 
-def customers_table(rng: np.random.Generator, n_customers: int) -> pd.DataFrame:
-    """H&M's seven columns; ids are 64 hexadecimal digits, in order of the id."""
+def draw_customers(rng: np.random.Generator, n_customers: int) -> pd.DataFrame:
+    """Draw customers with H&M's seven columns, in order of their ids of 64 hexadecimal digits."""
     ids = sorted(hashlib.sha256(f"customer {number}".encode()).hexdigest() for number in range(n_customers))
     news = rng.random(n_customers) < 0.35
     member = rng.choice(["ACTIVE", "PRE-CREATE"], n_customers, p=[0.93, 0.07])
@@ -40,19 +41,24 @@ def customers_table(rng: np.random.Generator, n_customers: int) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(CUSTOMER_COLUMNS, columns, strict=True)))
 
 
-def transactions_table(
+def draw_transactions(
     rng: np.random.Generator, truth: pd.DataFrame, product_codes: pd.Series, customer_ids: pd.Series, n_purchases: int
 ) -> pd.DataFrame:
-    """`n_purchases` purchases in order of the day, then of the customer.
+    """Draw purchases, in order of the day, then of the customer.
 
     Args:
-        truth: a row per article, an attribute a column.
-        product_codes: of the articles, in the order of `truth`.
+        rng: Where the random numbers come from.
+        truth: article_id and attributes of each article.
+        product_codes: The product code of each article, in the order of `truth`.
+        customer_ids: The id of each customer.
+        n_purchases: How many purchases to draw.
     """
-    wanted = _how_many(rng, len(customer_ids), n_purchases)
-    logits = _appeal(rng, truth, len(customer_ids)) + _fame(rng, product_codes)  # (n_customers, n_articles)
-    customer, article = _choose(rng, logits, wanted)
-    day = _days(rng, wanted)
+    counts = _count_purchases(rng, len(customer_ids), n_purchases)
+    logits = _draw_appeal(rng, truth, len(customer_ids)) + _draw_popularity(
+        rng, product_codes
+    )  # (n_customers, n_articles)
+    customer, article = _draw_articles(rng, logits, counts)
+    day = _draw_days(rng, counts)
     price = np.round(np.exp(rng.normal(-3.6, 0.5, len(truth))), 6)
     order = np.lexsort((np.arange(len(day)), customer, day))
     return pd.DataFrame(
@@ -66,22 +72,22 @@ def transactions_table(
     )
 
 
-def _how_many(rng: np.random.Generator, n_customers: int, n_purchases: int) -> np.ndarray:
-    """Purchases of each customer: one at least, many of few, together exactly `n_purchases`."""
+def _count_purchases(rng: np.random.Generator, n_customers: int, n_purchases: int) -> np.ndarray:
+    """Draw the number of purchases of each customer: at least 1, together `n_purchases`; most customers buy little."""
     weight = rng.lognormal(0, 0.8, n_customers)
-    weight[rng.random(n_customers) < ONE_PURCHASE_SHARE] = 0
+    weight[rng.random(n_customers) < SINGLE_PURCHASE_SHARE] = 0
     if not weight.sum():
         weight[:] = 1
-    left = n_purchases - n_customers
-    exact = weight / weight.sum() * left
-    wanted = np.floor(exact).astype(int)
-    largest_rest_first = np.argsort(-(exact - wanted), kind="stable")
-    wanted[largest_rest_first[: left - wanted.sum()]] += 1
-    return wanted + 1
+    n_extra = n_purchases - n_customers
+    exact = weight / weight.sum() * n_extra
+    counts = np.floor(exact).astype(int)
+    largest_rest_first = np.argsort(-(exact - counts), kind="stable")
+    counts[largest_rest_first[: n_extra - counts.sum()]] += 1
+    return counts + 1
 
 
-def _appeal(rng: np.random.Generator, truth: pd.DataFrame, n_customers: int) -> np.ndarray:
-    """How much each article is to each customer's taste, in logits: (n_customers, n_articles)."""
+def _draw_appeal(rng: np.random.Generator, truth: pd.DataFrame, n_customers: int) -> np.ndarray:
+    """Draw how much each customer likes each article, in logits: (n_customers, n_articles)."""
     segment = rng.integers(0, SEGMENTS, n_customers)
     appeal = np.zeros((n_customers, len(truth)))
     for name, strength in TASTE.items():
@@ -92,33 +98,32 @@ def _appeal(rng: np.random.Generator, truth: pd.DataFrame, n_customers: int) -> 
     return appeal
 
 
-def _fame(rng: np.random.Generator, product_codes: pd.Series) -> np.ndarray:
-    """Popularity of each article, in logits: (n_articles,)."""
+def _draw_popularity(rng: np.random.Generator, product_codes: pd.Series) -> np.ndarray:
+    """Draw the popularity of each article, in logits: (n_articles,)."""
     product, products = pd.factorize(product_codes, sort=True)
-    return rng.normal(0, FAME, len(products))[product] + rng.normal(0, FAME_OF_ARTICLE, len(product))
+    return rng.normal(0, POPULARITY, len(products))[product] + rng.normal(0, POPULARITY_OF_ARTICLE, len(product))
 
 
-def _choose(rng: np.random.Generator, logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Customer and article of every purchase, customer by customer: drawn without replacement, a few repeated after."""
-    chosen = []
-    for row, n in zip(logits, wanted, strict=True):
+def _draw_articles(rng: np.random.Generator, logits: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw customer and article of every purchase, customer by customer: without replacement, then some repeats."""
+    drawn = []
+    for row, n in zip(logits, counts, strict=True):
         n_distinct = min(n, len(row))
         noisy = row + rng.gumbel(size=len(row))  # the n largest are a draw without replacement from the softmax
         articles = rng.permutation(np.argpartition(-noisy, n_distinct - 1)[:n_distinct])
         articles = np.concatenate([articles, rng.choice(articles, n - n_distinct)])
         repeat = np.flatnonzero(rng.random(n) < REPEAT_SHARE)
-        articles[repeat] = articles[
-            (rng.random(len(repeat)) * repeat).astype(int)
-        ]  # one bought earlier, or itself if first
-        chosen.append(articles)
-    return np.repeat(np.arange(len(wanted)), wanted), np.concatenate(chosen)
+        earlier = (rng.random(len(repeat)) * repeat).astype(int)  # the first purchase can only repeat itself
+        articles[repeat] = articles[earlier]
+        drawn.append(articles)
+    return np.repeat(np.arange(len(counts)), counts), np.concatenate(drawn)
 
 
-def _days(rng: np.random.Generator, wanted: np.ndarray) -> np.ndarray:
-    """Days since the first, rising for each customer; the purchases of a visit share one."""
+def _draw_days(rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
+    """Draw the day of every purchase, since the first day, rising for each customer; a visit is on a single day."""
     n_days = int((LAST_DAY - FIRST_DAY).astype(int)) + 1
     days = []
-    for n in wanted:
+    for n in counts:
         new_visit = rng.random(n) < 1 / BASKET
         visit = np.cumsum(new_visit) - new_visit[0]
         days.append(np.sort(rng.integers(0, n_days, visit[-1] + 1))[visit])

@@ -1,1 +1,1 @@
-"""How the small pre-trained models in data/models/ are made: real classes, small sizes, generic texts of the sample's world."""
+"""Makes the small pre-trained models in data/models/: real classes, small sizes, drawn pictures and texts."""

@@ -1,4 +1,4 @@
-"""Small models of the real classes, with random weights."""
+"""Creates small models of the real classes, with random weights."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ HEADS = 4
 
 @dataclass(frozen=True)
 class Size:
-    """Widths and depths. `image` and `patch` in pixels; the T5's layers are split between encoder and decoder."""
+    """Widths and depths of a model: `image` and `patch` in pixels; T5's layers are shared by encoder and decoder."""
 
     image: int = 64
     patch: int = 16
@@ -45,22 +45,26 @@ class Size:
     text_layers: int = 4
 
 
-def captioner(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> modelling.Captioner:
-    """An untrained captioner of a family; the random numbers are torch's, so seed it first."""
+def create_captioner(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> modelling.Captioner:
+    """Create an untrained captioner of a family; the random numbers are torch's, so seed torch first."""
     module = FAMILIES[family]
-    model = llava_model(tokenizer, size) if family == "llava" else blip2_model(family, tokenizer, size)
+    model = create_llava(tokenizer, size) if family == "llava" else create_blip2(family, tokenizer, size)
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return modelling.Captioner(model, module.processor(model, image_processor(family, size.image), tokenizer), module)
+    return modelling.Captioner(
+        model, module.make_processor(model, create_image_processor(family, size.image), tokenizer), module
+    )
 
 
-def image_processor(family: str, pixels: int) -> BlipImageProcessorPil | CLIPImageProcessorPil:
+def create_image_processor(family: str, pixels: int) -> BlipImageProcessorPil | CLIPImageProcessorPil:
+    """Create the image processor of a family, for square pictures of this many pixels a side."""
     square = {"height": pixels, "width": pixels}
     if family in ("blip2_opt", "blip2_t5"):
         return BlipImageProcessorPil(size=square)
     return CLIPImageProcessorPil(size={"shortest_edge": pixels}, crop_size=square)
 
 
-def blip2_model(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> Blip2ForConditionalGeneration:
+def create_blip2(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> Blip2ForConditionalGeneration:
+    """Create a BLIP-2 whose language model is an OPT or a T5."""
     vision = Blip2VisionConfig(
         hidden_size=size.vision_width,
         intermediate_size=4 * size.vision_width,
@@ -68,7 +72,7 @@ def blip2_model(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> 
         num_attention_heads=HEADS,
         image_size=size.image,
         patch_size=size.patch,
-        initializer_range=0.02,  # the default of 1e-10 is meant to be overwritten by a checkpoint
+        initializer_range=0.02,  # the default, 1e-10, expects a checkpoint
     )
     qformer = Blip2QFormerConfig(
         vocab_size=10,
@@ -80,8 +84,8 @@ def blip2_model(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> 
         encoder_hidden_size=size.vision_width,
         max_position_embeddings=32,
     )
-    text = _opt(tokenizer, size) if family == "blip2_opt" else _t5(tokenizer, size)
-    image_token = _image_token(tokenizer)
+    text = _configure_opt(tokenizer, size) if family == "blip2_opt" else _configure_t5(tokenizer, size)
+    image_token = _find_image_token(tokenizer)
     config = Blip2Config(
         vision_config=vision,
         qformer_config=qformer,
@@ -91,11 +95,11 @@ def blip2_model(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> 
     )
     model = Blip2ForConditionalGeneration(config)
     with torch.no_grad():
-        model.query_tokens.normal_(0, 0.1)  # they start at zero, and equal queries would stay equal for ever
+        model.query_tokens.normal_(0, 0.1)  # queries that start equal, at zero, would stay equal
     return model
 
 
-def _opt(tokenizer: PreTrainedTokenizerFast, size: Size) -> OPTConfig:
+def _configure_opt(tokenizer: PreTrainedTokenizerFast, size: Size) -> OPTConfig:
     return OPTConfig(
         vocab_size=len(tokenizer),
         hidden_size=size.text_width,
@@ -104,12 +108,12 @@ def _opt(tokenizer: PreTrainedTokenizerFast, size: Size) -> OPTConfig:
         num_hidden_layers=size.text_layers,
         num_attention_heads=HEADS,
         max_position_embeddings=160,
-        **_ids(tokenizer),
+        **_name_special_ids(tokenizer),
     )
 
 
-def _t5(tokenizer: PreTrainedTokenizerFast, size: Size) -> T5Config:
-    ids = _ids(tokenizer)
+def _configure_t5(tokenizer: PreTrainedTokenizerFast, size: Size) -> T5Config:
+    ids = _name_special_ids(tokenizer)
     ids["bos_token_id"] = ids["eos_token_id"]  # as the published blip2-flan-t5 has it
     ids["decoder_start_token_id"] = ids["pad_token_id"]
     return T5Config(
@@ -125,7 +129,8 @@ def _t5(tokenizer: PreTrainedTokenizerFast, size: Size) -> T5Config:
     )
 
 
-def llava_model(tokenizer: PreTrainedTokenizerFast, size: Size) -> LlavaForConditionalGeneration:
+def create_llava(tokenizer: PreTrainedTokenizerFast, size: Size) -> LlavaForConditionalGeneration:
+    """Create a LLaVA with a CLIP tower and a Llama."""
     vision = CLIPVisionConfig(
         hidden_size=size.vision_width,
         intermediate_size=4 * size.vision_width,
@@ -144,12 +149,12 @@ def llava_model(tokenizer: PreTrainedTokenizerFast, size: Size) -> LlavaForCondi
         num_key_value_heads=HEADS,
         max_position_embeddings=256,
         tie_word_embeddings=True,
-        **_ids(tokenizer),
+        **_name_special_ids(tokenizer),
     )
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=_image_token(tokenizer),
+        image_token_index=_find_image_token(tokenizer),
         image_seq_length=(size.image // size.patch) ** 2,
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
@@ -158,8 +163,8 @@ def llava_model(tokenizer: PreTrainedTokenizerFast, size: Size) -> LlavaForCondi
     return LlavaForConditionalGeneration(config)
 
 
-def clip_model(tokenizer: PreTrainedTokenizerFast, size: Size) -> CLIPModel:
-    """Its tower has the shape of the LLaVA's, so that it can begin with those weights."""
+def create_clip(tokenizer: PreTrainedTokenizerFast, size: Size) -> CLIPModel:
+    """Create a CLIP whose tower has the shape of LLaVA's, so that it can start from its weights."""
     common: dict[str, Any] = {"num_attention_heads": HEADS, "projection_dim": 64}
     width = size.vision_width
     vision = CLIPVisionConfig(
@@ -176,13 +181,13 @@ def clip_model(tokenizer: PreTrainedTokenizerFast, size: Size) -> CLIPModel:
         intermediate_size=4 * width,
         num_hidden_layers=2,
         max_position_embeddings=CLIP_TOKENS,
-        **_ids(tokenizer),
+        **_name_special_ids(tokenizer),
         **common,
     )
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=64))
 
 
-def _ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def _name_special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     return {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -190,5 +195,5 @@ def _ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     }
 
 
-def _image_token(tokenizer: PreTrainedTokenizerFast) -> Any:
+def _find_image_token(tokenizer: PreTrainedTokenizerFast) -> Any:
     return tokenizer.convert_tokens_to_ids("<image>")

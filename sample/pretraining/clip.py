@@ -1,4 +1,4 @@
-"""A small CLIP: pictures and their alt-texts meet in one space (arXiv 2103.00020)."""
+"""Trains a small CLIP, which maps pictures and their alt-texts to a common space (arXiv 2103.00020)."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ LEARNING_RATE = 5e-4
 def train_clip(
     model: CLIPModel, processor: CLIPProcessor, pixels: torch.Tensor, alts: Sequence[str], steps: int, seed: int
 ) -> list[float]:
-    """Trains the model in place with CLIP's symmetric contrastive loss; returns the loss at each step."""
+    """Train the model in place with CLIP's symmetric contrastive loss; return the loss of each step."""
     tokens = processor.tokenizer(list(alts), padding=True, return_tensors="pt")
     order = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -37,7 +37,7 @@ def train_clip(
 
 @torch.inference_mode()
 def retrieval(model: CLIPModel, processor: CLIPProcessor, pixels: torch.Tensor, alts: Sequence[str]) -> float:
-    """Share of pictures whose own alt-text is the nearest of all (an equal text counts as its own)."""
+    """Measure the share of pictures whose own alt-text, or an equal text, is the nearest of all texts."""
     tokens = processor.tokenizer(list(alts), padding=True, return_tensors="pt")
     logits = model(
         pixel_values=pixels, input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]

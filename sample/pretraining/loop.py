@@ -1,4 +1,4 @@
-"""One training loop for all the small models: AdamW, one cycle of the learning rate, clipped gradients."""
+"""The training loop of all small models: AdamW, a cycle of the learning rate, clipped gradients."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,13 +17,19 @@ def optimise(
     loss_of_step: Callable[[], torch.Tensor],
     what: str,
 ) -> list[float]:
-    """Takes `steps` steps down the loss that each call of `loss_of_step` returns for a new batch.
+    """Train with a new batch at each step.
 
     Args:
-        warm_up: share of the steps in which the rate rises to `learning_rate`; it then falls to almost nothing.
+        parameters: The weights to train.
+        steps: The number of steps.
+        learning_rate: The highest learning rate.
+        warm_up: The share of the steps in which the rate rises to `learning_rate`; after them it falls to almost zero.
+        weight_decay: AdamW's weight decay.
+        loss_of_step: Returns the loss of a new batch.
+        what: The name of the training, for the progress bar.
 
     Returns:
-        The loss at each step.
+        The loss of each step.
     """
     optimiser = torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=warm_up)

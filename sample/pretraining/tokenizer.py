@@ -1,4 +1,4 @@
-"""Byte-level BPE tokenizers with the special tokens of each family's real one."""
+"""Trains byte-level BPE tokenizers with the special tokens of each family's real tokenizer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 @dataclass(frozen=True)
 class Frame:
-    """Special tokens in the order of their ids, which of them does what, and how a text is framed."""
+    """Special tokens in the order of their ids, the role of each, and the template of a text."""
 
     special: tuple[str, ...]
     roles: dict[str, str]
@@ -39,15 +39,15 @@ FRAMES = {
 }
 
 
-CLIP_TOKENS = 77  # as the published models: longer texts are cut
+CLIP_TOKENS = 77  # at most, as in the published models: longer texts are cut
 
 
 def train_tokenizer(family: str, texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of `vocabulary` entries (special tokens and the 256 bytes included) fitted to the texts."""
+    """Fit a tokenizer to the texts, with `vocabulary` entries, special tokens and the 256 bytes included."""
     frame = FRAMES[family]
     tokenizer = Tokenizer(models.BPE())
     if family == "clip":
-        tokenizer.normalizer = normalizers.Lowercase()  # as the published one
+        tokenizer.normalizer = normalizers.Lowercase()  # as the published tokenizer does
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

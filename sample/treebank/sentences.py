@@ -1,21 +1,24 @@
-"""Sentences and whole descriptions in the style of a shop, and captions in the style of alt-text."""
+"""Builds sentences in the style of a shop, and captions in the style of alt-text, at random.
+
+Each function is named after the sentence or phrase that it builds.
+"""
 
 from random import Random
 
-from sample.treebank.lexicon import PAIRS, WORDS, Number, Phrase, adjective, glued, modifier, noun, third_person, word
+from sample.treebank.lexicon import PAIRS, WORDS, Number, Phrase, adjective, glue, modifier, noun, third_person, word
 from sample.treebank.phrases import (
     COMMA,
     can_be,
-    coordinated,
-    described_garment,
+    coordinate,
     determiner,
     effect,
     fabric,
     feature,
     garment,
+    garment_with_qualities,
     infinitive,
+    location,
     pick,
-    place,
     preposition,
     qualities,
     relative_clause,
@@ -23,27 +26,14 @@ from sample.treebank.phrases import (
 )
 
 COLOURS = [
-    "black",
-    "white",
-    "blue",
-    "red",
-    "green",
-    "pink",
-    "yellow",
-    "beige",
-    "grey",
-    "brown",
-    "purple",
-    "orange",
-    "turquoise",
-    "navy",
-    "cream",
-]
+    "black", "white", "blue", "red", "green", "pink", "yellow", "beige", "grey", "brown", "purple", "orange",
+    "turquoise", "navy", "cream",
+]  # fmt: skip
 
 
 def opening(rng: Random) -> Phrase:
-    """`Soft, ribbed jumper in a cotton blend with long sleeves and ribbing at the hem`."""
-    phrase, number = described_garment(rng)
+    """Build `Soft, ribbed jumper in a cotton blend with long sleeves and ribbing at the hem`."""
+    phrase, number = garment_with_qualities(rng)
     if number == "many" and rng.random() < 0.2:
         phrase = determiner(pick(rng, "counts")) + phrase
     if rng.random() < 0.06:
@@ -52,37 +42,37 @@ def opening(rng: Random) -> Phrase:
     if kind < 0.75:
         phrase += preposition("in") + fabric(rng)
     elif kind < 0.85:
-        phrase += made_of(rng)
+        phrase += origin(rng)
     if rng.random() < 0.8:
-        phrase += preposition("with") + coordinated(rng, [feature(rng) for _ in range(rng.choice([1, 1, 2, 2, 3, 4]))])
+        phrase += preposition("with") + coordinate(rng, [feature(rng) for _ in range(rng.choice([1, 1, 2, 2, 3, 4]))])
     return phrase + (infinitive(rng) if rng.random() < 0.08 else [])
 
 
 def details(rng: Random) -> Phrase:
-    """`Round neckline, dropped shoulders and a chest pocket`."""
-    return coordinated(rng, [feature(rng, article=position > 0) for position in range(rng.choice([1, 2, 2, 3]))])
+    """Build `Round neckline, dropped shoulders and a chest pocket`."""
+    return coordinate(rng, [feature(rng, article=position > 0) for position in range(rng.choice([1, 2, 2, 3]))])
 
 
 def remark(rng: Random) -> Phrase:
-    """`Lined`, `Fully lined`, `Soft brushed inside`, `Gathered at the waist`."""
+    """Build `Lined`, `Fully lined`, `Soft brushed inside` or `Gathered at the waist`."""
     kind = rng.random()
     state = adjective(pick(rng, "participles"))
     if kind < 0.35:
         return (word(pick(rng, "degrees"), "ADV", "RB") if rng.random() < 0.5 else []) + state
     if kind < 0.5:
-        return coordinated(rng, [state, adjective(pick(rng, "participles"))])
+        return coordinate(rng, [state, adjective(pick(rng, "participles"))])
     if kind < 0.7:
         what = rng.choice(
             ["inside", "lining", "support", "fit", "cut", "style", "rise", "waist", "shape", "leg", "finish"]
         )
         return qualities(rng, rng.choice([1, 2])) + noun(what)
     if kind < 0.85:
-        return state + preposition("at") + place(rng)
+        return state + preposition("at") + location(rng)
     return state + word("inside", "ADV", "RB")
 
 
 def content(rng: Random) -> Phrase:
-    """`Some of the polyester content of the dress is recycled`."""
+    """Build `Some of the polyester content of the dress is recycled`."""
     subject = determiner("the") + noun(pick(rng, "fabrics")) + noun("content")
     if rng.random() < 0.7:
         subject += preposition("of") + determiner("the") + garment(rng)[0]
@@ -93,7 +83,7 @@ def content(rng: Random) -> Phrase:
 
 
 def measure(rng: Random) -> Phrase:
-    """`Width of the strap approx. 3.5 cm, length 20 cm`, `60 denier`."""
+    """Build `Width of the strap approx. 3.5 cm, length 20 cm` or `60 denier`."""
     if rng.random() < 0.2:
         return word(rng.choice(["10", "15", "20", "30", "40", "50", "60", "100", "200"]), "NUM", "CD") + noun("denier")
     what = noun(pick(rng, "measures"))
@@ -106,12 +96,12 @@ def measure(rng: Random) -> Phrase:
         what += word(rng.choice(["approx.", "approximately", "about"]), "ADV", "RB")
     phrase = what + amount(rng)
     for _ in range(rng.choice([0, 0, 0, 1, 2])):
-        phrase = glued(phrase) + COMMA + noun(pick(rng, "measures")) + amount(rng)
+        phrase = glue(phrase) + COMMA + noun(pick(rng, "measures")) + amount(rng)
     return phrase
 
 
 def amount(rng: Random) -> Phrase:
-    """`3.5 cm`, `20x30 cm`."""
+    """Build `3.5 cm` or `20x30 cm`."""
     unit, singular = rng.choice(
         [("cm", "cm")] * 4 + [("mm", "mm"), ("ml", "ml"), ("g", "g"), ("litres", "litre"), ("inches", "inch")]
     )
@@ -119,23 +109,23 @@ def amount(rng: Random) -> Phrase:
 
 
 def number(rng: Random) -> Phrase:
-    """A number as descriptions write it."""
+    """Build a number as descriptions write it."""
     whole, small = rng.randint(1, 250), rng.randint(1, 9)
     sides = "x".join(str(rng.randint(2, 90)) for _ in range(rng.choice([2, 2, 3])))
     return word(rng.choice([str(whole), f"{whole}.{small}", sides, f"{sides}.{small}", f"{small}/4"]), "NUM", "CD")
 
 
 def action(rng: Random) -> Phrase:
-    """`The skirt has a slit`, `The bag can be worn in two ways`, `Fastens with a zip`, `Wear with a jacket`."""
+    """Build `The skirt has a slit`, `The bag can be worn in two ways`, `Fastens with a zip` or `Wear with a jacket`."""
     subject, count = garment(rng)
     subject = determiner("the") + subject
-    one = count == "one"
+    is_single = count == "one"
     kind = rng.random()
     if kind < 0.3:
-        has = word("has", "VERB", "VBZ", "have") if one else word("have", "VERB", "VBP")
+        has = word("has", "VERB", "VBZ", "have") if is_single else word("have", "VERB", "VBP")
         return subject + has + feature(rng)
     if kind < 0.5:
-        return subject + word("is" if one else "are", "AUX", "VBZ" if one else "VBP", "be") + made_of(rng)
+        return subject + word("is" if is_single else "are", "AUX", "VBZ" if is_single else "VBP", "be") + origin(rng)
     if kind < 0.65:
         return subject + can_be(rng)
     verb = pick(rng, "instructions")
@@ -146,9 +136,9 @@ def action(rng: Random) -> Phrase:
     )
 
 
-def made_of(rng: Random) -> Phrase:
-    """`made from soft jersey`, `designed to hold the shape`."""
-    form, verb = rng.choice(PAIRS["made"])
+def origin(rng: Random) -> Phrase:
+    """Build `made from soft jersey` or `designed to hold the shape`."""
+    form, verb = rng.choice(PAIRS["origins"])
     phrase = word(form, "VERB", "VBN", verb)
     kind = rng.random()
     if kind < 0.8:
@@ -157,54 +147,52 @@ def made_of(rng: Random) -> Phrase:
 
 
 def without(rng: Random) -> Phrase:
-    """`Without visible seams for extra comfort`."""
+    """Build `Without visible seams for extra comfort`."""
     phrase = preposition("without") + qualities(rng, 1) + noun(pick(rng, "features"), "many")
     return phrase + (preposition("for") + effect(rng) if rng.random() < 0.6 else [])
 
 
 def pack(rng: Random) -> Phrase:
-    """`Two pairs of soft socks in a cotton blend`, `A pack of three bras`."""
+    """Build `Two pairs of soft socks in a cotton blend` or `A pack of three bras`."""
     count = determiner(pick(rng, "counts"))
     head = (
         count + noun("pair", "many") if rng.random() < 0.4 else with_article(noun(rng.choice(["pack", "set", "box"])))
     )
-    packed = qualities(rng, rng.choice([0, 1])) + noun(pick(rng, "many_garments"), "many")
-    return head + preposition("of") + packed + preposition("in") + fabric(rng)
+    garments = qualities(rng, rng.choice([0, 1])) + noun(pick(rng, "many_garments"), "many")
+    return head + preposition("of") + garments + preposition("in") + fabric(rng)
 
 
 def percentages(rng: Random) -> Phrase:
-    """`95% cotton and 5% elastane`."""
+    """Build `95% cotton and 5% elastane`."""
     parts = []
     for _ in range(rng.choice([1, 2, 2, 3])):
-        percent = glued(word(str(rng.choice([2, 5, 30, 50, 65, 80, 95, 98, 100])), "NUM", "CD")) + word(
-            "%", "SYM", "NN"
-        )
+        percent = glue(word(str(rng.choice([2, 5, 30, 50, 65, 80, 95, 98, 100])), "NUM", "CD")) + word("%", "SYM", "NN")
         parts.append(percent + fabric(rng))
-    return (word("contains", "VERB", "VBZ", "contain") if rng.random() < 0.3 else []) + coordinated(rng, parts)
+    return (word("contains", "VERB", "VBZ", "contain") if rng.random() < 0.3 else []) + coordinate(rng, parts)
 
 
 def signs(rng: Random) -> Phrase:
-    """Possessives, slashes, brackets, dashes and quotation marks."""
+    """Build a phrase with a possessive, slash, bracket, dash or quotation marks."""
     first, second = noun(pick(rng, "features")), noun(pick(rng, "features"))
     kind = rng.randrange(5)
     if kind == 0:
         singular, plural = rng.choice(PAIRS["people"])
         owner = word(singular, "NOUN", "NN") if rng.random() < 0.5 else word(plural, "NOUN", "NNS", singular)
         return (
-            glued(owner)
+            glue(owner)
             + word(rng.choice(["'s", "’s"]), "PART", "POS", "'s")
             + garment(rng)[0]
             + preposition("in")
             + fabric(rng)
         )
     if kind == 1:
-        return glued(first) + glued(word(rng.choice("/&"), "SYM", "SYM")) + second
+        return glue(first) + glue(word(rng.choice("/&"), "SYM", "SYM")) + second
     if kind == 2:
-        return first + bracketed(second)
+        return first + bracket(second)
     if kind == 3:
         return first + word(rng.choice("–—-:"), "PUNCT", ":", "-") + qualities(rng, 1) + noun(pick(rng, "effects"))
-    opened, closed = rng.choice([('"', '"'), ("'", "'"), ("“", "”")])
-    quoted = glued(word(opened, "PUNCT", "``", '"')) + glued(first) + word(closed, "PUNCT", "''", '"')
+    opening_mark, closing_mark = rng.choice([('"', '"'), ("'", "'"), ("“", "”")])
+    quoted = glue(word(opening_mark, "PUNCT", "``", '"')) + glue(first) + word(closing_mark, "PUNCT", "''", '"')
     return (
         noun(pick(rng, "garments"))
         + preposition("with")
@@ -214,31 +202,31 @@ def signs(rng: Random) -> Phrase:
     )
 
 
-def labelled(rng: Random) -> Phrase:
-    """`Fabric: soft cotton jersey`, `Black and long: the skirt to wear with everything`."""
+def label(rng: Random) -> Phrase:
+    """Build `Fabric: soft cotton jersey` or `Black and long: the skirt to wear with everything`."""
     colon = word(":", "PUNCT", ":")
     kind = rng.random()
     if kind < 0.4:
-        return glued(noun(rng.choice(["fabric", "material", "lining", pick(rng, "features")]))) + colon + fabric(rng)
+        return glue(noun(rng.choice(["fabric", "material", "lining", pick(rng, "features")]))) + colon + fabric(rng)
     if kind < 0.7:
         return (
-            glued(described_garment(rng)[0])
+            glue(garment_with_qualities(rng)[0])
             + colon
-            + coordinated(rng, [feature(rng) for _ in range(rng.choice([1, 2, 3]))])
+            + coordinate(rng, [feature(rng) for _ in range(rng.choice([1, 2, 3]))])
         )
     colour = adjective(rng.choice(COLOURS))
-    states = coordinated(rng, [adjective(pick(rng, "adjectives")), colour]) if rng.random() < 0.6 else colour
-    return glued(states) + colon + determiner("the") + described_garment(rng)[0]
+    states = coordinate(rng, [adjective(pick(rng, "adjectives")), colour]) if rng.random() < 0.6 else colour
+    return glue(states) + colon + determiner("the") + garment_with_qualities(rng)[0]
 
 
-def bracketed(phrase: Phrase) -> Phrase:
-    """The phrase in brackets."""
-    return glued(word("(", "PUNCT", "-LRB-")) + glued(phrase) + word(")", "PUNCT", "-RRB-")
+def bracket(phrase: Phrase) -> Phrase:
+    """Put the phrase in brackets."""
+    return glue(word("(", "PUNCT", "-LRB-")) + glue(phrase) + word(")", "PUNCT", "-RRB-")
 
 
 def praise(rng: Random) -> Phrase:
-    """Prose: `our jumper comes in red`, `this skirt, long and black, to wear with everything`."""
-    phrase, count = described_garment(rng)
+    """Build prose: `our jumper comes in red` or `this skirt, long and black, to wear with everything`."""
+    phrase, count = garment_with_qualities(rng)
     subject = word("our", "PRON", "PRP$", "we") if rng.random() < 0.4 else _this(count)
     kind = rng.random()
     if kind < 0.4:
@@ -254,7 +242,7 @@ def praise(rng: Random) -> Phrase:
             + word("everything", "PRON", "NN")
         )
     verb = word("features", "VERB", "VBZ", "feature") if count == "one" else word("feature", "VERB", "VBP")
-    return subject + phrase + verb + coordinated(rng, [feature(rng) for _ in range(rng.choice([1, 2]))])
+    return subject + phrase + verb + coordinate(rng, [feature(rng) for _ in range(rng.choice([1, 2]))])
 
 
 def _this(count: Number) -> Phrase:
@@ -262,7 +250,7 @@ def _this(count: Number) -> Phrase:
 
 
 def alt_text(rng: Random) -> Phrase:
-    """`a photo of a striped red tee with short sleeves`; no full stop."""
+    """Build `a photo of a striped red tee with short sleeves`, without a full stop."""
     thing, count = garment(rng)
     colour = adjective(rng.choice(COLOURS)) if rng.random() < 0.8 else []
     before = qualities(rng, rng.choice([0, 0, 1])) + colour
@@ -272,11 +260,11 @@ def alt_text(rng: Random) -> Phrase:
     if rng.random() < 0.3:
         phrase = with_article(noun(rng.choice(["photo", "picture", "image"]))) + preposition("of") + phrase
     if rng.random() < 0.7:
-        phrase += preposition("with") + coordinated(rng, [_seen(rng) for _ in range(rng.choice([1, 1, 2]))])
+        phrase += preposition("with") + coordinate(rng, [_visible_feature(rng) for _ in range(rng.choice([1, 1, 2]))])
     return phrase
 
 
-def _seen(rng: Random) -> Phrase:
+def _visible_feature(rng: Random) -> Phrase:
     count: Number = rng.choice(["one", "many"])
     phrase = qualities(rng, rng.choice([0, 1, 1])) + noun(pick(rng, "features"), count)
     if count == "one":

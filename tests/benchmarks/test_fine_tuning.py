@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Blip2ForConditionalGeneration
 
-from captioning.modelling import collate, example, load, token_ids
+from captioning.modelling import collate, load, make_example, tokenize
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -28,13 +28,13 @@ fine_tuning, full_shapes = module("fine_tuning"), module("full_shapes")
 
 
 def test_padding_to_512_changes_no_loss() -> None:
-    """Though the small model has 160 positions: OPT counts them by the mask."""
+    """The small model has 160 positions, but OPT counts them by the mask."""
     captioner = load(ROOT / fine_tuning.MODEL, "blip2_opt", torch.float32)
-    captions = token_ids(captioner, ["a red shirt", "striped blue trousers in cotton twill with a zip fly and button"])
+    captions = tokenize(captioner, ["a red shirt", "striped blue trousers in cotton twill with a zip fly and button"])
     torch.manual_seed(0)
     images = [{"pixel_values": torch.randn(1, 3, 64, 64)} for _ in captions]
-    batch = collate([example(captioner, None, ids) for ids in captions], images, captioner.pad_id)
-    wide = fine_tuning.padded(batch, fine_tuning.STUDY_TOKENS, captioner.pad_id)
+    batch = collate([make_example(captioner, None, ids) for ids in captions], images, captioner.pad_id)
+    wide = fine_tuning.pad(batch, fine_tuning.STUDY_TOKENS, captioner.pad_id)
     assert {wide[name].shape[1] for name in ("input_ids", "attention_mask", "labels")} == {512}
     with torch.no_grad():
         torch.testing.assert_close(captioner.model(**wide).loss, captioner.model(**batch).loss, rtol=1e-5, atol=0)
@@ -52,7 +52,8 @@ def test_the_table_shows_medians_and_ratios_to_ours() -> None:
     }
     _, plain, ours = [line.split() for line in fine_tuning.table(results, by_wall=False)]
     assert plain[:3] == ["plain", "13.3", "3.00"]  # 400 captions in 30 CPU seconds
-    assert ours == ["ours", "40.0", "1.00", "0.2000", "10.0", "20.0", "4.0", "600", "44.0", "900"]  # 4 s, and 10 x 4 s
+    # 10 epochs: 4 s to prepare, and 10 x 4 s
+    assert ours == ["ours", "40.0", "1.00", "0.2000", "10.0", "20.0", "4.0", "600", "44.0", "900"]
     by_wall = [line.split() for line in fine_tuning.table(results, by_wall=True)]
     assert by_wall[1][:3] == ["plain", "12.9", "1.55"]
 
@@ -78,12 +79,12 @@ def test_without_prepared_data_it_says_what_to_run(
 
 
 def test_full_shapes_are_those_of_the_published_model(tmp_path: Path) -> None:
-    """3.74 billion parameters, counted without making them; a quarter of the widths and depths can be loaded and run."""
+    """They have 3.74 billion parameters; a model of a quarter of the widths and depths loads and runs."""
     tokenizer = AutoTokenizer.from_pretrained(ROOT / fine_tuning.MODEL)
     with torch.device("meta"):
         model = Blip2ForConditionalGeneration(full_shapes.config(tokenizer, 1))
     assert 3.74e9 < sum(weights.numel() for weights in model.parameters()) < 3.75e9
     folder = full_shapes.write(tmp_path / "model", 4, ROOT / fine_tuning.MODEL)
     captioner = load(folder, "blip2_opt", torch.bfloat16)
-    assert captioner.family.image_tokens(captioner) == 32
+    assert captioner.family.count_image_tokens(captioner) == 32
     assert captioner.base.num_parameters() < 0.1e9

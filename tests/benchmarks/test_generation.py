@@ -18,15 +18,14 @@ spec.loader.exec_module(generation)
 
 
 @pytest.mark.parametrize("name", sorted(generation.FAMILIES))
-def test_both_arms_say_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("captioning.generate.IMAGES", None)
+def test_both_arms_write_the_same_captions(name: str, tmp_path: Path) -> None:
     ids = generation.draw(tmp_path / "images", 5)
-    given = argparse.Namespace(images=tmp_path / "images", batch_size=3, max_new_tokens=20, precision="fp32")
+    arguments = argparse.Namespace(images=tmp_path / "images", batch_size=3, max_new_tokens=20, precision="fp32")
     captioner = load(generation.MODELS / name, generation.FAMILIES[name], torch.float32)
-    said = generation.single(captioner, ids, given)
-    assert generation.ours(captioner, ids, given) == said
-    assert len(set(said)) > 1
-    assert all(said)
+    captions = generation.single(captioner, ids, arguments)
+    assert generation.ours(captioner, ids, arguments) == captions
+    assert len(set(captions)) > 1
+    assert all(captions)
 
 
 def test_the_clock_counts_work_and_waiting_apart() -> None:

@@ -10,16 +10,14 @@ from random import Random
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from captioning import attributes
+from captioning.tagging import vocabulary as vocabularies
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
 from sample.garments.wording import describe
 
 ROOT = Path(__file__).parents[2]
-WORDS = st.sampled_from(["red", "blue", "shirt", "sleeve", "zip"])
 ITEMS = pd.DataFrame(
     [
         ("0000000001", "red cotton shirt with long sleeves.", "red", "train"),
@@ -48,12 +46,12 @@ def set_params(project: Path, **switches: object) -> None:
     head, section = text.split("caption_attributes:\n")
     lines = section.splitlines(keepends=True)
     for key, value in switches.items():
-        place = next(number for number, line in enumerate(lines) if line.startswith(f"  {key}:"))
-        lines[place] = f"  {key}: {value}\n"
+        number = next(number for number, line in enumerate(lines) if line.startswith(f"  {key}:"))
+        lines[number] = f"  {key}: {value}\n"
     (project / "params.yaml").write_text(head + "caption_attributes:\n" + "".join(lines))
 
 
-def written() -> tuple[dict[str, list[str]], list[str]]:
+def read_outputs() -> tuple[dict[str, list[str]], list[str]]:
     items = pd.read_parquet("data/attributes/items.parquet")
     return dict(zip(items["item_id"], map(list, items["attributes"]), strict=True)), json.loads(
         Path("data/attributes/vocabulary.json").read_text()
@@ -63,7 +61,7 @@ def written() -> tuple[dict[str, list[str]], list[str]]:
 def test_attributes_of_every_description_and_vocabulary_of_training(project: Path) -> None:
     set_params(project, min_count=1)
     attributes.main()
-    items, vocabulary = written()
+    items, vocabulary = read_outputs()
     assert items == {
         "0000000001": ["red", "cotton", "shirt", "long", "sleeve"],  # the colour once
         "0000000002": ["shirt", "zip"],  # "other" is no colour
@@ -76,18 +74,18 @@ def test_attributes_of_every_description_and_vocabulary_of_training(project: Pat
 def test_corpus_colour_and_min_count(project: Path) -> None:
     set_params(project, min_count=2, corpus="all", colour="false")
     attributes.main()
-    items, vocabulary = written()
+    items, vocabulary = read_outputs()
     assert items["0000000004"] == ["cotton", "skirt", "zip"]
     assert vocabulary == ["cotton", "shirt", "zip"]  # item 5 is no original
 
 
 def test_attributes_that_come_with_the_data_are_taken_as_they_are(project: Path) -> None:
-    """FACAD's: no tagger is asked, and every one of them is in the vocabulary, however rare."""
+    """FACAD's: no tagger runs, and the vocabulary has every attribute, however rare."""
     own = [["Red", "crew neck"], ["zip"], ["unseen"], [], ["zip"]]
     ITEMS.assign(attributes=own).to_parquet("data/prepared/items.parquet")
     (project / "data/models/tiny-stanza").unlink()
     attributes.main()
-    items, vocabulary = written()
+    items, vocabulary = read_outputs()
     assert items == {
         "0000000001": ["red", "crew neck"],
         "0000000002": ["zip"],
@@ -119,36 +117,28 @@ def test_wrong_switches_are_all_named(project: Path) -> None:
     assert "did you mean lemma?" in str(error.value)
 
 
-@given(st.lists(st.lists(WORDS)), st.integers(1, 4))
-def test_vocabulary_counts_documents_not_words(documents: list[list[str]], min_count: int) -> None:
-    slow = [
-        word
-        for word in sorted({w for d in documents for w in d})
-        if len([d for d in documents if word in d]) >= min_count
-    ]
-    assert attributes.vocabulary(documents, min_count) == slow
-
-
 def write_many(count: int) -> None:
-    """So many different descriptions."""
+    """Write so many items with different descriptions."""
     rng = Random(5)
     texts: dict[str, None] = {}
     while len(texts) < count:
         texts[describe(sample(rng), rng).lower()] = None
-    table = pd.DataFrame({"item_id": [f"{place:010}" for place in range(count)], "description": list(texts)})
+    table = pd.DataFrame({"item_id": [f"{number:010}" for number in range(count)], "description": list(texts)})
     table.assign(colour="red", split="train", original=True, attributes=None).to_parquet("data/prepared/items.parquet")
 
 
-def test_what_is_tagged_is_kept_until_it_is_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tagged_chunks_are_stored_until_the_attributes_are_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(attributes, "write_parquet", full)
+        patch.setattr(vocabularies, "write_parquet", full)
         with pytest.raises(OSError, match="disk full"):
             attributes.main()
-    kept = list(project.glob(".checkpoints/caption_attributes-*/*.safetensors"))
-    assert len(kept) == 1
+    chunks = list(project.glob(".checkpoints/caption_attributes-*/*.safetensors"))
+    assert len(chunks) == 1
     attributes.main()
     assert not list(project.glob(".checkpoints/*"))
 
@@ -160,14 +150,14 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_bytes(project: Path) 
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(command, env=environment)
     deadline = time.monotonic() + 120
-    while not (kept := list(project.glob(".checkpoints/*/attributes-*.safetensors"))):
+    while not (chunks := list(project.glob(".checkpoints/*/attributes-*.safetensors"))):
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert not list(project.glob("data/attributes*"))
-    before = {path: path.stat().st_mtime_ns for path in kept}
+    before = {path: path.stat().st_mtime_ns for path in chunks}
     again = subprocess.Popen(command, env=environment)
     reused = True
     while again.poll() is None:

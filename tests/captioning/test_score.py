@@ -1,4 +1,4 @@
-"""The stage on a small study: real tagger, real MiniLM, real METEOR; SPICE only where CoreNLP lies."""
+"""The stage on a small study with the real tagger, MiniLM and METEOR, without SPICE."""
 
 import json
 import math
@@ -16,7 +16,8 @@ from captioning.scores.study import load
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-COLOURS, TYPES = ("red", "blue", "green", "white"), ("dress", "skirt", "jacket")
+COLOURS = ("red", "blue", "green", "white")
+TYPES = ("dress", "skirt", "jacket")
 SETS = [
     ("one", "pt"),
     ("one", "ft"),
@@ -27,16 +28,17 @@ SETS = [
     ("ceiling", "ceiling"),
 ]
 CONTRACT = {
-    *(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "cider", "attribute_precision", "attribute_recall", "attributes_selected",
-    "core_precision", "core_type", "core_colour", "accuracy", "accuracy_zero_shot", "length_ratio", "finished_share", "items",
-}  # fmt: skip
+    *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"),
+    *("attribute_precision", "attribute_recall", "attributes_selected", "core_precision", "core_type", "core_colour"),
+    *("accuracy", "accuracy_zero_shot", "length_ratio", "finished_share", "items"),
+}
 STATISTICS = {*bleu.STATISTICS, *meteor.STATISTICS}
 
 
 def write_study(folder: Path, spice: str) -> None:
-    """Twelve test items of twelve groups, two captioners, the truth; a training item and one without description beside them."""
+    """Write a study of two captioners: twelve test items, each its own group, a training item, an undescribed one."""
     rows = [(colour, kind) for colour in COLOURS for kind in TYPES]
-    ids = [f"{place:010}" for place in range(len(rows) + 2)]
+    ids = [f"{number:010}" for number in range(len(rows) + 2)]
     described = [f"{colour} {kind} in soft cotton with long sleeves." for colour, kind in rows]
     data = folder / "data"
     for name in ("prepared", "captions", "attributes", "classifier", "models"):
@@ -81,7 +83,7 @@ def write_classifier(folder: Path) -> None:
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """The study before anything is scored, without a classifier."""
+    """Write the study without a classifier and without scores, and go there."""
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path, "skip")
     return tmp_path
@@ -89,7 +91,7 @@ def study(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """metrics/captions.json, data/scores/captions.parquet and the folder, after the stage ran once."""
+    """Run the stage once; return metrics/captions.json, data/scores/captions.parquet and the folder."""
     folder = tmp_path_factory.mktemp("scored")
     write_study(folder, "skip")
     write_classifier(folder / "data" / "classifier")
@@ -107,10 +109,10 @@ def test_the_metrics_are_those_of_the_contract_and_spice_is_listed_as_skipped(sc
     metrics, _, _ = scored
     assert list(metrics) == ["one", "two", "ceiling", "reference", "skipped"]
     for captioner, variant in SETS:
-        found = values(metrics, captioner, variant)
-        assert set(found) == CONTRACT - ({"finished_share"} if captioner == "ceiling" else set())
-        assert all(math.isfinite(value) for value in found.values())
-        assert found["items"] == 12
+        metrics_of_set = values(metrics, captioner, variant)
+        assert set(metrics_of_set) == CONTRACT - ({"finished_share"} if captioner == "ceiling" else set())
+        assert all(math.isfinite(value) for value in metrics_of_set.values())
+        assert metrics_of_set["items"] == 12
     assert metrics["skipped"][0] == "spice: `caption_score.spice: skip` in params.yaml"
 
 
@@ -132,13 +134,13 @@ def test_the_scores_on_disk_give_the_metrics_at_full_precision(scored):
     for captioner, variant in SETS:
         rows = table[table["captioner"].eq(captioner) & table["variant"].eq(variant)]
         wide = rows.pivot(index="item_id", columns="metric", values="value")
-        found = values(metrics, captioner, variant)
+        expected = values(metrics, captioner, variant)
         sums = wide.sum()
         corpus = bleu.bleu_from_statistics(sums[list(bleu.STATISTICS)].to_numpy()).tolist()
-        assert corpus == [found[f"bleu_{n}"] for n in (1, 2, 3, 4)]
-        assert meteor.meteor_from_statistics(sums[list(meteor.STATISTICS)].to_numpy()) == found["meteor"]
+        assert corpus == [expected[f"bleu_{n}"] for n in (1, 2, 3, 4)]
+        assert meteor.meteor_from_statistics(sums[list(meteor.STATISTICS)].to_numpy()) == expected["meteor"]
         for metric in ("rouge_l", "cider", "attribute_precision", "attribute_recall", "core_precision", "accuracy"):
-            assert found[metric] == pytest.approx(wide[metric].mean(), abs=1e-15)
+            assert expected[metric] == pytest.approx(wide[metric].mean(), abs=1e-15)
 
 
 def test_captions_equal_to_the_references_floor_and_ceiling(scored):
@@ -156,10 +158,10 @@ def test_captions_equal_to_the_references_floor_and_ceiling(scored):
 def test_an_empty_caption_counts_and_unfinished_ones_are_seen(scored):
     metrics, table, _ = scored
     empty = table[table["captioner"].eq("two") & table["variant"].eq("ft") & table["item_id"].eq("0000000000")]
-    found = empty.set_index("metric")["value"]
-    assert found["bleu_4"] < 1e-9
-    assert found[["meteor", "rouge_l", "cider", "attribute_precision", "attributes_selected"]].tolist() == [0.0] * 5
-    assert "core_precision" not in found  # it names nothing: left out, and said so
+    of_empty = empty.set_index("metric")["value"]
+    assert of_empty["bleu_4"] < 1e-9
+    assert of_empty[["meteor", "rouge_l", "cider", "attribute_precision", "attributes_selected"]].tolist() == [0.0] * 5
+    assert "core_precision" not in of_empty  # it names nothing: left out, with a note
     assert any(note.startswith("core_precision: left out where") and "two ft 1" in note for note in metrics["skipped"])
     assert metrics["two"]["ft"]["finished_share"] == 11 / 12
     assert metrics["one"]["ft"]["finished_share"] == 1.0
@@ -177,8 +179,8 @@ def test_attributes_and_confusions_are_counted_for_every_set(scored):
     for (captioner, variant), rows in confusions.groupby(["captioner", "variant"]):
         assert rows["items"].sum() == 12
         right = rows[rows["true_category"].eq(rows["predicted_category"])]["items"].sum() / 12
-        found = metrics["reference"] if captioner == "reference" else values(metrics, captioner, variant)
-        assert right == pytest.approx(found["accuracy"])
+        expected = metrics["reference"] if captioner == "reference" else values(metrics, captioner, variant)
+        assert right == pytest.approx(expected["accuracy"])
     assert set(metrics["reference"]) == {"accuracy", "accuracy_zero_shot"}
 
 
@@ -193,11 +195,11 @@ def test_the_same_inputs_give_the_same_bytes(scored, monkeypatch):
 
 def test_a_captioner_that_left_the_axis_is_not_read(study):
     shutil.copy("data/captions/one-pt.parquet", "data/captions/gone-pt.parquet")
-    assert set(load(["one"]).captions["captioner"]) == {"one", "ceiling"}
+    assert set(load(["one"], score.FILES).captions["captioner"]) == {"one", "ceiling"}
 
 
 def test_the_floor_is_the_ft_captions_on_other_groups(study):
-    captions = load(["one"]).captions
+    captions = load(["one"], score.FILES).captions
     ft, floor = (
         captions[captions["variant"].eq(variant)].set_index("item_id")["caption"] for variant in ("ft", "floor")
     )
@@ -205,19 +207,19 @@ def test_the_floor_is_the_ft_captions_on_other_groups(study):
     assert (ft != floor[ft.index]).all()
 
 
-def test_without_truth_there_is_no_ceiling_and_it_says_so(study):
+def test_without_truth_there_is_no_ceiling_and_a_note_says_so(study):
     pd.DataFrame({"item_id": np.array([], dtype=str)}).to_parquet("data/prepared/truth.parquet")
-    made = load(["one"])
-    assert set(made.captions["variant"]) == {"pt", "ft", "floor"}
-    assert [note.split(":")[0] for note in made.skipped] == ["ceiling", "core_precision"]
+    loaded = load(["one"], score.FILES)
+    assert set(loaded.captions["variant"]) == {"pt", "ft", "floor"}
+    assert [note.split(":")[0] for note in loaded.skipped] == ["ceiling", "core_precision"]
 
 
-def test_one_large_group_has_no_floor_and_it_says_so(study):
+def test_one_large_group_has_no_floor_and_a_note_says_so(study):
     items = pd.read_parquet("data/prepared/items.parquet")
     items.assign(group=1).to_parquet("data/prepared/items.parquet")
-    made = load(["one"])
-    assert "floor" not in set(made.captions["variant"])
-    assert made.skipped[0].startswith("floor: ")
+    loaded = load(["one"], score.FILES)
+    assert "floor" not in set(loaded.captions["variant"])
+    assert loaded.skipped[0].startswith("floor: ")
 
 
 def test_captions_that_do_not_fit_are_refused(study):
@@ -225,16 +227,16 @@ def test_captions_that_do_not_fit_are_refused(study):
     table = pd.read_parquet(path)
     table.iloc[3:].to_parquet(path)
     with pytest.raises(UserError, match=r"one-ft\.parquet: no caption for 3 of 12 test items, first 0000000000"):
-        load(["one"])
+        load(["one"], score.FILES)
     pd.concat([table, table.iloc[:1]]).to_parquet(path)
     with pytest.raises(UserError, match="item 0000000000 comes twice"):
-        load(["one"])
+        load(["one"], score.FILES)
     table.assign(caption=None).astype({"caption": "str"}).to_parquet(path)
     with pytest.raises(UserError, match="the caption of 0000000000 is no text"):
-        load(["one"])
+        load(["one"], score.FILES)
     path.unlink()
     with pytest.raises(UserError, match="no such file"):
-        load(["one"])
+        load(["one"], score.FILES)
 
 
 def test_spice_required_without_corenlp_says_which_command_fetches_it(tmp_path, monkeypatch):

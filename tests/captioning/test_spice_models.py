@@ -1,5 +1,6 @@
+"""The stage: it skips, fetches, and refuses without a network."""
+
 import shutil
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -7,22 +8,17 @@ from ruamel.yaml import YAML
 
 from captioning import spice_models
 from captioning.scores.java import corenlp
-from captioning.scores.java.corenlp import READ_BY_SPICE, repack
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-FILES = {
-    READ_BY_SPICE[0]: b"grammar",
-    READ_BY_SPICE[1] + "b.txt": b"b",
-    READ_BY_SPICE[1] + "a.txt": b"a",
-    "edu/other": b"-",
-}
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project folder of its own, and no Maven repository or settings but those that the test makes."""
+    """Make a project folder and go there; its Maven repository and settings are those that the test makes."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CORENLP", raising=False)
+    monkeypatch.setenv("LOOKBOOK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("M2_REPO", str(tmp_path / "m2"))
     monkeypatch.setenv("JGO_CONFIG_FILE", str(tmp_path / "jgo.conf"))
     (tmp_path / "jgo.conf").write_text("[repositories]\nnowhere = http://127.0.0.1:9\n")  # nothing listens there
@@ -35,31 +31,6 @@ def set_spice(value: str) -> None:
     params = yaml.load(Path("params.yaml"))
     params["caption_score"]["spice"] = value
     yaml.dump(params, Path("params.yaml"))
-
-
-def jar(path: Path, names: list[str], year: int, method: int) -> Path:
-    with zipfile.ZipFile(path, "w", method) as file:
-        for name in names:
-            entry = zipfile.ZipInfo(name, (year, 1, 2, 3, 4, 6))
-            file.writestr(entry, FILES[name], method)
-    return path
-
-
-def test_repacking_gives_the_same_bytes_whatever_the_order_times_and_compression(tmp_path):
-    one = jar(tmp_path / "1.jar", list(FILES), 2016, zipfile.ZIP_DEFLATED)
-    two = jar(tmp_path / "2.jar", list(reversed(FILES)), 2020, zipfile.ZIP_STORED)
-    repack(one, tmp_path / "a.jar")
-    repack(two, tmp_path / "b.jar")
-    assert (tmp_path / "a.jar").read_bytes() == (tmp_path / "b.jar").read_bytes()
-    with zipfile.ZipFile(tmp_path / "a.jar") as small:
-        assert {name: small.read(name) for name in small.namelist()} == {
-            name: content for name, content in FILES.items() if name.startswith(READ_BY_SPICE)
-        }
-
-
-def test_a_jar_without_the_grammar_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no .*englishPCFG\.ser\.gz in it"):
-        repack(jar(tmp_path / "1.jar", ["edu/other"], 2016, zipfile.ZIP_STORED), tmp_path / "a.jar")
 
 
 def test_skip_writes_a_note_and_fetches_nothing(project):
@@ -88,17 +59,3 @@ def test_a_wrong_value_is_refused(project, value):
     set_spice(value)
     with pytest.raises(UserError, match=r"caption_score\.spice: .* is not allowed"):
         spice_models.main()
-
-
-@pytest.mark.slow
-def test_fetched_twice_the_bytes_are_the_same(tmp_path):
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        folder.mkdir()
-        try:
-            corenlp.fetch(folder)
-        except UserError as error:
-            pytest.skip(str(error))
-    first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
-    assert len(first) == 2
-    assert first == second

@@ -1,3 +1,5 @@
+"""An empty project, and a small sample shop, raw and prepared."""
+
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,10 @@ WriteParams = Callable[..., None]
 
 
 def write_params(**changes: Any) -> None:
-    """params.yaml in the working directory: the shipped one, small, with these changes; a section changes key by key."""
+    """Write params.yaml to the working directory: the shipped file, for a small shop, with these changes.
+
+    A section changes key by key.
+    """
     params = YAML(typ="safe", pure=True).load(REFERENCE)
     for part in (SMALL, changes):
         for key, value in part.items():
@@ -30,7 +35,7 @@ def write_params(**changes: Any) -> None:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteParams:
-    """An empty project as working directory, with small parameters; call it to change them."""
+    """Make an empty project the working directory, with small parameters; call it to change them."""
     monkeypatch.chdir(tmp_path)
     write_params()
     return write_params
@@ -38,13 +43,13 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteParams:
 
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample's raw folder, small, made once."""
+    """Draw a small sample shop once; not to be changed."""
     return write_sample(tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="session")
 def small_prepared(small_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the small shop prepared, made once; not to be changed."""
+    """Prepare the small shop once; not to be changed."""
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copytree(small_shop, folder / "data/raw/sample")
     with pytest.MonkeyPatch.context() as patch:
@@ -56,5 +61,5 @@ def small_prepared(small_shop: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def shop(study: WriteParams, small_shop: Path) -> Path:
-    """A copy of the small shop in the working project, to be spoiled at will."""
+    """Copy the small shop into the working project, for tests that damage it."""
     return Path(shutil.copytree(small_shop, "data/raw/sample"))

@@ -1,4 +1,7 @@
-"""Bad raw data in H&M's layout: what the message says, and that nothing is left on disk. FACAD's own kinds: readers/test_facad.py."""
+"""Bad raw data in H&M's layout: what the message says, and that nothing is left on disk.
+
+For FACAD's own kinds see readers/test_facad.py.
+"""
 
 import io
 import os
@@ -31,7 +34,7 @@ def nothing_written() -> bool:
 
 
 def table(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
-    """Changes the cells of a CSV."""
+    """Change the cells of a CSV."""
 
     def spoil(shop: Path) -> None:
         rows = pd.read_csv(shop / name, dtype=str, keep_default_na=False)
@@ -41,7 +44,7 @@ def table(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
 
 
 def content(name: str, change: Callable[[bytes], bytes]) -> Spoil:
-    """Changes the bytes of a file."""
+    """Change the bytes of a file."""
     return lambda shop: (shop / name).write_bytes(change((shop / name).read_bytes())) and None
 
 
@@ -54,7 +57,7 @@ def cell(name: str, column: str, value: str, row: int = 2) -> Spoil:
 
 
 def picture(make: Callable[[bytes], bytes]) -> Spoil:
-    """Unpacks the images and spoils one."""
+    """Unpack the images and damage one of them."""
 
     def spoil(shop: Path) -> None:
         with zipfile.ZipFile(shop / "images.zip") as archive:
@@ -75,15 +78,15 @@ def zip_member(name: str) -> Spoil:
 
 
 def encrypted(shop: Path) -> None:
-    """Sets the flag of encryption in every entry of the directory at the zip's end."""
+    """Set the flag of encryption in every entry of the directory at the zip's end."""
     data = bytearray((shop / "images.zip").read_bytes())
-    for found in re.finditer(rb"PK\x01\x02", bytes(data)):
-        data[found.start() + 8] |= 1
+    for entry in re.finditer(rb"PK\x01\x02", bytes(data)):
+        data[entry.start() + 8] |= 1
     (shop / "images.zip").write_bytes(data)
 
 
 def huge_png(width: int, height: int) -> bytes:
-    """A valid PNG of one colour, a few kilobytes for any size."""
+    """Encode a valid PNG in one colour, a few kilobytes for any size."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -101,28 +104,46 @@ def truncate(data: bytes) -> bytes:
 HTML = b"<!doctype html><html><body>404</body></html>"
 REFUSED: dict[str, tuple[Spoil, str]] = {
     "missing file": (lambda shop: (shop / "articles.csv").unlink(), r"articles\.csv: no such file"),
-    "missing column": (table("articles.csv", lambda rows: rows.drop(columns="detail_desc")), "no column detail_desc; found article_id"),
+    "missing column": (
+        table("articles.csv", lambda rows: rows.drop(columns="detail_desc")),
+        "no column detail_desc; found article_id",
+    ),
     "renamed column": (
         table("articles.csv", lambda rows: rows.rename(columns={"article_id": "Article ID"})),
         "no column article_id; found Article ID",
     ),
-    "wrong delimiter": (content("articles.csv", lambda data: data.replace(b",", b";")), "separated by ';'; save the file with commas"),
+    "wrong delimiter": (
+        content("articles.csv", lambda data: data.replace(b",", b";")),
+        "separated by ';'; save the file with commas",
+    ),
     "Latin-1": (cell("articles.csv", "detail_desc", "Genähtes Kleid"), ""),  # completed below
     "empty file": (content("articles.csv", lambda data: b""), r"articles\.csv: empty"),
     "header only": (table("articles.csv", lambda rows: rows.head(0)), "a header and no rows"),
-    "duplicate ids": (table("articles.csv", lambda rows: pd.concat([rows, rows.head(2)])), r"comes more than once \(2 such ids\)"),
+    "duplicate ids": (
+        table("articles.csv", lambda rows: pd.concat([rows, rows.head(2)])),
+        r"occurs more than once \(2 such ids\)",
+    ),
     "id as float": (cell("articles.csv", "article_id", "108775015.0"), r"article_id '108775015\.0' in row 3"),
-    "id in scientific notation": (cell("articles.csv", "article_id", "1.08775E+08"), "a spreadsheet may have changed it"),
+    "id in scientific notation": (
+        cell("articles.csv", "article_id", "1.08775E+08"),
+        "a spreadsheet may have changed it",
+    ),
     "negative price": (cell("transactions_train.csv", "price", "-0.5"), r"transactions_train\.csv: price -0\.5"),
     "price that is none": (cell("transactions_train.csv", "price", "cheap"), r"transactions_train\.csv: .*cheap"),
     "impossible date": (cell("transactions_train.csv", "t_dat", "2019-02-30"), "days are written as"),
-    "no purchases file": (lambda shop: (shop / "transactions_train.csv").unlink(), r"transactions_train\.csv: no such file"),
+    "no purchases file": (
+        lambda shop: (shop / "transactions_train.csv").unlink(),
+        r"transactions_train\.csv: no such file",
+    ),
     "purchases without a column": (
         table("transactions_train.csv", lambda rows: rows.drop(columns="customer_id")),
         "no column customer_id",
     ),
     "no images": (lambda shop: (shop / "images.zip").unlink(), r"images\.zip: no such file"),
-    "path escape": (zip_member("../../evil.jpg"), r"images\.zip: the member '\.\./\.\./evil\.jpg' leads out of the zip"),
+    "path escape": (
+        zip_member("../../evil.jpg"),
+        r"images\.zip: the member '\.\./\.\./evil\.jpg' leads out of the zip",
+    ),
     "absolute path": (zip_member("/etc/evil.jpg"), "leads out of the zip"),
     "encrypted zip": (encrypted, r"images\.zip: .*\.jpg is encrypted"),
     "truncated zip": (content("images.zip", truncate), r"images\.zip: not a readable zip"),
@@ -131,7 +152,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "truncated image": (picture(truncate), r"\.jpg: truncated or damaged"),
     "100 megapixels": (picture(lambda data: huge_png(10_000, 10_000)), "10000 × 10000 pixels, at most 50,000,000"),
     "decompression bomb": (picture(lambda data: huge_png(30_000, 20_000)), "pixels"),
-}  # fmt: skip
+}
 REFUSED["Latin-1"] = (
     lambda shop: content("articles.csv", lambda data: data.decode().encode("latin-1"))(
         (cell("articles.csv", "detail_desc", "Genähtes Kleid")(shop), shop)[1]
@@ -222,7 +243,7 @@ def start() -> "subprocess.Popen[str]":
 
 
 def slow_images(shop: Path) -> None:
-    """Pictures that take seconds to pack, so that there is time to interfere."""
+    """Write pictures that take seconds to pack, so that there is time to interfere."""
     with zipfile.ZipFile(shop / "images.zip") as archive:
         archive.extractall(shop)
     (shop / "images.zip").unlink()

@@ -1,17 +1,17 @@
+"""catalogue.prepare on the sample: what it writes, what it refuses, and that it repeats."""
+
 import json
 import shutil
 import zipfile
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from catalogue.readers import hm
 from pipeline.core.errors import UserError
-from pipeline.core.params import read
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_images_belong_to_their_items(prepared: Path) -> None:
     assert store.ids == pd.read_parquet(prepared / "items.parquet")["item_id"].tolist()
     with zipfile.ZipFile("data/raw/sample/images.zip") as archive:
         for item in store.ids:
-            assert store.jpeg(item) == archive.read(f"images/{item[:3]}/{item}.jpg")
+            assert store.read_jpeg(item) == archive.read(f"images/{item[:3]}/{item}.jpg")
 
 
 def test_purchases_keep_file_order_and_articles_without_image(prepared: Path) -> None:
@@ -111,27 +111,6 @@ def test_two_runs_write_the_same_bytes(prepared: Path, shop: Path) -> None:
         assert (Path("data/prepared") / path.relative_to(prepared)).read_bytes() == path.read_bytes()
 
 
-def test_rare_types_are_counted_after_the_filters_before(shop: Path, study) -> None:  # type: ignore[no-untyped-def]
-    """A type with seven articles of which one has no description is rare."""
-    wanted = {"min_items_per_type": 7}
-    study(catalogue_prepare=wanted)
-    articles = pd.read_csv(shop / "articles.csv", dtype=str)
-    dresses = articles.index[(articles["product_type_name"] == "Dress") & articles["detail_desc"].notna()][:7]
-    edit(
-        shop / "articles.csv",
-        lambda table: table.drop(
-            index=[row for row in table.index if table["product_type_name"][row] == "Dress" and row not in dresses]
-        ),
-    )
-    raw = hm.open_raw(shop)
-    params = read(prepare.Params).catalogue_prepare.model_copy(update={"min_items_per_type": 7})
-    complete, _ = prepare.filtered(raw, params)
-    raw.articles.loc[raw.articles["category"].eq("Dress").idxmax(), "description"] = None
-    rare, _ = prepare.filtered(raw, params)
-    assert complete.loc[complete["category"] == "Dress", "original"].sum() in (6, 7)  # an image may be missing
-    assert not rare.loc[rare["category"] == "Dress", "original"].any()
-
-
 def test_a_missing_raw_folder_says_what_to_put_where(study) -> None:  # type: ignore[no-untyped-def]
     study(dataset="hm")
     with pytest.raises(UserError, match=r"data/raw/hm: no such folder; put the zip of the Kaggle competition"):
@@ -160,7 +139,8 @@ def test_articles_without_detail_desc(shop: Path) -> None:
     edit(shop / "articles.csv", lambda table: table.drop(columns="detail_desc"))
     with pytest.raises(
         UserError,
-        match=r"data/raw/sample/articles\.csv: no column detail_desc; found article_id, product_code, .*garment_group_name;",
+        match=r"data/raw/sample/articles\.csv: no column detail_desc; "
+        r"found article_id, product_code, .*garment_group_name;",
     ):
         prepare.main()
     assert nothing_written()
@@ -168,7 +148,7 @@ def test_articles_without_detail_desc(shop: Path) -> None:
 
 def test_duplicate_article_ids(shop: Path) -> None:
     edit(shop / "articles.csv", lambda table: pd.concat([table, table.head(2)]))
-    with pytest.raises(UserError, match=r"articles\.csv: article_id \d{10} comes more than once \(2 such ids\)"):
+    with pytest.raises(UserError, match=r"articles\.csv: article_id \d{10} occurs more than once \(2 such ids\)"):
         prepare.main()
 
 
@@ -238,11 +218,3 @@ def test_the_raw_folder_may_be_a_link(small_shop: Path, study, tmp_path: Path) -
     study(dataset="hm")
     prepare.main()
     assert Path("data/prepared/items.parquet").is_file()
-
-
-def test_batches_of_purchases_are_gathered_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "ROWS_AT_ONCE", 7)
-    batches = [pa.record_batch({"day": pa.array(range(start, start + 3))}) for start in range(0, 24, 3)]
-    tables = list(prepare._in_tables(iter(batches)))
-    assert [len(table) for table in tables] == [9, 9, 6]
-    assert [day for table in tables for day in table["day"].to_pylist()] == list(range(24))

@@ -1,3 +1,5 @@
+"""catalogue.texts: which words each text variant has, and what is refused."""
+
 import shutil
 from pathlib import Path
 
@@ -13,7 +15,7 @@ ALL = list(variants.CATALOGUE_OF)
 
 @pytest.fixture
 def items(study, small_prepared: Path) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    """The prepared items, with captions by `scribe` for every item that may need one."""
+    """Write captions by `scribe` for every item that may need a caption; returns the prepared items."""
     shutil.copytree(small_prepared / "data/prepared", "data/prepared")
     study(writer="scribe", texts=ALL)
     items = pd.read_parquet(texts.ITEMS)
@@ -27,7 +29,7 @@ def items(study, small_prepared: Path) -> pd.DataFrame:  # type: ignore[no-untyp
     return items
 
 
-def written(text: str) -> pd.DataFrame:
+def read_text(text: str) -> pd.DataFrame:
     return pd.read_parquet(texts.TEXTS / f"{text}.parquet")
 
 
@@ -35,7 +37,7 @@ def test_the_rows_are_the_texts_catalogue(items: pd.DataFrame) -> None:
     texts.main()
     originals = items.loc[items["original"], "item_id"].tolist()
     for text in ALL:
-        table = written(text)
+        table = read_text(text)
         assert list(table.columns) == ["item_id", "text", "source", "masked"]
         assert table["item_id"].tolist() == (
             items["item_id"].tolist() if variants.CATALOGUE_OF[text] == "all" else originals
@@ -46,27 +48,27 @@ def test_descriptions_of_ones_own_stay(items: pd.DataFrame) -> None:
     texts.main()
     own = items.set_index("item_id")["description"]
     for text in ALL:
-        table = written(text)
-        kept = table[table["source"].isin(["own", "reference"])]
-        assert kept["text"].tolist() == own[kept["item_id"]].tolist()
-        assert len(kept)
+        table = read_text(text)
+        unchanged = table[table["source"].isin(["own", "reference"])]
+        assert unchanged["text"].tolist() == own[unchanged["item_id"]].tolist()
+        assert len(unchanged)
 
 
 def test_missing_descriptions_are_written_by_the_captioner_or_left_empty(items: pd.DataFrame) -> None:
     texts.main()
     missing = items.loc[items["description"].isna(), "item_id"]
-    augmented, unfilled = written("augmented").set_index("item_id"), written("unfilled").set_index("item_id")
+    augmented, unfilled = read_text("augmented").set_index("item_id"), read_text("unfilled").set_index("item_id")
     assert augmented.loc[missing, "text"].tolist() == ("ft of " + missing).tolist()
     assert set(augmented.loc[missing, "source"]) == {"ft"}
     assert set(unfilled.loc[missing, "text"]) == {""}
     assert (augmented.drop(missing) == unfilled.drop(missing)).all(axis=None)
-    assert not written("augmented")["masked"].any()
+    assert not read_text("augmented")["masked"].any()
 
 
 @pytest.mark.parametrize("source", ["reference", "ft", "pt", "none"])
 def test_masked_texts_differ_on_test_items_alone(items: pd.DataFrame, source: str) -> None:
     texts.main()
-    table, original = written(f"masked-{source}"), written("original")
+    table, original = read_text(f"masked-{source}"), read_text("original")
     test = set(items.loc[items["split"] == "test", "item_id"])
     assert set(table.loc[table["masked"], "item_id"]) == test
     assert set(table.loc[table["masked"], "source"]) == {source}

@@ -1,7 +1,8 @@
-"""What the official programs said of COCO captions, and CoreNLP where a test needs it."""
+"""Reads the official programs' answers to COCO captions, and finds CoreNLP for the tests that need it."""
 
 import gzip
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,20 @@ GOLDEN = ROOT / "tests" / "golden" / "captions"
 
 
 def golden(name: str) -> Any:
+    """Read a file of tests/golden/captions by its name, without .json.gz."""
     with gzip.open(GOLDEN / f"{name}.json.gz", "rt", encoding="utf-8") as file:
         return json.load(file)
 
 
 def corenlp_folder(cache: Path, *, fetch: bool) -> Path:
-    """CoreNLP's jars: data/corenlp, or the cache of pytest, fetched into it if wanted; else the test is skipped."""
-    for folder in (ROOT / corenlp.OUT, cache):
+    """Return the folder of CoreNLP's jars, or skip the test: data/corenlp, $CORENLP, or a folder of pytest's cache.
+
+    Args:
+        cache: the folder of pytest's cache.
+        fetch: fetch the jars into the cache where they are missing.
+    """
+    named = [Path(os.environ["CORENLP"])] if "CORENLP" in os.environ else []
+    for folder in (ROOT / corenlp.OUT, *named, cache):
         if any(folder.glob("*.jar")):
             return folder
     if not fetch:

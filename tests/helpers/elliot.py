@@ -1,4 +1,4 @@
-"""Reads tests/golden/elliot: data, lists and metrics of Elliot 0.3.1."""
+"""Reading tests/golden/elliot: data, lists and metrics of Elliot 0.3.1."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "elliot"
 
 @dataclass(frozen=True)
 class Reference:
-    """One of Elliot's models on one data set; rows and columns are in Elliot's internal order of users and items."""
+    """A model of Elliot on a data set; rows and columns are in Elliot's internal order of users and items."""
 
     users: pd.Index
     items: pd.Index  # the candidates: items of train
@@ -23,6 +23,7 @@ class Reference:
     model: str
 
     def train(self) -> sp.csr_matrix:
+        """Return the ratings of train: (n_users, n_items)."""
         table = _pairs(self.data, "train")
         return _matrix(
             self.users.get_indexer(table["user"]),
@@ -33,7 +34,10 @@ class Reference:
         )
 
     def test(self) -> tuple[sp.csr_matrix, pd.Index]:
-        """Gains 2^(rating + 1) − 1 of the train users' test items, and the items of the columns, candidates first."""
+        """Return the gains 2^(rating + 1) − 1 of the train users' test items, and the items of the columns.
+
+        The candidates come first, then the items that only test has.
+        """
         table = _pairs(self.data, "test")
         table = table[table["user"].isin(self.users)]
         items = self.items.append(pd.Index(sorted(set(table["item"]) - set(self.items))))
@@ -43,11 +47,13 @@ class Reference:
         ), items
 
     def metrics(self) -> dict[str, dict[str, float]]:
+        """Return the figures that Elliot printed: cutoff → name → value, and `users`."""
         values = json.loads((self.folder / f"{self.model}.metrics.json").read_text())
         return values["test"] | {"users": values["n_users_test"]}
 
 
 def read(kind: str, data: str, model: str) -> Reference:
+    """Read the lists of a model: `kind` and `data` are folders of the golden files."""
     folder = GOLDEN / kind / data
     order = json.loads((folder / f"{model}.order.json").read_text())
     table = pd.read_csv(folder / f"{model}.recs.tsv.gz", sep="\t", names=["user", "item", "score", "rank"])
@@ -57,6 +63,7 @@ def read(kind: str, data: str, model: str) -> Reference:
 
 
 def models(kind: str, data: str) -> list[str]:
+    """Return the models that a folder has lists of."""
     return sorted(path.name.removesuffix(".order.json") for path in (GOLDEN / kind / data).glob("*.order.json"))
 
 

@@ -1,4 +1,4 @@
-"""The line as shipped in a folder of its own, some of its cells as if they had run, and `dvc status` there."""
+"""Write dvc.yaml with some of its cells committed as finished, in a folder of its own, and read `dvc status` there."""
 
 import json
 import os
@@ -13,23 +13,32 @@ ROOT = Path(__file__).parents[2]
 
 
 def dvc(*words: str) -> str:
+    """Run a DVC command in the working directory and return what it prints."""
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     ended = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, env=environment)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
-def stages() -> list[str]:
+def list_cells() -> list[str]:
+    """List every cell of dvc.yaml."""
     return dvc("stage", "list", "--all", "--name-only").split()
 
 
-def status(cells: list[str]) -> dict[str, object]:
-    """What is not current, by cell."""
+def read_status(cells: list[str]) -> dict[str, object]:
+    """Return what is not current, by cell."""
     return json.loads(dvc("status", "--json", *cells))
 
 
-def as_if_run(folder: Path, copied: list[str], cells: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copies these folders of the project and goes there; what the cells read and write is there, and committed."""
+def write_finished_study(folder: Path, copied: list[str], cells: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the folder the working directory, with cells that DVC takes for finished.
+
+    Args:
+        folder: an empty folder.
+        copied: folders of the project to copy there.
+        cells: their other dependencies and their outputs become small files, which are committed.
+        monkeypatch: changes the working directory.
+    """
     from dvc.repo import Repo
 
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
@@ -41,9 +50,10 @@ def as_if_run(folder: Path, copied: list[str], cells: list[str], monkeypatch: py
     dvc("init", "--quiet")
     with Repo(".") as repo:
         chosen = [stage for stage in repo.index.stages if stage.addressing in cells]
-        paths = [Path(str(one.def_path)) for stage in chosen for one in (*stage.deps, *stage.outs)]
+        paths = [Path(str(entry.def_path)) for stage in chosen for entry in (*stage.deps, *stage.outs)]
     for path in paths:
         if not path.exists() and path.name != "params.yaml":
-            (path if path.suffix else path / "file").parent.mkdir(parents=True, exist_ok=True)
-            (path if path.suffix else path / "file").write_text("made")
+            file = path if path.suffix else path / "file"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("made")
     dvc("commit", "--force", "--quiet", *cells)

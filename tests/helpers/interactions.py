@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from catalogue.descriptions.variants import SOURCE_OF
 from features.files import write_features
 from recsys import interactions
 
@@ -14,7 +15,7 @@ PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
 def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame:
-    """12 purchases a user, of items of the user's own parity; some articles twice; item 0 and 1 by nobody but at the end."""
+    """Draw 12 purchases a user, of items of the user's own parity; some repeated; items 0 and 1 only at the end."""
     rows = []
     for user in range(N_USERS):
         items = random.choice(np.arange(2 + user % 2, N_ITEMS, 2), 11, replace=False).tolist()
@@ -26,12 +27,8 @@ def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame
 def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there."""
     monkeypatch.chdir(folder)
-    params = (
-        PARAMS.read_text()
-        .replace("  batch_size: 4096\n", "  batch_size: 256\n")
-        .replace("  epochs: 16\n", "  epochs: 3\n")
-    )
-    (folder / "params.yaml").write_text(params)
+    params = PARAMS.read_text().replace("    batch_size: 4096\n", "    batch_size: 256\n")
+    (folder / "params.yaml").write_text(params.replace("    epochs: 16\n", "    epochs: 3\n"))
     random = np.random.default_rng(0)
     ids = [f"{number:010}" for number in range(100, 100 + N_ITEMS)]
     original = np.arange(N_ITEMS) % 4 < 2  # both parities
@@ -49,7 +46,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = [item for item, chosen in zip(ids, original, strict=True) if chosen]
         masked = np.arange(len(own)) % 5 == 0
         Path("data/texts").mkdir(exist_ok=True)
-        source = np.where(masked, text.removeprefix("masked-"), "own")
+        source = np.where(masked, SOURCE_OF[text], "own")
         pd.DataFrame({"item_id": own, "masked": masked, "source": source}).to_parquet(f"data/texts/{text}.parquet")
         write_features(
             f"data/features/text/{text}/words", own, features[original] * ~(masked[:, None] & (text == "masked-none"))

@@ -1,9 +1,8 @@
-"""Small stand-ins of raw data in the exact formats as they are published, made from the sample's raw folder."""
+"""Writes small raw data in the exact formats as they are published, from the sample's raw folder."""
 
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ META = "meta_all_129927.json"
 
 
 def write_sample(folder: Path, **sizes: int) -> Path:
-    """A small sample drawn in `folder`, and its raw folder."""
+    """Draw a small sample in `folder` and return its raw folder."""
     params = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")
     params["sample_shop"] = SMALL_SAMPLE | sizes
     with open(folder / "params.yaml", "w", encoding="utf-8") as file:
@@ -37,8 +36,8 @@ def write_sample(folder: Path, **sizes: int) -> Path:
     return folder / "data/raw/sample"
 
 
-def articles_of(sample: Path) -> pd.DataFrame:
-    """The sample's articles that have a description and an image, with `image`: its bytes."""
+def read_articles(sample: Path) -> pd.DataFrame:
+    """Read the articles that have a description and an image, with `image`: its bytes."""
     table = pd.read_csv(sample / "articles.csv", dtype=str)
     with zipfile.ZipFile(sample / "images.zip") as archive:
         names = {Path(name).stem: name for name in archive.namelist()}
@@ -47,7 +46,7 @@ def articles_of(sample: Path) -> pd.DataFrame:
 
 
 def write_hm_folder(sample: Path, folder: Path) -> None:
-    """Kaggle's download unpacked: three tables and images/0XX/0XXXXXXXXX.jpg."""
+    """Write Kaggle's download, unpacked: three tables and images/0XX/0XXXXXXXXX.jpg."""
     folder.mkdir(parents=True)
     for name in ("articles.csv", "customers.csv", "transactions_train.csv"):
         shutil.copy(sample / name, folder)
@@ -56,7 +55,7 @@ def write_hm_folder(sample: Path, folder: Path) -> None:
 
 
 def write_hm_zip(sample: Path, folder: Path) -> None:
-    """Kaggle's one zip as it is downloaded."""
+    """Write Kaggle's zip as it is downloaded."""
     unpacked = folder.with_name(folder.name + "-unpacked")
     write_hm_folder(sample, unpacked)
     folder.mkdir(parents=True)
@@ -68,8 +67,8 @@ def write_hm_zip(sample: Path, folder: Path) -> None:
 
 
 def write_shop(sample: Path, folder: Path, purchases: bool = True) -> None:
-    """A shop's own tables, with names of their own: catalogue.csv, orders.csv, pictures/<sku>.png."""
-    table = articles_of(sample)
+    """Write a shop's own tables and pictures: catalogue.csv, orders.csv, pictures/<sku>.png."""
+    table = read_articles(sample)
     (folder / "pictures").mkdir(parents=True)
     for sku, image in zip(table["article_id"], table["image"], strict=True):
         Image.open(BytesIO(image)).save(folder / "pictures" / f"SKU-{sku}.png")
@@ -81,9 +80,9 @@ def write_shop(sample: Path, folder: Path, purchases: bool = True) -> None:
         pd.DataFrame(columns).to_csv(folder / "orders.csv", index=False)
 
 
-def garments_of(sample: Path) -> list[dict[str, Any]]:
-    """FACAD's metadata: a garment per article."""
-    table = articles_of(sample)
+def build_garments(sample: Path) -> list[dict[str, Any]]:
+    """Build FACAD's metadata: a garment for each article."""
+    table = read_articles(sample)
     categories = sorted(table["product_type_name"].unique())
     words = set(" ".join(table["colour_group_name"]).lower().split()) | {name.lower() for name in categories}
     return [
@@ -99,27 +98,31 @@ def garments_of(sample: Path) -> list[dict[str, Any]]:
     ]
 
 
-def pixels_of(sample: Path) -> np.ndarray:
-    """uint8, (n_articles, 3, 256, 256)."""
-    images = (Image.open(BytesIO(image)).convert("RGB") for image in articles_of(sample)["image"])
+def read_pixels(sample: Path) -> np.ndarray:
+    """Read the images of the articles: uint8, (n_articles, 3, 256, 256)."""
+    images = (Image.open(BytesIO(image)).convert("RGB") for image in read_articles(sample)["image"])
     return np.stack([np.asarray(image.resize((SIDE, SIDE))).transpose(2, 0, 1) for image in images])
 
 
-def parts_of(n: int) -> Iterator[tuple[str, range]]:
-    yield from (
-        ("TRAIN", range(n * 7 // 10)),
-        ("VAL", range(n * 7 // 10, n * 8 // 10)),
-        ("TEST", range(n * 8 // 10, n)),
-    )
+def divide(n: int) -> dict[str, range]:
+    """Divide garments among FACAD's splits: 70 % train, 10 % validation, 20 % test."""
+    return {
+        "TRAIN": range(n * 7 // 10),
+        "VAL": range(n * 7 // 10, n * 8 // 10),
+        "TEST": range(n * 8 // 10, n),
+    }
 
 
 def write_facad(sample: Path, folder: Path, missing_captions: int = 2, ids: bool = False) -> None:
-    """hdf5 and JSON as published, each garment in two views; the test set lacks captions at its end.
+    """Write hdf5 and JSON as published, each garment in two views; the test set lacks captions at its end.
 
     Args:
-        ids: captions and attributes as word ids with padding, and WORDMAP.json, in the place of words.
+        sample: The raw folder of the sample.
+        folder: Where the files go.
+        missing_captions: How many captions the test set lacks.
+        ids: Write word ids with padding, and WORDMAP.json, instead of words.
     """
-    garments, pixels = garments_of(sample), pixels_of(sample)
+    garments, pixels = build_garments(sample), read_pixels(sample)
     folder.mkdir(parents=True)
     captions = [garment["description"].lower().split() for garment in garments]
     attributes = [garment["attr"] for garment in garments]
@@ -127,30 +130,28 @@ def write_facad(sample: Path, folder: Path, missing_captions: int = 2, ids: bool
     wordmap = {word: number for number, word in enumerate(vocabulary, 1)}
     if ids:
         _write(folder / "WORDMAP.json", wordmap | {"<pad>": 0, "<unk>": 15804, "<start>": 15805, "<end>": 15806})
-    for part, members in parts_of(len(garments)):
-        twice = np.repeat(members, 2)  # two views of a garment follow one another
+    for part, members in divide(len(garments)).items():
+        twice = np.repeat(members, 2)  # the two views of a garment are neighbours
         with h5py.File(folder / f"{part}_IMAGES.hdf5", "w") as file:
-            file.create_dataset("images", data=np.concatenate([pixels[one : one + 1] for one in twice]))
-        kept = twice[: len(twice) - missing_captions] if part == "TEST" else twice
+            file.create_dataset("images", data=pixels[twice])
+        captioned = twice[: len(twice) - missing_captions] if part == "TEST" else twice
         if ids:
-            coded = [[15805, *(wordmap[word] for word in captions[one]), 15806, 0, 0] for one in kept]
+            coded = [[15805, *(wordmap[word] for word in captions[row]), 15806, 0, 0] for row in captioned]
             _write(folder / f"{part}_CAPTIONS_RAW.json", coded)
-            _write(folder / f"{part}_ATTRS.json", [[wordmap.get(word, 0) for word in attributes[one]] for one in twice])
+            _write(folder / f"{part}_ATTRS.json", [[wordmap.get(word, 0) for word in attributes[row]] for row in twice])
         else:
-            _write(
-                folder / f"{part}_CAPTIONS_RAW.json",
-                {str(row): {"caption": " ".join(captions[one])} for row, one in enumerate(kept)},
-            )
-            _write(folder / f"{part}_ATTRS.json", [attributes[one] for one in twice])
-        _write(folder / f"{part}_CATES_FLAT.json", [garments[one]["categoryid"] for one in twice])
+            texts = {str(number): {"caption": " ".join(captions[row])} for number, row in enumerate(captioned)}
+            _write(folder / f"{part}_CAPTIONS_RAW.json", texts)
+            _write(folder / f"{part}_ATTRS.json", [attributes[row] for row in twice])
+        _write(folder / f"{part}_CATES_FLAT.json", [garments[row]["categoryid"] for row in twice])
     _write(folder / META, garments)
 
 
 def write_facad_raw(sample: Path, folder: Path) -> None:
-    """The raw edition: the metadata, and images/<id>_<colour>_<view>.jpg."""
+    """Write the raw edition: the metadata, and images/<id>_<colour>_<view>.jpg."""
     (folder / "images").mkdir(parents=True)
-    garments = garments_of(sample)
-    for garment, image in zip(garments, articles_of(sample)["image"], strict=True):
+    garments = build_garments(sample)
+    for garment, image in zip(garments, read_articles(sample)["image"], strict=True):
         for view in range(2):
             (folder / "images" / f"{garment['id']}_0_{view}.jpg").write_bytes(image)
     _write(folder / META, garments)

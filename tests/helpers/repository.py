@@ -1,4 +1,4 @@
-"""A copy of the study that has run here, and real DVC on it."""
+"""Copy the study that has run here, run real DVC on the copy, and read what DVC did."""
 
 import hashlib
 import os
@@ -17,6 +17,7 @@ needs_a_study = pytest.mark.skipif(
 
 
 def dvc(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a DVC command in the folder; with `check`, fail the test where DVC fails."""
     command = [sys.executable, "-m", "dvc", *words]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -24,24 +25,25 @@ def dvc(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedPr
     return result
 
 
-def ran(result: subprocess.CompletedProcess[str]) -> set[str]:
-    """Stages that a `dvc repro` or `dvc exp run` really ran."""
+def list_run(result: subprocess.CompletedProcess[str]) -> set[str]:
+    """List the stages that a `dvc repro` or `dvc exp run` really ran."""
     return set(re.findall(r"Running stage '([^']+)'", result.stdout + result.stderr))
 
 
-def ran_or_restored(result: subprocess.CompletedProcess[str]) -> set[str]:
-    """The same with what DVC's run cache already knew: an experiment that has been made here before."""
-    return ran(result) | set(re.findall(r"Stage '([^']+)' is cached - skipping run", result.stdout + result.stderr))
+def list_run_or_restored(result: subprocess.CompletedProcess[str]) -> set[str]:
+    """List the stages that ran, and those that DVC's run cache restored: they ran in an earlier experiment."""
+    restored = re.findall(r"Stage '([^']+)' is cached - skipping run", result.stdout + result.stderr)
+    return list_run(result) | set(restored)
 
 
-def digest(folder: Path) -> str:
-    """Of a folder with all its files, or of a file."""
-    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's file names and bytes."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
 
 
-def copy_of_study(copy: Path) -> Path:
-    """A clone of this project, with its working files, that shares the cache of the study that has run."""
+def copy_study(copy: Path) -> Path:
+    """Clone this project with its working files; the copy shares the cache of the study that has run."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
     for name in ("dvc.lock", "metrics"):
         source = ROOT / name
@@ -49,9 +51,9 @@ def copy_of_study(copy: Path) -> Path:
         shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
     dvc(copy, "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))
     dvc(copy, "checkout", "--quiet", check=False)
-    for who in (("user.name", "Study"), ("user.email", "study@localhost")):
-        subprocess.run(["git", "config", *who], cwd=copy, check=True)
+    for setting in (("user.name", "Study"), ("user.email", "study@localhost")):
+        subprocess.run(["git", "config", *setting], cwd=copy, check=True)
     subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
     subprocess.run(["git", "commit", "--quiet", "--allow-empty", "-m", "The study as it ran"], cwd=copy, check=True)
-    assert ran(dvc(copy, "repro")) == set()
+    assert list_run(dvc(copy, "repro")) == set()
     return copy

@@ -1,4 +1,4 @@
-"""A small study's outputs in the stages' own formats: 60 items, 40 users, 2 captioners."""
+"""A small study's outputs in the formats of the stages: 60 items, 40 users, 2 captioners."""
 
 import io
 import json
@@ -29,7 +29,7 @@ RECOMMENDERS = ["random", "mostpop", "userknn", "itemknn", "bpr"]
 IMAGE_FEATURES = ["resnet50"]
 TEXT_FEATURES = ["sbert", "clip"]
 TEXTS = ["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
-TRAINED = ("random", "bpr", "vbpr")  # three runs, the others one
+SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 
 def study_params(**changes: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _write_params(folder: Path, **changes: Any) -> None:
 
 @pytest.fixture
 def write_params() -> Callable[..., None]:
-    """`write_params(folder, captions="pt")` writes the study's params.yaml anew."""
+    """Return a function that writes the study's params.yaml: `write_params(folder, captions="pt")`."""
     return _write_params
 
 
@@ -87,7 +87,7 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def study(built_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the study to work in; the working directory."""
+    """Return a copy of the study; it is the working directory."""
     folder = tmp_path / "study"
     shutil.copytree(built_study, folder)
     monkeypatch.chdir(folder)
@@ -145,13 +145,13 @@ def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> 
         (folder / f"metrics/curves/{captioner}.csv").write_text(
             "step,loss,validation_loss,lr\n10,3.0,,0.001\n20,2.0,2.2,0.0005\n30,1.5,,0.0002\n40,1.2,1.4,0\n"
         )
-        said = [
+        samples = [
             f"{item},{epoch},{captioner} after {epoch},the shop's <b>&"
             for item in ("0000000001", "0000000002")
             for epoch in (1, 2)
         ]
         (folder / f"data/samples/{captioner}.csv").write_text(
-            "\n".join(["item_id,epoch,caption,reference", *said]) + "\n"
+            "\n".join(["item_id,epoch,caption,reference", *samples]) + "\n"
         )
     columns = ["item_id", "captioner", "variant", "metric", "value"]
     pd.DataFrame(rows)[columns].to_parquet(folder / "data/scores/captions.parquet", index=False)
@@ -167,21 +167,21 @@ def _write_attributes_and_confusions(folder: Path) -> None:
         for captioner, variant in sets
         for attribute, right in (("black", 9), ("dress", 5))
     ]
-    table = pd.DataFrame(attributes).assign(missed=lambda one: one["reference"] - one["right"], invented=1)
+    table = pd.DataFrame(attributes).assign(missed=lambda table: table["reference"] - table["right"], invented=1)
     table = table.assign(precision=table["right"] / (table["right"] + 1), recall=table["right"] / table["reference"])
     table.to_parquet(folder / "data/scores/attributes.parquet", index=False)
     confusions = [
-        (*one, true, said, 3)
-        for one in [*sets, ("reference", "reference")]
+        (*labels, true, predicted, 3)
+        for labels in [*sets, ("reference", "reference")]
         for true in ("shirt", "dress")
-        for said in ("dress", "socks")
+        for predicted in ("dress", "socks")
     ]
     columns = ["captioner", "variant", "true_category", "predicted_category", "items"]
     pd.DataFrame(confusions, columns=columns).to_parquet(folder / "data/scores/confusions.parquet", index=False)
 
 
 def _scores_of(variant: str, test: list[str], rng: np.random.Generator) -> pd.DataFrame:
-    """Scores and sufficient statistics; those of fine-tuned captions are higher."""
+    """Draw scores and sufficient statistics; those of fine-tuned captions are higher."""
     skill = {"pt": 0.3, "ft": 0.8, "floor": 0.2, "ceiling": 0.9}[variant]
     n = len(test)
     scores = {
@@ -196,14 +196,14 @@ def _scores_of(variant: str, test: list[str], rng: np.random.Generator) -> pd.Da
         scores[f"bleu_correct_{order}"] = rng.binomial(guess, skill**order)
         scores[f"bleu_{order}"] = scores[f"bleu_correct_{order}"] / guess
     scores |= {"bleu_length": length, "bleu_reference_length": rng.integers(8, 15, n)}
-    for place, value in enumerate(_meteor_statistics(length, skill, rng)):
-        scores[f"meteor_statistic_{place:02}"] = value
+    for index, value in enumerate(_meteor_statistics(length, skill, rng)):
+        scores[f"meteor_statistic_{index:02}"] = value
     scores["meteor"] = rng.uniform(0, skill, n)
     return pd.DataFrame(scores, index=test)
 
 
 def _meteor_statistics(length: np.ndarray, skill: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Test length, reference length, matches by module (content and function words), chunks, matched words."""
+    """Draw test length, reference length, matches by module (content, function words), chunks, matched words."""
     matched = rng.binomial(length, skill)
     content = matched // 2
     zero = np.zeros_like(length)
@@ -228,7 +228,7 @@ def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
     taste = rng.uniform(0, 0.4, 40)
     for arm, recommender in arms:
         gain = {"masked-ft": 0.2, "masked-reference": 0.25}.get(arm, 0.0)
-        for run in range(3 if recommender.startswith(TRAINED) else 1):
+        for run in range(3 if recommender.startswith(SEVERAL_RUNS) else 1):
             ndcg = np.clip(taste + gain + rng.normal(0, 0.02, 40), 0, 1)
             table = pd.DataFrame(
                 {"arm": arm, "recommender": recommender, "run": run, "user": np.arange(40, dtype=np.int32)}
@@ -252,7 +252,7 @@ def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
 
 
 def _slices(users: pd.DataFrame) -> pd.DataFrame:
-    """Three parts of the users; texts that a captioner wrote are in the catalogue of all articles alone."""
+    """Cut three parts of the users; texts that a captioner wrote are in the catalogue of all articles only."""
     parts = {
         "cold_users": users[users["user"] < 20],
         "warm_users": users[users["user"] >= 20],

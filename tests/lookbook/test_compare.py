@@ -1,4 +1,4 @@
-"""The stage `compare` on a small study: its rows against the scores, the switches of the headline, empty axes."""
+"""The stage `compare` on a small study: rows equal to the scores, the two choices of the headline, empty axes."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from captioning.scores.bleu import bleu_from_statistics
 from lookbook import compare
 from lookbook.comparison.captions import BLEU, STATISTICS
 from pipeline.core.errors import UserError
+from recsys.scoring import arms
 
 Row = dict[str, Any]
 
@@ -22,10 +23,11 @@ def compared(study: Path, read_json: Any) -> Row:
     return read_json("metrics/comparison.json")
 
 
-def one(rows: list[Row], **wanted: Any) -> Row:
-    found = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-    assert len(found) == 1
-    return found[0]
+def only_row(rows: list[Row], **values: Any) -> Row:
+    """Return the row that has these values; there must be exactly one."""
+    matches = [row for row in rows if all(row[key] == value for key, value in values.items())]
+    assert len(matches) == 1
+    return matches[0]
 
 
 def captions_of(captioner: str, variant: str) -> pd.DataFrame:
@@ -36,7 +38,7 @@ def captions_of(captioner: str, variant: str) -> pd.DataFrame:
 
 def test_a_caption_row_holds_the_means_of_its_scores(compared: Row) -> None:
     ft, pt = captions_of("tiny-llava", "ft"), captions_of("tiny-llava", "pt")
-    row = one(compared["captions"], captioner="tiny-llava", metric="cider")
+    row = only_row(compared["captions"], captioner="tiny-llava", metric="cider")
     assert (row["mean_a"], row["mean_b"]) == pytest.approx((ft["cider"].mean(), pt["cider"].mean()))
     assert row["difference"] == pytest.approx(row["mean_a"] - row["mean_b"])
     assert row["low"] < row["difference"] < row["high"]
@@ -47,12 +49,12 @@ def test_a_caption_row_holds_the_means_of_its_scores(compared: Row) -> None:
 
 
 def test_an_item_without_a_score_is_left_out(compared: Row) -> None:
-    assert one(compared["captions"], captioner="tiny-llava", metric="attribute_precision")["n"] == 19
+    assert only_row(compared["captions"], captioner="tiny-llava", metric="attribute_precision")["n"] == 19
 
 
 def test_bleu_is_that_of_the_corpus_and_not_a_mean(compared: Row) -> None:
     ft = captions_of("tiny-llava", "ft")
-    row = one(compared["captions"], captioner="tiny-llava", metric="bleu_4")
+    row = only_row(compared["captions"], captioner="tiny-llava", metric="bleu_4")
     corpus = bleu_from_statistics(ft[BLEU].sum().to_numpy()[None])[0, 3]
     assert row["mean_a"] == pytest.approx(corpus)
     assert row["mean_a"] != pytest.approx(ft["bleu_4"].mean(), abs=1e-3)
@@ -63,12 +65,12 @@ def test_the_length_ratio_is_that_of_the_corpus(study: Path, read_json: Any) -> 
     own = scores[scores["metric"] == "bleu_length"].assign(metric="length_ratio", value=1.0)
     pd.concat([scores, own]).to_parquet("data/scores/captions.parquet", index=False)
     compare.main()
-    row = one(read_json("metrics/comparison.json")["captions"], captioner="tiny-llava", metric="length_ratio")
+    row = only_row(read_json("metrics/comparison.json")["captions"], captioner="tiny-llava", metric="length_ratio")
     ft = captions_of("tiny-llava", "ft")
     assert row["mean_a"] == pytest.approx(ft["bleu_length"].sum() / ft["bleu_reference_length"].sum())
 
 
-def test_no_statistic_is_compared_as_if_it_were_a_score(compared: Row) -> None:
+def test_statistics_are_not_compared_as_scores(compared: Row) -> None:
     assert not {row["metric"] for row in compared["captions"]} & STATISTICS
 
 
@@ -90,10 +92,10 @@ def test_attribute_precision_confirms_where_the_truth_is_unknown(study: Path, re
 
 
 def test_recommenders_without_text_are_the_same_by_construction(compared: Row) -> None:
-    row = one(compared["catalogues"], recommender="itemknn", a="augmented", b="unfilled")
+    row = only_row(compared["catalogues"], recommender="itemknn", a="augmented", b="unfilled")
     assert row["same_by_construction"]
     assert (row["difference"], row["low"], row["high"], row["p"]) == (0, 0, 0, 1)
-    assert not one(compared["catalogues"], recommender="vbpr-sbert", a="augmented", b="unfilled")[
+    assert not only_row(compared["catalogues"], recommender="vbpr-sbert", a="augmented", b="unfilled")[
         "same_by_construction"
     ]
 
@@ -101,7 +103,7 @@ def test_recommenders_without_text_are_the_same_by_construction(compared: Row) -
 def test_a_catalogue_row_holds_the_means_over_users_and_runs(compared: Row) -> None:
     users = pd.read_parquet("data/scores/recommendations.parquet")
     own = users[users["recommender"] == "vbpr-clip"].groupby("arm", observed=True)["ndcg_12_common"].mean()
-    row = one(compared["catalogues"], recommender="vbpr-clip", a="augmented", b="original")
+    row = only_row(compared["catalogues"], recommender="vbpr-clip", a="augmented", b="original")
     assert (row["mean_a"], row["mean_b"], row["n"], row["runs"]) == (
         pytest.approx(own["augmented"]),
         pytest.approx(own["original"]),
@@ -112,14 +114,41 @@ def test_a_catalogue_row_holds_the_means_over_users_and_runs(compared: Row) -> N
 
 def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) -> None:
     assert {row["n"] for row in compared["masked"]} == {25}
-    row = one(compared["masked"], recommender="vbpr-sbert", metric="ndcg_masked_12", a="ft", b="none")
+    row = only_row(compared["masked"], recommender="vbpr-sbert", metric="ndcg_masked_12", a="ft", b="none")
     assert row["low"] > 0.1
     assert row["p_holm"] < 0.05
     assert (row["wins"], row["losses"]) == (25, 0)
 
 
+def test_a_second_recommender_with_features_is_compared_as_the_first(
+    study: Path, read_json: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("recommendations", "recommendation_slices"):
+        path = f"data/scores/{name}.parquet"
+        scores = pd.read_parquet(path).astype({"arm": str, "recommender": str})
+        copied = scores[scores["recommender"].str.startswith("vbpr-")]
+        copied = copied.assign(recommender=copied["recommender"].str.replace("vbpr-", "second-"))
+        pd.concat([scores, copied]).to_parquet(path, index=False)
+    metrics = read_json("metrics/recommendations.json")
+    for values in metrics.values():
+        values |= {name.replace("vbpr-", "second-"): figures for name, figures in values.items() if "vbpr-" in name}
+    Path("metrics/recommendations.json").write_text(json.dumps(metrics))
+    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+    compare.main()
+    comparison, headline = read_json("metrics/comparison.json"), read_json("metrics/headline.json")
+    for table in ("catalogues", "masked", "slices"):
+        rows: dict[str, list[Row]] = {"vbpr": [], "second": [], "": []}
+        for row in comparison[table]:
+            recommender, features = arms.split_name(row.pop("recommender"))
+            rows[recommender if features else ""].append(row | {"features": features, "p_holm": None})
+        assert rows["second"]
+        assert rows["second"] == rows["vbpr"]
+    for masked in ("", "masked_"):
+        assert headline[f"rec_{masked}second_sbert_ndcg_12"] == headline[f"rec_{masked}sbert_ndcg_12"]
+
+
 def test_slices_are_compared_without_being_tests(compared: Row) -> None:
-    row = one(compared["slices"], slice="cold_users", recommender="vbpr-sbert", a="ft", b="pt")
+    row = only_row(compared["slices"], slice="cold_users", recommender="vbpr-sbert", a="ft", b="pt")
     scores = pd.read_parquet("data/scores/recommendation_slices.parquet")
     own = scores[(scores["slice"] == "cold_users") & (scores["recommender"] == "vbpr-sbert")]
     means = own.groupby("arm", observed=True)["ndcg_12"].mean()
@@ -159,13 +188,13 @@ def test_catalogues_scored_each_alone_are_never_tested_pairwise(study: Path, rea
     assert headline["rec_itemknn_ndcg_12"] == metrics["all"]["itemknn"]["ndcg_12"]
 
 
-def test_users_whom_only_one_arm_has_are_left_out(study: Path, read_json: Any) -> None:
+def test_users_of_only_one_arm_are_left_out(study: Path, read_json: Any) -> None:
     users = pd.read_parquet("data/scores/recommendations.parquet")
     users[~((users["arm"] == "all") & (users["user"] < 10))].to_parquet(
         "data/scores/recommendations.parquet", index=False
     )
     compare.main()
-    row = one(read_json("metrics/comparison.json")["catalogues"], recommender="bpr", a="augmented", b="original")
+    row = only_row(read_json("metrics/comparison.json")["catalogues"], recommender="bpr", a="augmented", b="original")
     assert row["n"] == 30
 
 

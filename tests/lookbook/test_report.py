@@ -1,4 +1,4 @@
-"""The stage `report` on a small study: self-contained pages, the one sentence by its rule, tables equal to their inputs."""
+"""The stage `report` on a small study: self-contained pages, the answer by its rule, tables equal to their inputs."""
 
 import csv
 import re
@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from lookbook import compare, report
-from lookbook.reporting.answer import answer, other_answers
-from lookbook.reporting.garments import garments_of
+from lookbook.reporting.answer import write_answer, write_other_answers
+from lookbook.reporting.garments import read_garments
 from pipeline.core.errors import UserError
 
 PAGES = ("reports/index.html", "reports/garments.html")
 
 
 class Links(HTMLParser):
-    """Every address of a page, and the text between its tags."""
+    """Collects the addresses of a page, its tags and the text between them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def page(path: str) -> Links:
 
 @pytest.fixture(scope="module")
 def built_report(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study with its report made, once for all tests here."""
+    """Write the study's report once for all tests of this module."""
     folder = tmp_path_factory.mktemp("report") / "study"
     shutil.copytree(built_study, folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -55,7 +55,7 @@ def built_report(built_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def reported(built_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The report's folder in a copy of that study; the copy is the working directory."""
+    """Return the report's folder in a copy of that study; the copy is the working directory."""
     folder = tmp_path / "study"
     shutil.copytree(built_report, folder)
     monkeypatch.chdir(folder)
@@ -96,23 +96,24 @@ def masked_row(difference: float, low: float, high: float, p_holm: float) -> dic
     ],
 )
 def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], words: str) -> None:
-    sentence = answer([row], "tiny-llava", ["sbert", "clip"])
+    sentence = write_answer([row], "tiny-llava", ["sbert", "clip"])
     assert words in sentence
     assert "tiny-llava" in sentence
     assert "1,200 users" in sentence
     assert len(re.findall(r"\.(?:\s|$)", sentence)) == 1  # one sentence
 
 
-def test_the_other_text_features_are_told_whatever_they_say() -> None:
+def test_the_results_of_the_other_text_features_are_stated() -> None:
     rows = [masked_row(0.02, 0.01, 0.03, 0.002), masked_row(-0.01, -0.02, 0.01, 0.4) | {"recommender": "vbpr-clip"}]
-    text = other_answers(rows, ["sbert", "clip"])
+    text = write_other_answers(rows, ["sbert", "clip"])
     assert text == "The same with the other text features: VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
-    assert other_answers(rows, ["sbert"]) == other_answers([], []) == ""
+    assert write_other_answers(rows, ["sbert"]) == write_other_answers([], []) == ""
 
 
 def test_the_answer_is_about_the_first_text_feature_of_the_study() -> None:
-    assert "no masked experiment" in answer([masked_row(0.02, 0.01, 0.03, 0.01)], "tiny-llava", ["clip", "sbert"])
-    assert "no masked experiment" in answer([], "tiny-llava", [])
+    row = masked_row(0.02, 0.01, 0.03, 0.01)
+    assert "no masked experiment" in write_answer([row], "tiny-llava", ["clip", "sbert"])
+    assert "no masked experiment" in write_answer([], "tiny-llava", [])
 
 
 def test_pages_are_self_contained(reported: Path) -> None:
@@ -127,7 +128,7 @@ def test_pages_are_self_contained(reported: Path) -> None:
 
 def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path, read_json: Any) -> None:
     rows = read_json("metrics/comparison.json")["masked"]
-    sentence = answer(rows, "tiny-blip2-opt", ["sbert"])
+    sentence = write_answer(rows, "tiny-blip2-opt", ["sbert"])
     text = page(PAGES[0]).text
     assert "raised" in sentence
     assert sentence in text
@@ -154,7 +155,7 @@ def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json
     assert f"{values['augmented', 'bpr']:.4f}" in page(PAGES[0]).text
 
 
-def test_every_table_is_there_as_markdown_latex_and_csv(reported: Path) -> None:
+def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> None:
     names = {
         "captions",
         "captions-differences",
@@ -185,25 +186,26 @@ def test_training_is_summed_over_the_captioners(reported: Path) -> None:
     assert "Fine-tuning 2 captioners took 61 s, 0.0020 kWh and an estimated 0.0008 kg CO" in page(PAGES[0]).text
 
 
-def test_what_was_said_after_each_epoch_is_shown_and_escaped(reported: Path) -> None:
+def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> None:
     index = page(PAGES[0])
     for captioner in ("tiny-blip2-opt", "tiny-llava"):
-        assert f"What {captioner} said of the same 2 validation garments after each epoch" in index.text
+        assert f"Captions by {captioner} of the same 2 validation garments after each epoch" in index.text
         assert f"{captioner} after 1{captioner} after 2" in index.text
     assert index.text.count("the shop's <b>&") == 4
     assert "b" not in index.tags
 
 
-def test_a_report_without_run_records_or_curves_is_made(study: Path) -> None:
-    for path in [path for name in ("metrics/train", "metrics/curves", "data/samples") for path in Path(name).iterdir()]:
-        path.unlink()
+def test_a_report_needs_no_run_records_or_curves(study: Path) -> None:
+    for folder in ("metrics/train", "metrics/curves", "data/samples"):
+        for path in list(Path(folder).iterdir()):
+            path.unlink()
     compare.main()
     report.main()
     assert "Training" not in page(PAGES[0]).text
 
 
 def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Path) -> None:
-    garments = garments_of(["tiny-llava"])
+    garments = read_garments(report.ITEMS, report.IMAGES, report.CAPTIONS, ["tiny-llava"])
     items = pd.read_parquet("data/prepared/items.parquet").set_index("item_id")
     assert all(items.loc[garment["item_id"], "split"] == "test" for garment in garments)
     assert {garment["category"] for garment in garments[:3]} == {"dress", "shirt", "socks"}
@@ -222,7 +224,7 @@ def test_twice_gives_the_same_bytes(reported: Path) -> None:
     assert {path: path.read_bytes() for path in reported.rglob("*") if path.is_file()} == first
 
 
-def test_spice_skipped_is_said_under_every_table_of_captions(study: Path, read_json: Any) -> None:
+def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path, read_json: Any) -> None:
     scores = pd.read_parquet("data/scores/captions.parquet")
     scores[scores["metric"] != "spice"].to_parquet("data/scores/captions.parquet", index=False)
     text = (

@@ -1,3 +1,5 @@
+"""The stage `score` on a small study: its tables equal the definitions in plain loops, and its refusals."""
+
 import json
 import shutil
 import sys
@@ -11,7 +13,7 @@ from pipeline.core.errors import UserError
 from recsys import fit, interactions, score
 from recsys.purchases.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
 from recsys.ranking.recommend import recommend
-from recsys.ranking.scorers import Shared
+from recsys.ranking.scorers import SameForAll
 from recsys.scoring.metrics import gini, long_tail, novelty, popularity, popularity_lift
 from tests.helpers.interactions import small_study
 
@@ -96,12 +98,12 @@ def test_values_are_those_of_the_files_read_aloud(scored: Path, arm: str, recomm
     texts = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
     masked = texts.reindex(split.item_ids).fillna(False).to_numpy(bool)
     catalogue: Catalogue = "all" if arm in ("all", "augmented") else "original"
-    wanted = {
+    expected = {
         "ndcg_12": slow_ndcg(split, arm, recommender, catalogue, everything),
         "ndcg_12_common": slow_ndcg(split, arm, recommender, "original", everything),
         "ndcg_masked_12": slow_ndcg(split, arm, recommender, "original", masked),
     }
-    for column, values in wanted.items():
+    for column, values in expected.items():
         assert rows[column].dropna().to_dict() == pytest.approx(values)
 
 
@@ -224,19 +226,19 @@ def test_slices_are_those_of_the_files_read_aloud(scored: Path, arm: str, recomm
         "warm_users": lambda user: purchases[user] > 5,
     }
     for name, belongs in of_users.items():
-        wanted = {key: value for key, value in everything.items() if belongs(key[1])}
-        assert of_cell(rows, arm, recommender, name) == pytest.approx(wanted), name
+        expected = {key: value for key, value in everything.items() if belongs(key[1])}
+        assert of_cell(rows, arm, recommender, name) == pytest.approx(expected), name
 
 
 def test_written_items_are_looked_at_where_they_are_candidates(scored: Path) -> None:
     split, rows = read_split(), slices()
-    wanted = slow_ndcg(split, "augmented", "vbpr-words", "all", ~split.original)
-    assert of_cell(rows, "augmented", "vbpr-words", "written") == pytest.approx(wanted)
+    expected = slow_ndcg(split, "augmented", "vbpr-words", "all", ~split.original)
+    assert of_cell(rows, "augmented", "vbpr-words", "written") == pytest.approx(expected)
     assert not of_cell(rows, "original", "mostpop", "written")
     meet = {user for user, item in split.test.tolist() if not split.original[item]}
     everything = slow_ndcg(split, "augmented", "vbpr-words", "all", np.ones(len(split.item_ids), bool))
-    wanted = {key: value for key, value in everything.items() if key[1] in meet}
-    assert of_cell(rows, "augmented", "vbpr-words", "users_who_meet_written") == pytest.approx(wanted)
+    expected = {key: value for key, value in everything.items() if key[1] in meet}
+    assert of_cell(rows, "augmented", "vbpr-words", "users_who_meet_written") == pytest.approx(expected)
 
 
 def test_slices_partition_users_and_leave_no_category_below_the_limit(scored: Path) -> None:
@@ -259,8 +261,8 @@ def test_coverage_novelty_and_popularity_are_of_everyones_lists(scored: Path) ->
     lists = pd.read_parquet("data/recommendations/all/mostpop.parquet")
     lists = lists[lists["candidates"] == "all"]
     listed = np.full((len(data.users), 12), -1)
-    place = np.searchsorted(data.users, lists["user"])
-    listed[place, lists["rank"] - 1] = np.searchsorted(data.items, lists["item"])
+    row = np.searchsorted(data.users, lists["user"])
+    listed[row, lists["rank"] - 1] = np.searchsorted(data.items, lists["item"])
     buyers = np.bincount(data.train.indices, minlength=len(data.items))
     n_users = len(data.users)
     assert values["novelty_12"] == pytest.approx(np.nanmean(novelty(listed, buyers, n_users, 12)))
@@ -301,16 +303,16 @@ def published(study: Path) -> Path:
     for catalogue in CATALOGUES:
         data = restrict(read_split(catalogue=catalogue), catalogue)
         buyers = np.bincount(data.train.indices, minlength=len(data.items)).astype(np.float32)
-        lists = recommend(Shared(buyers), data.train, 12, {"own": np.ones(len(data.items), bool)})["own"]
-        user, place = np.nonzero(lists[0] >= 0)
+        lists = recommend(SameForAll(buyers), data.train, 12, {"own": np.ones(len(data.items), bool)})["own"]
+        user, rank = np.nonzero(lists[0] >= 0)
         columns = {
             "candidates": catalogue,
             "run": 0,
             "user": data.users[user],
-            "item": data.items[lists[0][user, place]],
+            "item": data.items[lists[0][user, rank]],
         }
         Path(f"data/recommendations/{catalogue}").mkdir(parents=True)
-        pd.DataFrame(columns | {"rank": place + 1}).to_parquet(f"data/recommendations/{catalogue}/mostpop.parquet")
+        pd.DataFrame(columns | {"rank": rank + 1}).to_parquet(f"data/recommendations/{catalogue}/mostpop.parquet")
     Path("data/recommendations/masked-ft").mkdir()
     shutil.copy("data/recommendations/original/mostpop.parquet", "data/recommendations/masked-ft/vbpr-words.parquet")
     return study
@@ -326,18 +328,18 @@ def test_published_catalogues_are_scored_each_alone_and_marked(published: Path) 
         assert values["evaluation"] == "published"
         assert "users_common" not in values
         split = read_split(catalogue=catalogue)
-        wanted = slow_ndcg(split, catalogue, "mostpop", catalogue, np.ones(len(split.item_ids), bool))
+        expected = slow_ndcg(split, catalogue, "mostpop", catalogue, np.ones(len(split.item_ids), bool))
         cell = rows[rows["arm"] == catalogue].set_index(["run", "user"])["ndcg_12"]
-        assert cell.to_dict() == pytest.approx(wanted)
-        assert values["ndcg_12"] == pytest.approx(np.mean(list(wanted.values())))
+        assert cell.to_dict() == pytest.approx(expected)
+        assert values["ndcg_12"] == pytest.approx(np.mean(list(expected.values())))
     common, own = read_split(), read_split(catalogue="original")
     texts = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
     masked = texts.reindex(own.item_ids).fillna(False).to_numpy(bool)
-    wanted = slow_ndcg(own, "original", "mostpop", "original", masked)
-    assert wanted
+    expected = slow_ndcg(own, "original", "mostpop", "original", masked)
+    assert expected
     for arm in ("original", "masked-ft"):
         cell = rows[rows["arm"] == arm].set_index(["run", "user"])["ndcg_masked_12"].dropna()
-        assert cell.to_dict() == pytest.approx(wanted)
+        assert cell.to_dict() == pytest.approx(expected)
     assert rows.loc[rows["arm"] == "all", "ndcg_masked_12"].isna().all()
     restricted = common.test[common.original[common.test[:, 1]]]
     assert set(map(tuple, own.test.tolist())) != set(map(tuple, restricted.tolist()))  # a split of its own

@@ -1,4 +1,4 @@
-"""The small models: what they are taught with, what is in their folders, and that the recipe teaches."""
+"""The small models: the texts that they learn from, the content of their folders, and that the recipe works."""
 
 import json
 import random
@@ -7,49 +7,48 @@ from pathlib import Path
 import pytest
 import torch
 
-from captioning.modelling import image_inputs, load
+from captioning.modelling import load, prepare_images
 from pipeline.core.errors import UserError
 from sample import models
 from sample.garments.wording import describe
 from sample.pretraining.build import HELD_OUT_SEED, Recipe, caption_quality, train_captioner
+from sample.pretraining.examples import core_accuracy, draw_pictures, write_proses
 from sample.pretraining.tokenizer import FRAMES, train_tokenizer
 from sample.pretraining.vision import word_targets
-from sample.pretraining.world import core_accuracy, pictures, proses
 
 FOLDER = Path(__file__).parents[2] / "data" / "models"
 CAPTIONERS = sorted(models.CAPTIONERS)
 
 
-# What they are taught with
+# The texts that they learn from
 
 
 def test_the_shop_s_descriptions_are_not_among_the_texts() -> None:
-    shown = pictures(200, seed=3)
-    taught = {picture.alt for picture in shown} | set(proses(2_000, seed=3))
+    shown = draw_pictures(200, seed=3)
+    texts = {picture.alt for picture in shown} | set(write_proses(2_000, seed=3))
     rng = random.Random(0)
     shop = {describe(picture.garment, rng).lower() for picture in shown for _ in range(5)}
-    assert not taught & shop
+    assert not texts & shop
     openings = {" ".join(text.split()[:5]) for text in shop}
-    assert sum(" ".join(text.split()[:5]) in openings for text in taught) / len(taught) < 0.01
+    assert sum(" ".join(text.split()[:5]) in openings for text in texts) / len(texts) < 0.01
 
 
 def test_texts_are_lower_case_and_pictures_are_64_pixels() -> None:
-    shown = pictures(50, seed=4)
-    texts = [picture.alt for picture in shown] + proses(50, seed=4)
+    shown = draw_pictures(50, seed=4)
+    texts = [picture.alt for picture in shown] + write_proses(50, seed=4)
     assert all(text == text.lower() and text for text in texts)
     assert {picture.image.size for picture in shown} == {(64, 64)}
 
 
-def test_the_world_is_a_function_of_its_seed() -> None:
-    first, again, other = (pictures(5, seed) for seed in (1, 1, 2))
+def test_pictures_are_a_function_of_their_seed() -> None:
+    first, again, different = (draw_pictures(5, seed) for seed in (1, 1, 2))
     assert [picture.image.tobytes() for picture in first] == [picture.image.tobytes() for picture in again]
-    assert (
-        [picture.alt for picture in first] == [picture.alt for picture in again] != [picture.alt for picture in other]
-    )
+    assert [picture.alt for picture in first] == [picture.alt for picture in again]
+    assert [picture.alt for picture in first] != [picture.alt for picture in different]
 
 
 def test_alt_text_names_the_core_attributes_of_its_picture() -> None:
-    shown = pictures(200, seed=5)
+    shown = draw_pictures(200, seed=5)
     assert core_accuracy([picture.alt for picture in shown], [picture.garment for picture in shown]) == {
         "type": 1,
         "colour": 1,
@@ -85,7 +84,7 @@ def test_an_unknown_model_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPa
         models.main()
 
 
-# What is in their folders
+# The content of their folders
 
 
 @pytest.mark.parametrize("name", [*CAPTIONERS, "tiny-clip"])
@@ -102,14 +101,14 @@ def test_folders_are_small_and_tell_where_they_come_from(name: str) -> None:
 def test_captions_of_new_pictures_name_type_colour_and_pattern(name: str) -> None:
     captioner = load(FOLDER / name, models.CAPTIONERS[name], torch.float32)
     # A jumper and a t-shirt with the same neck and sleeves are drawn alike: nobody could tell them apart.
-    shown = [picture for picture in pictures(90, seed=77) if picture.garment.type not in ("jumper", "t-shirt")]
-    captions = captioner.family.generate(captioner, image_inputs(captioner, [picture.image for picture in shown]), 48)
+    shown = [picture for picture in draw_pictures(90, seed=77) if picture.garment.type not in ("jumper", "t-shirt")]
+    captions = captioner.family.generate(captioner, prepare_images(captioner, [picture.image for picture in shown]), 48)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in shown])
     assert min(shares.values()) > 0.85
     assert all(caption.finished for caption in captions)
 
 
-# That the recipe teaches
+# That the recipe works
 
 
 @pytest.mark.slow
@@ -117,7 +116,7 @@ def test_a_few_steps_teach_a_model_to_see() -> None:
     recipe = Recipe(pictures=4_000, proses=1_000, held_out=200, vision_steps=1_500, language_steps=250)
     captioner, losses = train_captioner("llava", recipe)
     assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
-    shown = [picture.garment for picture in pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)]
+    shown = [picture.garment for picture in draw_pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)]
     constant = [
         core_accuracy([f"a {kind} with {pattern}".strip()] * len(shown), shown)
         for kind, pattern in (("white dress", "stripes"), ("black shirt", "checks"), ("red jacket", "dots"))

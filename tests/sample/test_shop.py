@@ -1,3 +1,5 @@
+"""The sample shop: layout, sizes, repeatability, and purchases that follow taste."""
+
 import hashlib
 import os
 import subprocess
@@ -86,11 +88,11 @@ def test_the_truth_covers_every_article_and_only_the_truth_file_has_it(small_sho
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_every_run_writes_the_same_bytes(hash_seed: str, study, small_shop: Path) -> None:  # type: ignore[no-untyped-def]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "sample.shop"], env=environment, capture_output=True, text=True, check=True
     )
     assert hashes(Path("data/raw/sample")) == hashes(small_shop)
-    assert "150 articles of 80 products" in done.stdout
+    assert "150 articles of 80 products" in result.stdout
 
 
 def test_another_seed_gives_another_shop(study, small_shop: Path) -> None:  # type: ignore[no-untyped-def]
@@ -121,32 +123,35 @@ def test_purchases_have_the_habits_of_a_shop_and_follow_taste(study) -> None:  #
 
 
 def hit_rate(purchases: pd.DataFrame, truth: pd.DataFrame, by_content: bool) -> float:
-    """Share of users with one of their last fifth of purchases among the 12 unseen articles nearest to their profile (or most sold)."""
-    item = purchases["article_id"].map({name: place for place, name in enumerate(truth["article_id"])}).to_numpy()
+    """Measure the share of users with a later purchase among 12 unseen articles.
+
+    The later purchases are the last fifth. The articles are the nearest to the user's profile, or the most sold.
+    """
+    item = purchases["article_id"].map({name: index for index, name in enumerate(truth["article_id"])}).to_numpy()
     user = pd.factorize(purchases["customer_id"])[0]
     size = np.bincount(user)
     train = purchases.groupby("customer_id").cumcount().to_numpy() < 0.8 * size[user]
     shape = (len(size), len(truth))
     bought = csr_array((np.ones(train.sum()), (user[train], item[train])), shape=shape).toarray()
     later = csr_array((np.ones((~train).sum()), (user[~train], item[~train])), shape=shape).toarray()
-    looks = pd.get_dummies(truth.drop(columns=["article_id", "colour", "second_description"])).to_numpy(float)
-    looks -= looks.mean(axis=0)
-    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
-    scores = bought @ looks @ looks.T if by_content else np.tile(bought.sum(axis=0), (shape[0], 1))
+    features = pd.get_dummies(truth.drop(columns=["article_id", "colour", "second_description"])).to_numpy(float)
+    features -= features.mean(axis=0)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    scores = bought @ features @ features.T if by_content else np.tile(bought.sum(axis=0), (shape[0], 1))
     top = np.argsort(-np.where(bought > 0, -np.inf, scores), axis=1, kind="stable")[:, :12]
     return float((np.take_along_axis(later, top, axis=1) > 0).any(axis=1).mean())
 
 
 def test_a_disk_that_fills_up_leaves_one_message_and_nothing_half_written(small_disk: Path) -> None:
     (small_disk / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "sample.shop"],
         cwd=small_disk,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: disk full")
-    assert "Traceback" not in ended.stderr
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: disk full")
+    assert "Traceback" not in result.stderr
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["params.yaml"]

@@ -1,8 +1,9 @@
-"""What SPICE has parsed, on disk: a text is parsed once by every program version, whatever asks for it and however often.
+"""Stores the parses of SPICE on disk, so that each version of the program parses a text once.
 
-SQLite in `$LOOKBOOK_CACHE`, else in the user's cache folder; several processes may use it at once, and one that is killed
-harms nobody. It holds at most 512 MB; what was used longest ago goes first. It only saves time: where it is missing,
-damaged or cannot be written, that is said on stderr and texts are parsed again, to the same result.
+The file is SQLite in `$LOOKBOOK_CACHE`, else in the user's cache folder; several processes may use it at once, and a
+killed process damages nothing. It holds at most 512 MB; the parses that were used longest ago are deleted first. It
+only saves time: where it is missing, damaged or cannot be written, a warning on stderr says so, and texts are parsed
+again with the same result.
 """
 
 import hashlib
@@ -18,13 +19,13 @@ from typing import TypeVar
 from captioning.scores.java.corenlp import cache_folder
 from pipeline.batches import make_batches
 
-Tuples = list[list[str]]
+Tuples = list[list[str]]  # [object], [object, attribute] or [subject, object, relation]
 Result = TypeVar("Result")
 
 NAME = "spice-parses-1.sqlite"  # the number is that of its format
 LIMIT_BYTES = 512 * 2**20
-KEPT = 0.75  # of the limit, when it is reached
-AT_ONCE = 500  # keys a query
+SHARE_LEFT = 0.75  # of the limit, after the oldest parses are deleted
+KEYS = 500  # a query
 WAIT_SECONDS = 30  # for another process that writes
 HOUR = 3600  # `used` is no more exact than that: reading need not write each time
 CHECK_BYTES = 8
@@ -33,11 +34,11 @@ INDEX = "CREATE INDEX IF NOT EXISTS parses_by_use ON parses (used)"
 
 
 class ParseCache:
-    """The parses of one program, from `with` to its end.
+    """The stored parses of a program, from `with` to its end.
 
     Args:
         program: name and version of all that a parse depends on.
-        folder: where the file lies; `cache_folder()` unless told.
+        folder: where the file lies; default: `cache_folder()`.
         limit_bytes: how large the file may become.
     """
 
@@ -50,19 +51,19 @@ class ParseCache:
         self._open()
 
     def read(self, texts: Sequence[str]) -> dict[str, Tuples]:
-        """The parses of those texts that are known."""
-        portions = make_batches(list(texts), AT_ONCE)
-        found = self._guarded(lambda connection: [self._read(connection, portion) for portion in portions]) or []
-        parses = {text: tuples for part in found for text, tuples in part.items()}
+        """Read the parses of these texts, as far as they are stored."""
+        portions = make_batches(list(texts), KEYS)
+        parts = self._guard(lambda connection: [self._read(connection, portion) for portion in portions]) or []
+        parses = {text: tuples for part in parts for text, tuples in part.items()}
         self.hits += len(parses)
         return parses
 
     def write(self, parses: dict[str, Tuples]) -> None:
-        """Keeps these parses; a kill after this returns does not lose them."""
-        self._guarded(lambda connection: self._write(connection, parses))
+        """Store these parses; a kill after this returns does not lose them."""
+        self._guard(lambda connection: self._write(connection, parses))
 
     def close(self) -> None:
-        """Ends the use of the file. Twice does no harm."""
+        """Close the file; a second call does nothing."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -84,8 +85,8 @@ class ParseCache:
         except sqlite3.DatabaseError as error:
             self._recreate(error)
 
-    def _guarded(self, action: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """What the action returns; None where there is no usable file."""
+    def _guard(self, action: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """Return what the action returns, None where there is no usable file."""
         if self._connection is None:
             return None
         try:
@@ -98,11 +99,11 @@ class ParseCache:
 
     def _give_up(self, error: Exception) -> None:
         self.close()
-        _warn(f"{self.path}: {error}; going on without stored parses, which takes longer")
+        _warn(f"{self.path}: {error}; texts are parsed without the cache, which takes longer")
 
     def _recreate(self, error: Exception) -> None:
         self.close()
-        _warn(f"{self.path}: damaged ({error}); made anew, texts are parsed again")
+        _warn(f"{self.path}: damaged ({error}); it is written again, and texts are parsed again")
         try:
             for end in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)
@@ -128,16 +129,16 @@ class ParseCache:
             rows.append((key, _check(key, parse) + parse, int(time.time())))
         with connection:
             connection.executemany("INSERT OR REPLACE INTO parses VALUES (?, ?, ?)", rows)
-            self._make_room(connection)
+            self._delete_oldest(connection)
 
-    def _make_room(self, connection: sqlite3.Connection) -> None:
+    def _delete_oldest(self, connection: sqlite3.Connection) -> None:
         pages, free, size = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
         )
         used = (pages - free) * size
         if used > self._limit_bytes:  # the pages that become free are filled again: the file does not grow
             (rows,) = connection.execute("SELECT count(*) FROM parses").fetchone()
-            surplus = int(rows * (1 - KEPT * self._limit_bytes / used)) + 1
+            surplus = int(rows * (1 - SHARE_LEFT * self._limit_bytes / used)) + 1
             oldest = "SELECT key FROM parses ORDER BY used, key LIMIT ?"
             connection.execute(f"DELETE FROM parses WHERE key IN ({oldest})", [surplus])
 
@@ -159,7 +160,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(key: bytes, parse: bytes) -> bytes:
-    """A sum by which a damaged row is known."""
+    """Compute the checksum by which a damaged row is recognized."""
     return hashlib.sha256(key + parse).digest()[:CHECK_BYTES]
 
 

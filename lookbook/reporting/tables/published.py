@@ -1,14 +1,16 @@
 """The original study's published figures beside ours, where this study is about one of its data sets.
 
-The rows of BLIP-2 with Flan-T5 and of LLaVA, fine-tuned, are products of defects (the encoder saw the caption; no EOS in
-the loss): to be beaten, not matched.
+The published rows of fine-tuned BLIP-2 with Flan-T5 and LLaVA come from defects (the encoder saw the caption; the loss
+had no EOS): to be beaten, not matched.
 """
 
 from pathlib import Path
 
 import pandas as pd
 
-from lookbook.reporting.formatting import CAPTION_COLUMNS, Table, Values, name_of, shown
+from catalogue.descriptions.variants import CATALOGUE_OF
+from lookbook.reporting.formatting import CAPTION_COLUMNS, Table, Values, format_value, name_of
+from recsys.scoring.arms import build_name
 
 FOLDER = Path(__file__).parent.parent / "published"
 CAPTIONERS = {  # as published -> as ours
@@ -25,57 +27,58 @@ RECOMMENDERS = {
     "MostPop": "mostpop",
     "UserKNN (k=10)": "userknn",
     "ItemKNN (k=20)": "itemknn",
-    "Visual (ResNet50)": "vbpr-resnet50",
-    "Visual (BLIP-2)": "vbpr-blip2-visual",
-    "Textual (SentenceBERT)": "vbpr-sbert",
-    "Multimodal (ResBERT)": "vbpr-resbert",
-    "Multimodal (CLIP)": "vbpr-clip",
-    "Queries (BLIP-2)": "vbpr-blip2-queries",
+    "Visual (ResNet50)": build_name("vbpr", "resnet50"),
+    "Visual (BLIP-2)": build_name("vbpr", "blip2-visual"),
+    "Textual (SentenceBERT)": build_name("vbpr", "sbert"),
+    "Multimodal (ResBERT)": build_name("vbpr", "resbert"),
+    "Multimodal (CLIP)": build_name("vbpr", "clip"),
+    "Queries (BLIP-2)": build_name("vbpr", "blip2-queries"),
 }
 RECOMMENDATIONS_OF = "hm"  # the data set of the published recommendations
 
 
 def published_captions_table(dataset: str, metrics: Values) -> Table | None:
-    """`published / ours` for every captioner of the study's tables; None for data that it does not have."""
+    """Return `published / ours` for every published captioner; None for data that the original study does not have."""
     published = pd.read_csv(FOLDER / "captions.csv")
     published = published[published["dataset"] == dataset].drop(columns="dataset")
     if published.empty:
         return None
     columns, rows, values = list(published.columns[2:]), [], []
-    for found in published.to_dict("records"):
-        name = CAPTIONERS.get(found["captioner"], "")
-        own = metrics.get(name, {}).get(found["variant"], {})
+    for row in published.to_dict("records"):
+        name = CAPTIONERS.get(row["captioner"], "")
+        own = metrics.get(name, {}).get(row["variant"], {})
         ours = {column: own.get(CAPTION_METRICS.get(column, column)) for column in columns}
-        cells = [_beside(column, found[column], ours[column]) for column in columns]
-        rows.append([found["captioner"], found["variant"], *cells])
-        values.append(found | {f"{column}_ours": ours[column] for column in columns})
+        cells = [_format_both(column, row[column], ours[column]) for column in columns]
+        rows.append([row["captioner"], row["variant"], *cells])
+        values.append(row | {f"{column}_ours": ours[column] for column in columns})
     header = ["Captioner", "Captions", *(CAPTION_COLUMNS[CAPTION_METRICS.get(column, column)] for column in columns)]
     notes = [
-        "Published / ours, in percent, CIDEr × 100; n/a: not in this study. Fine-tuned BLIP-2 XL, XXL and LLaVA as published suffered from defects of the original code: to be beaten, not matched."
+        "Published / ours, in percent, CIDEr × 100; n/a: not in this study. Fine-tuned BLIP-2 XL, XXL and LLaVA as "
+        "published suffered from defects of the original code: to be beaten, not matched."
     ]
     return Table(
         "published-captions", "The original study's captions beside ours", header, rows, 2, pd.DataFrame(values), notes
     )
 
 
-def _beside(column: str, published: float, ours: float | None) -> str:
-    """The published figure, in percent in its file, and ours, a fraction."""
+def _format_both(column: str, published: float, ours: float | None) -> str:
+    """Format the published figure, in percent in its file, and ours, a fraction."""
     left = "n/a" if pd.isna(published) else f"{published:.1f}"
-    return f"{left} / {shown(CAPTION_METRICS.get(column, column), ours)}"
+    return f"{left} / {format_value(CAPTION_METRICS.get(column, column), ours)}"
 
 
 def published_recommendations_table(dataset: str, metrics: Values) -> Table | None:
-    """`published / ours`, each catalogue alone; None for data that the study's tables do not have."""
+    """Return `published / ours`, each catalogue alone; None for data that the original study does not have."""
     if dataset != RECOMMENDATIONS_OF:
         return None
     published = pd.read_csv(FOLDER / "recommendations.csv")
     columns, rows, values = list(published.columns[2:]), [], []
-    for found in published.to_dict("records"):
-        name = RECOMMENDERS[found["recommender"]]
-        ours = _own(metrics, found["catalogue"], name)
-        cells = [f"{found[column]:.5f} / {shown(column, ours.get(column))}" for column in columns]
-        rows.append([found["catalogue"], name_of(name), *cells])
-        values.append(found | {f"{column}_ours": ours.get(column) for column in columns})
+    for row in published.to_dict("records"):
+        name = RECOMMENDERS[row["recommender"]]
+        ours = _find_own(metrics, row["catalogue"], name)
+        cells = [f"{row[column]:.5f} / {format_value(column, ours.get(column))}" for column in columns]
+        rows.append([row["catalogue"], name_of(name), *cells])
+        values.append(row | {f"{column}_ours": ours.get(column) for column in columns})
     header = [
         "Catalogue",
         "Recommender",
@@ -93,7 +96,7 @@ def published_recommendations_table(dataset: str, metrics: Values) -> Table | No
     )
 
 
-def _own(metrics: Values, catalogue: str, name: str) -> Values:
+def _find_own(metrics: Values, catalogue: str, name: str) -> Values:
     """Recommenders that read texts have the catalogue's own name as arm, the others that of its articles."""
-    arms = (catalogue, {"augmented": "all"}.get(catalogue, catalogue))
+    arms = (catalogue, CATALOGUE_OF[catalogue])
     return next((metrics[arm][name] for arm in arms if name in metrics.get(arm, {})), {})

@@ -1,26 +1,35 @@
-"""Tables of recommendations: recommenders by catalogue, and the differences between catalogues, texts and their slices."""
+"""Tables of recommendations: recommenders by catalogue, differences between catalogues, texts and slices."""
 
 import re
 from dataclasses import replace
 
 import pandas as pd
 
-from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, mark, name_of, shown
+from catalogue.descriptions.variants import CATALOGUE_OF
+from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
+from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
-    """Recommender by catalogue, on the articles in common; stars at NDCG that differs from the original catalogue's.
+    """Return recommender by catalogue, on the articles in common; stars mark NDCG that differs from `original`.
 
     Args:
-        axes: the root keys `catalogues`, `texts`, `recommenders`, `image_features`, `text_features` of params.yaml.
+        metrics: metrics/recommendations.json.
+        comparisons: The table `catalogues` of metrics/comparison.json.
+        axes: The root keys `catalogues`, `texts`, `recommenders`, `image_features`, `text_features` of params.yaml.
     """
-    tested = {(row["recommender"], row["a"], row["metric"]): row for row in comparisons if row["b"] == "original"}
-    rows, frame = _recommendation_rows(metrics, axes, "_common", tested)
+    comparison_of = {
+        (row["recommender"], row["a"], row["metric"]): row for row in comparisons if row["b"] == "original"
+    }
+    rows, frame = _recommendation_rows(metrics, axes, "_common", comparison_of)
     notes = [
-        "original: the filtered articles. augmented: every article with an image, missing descriptions written by the captioner. unfilled: the same articles, missing descriptions left empty. Lists and purchases are restricted to the articles that every catalogue has, so that the rows can be compared.",
+        "original: the filtered articles. augmented: every article with an image, missing descriptions written by the "
+        "captioner. unfilled: the same articles, missing descriptions left empty. Lists and purchases are restricted "
+        "to the articles that every catalogue has, so that the rows can be compared.",
         "same: equal to augmented by construction, as no description enters these recommenders.",
-        "VBPR's features: resnet50 is the image model that rec_features.image_model names, sbert is MiniLM of the text, resbert is both, clip is picture and text by rec_features.clip_model.",
+        "VBPR's features: resnet50 is the image model that rec_features.resnet50.model names, sbert is MiniLM of the "
+        "text, resbert is both, clip is picture and text by rec_features.clip.model.",
         f"{MARKS}: against the original catalogue, over the users of both.",
     ]
     return Table(
@@ -35,10 +44,11 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
 
 
 def own_recommendations_table(metrics: Values, axes: Values) -> Table:
-    """Recommender by catalogue, each catalogue scored alone, as the original study did; no tests."""
+    """Return recommender by catalogue, each catalogue scored alone as in the original study; without tests."""
     rows, frame = _recommendation_rows(metrics, axes, "", {})
     notes = [
-        "Each catalogue with its own articles and users, as the original study published them. Rows of different catalogues measure different tasks and are not tested against one another."
+        "Each catalogue with its own articles and users, as the original study published them. Rows of different "
+        "catalogues measure different tasks and are not tested against one another."
     ]
     return Table(
         "recommendations-own",
@@ -62,37 +72,35 @@ BEYOND = {  # as in metrics/recommendations.json -> heading, digits
 
 
 def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
-    """Coverage, novelty and popularity bias of the lists of each recommender, on its own catalogue; no tests."""
+    """Return coverage, novelty and popularity bias of each recommender's lists, on its own catalogue; without tests."""
     columns = [f"{name}_{cutoff}" for name in BEYOND]
     rows, values = [], []
     for catalogue, arm, name in _recommendation_arms(axes):
-        found = metrics[arm][name]
+        figures = metrics[arm][name]
         digits = zip(columns, BEYOND.values(), strict=True)
-        cells = [f"{found[c]:.{n}f}".replace("-", "−") if c in found else "n/a" for c, (_, n) in digits]
+        cells = [f"{figures[c]:.{n}f}".replace("-", "−") if c in figures else "n/a" for c, (_, n) in digits]
         rows.append([catalogue, name_of(name), *cells])
-        values.append({"catalogue": catalogue, "recommender": name} | {c: found.get(c) for c in columns})
+        values.append({"catalogue": catalogue, "recommender": name} | {c: figures.get(c) for c in columns})
     notes = [
-        f"Of the first {cutoff} items of every list. Coverage: share of the candidates that are in any list. Gini: 0 where all candidates are listed alike, towards 1 where always the same. Novelty: mean of −log2 of an item's share of buyers. Popularity: mean number of buyers of a listed item; its lift is over that of what the users bought, 0 being no bias. Long tail: share of listed items outside the fifth that most users bought."
+        f"Of the first {cutoff} items of every list. Coverage: share of the candidates that are in any list. Gini: 0 "
+        "where all candidates are listed alike, towards 1 where always the same. Novelty: mean of −log2 of an item's "
+        "share of buyers. Popularity: mean number of buyers of a listed item; its lift is over that of what the users "
+        "bought, 0 being no bias. Long tail: share of listed items outside the fifth that most users bought."
     ]
     header = ["Catalogue", "Recommender", *(heading for heading, _ in BEYOND.values())]
     return Table("recommendations-beyond", "Beyond accuracy", header, rows, 2, pd.DataFrame(values), notes)
 
 
 def _recommendation_rows(
-    metrics: Values, axes: Values, suffix: str, tested: dict[tuple[str, str, str], Values]
+    metrics: Values, axes: Values, suffix: str, comparison_of: dict[tuple[str, str, str], Values]
 ) -> tuple[list[list[str]], pd.DataFrame]:
     columns = _ranking_columns(metrics, suffix)
     rows, values = [], []
     for catalogue, arm, name in _recommendation_arms(axes):
-        found = metrics[arm][name]
-        rows.append(
-            [
-                catalogue,
-                name_of(name),
-                *(shown(c, found.get(c)) + mark(tested.get((name, catalogue, c))) for c in columns),
-            ]
-        )
-        values.append({"catalogue": catalogue, "recommender": name} | {c: found.get(c) for c in columns})
+        figures = metrics[arm][name]
+        cells = [format_value(c, figures.get(c)) + mark(comparison_of.get((name, catalogue, c))) for c in columns]
+        rows.append([catalogue, name_of(name), *cells])
+        values.append({"catalogue": catalogue, "recommender": name} | {c: figures.get(c) for c in columns})
     if "unfilled" in axes["texts"] and "all" in axes["catalogues"]:
         rows.append(["unfilled", "recommenders without texts", *["same"] * len(columns)])
     return rows, pd.DataFrame(values)
@@ -100,82 +108,87 @@ def _recommendation_rows(
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
-    plain = [*axes["recommenders"], *(f"vbpr-{name}" for name in axes["image_features"])]
-    arms = []
-    for shown_as in ("original", "augmented", "unfilled"):
-        catalogue = {"original": "original", "augmented": "all"}.get(shown_as, "")
-        if catalogue in axes["catalogues"]:
-            arms += [(shown_as, catalogue, name) for name in plain]
-        if shown_as in axes["texts"]:
-            arms += [(shown_as, shown_as, f"vbpr-{name}") for name in axes["text_features"]]
+    plain = list_catalogue_recommenders(axes["recommenders"], axes["image_features"])
+    arms: list[tuple[str, str, str]] = []
+    for text in ("original", "augmented", "unfilled"):
+        catalogue = CATALOGUE_OF[text]
+        if catalogue in axes["catalogues"] and text != "unfilled":  # without texts, unfilled is augmented
+            arms += [(text, catalogue, name) for name in plain]
+        if text in axes["texts"]:
+            arms += [(text, text, name) for name in list_text_recommenders(axes["text_features"])]
     return arms
 
 
 def _ranking_columns(metrics: Values, suffix: str) -> list[str]:
-    """NDCG, then Elliot's MAP, at every cutoff of the study."""
+    """Return NDCG, then Elliot's MAP, at every cutoff of the study."""
     known = {metric for arm in metrics.values() for values in arm.values() for metric in values}
-    found = [re.fullmatch(rf"(ndcg|map_elliot)_(\d+){suffix}", metric) for metric in known]
-    keys = sorted((match[1] != "ndcg", int(match[2]), match[0]) for match in found if match)
+    matches = [re.fullmatch(rf"(ndcg|map_elliot)_(\d+){suffix}", metric) for metric in known]
+    keys = sorted((match[1] != "ndcg", int(match[2]), match[0]) for match in matches if match)
     return [metric for _, _, metric in keys]
 
 
 def _ranking_names(frame: pd.DataFrame) -> list[str]:
-    """`map_elliot_5_common` as `MAP-Elliot@5`."""
+    """Return the headings of the metrics: `MAP-Elliot@5` for `map_elliot_5_common`."""
     names = [str(name).removesuffix("_common").rpartition("_") for name in frame.columns[2:]]
     return [{"ndcg": "NDCG", "map_elliot": "MAP-Elliot"}[name] + f"@{cutoff}" for name, _, cutoff in names]
 
 
 def catalogue_differences_table(comparisons: list[Values], cutoff: int) -> Table:
-    """Augmented, original and unfilled against one another."""
+    """Return the differences between augmented, original and unfilled."""
     return differences_table(
         *("catalogues", "What the extra articles and their captions change", "Recommender", comparisons),
-        _arms_compared,
+        _label_arms,
         [f"NDCG@{cutoff} on the articles in common, users of both. {INTERVALS}. p is corrected by Holm."],
     )
 
 
 def masked_table(comparisons: list[Values], cutoff: int) -> Table:
-    """The question itself: only the descriptions of the test garments differ between a and b."""
+    """Return the main result: only the descriptions of the test garments differ between a and b."""
     rows = [row for row in comparisons if row["confirmatory"]]
     notes = [
-        f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); articles, purchases and split stay the same. With none, all of them share the vector of the empty text, which can rank below chance.",
+        f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the "
+        "fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); "
+        "articles, purchases and split stay the same. With none, all of them share the vector of the empty text, which "
+        "can rank below chance.",
         f"Users who bought one of those garments in the test period. {INTERVALS}. p is corrected by Holm.",
     ]
-    return differences_table("masked", "The masked experiment", "Recommender", rows, _arms_compared, notes)
+    return differences_table("masked", "The masked experiment", "Recommender", rows, _label_arms, notes)
 
 
 def masked_all_table(comparisons: list[Values], cutoff: int) -> Table:
-    """The same texts and users, on everything that these users bought."""
+    """Return the differences of the same texts and users on everything that these users bought."""
     rows = [row for row in comparisons if not row["confirmatory"]]
     notes = [
-        f"NDCG@{cutoff} on everything that the same users bought in the test period. {INTERVALS}; not confirmatory, so without p."
+        f"NDCG@{cutoff} on everything that the same users bought in the test period. {INTERVALS}; not confirmatory, so "
+        "without p."
     ]
-    return differences_table(
-        "masked-all", "The masked experiment, all garments", "Recommender", rows, _arms_compared, notes
-    )
+    title = "The masked experiment, all garments"
+    return differences_table("masked-all", title, "Recommender", rows, _label_arms, notes)
 
 
-SLICES_SHOWN = (("ft", "pt"), ("augmented", "original"), ("augmented", "unfilled"))  # the rest is in the CSV
+SLICES_SHOWN = (("ft", "pt"), ("augmented", "original"), ("augmented", "unfilled"))  # printed; the CSV has all
 
 
 def slices_table(comparisons: list[Values], cutoff: int) -> Table:
-    """For whom and on what the arms differ; recommenders that read texts alone."""
-    rows = [
-        row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and row["recommender"].startswith("vbpr")
-    ]
+    """Return the differences on parts of users and items, for recommenders that read texts; the CSV has all rows."""
+    rows = [row for row in comparisons if (row["a"], row["b"]) in SLICES_SHOWN and split_name(row["recommender"])[1]]
     notes = [
-        f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, written, cold items, warm items and categories: only such items count as purchases; users who meet masked, users who meet written, cold users, warm users: all purchases of such users. written: garments without a description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; exploratory, so without p."
+        f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, "
+        "written, cold items, warm items and categories: only such items count as purchases; users who meet masked, "
+        "users who meet written, cold users, warm users: all purchases of such users. written: garments without a "
+        f"description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; "
+        "exploratory, so without p."
     ]
     first = "Slice, recommender"
-    table = differences_table("slices", "Differences by slice", first, rows, _slice_compared, notes)
+    table = differences_table("slices", "Differences by slice", first, rows, _label_slice, notes)
     return replace(table, frame=pd.DataFrame(comparisons))
 
 
-def _slice_compared(row: Values) -> list[str]:
+def _label_slice(row: Values) -> list[str]:
     kind, _, category = row["slice"].partition(":")
     label = f"category {category}" if category else kind.replace("_", " ")
     return [f"{label}, {name_of(row['recommender'])}", f"{row['a']} − {row['b']}"]
 
 
-def _arms_compared(row: Values) -> list[str]:
+def _label_arms(row: Values) -> list[str]:
     return [name_of(row["recommender"]), f"{row['a']} − {row['b']}"]

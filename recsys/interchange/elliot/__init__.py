@@ -1,7 +1,8 @@
-"""Interchange with Elliot 0.3.1 (sisinflab/elliot) and its fork Ducho-meets-Elliot: the same data there, its lists here.
+"""Interchange with Elliot 0.3.1 (sisinflab/elliot) and its fork Ducho-meets-Elliot.
 
-- `export`: a folder with the data, features and configurations that both run as they are;
-- `configuration`: what stands in the configurations;
-- `run`: a configuration in an interpreter that has Elliot;
+- `export`: a folder with the data, features and configurations, which both run without changes;
+- `configuration`: the contents of the configurations;
+- `run`: runs configurations with a Python that has Elliot installed;
+- `about`: the file that says what was exported;
 - `results`: the lists that Elliot wrote, scored with our metrics beside its own figures.
 """

@@ -1,14 +1,17 @@
 """The YAML that Elliot reads: keys as in its `namespace/namespace_model.py` and in each model's `_params_list`.
 
-- Paths are relative to the configuration's own folder; results go to `../results/<dataset>/`, so each feature set is a `dataset`
-  of its own (VBPR's file name does not tell its features).
-- No value is a list but cutoffs and metrics: Elliot takes a list for a grid to search.
-- PyYAML, which Elliot reads with, takes `1e-05` for a text: floats are written with a point.
-- Models that are trained in epochs are evaluated after the last one alone (`validation_rate`), so that nothing is selected on test.
-- Neighbours: `standard` counts a row as one of its own k neighbours, as `neighbourhood: elliot` does, and knows no shrinkage and no
-  Jaccard; `aiolli` knows both and does not count it. The neighbourhood `standard` is in neither (`unlike`).
+- Paths are relative to the configuration's own folder. Results go to `../results/<dataset>/`, so each feature set is a
+  `dataset` of its own (VBPR's file name does not contain its features).
+- Only cutoffs and metrics are lists: Elliot takes any other list for a grid to search.
+- PyYAML, with which Elliot reads, takes `1e-05` for text: floats are written with a point.
+- Models that are trained in epochs are evaluated after the last one alone (`validation_rate`), so that nothing is
+  selected on test.
+- Neighbours: `standard` counts a row as one of its own k neighbours, as `neighbourhood: elliot` does, and has neither
+  shrinkage nor Jaccard; `aiolli` has both and does not count it. Neither has our `neighbourhood: standard`
+  (`list_differences`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,11 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from pipeline.core.outputs import new_file
-from recsys.ranking.options import RecFit
+from recsys.pairwise.settings import PairwiseSettings
+from recsys.ranking.settings import RecFit
+from recsys.recommenders import bpr, itemknn, mostpop, userknn, vbpr
+from recsys.recommenders._neighbours import NeighbourSettings
+from recsys.scoring import arms
 
 OURS = {  # a model's name in Elliot's files → our recommender
     "MostPop": "mostpop",
@@ -31,83 +38,106 @@ METRICS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision":
 DATASET = "lookbook"
 
 
-def dataset_name(features: str | None) -> str:
-    """The `dataset` of a configuration: the name of its folder of results."""
+class ElliotFit(RecFit):
+    """Section `rec_fit` of params.yaml with the recommenders that Elliot has too."""
+
+    mostpop: mostpop.Settings
+    userknn: userknn.Settings
+    itemknn: itemknn.Settings
+    bpr: bpr.Settings
+    vbpr: vbpr.Settings
+
+
+def name_dataset(features: str | None) -> str:
+    """Return the `dataset` of a configuration, which is the name of its folder of results.
+
+    >>> name_dataset(None), name_dataset("sbert")
+    ('lookbook', 'lookbook-sbert')
+    """
     return DATASET if features is None else f"{DATASET}-{features}"
 
 
-def configuration(
-    fit: RecFit, cutoffs: list[int], seed: int, recommenders: list[str], features: str | None, ducho: bool, gpu: bool
+def build_configuration(
+    fit: ElliotFit, cutoffs: list[int], seed: int, recommenders: list[str], features: str | None, ducho: bool, gpu: bool
 ) -> dict[str, Any]:
-    """What one configuration says: VBPR where `features` names a feature set, else the recommenders that need none."""
+    """Return a configuration: of VBPR where `features` names a feature set, else of the recommenders without features.
+
+    Args:
+        fit: The section `rec_fit`.
+        cutoffs: Those of the section `rec_score`.
+        seed: The study's seed.
+        recommenders: The axis `recommenders` of params.yaml.
+        features: The feature set, or None.
+        ducho: Whether Ducho-meets-Elliot will run it.
+        gpu: Whether models learn on a GPU.
+    """
     data: dict[str, Any] = {"strategy": "fixed", "train_path": "../data/train.tsv", "test_path": "../data/test.tsv"}
     if features is not None:
         side = {"dataloader": "VisualAttribute", "visual_features": f"../data/features/{features}"}
         data["side_information"] = [side]
     experiment: dict[str, Any] = {"backend": "pytorch"} if ducho else {}
-    experiment |= {"dataset": dataset_name(features), "data_config": data, "top_k": max(fit.top_k, *cutoffs)}
+    experiment |= {"dataset": name_dataset(features), "data_config": data, "top_k": max(fit.top_k, *cutoffs)}
     experiment |= {"random_seed": seed, "gpu": 0 if gpu else -1}
     metrics = [*METRICS, "ItemCoverage"]
     experiment["evaluation"] = {"cutoffs": cutoffs, "relevance_threshold": 0, "simple_metrics": metrics}
     if ducho:
         experiment["external_models_path"] = "../external/models/__init__.py"
-    every = models(fit, seed, ducho)
-    wanted = ["vbpr"] if features is not None else recommenders
-    experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in wanted}
+    every = configure_models(fit, seed, ducho)
+    chosen: Sequence[str] = recommenders if features is None else arms.CONTENT_RECOMMENDERS
+    experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in chosen}
     return {"experiment": experiment}
 
 
-def models(fit: RecFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Our recommender → its name and section in Elliot.
+def configure_models(fit: ElliotFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return our recommender → its name and section in Elliot.
 
-    Learning rate and regularisation have the study's values, but Elliot's BPRMF makes plain gradient steps of one triple, so
-    they do not mean the same there; in Ducho-meets-Elliot (Adam, batches) they do.
+    Learning rate and regularisation have the study's values. In Elliot they do not mean the same, as its BPRMF makes
+    plain gradient steps of one triple; in Ducho-meets-Elliot (Adam, batches) they do.
     """
-    seeded = {"seed": seed, "epochs": fit.epochs, "factors": fit.factors, "lr": fit.learning_rate}
-    batched = seeded | {"batch_size": fit.batch_size, "l_w": fit.regularisation}
-    last = {"validation_rate": fit.epochs}
     every = {
         "random": ("Random", _meta({}) | {"random_seed": seed}),
         "mostpop": ("MostPop", _meta({})),
-        "userknn": ("UserKNN", _meta({}) | _neighbours(fit, fit.userknn_k)),
-        "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit, fit.itemknn_k)),
+        "userknn": ("UserKNN", _meta({}) | _neighbours(fit.userknn)),
+        "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit.itemknn)),
     }
     if ducho:
-        every["bpr"] = ("external.BPRMF", _meta(last) | batched)
+        every["bpr"] = ("external.BPRMF", _in_batches(fit.bpr, seed))
         loaders = {"modalities": "('visual',)", "loaders": "('VisualAttribute',)", "comb_mod": "concat"}
-        every["vbpr"] = ("external.VBPR", _meta(last) | batched | loaders)
+        every["vbpr"] = ("external.VBPR", _in_batches(fit.vbpr, seed) | loaders)
         return every
     kinds = ("user", "positive_item", "negative_item")
-    regularisation = {f"{kind}_regularization": fit.regularisation for kind in kinds}
-    every["bpr"] = ("BPRMF", _meta(last) | seeded | regularisation | {"bias_regularization": fit.regularisation})
-    seen = fit.factors // 2  # ours shares its factors half and half between purchases and features
-    shared = {"factors": fit.factors - seen, "factors_d": seen, "l_b": fit.regularisation, "l_e": 0}
-    every["vbpr"] = ("VBPR", _meta(last) | batched | shared | {"batch_eval": 512, "loader": "VisualAttribute"})
+    regularisation = {f"{kind}_regularization": fit.bpr.regularisation for kind in (*kinds, "bias")}
+    every["bpr"] = ("BPRMF", _in_epochs(fit.bpr, seed) | regularisation)
+    seen = fit.vbpr.factors // 2  # ours shares its factors half and half between purchases and features
+    shared = {"factors": fit.vbpr.factors - seen, "factors_d": seen, "l_b": fit.vbpr.regularisation, "l_e": 0}
+    loader = {"batch_eval": 512, "loader": "VisualAttribute"}
+    every["vbpr"] = ("VBPR", _in_batches(fit.vbpr, seed) | shared | loader)
     return every
 
 
-def unlike(fit: RecFit, recommenders: list[str]) -> list[str]:
-    """Which of the study's recommenders Elliot does not have, however it is configured."""
-    said = []
-    if "mostpop" in recommenders and fit.half_life_days:
-        said.append(
+def list_differences(fit: ElliotFit, recommenders: list[str]) -> list[str]:
+    """Return a sentence for each of the study's recommenders that no configuration of Elliot equals."""
+    sentences = []
+    if "mostpop" in recommenders and fit.mostpop.half_life_days:
+        sentences.append(
             "Elliot's MostPop has no decay: its figures are of another recommender than the study's; set "
-            "rec_fit.half_life_days to 0 to compare them"
+            "rec_fit.mostpop.half_life_days to 0 to compare them"
         )
-    neighbours = [name for name in ("userknn", "itemknn") if name in recommenders]
-    if neighbours and fit.neighbourhood == "standard":
-        said.append(
+    both = {"userknn": fit.userknn, "itemknn": fit.itemknn}
+    neighbours = [name for name, own in both.items() if name in recommenders and own.neighbourhood == "standard"]
+    if neighbours:
+        sentences.append(
             f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than "
-            "the study's; set rec_fit.neighbourhood to elliot to compare them"
+            "the study's; set their neighbourhood to elliot to compare them"
         )
-    return said
+    return sentences
 
 
-def write(path: Path, values: dict[str, Any]) -> None:
-    """The configuration as YAML that PyYAML reads as it is meant."""
+def write_configuration(path: Path, values: dict[str, Any]) -> None:
+    """Write a configuration as YAML that PyYAML reads with the same values."""
     yaml = YAML(typ="safe", pure=True)
     vars(yaml).update(default_flow_style=False, sort_base_mapping_type_on_output=False)
-    yaml.representer.add_representer(float, _float)
+    yaml.representer.add_representer(float, _represent_float)
     with new_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
         yaml.dump(values, file)
 
@@ -116,15 +146,24 @@ def _meta(more: dict[str, Any]) -> dict[str, Any]:
     return {"meta": {"verbose": False, "save_recs": True, "save_weights": False} | more}
 
 
-def _neighbours(fit: RecFit, k: int) -> dict[str, Any]:
-    values: dict[str, Any] = {"neighbors": k, "similarity": fit.similarity, "implementation": "standard"}
-    if fit.similarity == "cosine" and not fit.shrink:
+def _neighbours(own: NeighbourSettings) -> dict[str, Any]:
+    values: dict[str, Any] = {"neighbors": own.k, "similarity": own.similarity, "implementation": "standard"}
+    if own.similarity == "cosine" and not own.shrink:
         return values
-    itself = fit.neighbourhood == "elliot"  # one of our k; of k = 1 none is left, which aiolli understands
-    return values | {"neighbors": k - itself, "implementation": "aiolli", "shrink": fit.shrink}
+    itself = own.neighbourhood == "elliot"  # one of our k; of k = 1 none is left, which aiolli understands
+    return values | {"neighbors": own.k - itself, "implementation": "aiolli", "shrink": own.shrink}
 
 
-def _float(representer: SafeRepresenter, value: float) -> ScalarNode:
+def _in_epochs(own: PairwiseSettings, seed: int) -> dict[str, Any]:
+    values = {"seed": seed, "epochs": own.epochs, "factors": own.factors, "lr": own.learning_rate}
+    return _meta({"validation_rate": own.epochs}) | values
+
+
+def _in_batches(own: PairwiseSettings, seed: int) -> dict[str, Any]:
+    return _in_epochs(own, seed) | {"batch_size": own.batch_size, "l_w": own.regularisation}
+
+
+def _represent_float(representer: SafeRepresenter, value: float) -> ScalarNode:
     text = repr(value)
     if "e" in text and "." not in text:
         text = text.replace("e", ".0e")

@@ -1,20 +1,21 @@
-"""A folder that Elliot and Ducho-meets-Elliot run as they are, from one catalogue of a study.
+"""Export of one catalogue of a study as a folder that Elliot and Ducho-meets-Elliot run without changes.
 
     DIR/data/train.tsv, test.tsv            user, item, 1, seconds since 1970; a pair once
     DIR/data/users.tsv, items.tsv           number in these files, id in the study
-    DIR/data/features/<name>/<number>.npy   a vector (dim,) of each item of train: what Elliot's VisualAttribute loader reads
+    DIR/data/features/<name>/<number>.npy   a vector (dim,) of each item of train, for Elliot's VisualAttribute loader
     DIR/config_files/elliot.yml, ducho.yml, and elliot-<name>.yml, ducho-<name>.yml for VBPR on a feature set
     DIR/results/                            where Elliot will write
-    DIR/lookbook.json                       what was exported, what Elliot has no like of, and the study's own figures
+    DIR/lookbook.json                       what was exported, what Elliot does not have, and the study's own figures
 
-Numbers are dense, 0 … n − 1 for the users and items of train (in our order, so that ties are broken alike), then those of test alone.
-Elliot gives the features of other items to ids that are not dense, and its loader reads no feature at all while there is nothing to
-filter out: the last row of test.tsv, one user and one item that are nowhere else, makes it read them and counts in no metric.
+Numbers are dense: 0 … n − 1 for the users and items of train (in our order, so that ties are broken alike), then those
+that only test has. With ids that are not dense Elliot mixes up the features of items. Its loader reads no features at
+all while there is nothing to filter out: the last row of test.tsv, a user and an item that are in no other row, makes
+it read them and counts in no metric.
 """
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -23,38 +24,49 @@ from pydantic import Field
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
-from recsys.interchange.elliot.configuration import configuration, dataset_name, unlike, write
-from recsys.interchange.recommend import feature_rows
+from recsys.interchange.elliot.about import ABOUT, About
+from recsys.interchange.elliot.configuration import (
+    ElliotFit,
+    build_configuration,
+    list_differences,
+    name_dataset,
+    write_configuration,
+)
+from recsys.interchange.reading import SECONDS_A_DAY
+from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
-from recsys.ranking.options import RecFit
 from recsys.scoring.settings import RecScore
 
 METRICS = Path("metrics/recommendations.json")
-SECONDS_A_DAY = 86_400
 
 
 class Params(Section):
+    """What the export reads of a study's params.yaml."""
+
     seed: Annotated[int, Field(ge=0)]
     recommenders: list[str]
-    rec_fit: RecFit
+    rec_fit: ElliotFit
     rec_score: RecScore
 
 
-def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str, params_file: Path) -> dict[str, Any]:
-    """Writes the folder; returns what `lookbook.json` says.
+def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str, params_file: Path) -> About:
+    """Write the folder, and return the contents of its `lookbook.json`.
 
     Args:
-        features: name → folder of features of the items.
-        arm: the catalogue or the text that the features are of, as in metrics/recommendations.json.
+        out: The folder to write; an earlier export is replaced.
+        catalogue: The catalogue to export.
+        features: Name → folder of features of the items.
+        arm: The catalogue or the text that the features are of, as in metrics/recommendations.json.
+        params_file: The study's params.yaml.
 
     Raises:
-        UserError: the study has no interactions, an item of train has no features, or the folder holds something else.
+        UserError: The study has no interactions, an item of train has no features, or the folder holds something else.
     """
     params = read(Params, params_file)
     _check_free(out)
     users, items, train, test = read_pairs(FOLDER, catalogue)
     n_items = int(train["item"].max()) + 1
-    about = {
+    about: About = {
         "catalogue": catalogue,
         "arm": arm,
         "cutoffs": params.rec_score.cutoffs,
@@ -63,24 +75,24 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
         "train": len(train),
         "test": len(test),
         "test_rows_of_items_not_in_train": int((test["item"] >= n_items).sum()),
-        "features": {dataset_name(name): name for name in [None, *features]},
-        "unlike": unlike(params.rec_fit, params.recommenders),
-        "study": study_figures(arm, catalogue),
+        "features": {name_dataset(name): name for name in [None, *features]},
+        "unlike": list_differences(params.rec_fit, params.recommenders),
+        "study": read_study_figures(arm, catalogue),
     }
     with new_folder(out) as partial:
         _write_data(partial / "data", users, items, train, test)
         for name, folder in features.items():
             _write_features(partial / "data" / "features" / name, folder, items["id"].tolist()[:n_items])
         _write_configurations(partial / "config_files", params, list(features))
-        write_json(partial / "lookbook.json", about)
+        write_json(partial / ABOUT, dict(about))
     return about
 
 
 def read_pairs(folder: Path, catalogue: Catalogue) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Users and items (`id`, row = number), and the distinct pairs of train and test (`user`, `item`, `day`) in these numbers.
+    """Read users and items (`id`, row = number), and the distinct pairs (`user`, `item`, `day`) of train and of test.
 
     Raises:
-        UserError: there are no interactions, or none in the catalogue.
+        UserError: There are no interactions, or none in the catalogue.
     """
     if not (folder / "items.parquet").is_file():
         raise UserError(f"{folder}: no interactions; `dvc repro rec_interactions` makes them")
@@ -88,10 +100,10 @@ def read_pairs(folder: Path, catalogue: Catalogue) -> tuple[pd.DataFrame, pd.Dat
     own = folder / PUBLISHED / catalogue
     rows = [pd.read_parquet((own if own.is_dir() else folder) / f"{name}.parquet") for name in ("train", "test")]
     members = np.ones(len(every_item), bool) if catalogue == "all" else every_item["original"].to_numpy(bool)
-    train, test = (_distinct(table[members[table["item"]]]) for table in rows)
+    train, test = (_distinct_pairs(table[members[table["item"]]]) for table in rows)
     if train.empty:
         raise UserError(f"{folder}: no train purchase in the catalogue {catalogue}")
-    users, items = (_numbered(train[kind], test[kind]) for kind in ("user", "item"))
+    users, items = (_number_densely(train[kind], test[kind]) for kind in ("user", "item"))
     for table in (train, test):
         table["user"], table["item"] = users[table["user"]].to_numpy(), items[table["item"]].to_numpy()
     user_ids, item_ids = every_user["user_id"].to_numpy()[users.index], every_item["item_id"].to_numpy()[items.index]
@@ -103,8 +115,13 @@ def read_pairs(folder: Path, catalogue: Catalogue) -> tuple[pd.DataFrame, pd.Dat
     )
 
 
-def study_figures(arm: str, catalogue: str) -> dict[str, dict[str, float]]:
-    """Recommender → our figures of the study, of the text for VBPR on its features; empty where nothing is scored yet."""
+def read_study_figures(arm: str, catalogue: str) -> dict[str, dict[str, float]]:
+    """Return recommender → figures of the study, of the arm for recommenders with features; empty before it is scored.
+
+    Args:
+        arm: The catalogue or the text of the features.
+        catalogue: The arm's catalogue, for recommenders without features.
+    """
     if not METRICS.is_file():
         return {}
     metrics = json.loads(METRICS.read_text(encoding="utf-8"))
@@ -115,20 +132,20 @@ def study_figures(arm: str, catalogue: str) -> dict[str, dict[str, float]]:
     return figures
 
 
-def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
+def _distinct_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """A row per pair, of its last day."""
     return rows.groupby(["user", "item"], as_index=False, sort=True).agg({"day": "max"})
 
 
-def _numbered(train: pd.Series, test: pd.Series) -> pd.Series:
+def _number_densely(train: pd.Series, test: pd.Series) -> pd.Series:
     """Index of the study → number: those of train ascending, then those of test alone."""
-    known = np.unique(train)
-    cold = np.setdiff1d(test, known)
-    return pd.Series(np.arange(len(known) + len(cold)), index=np.concatenate([known, cold]))
+    warm = np.unique(train)
+    cold = np.setdiff1d(test, warm)
+    return pd.Series(np.arange(len(warm) + len(cold)), index=np.concatenate([warm, cold]))
 
 
 def _check_free(out: Path) -> None:
-    if out.exists() and not (out / "lookbook.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out / ABOUT).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is no earlier export; name a new folder")
 
 
@@ -146,8 +163,8 @@ def _write_data(
 
 def _write_features(folder: Path, features: Path, item_ids: list[str]) -> None:
     folder.mkdir(parents=True)
-    for place, block in feature_rows(features, item_ids).blocks():
-        for number, vector in enumerate(block, start=place.start):
+    for rows, block in read_feature_rows(features, item_ids).blocks():
+        for number, vector in enumerate(block, start=rows.start):
             np.save(folder / f"{number}.npy", vector, allow_pickle=False)
 
 
@@ -155,7 +172,7 @@ def _write_configurations(folder: Path, params: Params, features: list[str]) -> 
     folder.mkdir()
     for program in ("elliot", "ducho"):
         for name in [None, *features]:
-            values = configuration(
+            values = build_configuration(
                 params.rec_fit,
                 params.rec_score.cutoffs,
                 params.seed,
@@ -164,4 +181,4 @@ def _write_configurations(folder: Path, params: Params, features: list[str]) -> 
                 ducho=program == "ducho",
                 gpu=False,
             )
-            write(folder / (f"{program}.yml" if name is None else f"{program}-{name}.yml"), values)
+            write_configuration(folder / (f"{program}.yml" if name is None else f"{program}-{name}.yml"), values)

@@ -1,4 +1,4 @@
-"""A BERT with random weights, built here: what it learns, and how it is scored."""
+"""A BERT with random weights, built here: it learns, and predicts without dropout."""
 
 import json
 import shutil
@@ -13,13 +13,16 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 from captioning import classifier
-from captioning.classifiers.encoder import SequenceClassifier, Settings, fit
+from captioning.classifiers.encoder import SequenceClassifier, fit
 from captioning.classifiers.logistic import load
+from captioning.classifiers.settings import CaptionClassifier
 from captioning.scores import accuracy
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = Settings(epochs=8, patience=5, lr=5e-3, batch_size=8, max_tokens=16, seed=1)
+SETTINGS = CaptionClassifier(
+    encoder="tiny-bert", regularisation=1.0, epochs=8, patience=5, lr=5e-3, batch_size=8, max_tokens=16, seed=1
+)
 NOUNS = {
     "Boots": ["boots", "soles", "laces"],
     "Dress": ["dress", "gown", "frock"],
@@ -29,20 +32,20 @@ FILLERS = ["soft", "long", "short", "blue", "red", "with", "in", "and", "cotton"
 
 
 def texts(count: int, seed: int) -> tuple[list[str], list[str]]:
-    """Texts in which one word tells the category, and these categories."""
+    """Write texts in which a word names the category; return them and their categories."""
     rng = np.random.default_rng(seed)
-    categories = [list(NOUNS)[place % 3] for place in range(count)]
-    said = []
+    categories = [list(NOUNS)[number % 3] for number in range(count)]
+    captions = []
     for category in categories:
         words = [*rng.choice(FILLERS, 4), rng.choice(NOUNS[category])]
         rng.shuffle(words)
-        said.append(" ".join(words))
-    return said, categories
+        captions.append(" ".join(words))
+    return captions, categories
 
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As on the hub: a masked language model in safetensors and its tokenizer; dropout enough to be seen if it is on."""
+    """Write a masked language model and its tokenizer as on the hub, with enough dropout to be seen where it is on."""
     folder = tmp_path_factory.mktemp("models") / "tiny-bert"
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -54,8 +57,9 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), initializer_range=0.1, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=32, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, classifier_dropout=0.3,
+        vocab_size=tokenizer.get_vocab_size(), initializer_range=0.1,
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, max_position_embeddings=32,
+        hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, classifier_dropout=0.3,
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(folder)
     return folder
@@ -67,68 +71,68 @@ def fitted(bert: Path) -> SequenceClassifier:
 
 
 def test_learns_what_training_texts_say(fitted: SequenceClassifier) -> None:
-    said, categories = texts(60, 3)
+    captions, categories = texts(60, 3)
     assert fitted.categories == ("Boots", "Dress", "Trousers")
-    assert np.mean([a == b for a, b in zip(fitted.predict(said), categories, strict=True)]) > 0.95
+    assert np.mean([a == b for a, b in zip(fitted.predict(captions), categories, strict=True)]) > 0.95
 
 
 def test_the_same_seed_gives_the_same_weights(bert: Path, fitted: SequenceClassifier) -> None:
     again = fit(bert, texts(120, 1), texts(30, 2), SETTINGS)
     for name, weight in again.model.state_dict().items():
         assert torch.equal(weight, fitted.model.state_dict()[name]), name
-    other = fit(bert, texts(120, 1), texts(30, 2), SETTINGS._replace(seed=2))
+    other = fit(bert, texts(120, 1), texts(30, 2), SETTINGS.model_copy(update={"seed": 2}))
     assert not torch.equal(other.model.classifier.weight, fitted.model.classifier.weight)
 
 
 def test_dropout_is_off_while_scoring(fitted: SequenceClassifier) -> None:
     """The study scored in training mode: the same caption got different categories."""
-    said = texts(40, 4)[0]
+    captions = texts(40, 4)[0]
     fitted.model.train()
-    first = fitted.logits(said)
+    first = fitted.logits(captions)
     fitted.model.train()
-    assert np.array_equal(fitted.logits(said), first)
+    assert np.array_equal(fitted.logits(captions), first)
 
 
 @torch.no_grad()
 def test_logits_are_those_of_the_model_one_text_at_a_time(fitted: SequenceClassifier) -> None:
-    said = [*texts(20, 5)[0], "", "boots " * 40, "…|||\n👗"]
-    found = fitted.logits(said)
-    for text, row in zip(said, found, strict=True):
+    captions = [*texts(20, 5)[0], "", "boots " * 40, "…|||\n👗"]
+    logits = fitted.logits(captions)
+    for text, row in zip(captions, logits, strict=True):
         tokens = fitted.tokenizer(text, truncation=True, max_length=16, return_tensors="pt")
         np.testing.assert_allclose(row, fitted.model(**tokens).logits[0].numpy(), atol=1e-5)
 
 
 def test_negative_logits_are_compared_as_they_are(fitted: SequenceClassifier) -> None:
     """The study put a ReLU on the logits: where all were negative, the first category won."""
-    said = texts(30, 6)[0]
-    wanted = fitted.predict(said)
+    captions = texts(30, 6)[0]
+    expected = fitted.predict(captions)
     with torch.no_grad():
         fitted.model.classifier.bias -= 100
     try:
-        assert (fitted.logits(said) < 0).all()
-        assert fitted.predict(said) == wanted
-        assert len(set(wanted)) == 3
+        assert (fitted.logits(captions) < 0).all()
+        assert fitted.predict(captions) == expected
+        assert len(set(expected)) == 3
     finally:
         with torch.no_grad():
             fitted.model.classifier.bias += 100
 
 
-def test_the_epoch_with_the_best_validation_loss_is_kept(bert: Path, fitted: SequenceClassifier) -> None:
-    """Validated by wrong categories, the more it learns the worse it gets: the first epoch is the best, and is kept."""
-    said, categories = texts(30, 2)
-    wrong = said, [list(NOUNS)[(list(NOUNS).index(category) + 1) % 3] for category in categories]
-    stopped = fit(bert, texts(120, 1), wrong, SETTINGS._replace(patience=1))
+def test_the_epoch_with_the_best_validation_loss_is_chosen(bert: Path, fitted: SequenceClassifier) -> None:
+    """Validated by wrong categories, it gets worse the more it learns: the first epoch is the best, and is chosen."""
+    captions, categories = texts(30, 2)
+    wrong = captions, [list(NOUNS)[(list(NOUNS).index(category) + 1) % 3] for category in categories]
+    stopped = fit(bert, texts(120, 1), wrong, SETTINGS.model_copy(update={"patience": 1}))
 
-    def loss(one: SequenceClassifier) -> float:
-        labels = torch.tensor([one.categories.index(category) for category in wrong[1]])
-        return float(torch.nn.functional.cross_entropy(torch.from_numpy(one.logits(said)), labels))
+    def loss(model: SequenceClassifier) -> float:
+        labels = torch.tensor([model.categories.index(category) for category in wrong[1]])
+        return float(torch.nn.functional.cross_entropy(torch.from_numpy(model.logits(captions)), labels))
 
     assert loss(stopped) < 1.5 < loss(fitted)
 
 
 def test_validation_items_of_other_categories_are_left_out(bert: Path, fitted: SequenceClassifier) -> None:
-    said, categories = texts(30, 2)
-    more = fit(bert, texts(120, 1), ([*said, "a hat"], [*categories, "Hat"]), SETTINGS)
+    captions, categories = texts(30, 2)
+    more = fit(bert, texts(120, 1), ([*captions, "a hat"], [*categories, "Hat"]), SETTINGS)
     assert torch.equal(more.model.classifier.weight, fitted.model.classifier.weight)
     with pytest.raises(UserError, match="no validation item is of a category that training items have"):
         fit(bert, texts(12, 1), (["a hat"], ["Hat"]), SETTINGS)
@@ -168,9 +172,9 @@ def test_the_stage_fine_tunes_writes_and_scores(bert: Path, tmp_path: Path, monk
     Path("data/models").mkdir(parents=True)
     shutil.copytree(bert, "data/models/tiny-bert")
     Path("data/prepared").mkdir()
-    said, categories = texts(180, 7)
+    captions, categories = texts(180, 7)
     items = pd.DataFrame(
-        {"item_id": [f"{place:03}" for place in range(180)], "description": said, "category": categories}
+        {"item_id": [f"{number:03}" for number in range(180)], "description": captions, "category": categories}
     )
     items["split"] = ["train"] * 120 + ["validation"] * 30 + ["test"] * 30
     items.to_parquet("data/prepared/items.parquet")
@@ -179,12 +183,13 @@ def test_the_stage_fine_tunes_writes_and_scores(bert: Path, tmp_path: Path, monk
     assert metrics["test_accuracy"] > 0.95
     assert 0 <= metrics["test_accuracy_zero_shot"] <= 1
     assert not list(Path("data/classifier").glob("*.bin"))
-    told = accuracy.score(said, categories, Path("data/classifier"))
-    assert told["accuracy"][items["split"].eq("test")].mean() == metrics["test_accuracy"]
+    predicted, nearest = accuracy.classify(captions, Path("data/classifier"))
+    scores = accuracy.compare(categories, predicted, nearest)
+    assert scores["accuracy"][items["split"].eq("test")].mean() == metrics["test_accuracy"]
     again = load(Path("data/classifier"))
     assert isinstance(again, SequenceClassifier)
     assert again.max_tokens == 16
-    assert again.predict(said) == told["predicted_category"].tolist()
+    assert again.predict(captions) == predicted
     Path("data/classifier/categories.json").write_text('["a", "b"]')
     with pytest.raises(UserError, match="2 categories but 3 logits"):
         load(Path("data/classifier"))

@@ -15,13 +15,13 @@ PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=5)
 
 
 def slow(caption: list[str], reference: list[str], vocabulary: list[str]) -> tuple[float, float, int]:
-    """One item by counting, as the definition says it."""
+    """Score an item by counting, as the definition says."""
     selected = [word for word in vocabulary if word in caption]
     true = [word for word in selected if word in reference]
-    wanted = [word for word in vocabulary if word in reference]
-    if not wanted:
+    expected = [word for word in vocabulary if word in reference]
+    if not expected:
         return math.nan, math.nan, len(selected)
-    return (len(true) / len(selected) if selected else 0.0), len(true) / len(wanted), len(selected)
+    return (len(true) / len(selected) if selected else 0.0), len(true) / len(expected), len(selected)
 
 
 @given(PAIRS, st.lists(st.sampled_from("abcdef"), unique=True))
@@ -29,8 +29,8 @@ def test_equals_the_definition(pairs: list[tuple[list[str], list[str]]], vocabul
     table = compare([caption for caption, _ in pairs], [reference for _, reference in pairs], vocabulary)
     assert list(table.columns) == ["attribute_precision", "attribute_recall", "attributes_selected"]
     for row, (caption, reference) in zip(table.itertuples(index=False), pairs, strict=True):
-        for value, wanted in zip(row, slow(caption, reference, vocabulary), strict=True):
-            assert value == wanted or (math.isnan(value) and math.isnan(wanted))
+        for value, expected in zip(row, slow(caption, reference, vocabulary), strict=True):
+            assert value == expected or (math.isnan(value) and math.isnan(expected))
 
 
 def test_the_reference_itself_is_perfect_and_a_wrong_word_costs_precision_only() -> None:
@@ -71,9 +71,9 @@ def test_each_attribute_is_counted_as_the_definition_says(
         missed = sum(word not in caption and word in reference for caption, reference in pairs)
         invented = sum(word in caption and word not in reference for caption, reference in pairs)
         assert row[["reference", "right", "missed", "invented"]].tolist() == [right + missed, right, missed, invented]
-        said, wanted = right + invented, right + missed
-        assert row["precision"] == right / said if said else math.isnan(row["precision"])
-        assert row["recall"] == right / wanted if wanted else math.isnan(row["recall"])
+        selected, expected = right + invented, right + missed
+        assert row["precision"] == right / selected if selected else math.isnan(row["precision"])
+        assert row["recall"] == right / expected if expected else math.isnan(row["recall"])
 
 
 @given(PAIRS)

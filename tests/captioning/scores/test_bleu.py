@@ -11,9 +11,9 @@ PAIR = st.tuples(TEXT, st.lists(TEXT.filter(bool), min_size=1, max_size=3))
 
 
 def official(pairs):
-    """pycocoevalcap's BLEU-1..4: corpus (4,), items (n, 4)."""
-    references = {place: texts for place, (_, texts) in enumerate(pairs)}
-    captions = {place: [text] for place, (text, _) in enumerate(pairs)}
+    """Compute BLEU-1..4 with pycocoevalcap: corpus (4,), items (n, 4)."""
+    references = {index: texts for index, (_, texts) in enumerate(pairs)}
+    captions = {index: [text] for index, (text, _) in enumerate(pairs)}
     corpus, items = Bleu(4).compute_score(references, captions, verbose=0)
     return np.array(corpus), np.array(items).T
 
@@ -35,7 +35,7 @@ def test_a_resample_scored_from_its_sums_is_the_corpus_of_its_items(pairs, data)
     counts = np.bincount(drawn, minlength=len(pairs)).astype(float)
     sums = np.stack([counts, np.ones(len(pairs))]) @ bleu_statistics(pairs)  # two draws at once: (2, 10)
     np.testing.assert_allclose(
-        bleu_from_statistics(sums), [official([pairs[place] for place in drawn])[0], official(pairs)[0]], atol=1e-12
+        bleu_from_statistics(sums), [official([pairs[index] for index in drawn])[0], official(pairs)[0]], atol=1e-12
     )
 
 

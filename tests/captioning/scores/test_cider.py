@@ -13,11 +13,11 @@ PAIR = st.tuples(TEXT, st.lists(TEXT.filter(bool), min_size=1, max_size=3))
 @settings(deadline=None, max_examples=50)
 @given(st.lists(PAIR, min_size=1, max_size=8))
 def test_equals_pycocoevalcap(pairs):
-    references = {str(place): texts for place, (_, texts) in enumerate(pairs)}
-    captions = {str(place): [text] for place, (text, _) in enumerate(pairs)}
+    references = {str(index): texts for index, (_, texts) in enumerate(pairs)}
+    captions = {str(index): [text] for index, (text, _) in enumerate(pairs)}
     _, expected = official.Cider().compute_score(references, captions)
-    found = Cider(references).score([(item, texts[0]) for item, texts in captions.items()])
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    ours = Cider(references).score([(item, texts[0]) for item, texts in captions.items()])
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
 
 
 def test_a_caption_equal_to_its_only_reference_scores_10():
@@ -25,7 +25,7 @@ def test_a_caption_equal_to_its_only_reference_scores_10():
     assert cider.score([("1", "a red dress with long sleeves")]) == pytest.approx([10.0])
 
 
-def test_document_frequencies_come_from_all_references_whatever_is_scored():
+def test_document_frequencies_come_from_all_references_not_only_those_scored():
     references = {"1": ["a red dress"], "2": ["a blue dress"], "3": ["a cap in cotton"]}
     cider = Cider(references)
     alone = cider.score([("1", "a red coat")])

@@ -11,9 +11,8 @@ from scipy.stats import hmean
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
 from captioning.scores import clip_score
-from captioning.scores.clip_score import score
+from captioning.scores.clip_score import clip_scores
 from catalogue.prepared.images import ImageStore, pack_images
-from pipeline import checkpoints
 from pipeline.core.errors import UserError
 
 CLIP = Path(__file__).parents[3] / "data" / "models" / "tiny-clip"
@@ -44,7 +43,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> ImageStore:
 
 @torch.no_grad()
 def slow(item: str, caption: str, images: ImageStore) -> tuple[float, float]:
-    """Hessel et al. 2021, equations 1 and 2."""
+    """Compute equations 1 and 2 of Hessel et al. 2021."""
     model = CLIPModel.from_pretrained(CLIP, dtype=torch.float32).eval()
     tokenizer, processor = AutoTokenizer.from_pretrained(CLIP), CLIPImageProcessorPil.from_pretrained(CLIP)
     longest = model.config.text_config.max_position_embeddings
@@ -52,33 +51,33 @@ def slow(item: str, caption: str, images: ImageStore) -> tuple[float, float]:
     out = []
     for text in texts:
         tokens = tokenizer([text], truncation=True, max_length=longest, return_tensors="pt")
-        said = model(**tokens, pixel_values=processor([images[item]], return_tensors="pt")["pixel_values"])
-        out.append((said.logits_per_image.item() / model.logit_scale.exp().item(), said.text_embeds[0]))
-    seen = 2.5 * max(out[0][0], 0)
-    told = max(0.0, *(float(out[0][1] @ reference) for _, reference in out[1:]))
-    return seen, (hmean([seen, told]) if seen and told else 0.0)
+        output = model(**tokens, pixel_values=processor([images[item]], return_tensors="pt")["pixel_values"])
+        out.append((output.logits_per_image.item() / model.logit_scale.exp().item(), output.text_embeds[0]))
+    to_picture = 2.5 * max(out[0][0], 0)
+    to_reference = max(0.0, *(float(out[0][1] @ reference) for _, reference in out[1:]))
+    return to_picture, (hmean([to_picture, to_reference]) if to_picture and to_reference else 0.0)
 
 
 def test_equals_the_definition_one_pair_at_a_time(images: ImageStore) -> None:
-    found = score(PAIRS, REFERENCES, images, CLIP)
-    assert list(found.columns) == ["clip_score", "ref_clip_score"]
-    np.testing.assert_allclose(found, [slow(item, caption, images) for item, caption in PAIRS], atol=1e-5)
-    assert np.ptp(found["clip_score"]) > 0.05  # not all the same
-    assert found.iloc[0].equals(found.iloc[6])
+    table = clip_scores(PAIRS, REFERENCES, images, CLIP)
+    assert list(table.columns) == ["clip_score", "ref_clip_score"]
+    np.testing.assert_allclose(table, [slow(item, caption, images) for item, caption in PAIRS], atol=1e-5)
+    assert np.ptp(table["clip_score"]) > 0.05  # not all the same
+    assert table.iloc[0].equals(table.iloc[6])
 
 
 def test_batches_and_shards_change_nothing(images: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = score(PAIRS, REFERENCES, images, CLIP)
+    whole = clip_scores(PAIRS, REFERENCES, images, CLIP)
     monkeypatch.setattr(clip_score, "BATCH", 2)
     monkeypatch.setattr(clip_score, "SHARD", 3)
-    np.testing.assert_allclose(score(PAIRS, REFERENCES, images, CLIP), whole, atol=1e-6)
+    np.testing.assert_allclose(clip_scores(PAIRS, REFERENCES, images, CLIP), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("cosines", "wanted"), [((-0.4, 0.8), (0, 0)), ((0.2, -0.3), (0.5, 0)), ((0.2, 0.5), (0.5, 0.5))]
+    ("cosines", "expected"), [((-0.4, 0.8), (0, 0)), ((0.2, -0.3), (0.5, 0)), ((0.2, 0.5), (0.5, 0.5))]
 )
 def test_negative_cosines_count_as_zero(
-    images: ImageStore, monkeypatch: pytest.MonkeyPatch, cosines: tuple[float, float], wanted: tuple[float, float]
+    images: ImageStore, monkeypatch: pytest.MonkeyPatch, cosines: tuple[float, float], expected: tuple[float, float]
 ) -> None:
     """In the plane: the caption points along x; picture and reference have these cosines with it."""
     planes = {
@@ -86,41 +85,41 @@ def test_negative_cosines_count_as_zero(
         for name, cosine in zip(("picture", "reference"), cosines, strict=True)
     }
 
-    def of_image(names: list[str]) -> np.ndarray:
+    def encode_images(names: list[str]) -> np.ndarray:
         return np.array([planes["picture"] for _ in names])
 
-    def of_text(texts: list[str]) -> np.ndarray:
+    def encode_texts(texts: list[str]) -> np.ndarray:
         return np.array([planes.get(text, np.array([1.0, 0.0])) for text in texts])
 
-    monkeypatch.setattr(clip_score, "encoders", lambda *_: (of_image, of_text))
-    found = score([(ITEMS[0], "caption")], {ITEMS[0]: ["reference"]}, images, CLIP)
-    assert found.iloc[0].tolist() == pytest.approx(wanted)
+    monkeypatch.setattr(clip_score, "load_encoders", lambda *_: (encode_images, encode_texts))
+    table = clip_scores([(ITEMS[0], "caption")], {ITEMS[0]: ["reference"]}, images, CLIP)
+    assert table.iloc[0].tolist() == pytest.approx(expected)
 
 
-def test_embeddings_are_kept_and_damaged_ones_made_again(images: ImageStore, tmp_path: Path) -> None:
-    wanted = score(PAIRS, REFERENCES, images, CLIP, checkpoints=tmp_path)
-    kept = sorted(tmp_path.glob("clip-*.safetensors"))
-    assert len(kept) == 2  # pictures, texts
-    before = [path.stat().st_mtime_ns for path in kept]
-    assert score(PAIRS, REFERENCES, images, CLIP, checkpoints=tmp_path).equals(wanted)
-    assert [path.stat().st_mtime_ns for path in kept] == before
-    kept[0].write_bytes(kept[0].read_bytes()[:-1])
-    assert score(PAIRS, REFERENCES, images, CLIP, checkpoints=tmp_path).equals(wanted)
+def test_embeddings_are_stored_and_damaged_ones_made_again(images: ImageStore, tmp_path: Path) -> None:
+    expected = clip_scores(PAIRS, REFERENCES, images, CLIP, work=tmp_path)
+    shards = sorted(tmp_path.glob("clip-*.safetensors"))
+    assert len(shards) == 2  # pictures, texts
+    before = [path.stat().st_mtime_ns for path in shards]
+    assert clip_scores(PAIRS, REFERENCES, images, CLIP, work=tmp_path).equals(expected)
+    assert [path.stat().st_mtime_ns for path in shards] == before
+    shards[0].write_bytes(shards[0].read_bytes()[:-1])
+    assert clip_scores(PAIRS, REFERENCES, images, CLIP, work=tmp_path).equals(expected)
 
 
-def test_kept_embeddings_are_used(images: ImageStore, tmp_path: Path) -> None:
+def test_stored_embeddings_are_used(images: ImageStore, tmp_path: Path) -> None:
     """Zeroed on disk, they give zero."""
-    score(PAIRS, REFERENCES, images, CLIP, checkpoints=tmp_path)
+    clip_scores(PAIRS, REFERENCES, images, CLIP, work=tmp_path)
     for path in tmp_path.glob("clip-*.safetensors"):
-        vectors = checkpoints.load_part(path)[0]["vectors"]
-        checkpoints.save(path, {"vectors": 0 * vectors}, {})
-    assert (score(PAIRS, REFERENCES, images, CLIP, checkpoints=tmp_path) == 0).all().all()
+        vectors = clip_score.checkpoints.load(path)[0]["vectors"]
+        clip_score.checkpoints.save(path, {"vectors": 0 * vectors}, {})
+    assert (clip_scores(PAIRS, REFERENCES, images, CLIP, work=tmp_path) == 0).all().all()
 
 
 def test_what_cannot_be_scored_is_refused(images: ImageStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 of 1 items have no picture, first 0000000099"):
-        score([("0000000099", "a dress")], {"0000000099": ["a dress"]}, images, CLIP)
+        clip_scores([("0000000099", "a dress")], {"0000000099": ["a dress"]}, images, CLIP)
     with pytest.raises(UserError, match="no-clip: no model here"):
-        score(PAIRS, REFERENCES, images, tmp_path / "no-clip")
-    with pytest.raises(UserError, match=r"tiny-llava: (not|cannot load) a CLIP"):
-        score(PAIRS, REFERENCES, images, CLIP.parent / "tiny-llava")
+        clip_scores(PAIRS, REFERENCES, images, tmp_path / "no-clip")
+    with pytest.raises(UserError, match=r"tiny-llava: (no|cannot load a) CLIP"):
+        clip_scores(PAIRS, REFERENCES, images, CLIP.parent / "tiny-llava")

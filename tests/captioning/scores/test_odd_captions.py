@@ -9,6 +9,9 @@ from tests.helpers.captions import golden
 
 NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider")
 PLAIN = "a red dress with long sleeves"
+NOT_LATIN = (
+    "\u8d64\u3044\u30c9\u30ec\u30b9 \u043a\u0440\u0430\u0441\u043d\u043e\u0435 \u043f\u043b\u0430\u0442\u044c\u0435"
+)
 CAPTIONS = {
     "empty": "",
     "spaces": "   ",
@@ -17,7 +20,7 @@ CAPTIONS = {
     "newlines": "a red dress\nwith long\n\nsleeves",
     "tabs": "a red\tdress\t\twith sleeves",
     "emoji": "a red dress \U0001f457 with sleeves \U0001f469\u200d\U0001f467",
-    "not latin": "\u8d64\u3044\u30c9\u30ec\u30b9 \u043a\u0440\u0430\u0441\u043d\u043e\u0435 \u043f\u043b\u0430\u0442\u044c\u0435 a dress",
+    "not latin": f"{NOT_LATIN} a dress",
     "300 words": "a red dress with long sleeves and a belt in cotton. " * 27 + "a hat on top",
     "one reference": "a blue dress",
     "ten references": "a red coat with sleeves",
@@ -28,9 +31,7 @@ CAPTIONS = {
 REFERENCES = {
     **{item: [PLAIN, "the long-sleeved dress is red."] for item in CAPTIONS},
     "bars": [PLAIN, "a dress ||| in red"],
-    "not latin": [
-        "\u8d64\u3044\u30c9\u30ec\u30b9 \u043a\u0440\u0430\u0441\u043d\u043e\u0435 \u043f\u043b\u0430\u0442\u044c\u0435"
-    ],
+    "not latin": [NOT_LATIN],
     "one reference": [PLAIN],
     "ten references": [f"a {colour} coat with sleeves" for colour in ("red", "blue", "green", "white", "grey")] * 2,
     "identical": [PLAIN],
@@ -49,9 +50,9 @@ def test_odd_captions_score_as_pycocoevalcap_scores_them(jvm, java_on_path):
     tokenizer = PTBTokenizer()
     gts = tokenizer.tokenize({item: [{"caption": text} for text in texts] for item, texts in REFERENCES.items()})
     res = tokenizer.tokenize({item: [{"caption": text}] for item, text in CAPTIONS.items()})
-    found = [scorer.compute_score(gts, res) for scorer in (Bleu(4), Meteor(), Rouge(), Cider())]
-    corpus = dict(zip(NAMES, [*found[0][0], *(one[0] for one in found[1:])], strict=True))
-    items = dict(zip(NAMES, [*found[0][1], *(one[1] for one in found[1:])], strict=True))
+    first, *others = [scorer.compute_score(gts, res) for scorer in (Bleu(4), Meteor(), Rouge(), Cider())]
+    corpus = dict(zip(NAMES, [*first[0], *(corpus for corpus, _ in others)], strict=True))
+    items = dict(zip(NAMES, [*first[1], *(by_item for _, by_item in others)], strict=True))
     ours = score_with(jvm, {"odd": CAPTIONS}, REFERENCES)
     table = ours.items.pivot(index="item_id", columns="metric", values="value").loc[list(gts)]
     for name in NAMES:
@@ -62,13 +63,13 @@ def test_odd_captions_score_as_pycocoevalcap_scores_them(jvm, java_on_path):
 
 @pytest.mark.slow
 def test_odd_captions_have_the_spice_of_the_official_program(spice_jvm):
-    wanted = golden("spice_odd")  # None: the references have no tuple of the kind
+    official = golden("spice_odd")  # None: the references have no tuple of the kind
     ours = score_with(spice_jvm, {"odd": CAPTIONS}, REFERENCES, ["spice"])
     table = ours.items.pivot(index="item_id", columns="metric", values="value")
-    found = {item: {name: table.at[item, name] if name in table else np.nan for name in SPICE} for item in CAPTIONS}
+    scores = {item: {name: table.at[item, name] if name in table else np.nan for name in SPICE} for item in CAPTIONS}
     assert {
-        item: {name: None if np.isnan(f) else f for name, f in row.items()} for item, row in found.items()
-    } == wanted
+        item: {name: None if np.isnan(f) else f for name, f in row.items()} for item, row in scores.items()
+    } == official
     assert set(ours.corpus["odd"]) <= {*SPICE, "length_ratio"}
 
 
@@ -77,6 +78,6 @@ def test_ids_that_look_like_numbers_are_what_they_are(jvm):
     captions = {"0108775015": "a red dress", "108775015": "a blue cap", "10": "a hat"}
     references = {"0108775015": ["a red dress"], "108775015": ["a green skirt"], "10": ["a hat"]}
     table = score_with(jvm, {"a": captions}, references, ["rouge_l"]).items
-    found = table[table["metric"].eq("rouge_l")].set_index("item_id")["value"]
-    assert found["0108775015"] == pytest.approx(1)
-    assert found["108775015"] < 0.5
+    values = table[table["metric"].eq("rouge_l")].set_index("item_id")["value"]
+    assert values["0108775015"] == pytest.approx(1)
+    assert values["108775015"] < 0.5

@@ -16,7 +16,7 @@ CAPTIONS = {"1": "A red dress.", "2": "blue jeans", "3": "A cotton cap!", "4": "
 
 
 def wide(scores, name):
-    """(items, metrics) of a set."""
+    """Return the table of a set: a row per item, a column per metric."""
     rows = scores.items[scores.items["set"] == name]
     return rows.pivot(index="item_id", columns="metric", values="value")
 
@@ -43,8 +43,8 @@ def test_every_item_equals_pycocoevalcap(coco_ours, coco_scores):
 def test_the_statistics_on_disk_give_the_corpus_scores(coco_ours):
     sums = wide(coco_ours, "coco").sum()
     corpus = coco_ours.corpus["coco"]
-    found = bleu.bleu_from_statistics(sums[list(bleu.STATISTICS)].to_numpy())
-    assert found.tolist() == [corpus[f"bleu_{n}"] for n in (1, 2, 3, 4)]
+    corpus_bleu = bleu.bleu_from_statistics(sums[list(bleu.STATISTICS)].to_numpy())
+    assert corpus_bleu.tolist() == [corpus[f"bleu_{n}"] for n in (1, 2, 3, 4)]
     assert meteor.meteor_from_statistics(sums[list(meteor.STATISTICS)].to_numpy()) == corpus["meteor"]
 
 
@@ -58,7 +58,7 @@ def test_many_sets_together_equal_each_alone(jvm):
 
 
 def test_the_order_of_items_does_not_matter(jvm):
-    backwards = [dict(reversed(list(one.items()))) for one in (CAPTIONS, REFERENCES)]
+    backwards = [dict(reversed(list(texts.items()))) for texts in (CAPTIONS, REFERENCES)]
     first = score_with(jvm, {"a": CAPTIONS}, REFERENCES)
     second = score_with(jvm, {"a": backwards[0]}, backwards[1])
     assert first.corpus == second.corpus
@@ -68,8 +68,8 @@ def test_the_order_of_items_does_not_matter(jvm):
 def test_captions_equal_to_their_references(jvm):
     captions = {item: texts[0] for item, texts in REFERENCES.items() if len(texts) == 1}
     corpus = score_with(jvm, {"a": captions}, REFERENCES).corpus["a"]
-    one = [*(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "length_ratio"]
-    assert [corpus[metric] for metric in one] == pytest.approx([1.0] * 7, abs=1e-8)
+    perfect = [*(f"bleu_{n}" for n in (1, 2, 3, 4)), "meteor", "rouge_l", "length_ratio"]
+    assert [corpus[metric] for metric in perfect] == pytest.approx([1.0] * 7, abs=1e-8)
     assert corpus["cider"] == pytest.approx(10.0)
 
 

@@ -19,16 +19,17 @@ def compare(jvm, tmp_path, coco, rows):
         tuples = spice_matches(pairs, jvm, cache)
         scores, counts = spice(pairs, jvm, cache), spice_counts(pairs, jvm, cache)
     official = [[row["scores"][name] for name in CATEGORIES] for row in rows]
-    for found, wanted in zip(scores, official, strict=True):
-        assert [None if math.isnan(value) else value for value in found] == [one["f"] for one in wanted]
-    assert counts.tolist() == [[[one[name] for name in ("tp", "fp", "fn")] for one in wanted] for wanted in official]
-    for (said, wanted), row in zip(tuples, rows, strict=True):
-        assert in_order(said) == in_order(row["test_tuples"])
-        assert in_order(wanted) == in_order(row["ref_tuples"])
+    for values, expected in zip(scores, official, strict=True):
+        assert [None if math.isnan(value) else value for value in values] == [kind["f"] for kind in expected]
+    names = ("tp", "fp", "fn")
+    assert counts.tolist() == [[[kind[name] for name in names] for kind in expected] for expected in official]
+    for (of_caption, of_references), row in zip(tuples, rows, strict=True):
+        assert in_order(of_caption) == in_order(row["test_tuples"])
+        assert in_order(of_references) == in_order(row["ref_tuples"])
 
 
 def in_order(tuples):
-    return sorted((*one["tuple"], str(one["truth_value"])) for one in tuples)
+    return sorted((*entry["tuple"], str(entry["truth_value"])) for entry in tuples)
 
 
 def test_equals_the_official_program(spice_jvm, coco, coco_spice, tmp_path):

@@ -1,4 +1,4 @@
-"""What counts as an attribute in tests that do not ask for anything else."""
+"""Settings of the tagger for tests."""
 
 from captioning.tagging.settings import CaptionAttributes
 

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from captioning.tagging import extract as tagging
-from captioning.tagging.extract import Word, attributes_of, extract, hyphenated
+from captioning.tagging.extract import Word, extract, group_hyphenated, select_attributes
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
-from sample.garments.wording import alt_text, describe
+from sample.garments.wording import describe, write_alt_text
 from tests.captioning.tagging.settings import SETTINGS
 
 ROOT = Path(__file__).parents[3]
@@ -21,21 +21,25 @@ FUNCTION_WORDS = "a an and at down for in no of on one the two up with"
 
 
 def tagged(text: str, *tags: str) -> list[Word]:
-    """`tagged("T - shirts", "t/NOUN/NN", …)`: words where `text` has them, `lemma/UPOS/XPOS` each."""
-    words, place = [], 0
+    """Tag the words of a text: `tagged("T - shirts", "T/t/NOUN/NN", …)`, `form/lemma/UPOS/XPOS` each."""
+    words, start = [], 0
     for tag in tags:
         form, lemma, upos, xpos = tag.split("/")
-        place = text.index(form, place)
-        words.append(Word(form, lemma, upos, xpos, place, place + len(form)))
-        place += len(form)
+        start = text.index(form, start)
+        words.append(Word(form, lemma, upos, xpos, start, start + len(form)))
+        start += len(form)
     return words
 
 
-SHIRTS = tagged("Ribbed T-shirts made of", "Ribbed/ribbed/ADJ/JJ", "T/T/PROPN/NN", "-/-/PUNCT/HYPH", "shirts/shirt/NOUN/NNS", "made/make/VERB/VBN", "of/of/ADP/IN")  # fmt: skip
+SHIRTS = tagged(
+    "Ribbed T-shirts made of",
+    *("Ribbed/ribbed/ADJ/JJ", "T/T/PROPN/NN", "-/-/PUNCT/HYPH", "shirts/shirt/NOUN/NNS", "made/make/VERB/VBN"),
+    "of/of/ADP/IN",
+)
 
 
 @pytest.mark.parametrize(
-    ("switches", "wanted"),
+    ("switches", "expected"),
     [
         ({}, "ribbed t shirt made"),
         ({"unit": "form"}, "ribbed t shirts made"),
@@ -44,40 +48,40 @@ SHIRTS = tagged("Ribbed T-shirts made of", "Ribbed/ribbed/ADJ/JJ", "T/T/PROPN/NN
         ({"hyphen": "join", "unit": "form", "participles": False}, "ribbed t-shirts"),
     ],
 )
-def test_switches(switches: dict, wanted: str) -> None:
-    assert attributes_of(SHIRTS, SETTINGS.model_copy(update=switches)) == wanted.split()
+def test_switches(switches: dict, expected: str) -> None:
+    assert select_attributes(SHIRTS, SETTINGS.model_copy(update=switches)) == expected.split()
 
 
 def test_an_attribute_counts_once() -> None:
-    assert attributes_of([*SHIRTS, *SHIRTS], SETTINGS) == attributes_of(SHIRTS, SETTINGS)
+    assert select_attributes([*SHIRTS, *SHIRTS], SETTINGS) == select_attributes(SHIRTS, SETTINGS)
 
 
 @pytest.mark.parametrize("tag", ["ribbed/rib/VERB/VBN", "ribbed/ribbed/ADJ/JJ", "ribbed/rib/ADJ/VBN"])
 def test_taggers_that_differ_about_participles_agree_on_the_attribute(tag: str) -> None:
-    assert attributes_of(tagged("ribbed", tag), SETTINGS) == ["ribbed"]
+    assert select_attributes(tagged("ribbed", tag), SETTINGS) == ["ribbed"]
 
 
 def test_verbs_that_are_no_participles_are_no_attributes() -> None:
-    assert attributes_of(tagged("fastens", "fastens/fasten/VERB/VBZ"), SETTINGS) == []
+    assert select_attributes(tagged("fastens", "fastens/fasten/VERB/VBZ"), SETTINGS) == []
 
 
 def test_hyphens_join_only_where_no_space_is() -> None:
     parts = "hook/hook/NOUN/NN", "-/-/PUNCT/HYPH", "and/and/CCONJ/CC", "-/-/PUNCT/HYPH", "eye/eye/NOUN/NN", "./././."
-    assert ["".join(word.form for word in group) for group in hyphenated(tagged("hook-and-eye.", *parts))] == [
+    assert ["".join(word.form for word in group) for group in group_hyphenated(tagged("hook-and-eye.", *parts))] == [
         "hook-and-eye",
         ".",
     ]
-    assert len(hyphenated(tagged("hook - and - eye.", *parts))) == 6
-    assert len(hyphenated(tagged("waist.", "waist/waist/NOUN/NN", "./././."))) == 2
+    assert len(group_hyphenated(tagged("hook - and - eye.", *parts))) == 6
+    assert len(group_hyphenated(tagged("waist.", "waist/waist/NOUN/NN", "./././."))) == 2
 
 
 @pytest.mark.parametrize("lower", [False, True])
 def test_close_to_hand_annotated_descriptions(lower: bool) -> None:
     texts = [entry["text"].lower() if lower else entry["text"] for entry in GOLD]
-    found = [set(attributes) for attributes in extract(texts, SETTINGS, TAGGER)]
-    wanted = [set(entry["attributes"].split()) for entry in GOLD]
-    true = sum(len(a & b) for a, b in zip(found, wanted, strict=True))
-    f1 = 2 * true / (sum(map(len, found)) + sum(map(len, wanted)))
+    extracted = [set(attributes) for attributes in extract(texts, SETTINGS, TAGGER)]
+    expected = [set(entry["attributes"].split()) for entry in GOLD]
+    true = sum(len(a & b) for a, b in zip(extracted, expected, strict=True))
+    f1 = 2 * true / (sum(map(len, extracted)) + sum(map(len, expected)))
     assert f1 >= 0.95
 
 
@@ -100,16 +104,16 @@ def test_alt_text_of_the_sample() -> None:
 def test_function_words_of_the_sample_are_no_attributes_and_all_others_are() -> None:
     rng = Random(1)
     garments = [sample(rng) for _ in range(150)]
-    texts = [style(garment, rng).lower() for garment in garments for style in (describe, alt_text)]
-    found = {
+    texts = [style(garment, rng).lower() for garment in garments for style in (describe, write_alt_text)]
+    extracted = {
         attribute
         for attributes in extract(texts, SETTINGS.model_copy(update={"unit": "form"}), TAGGER)
         for attribute in attributes
     }
     words = {word for text in texts for word in text.replace(",", " ").replace(".", " ").replace("-", " ").split()}
     function_words = set(FUNCTION_WORDS.split())
-    assert words - function_words - found <= {"stand", "turn"}
-    assert found & function_words == set()
+    assert words - function_words - extracted <= {"stand", "turn"}
+    assert extracted & function_words == set()
 
 
 def test_a_missing_tagger_says_how_to_get_it(tmp_path: Path) -> None:
@@ -130,7 +134,7 @@ def test_a_damaged_tagger_is_named(tmp_path: Path) -> None:
 
 
 def as_stanza_lays_it_out(folder: Path) -> Path:
-    """The small models under the names and in the layout of stanza.download: packages, aliases, md5 sums, a url, MWT's absence.
+    """Copy the small models in the layout of stanza.download: packages, aliases, md5 sums, a url, no MWT.
 
     As in Stanza's own resources `default` and `default_fast` differ in one processor's model, and none has the name of
     the package.
@@ -156,7 +160,7 @@ def test_a_folder_of_stanzas_own_layout_gives_the_same_attributes(tmp_path: Path
     texts = [entry["text"] for entry in GOLD]
     folder = as_stanza_lays_it_out(tmp_path / "stanza_resources")
     settings = SETTINGS.model_copy(update={"package": package})
-    if package == "combined_nocharlm":  # of pos and lemma alone: a tokenizer of that name there is not
+    if package == "combined_nocharlm":  # of pos and lemma alone, without a tokenizer of that name
         with pytest.raises(UserError, match="no Stanza pipeline 'combined_nocharlm'"):
             extract(texts, settings, folder)
     else:
@@ -191,15 +195,15 @@ def test_a_link_to_a_folder_will_do(tmp_path: Path) -> None:
 def test_finished_chunks_are_not_tagged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tagging, "CHUNK", 2)
     texts = ["a red shirt", "blue boots", "", "a red shirt", "long skirt", "black belt", "wool coat"]
-    wanted = extract(texts, SETTINGS, TAGGER)
-    assert extract(texts, SETTINGS, TAGGER, "cpu", tmp_path / "work") == wanted
-    kept = sorted((tmp_path / "work").glob("*.safetensors"))
-    assert len(kept) == 3
-    assert extract(texts, SETTINGS, tmp_path / "nowhere", "cpu", tmp_path / "work") == wanted  # no tagger is needed
-    kept[0].write_bytes(kept[0].read_bytes()[:-1])  # damaged
+    expected = extract(texts, SETTINGS, TAGGER)
+    assert extract(texts, SETTINGS, TAGGER, "cpu", tmp_path / "work") == expected
+    chunks = sorted((tmp_path / "work").glob("*.safetensors"))
+    assert len(chunks) == 3
+    assert extract(texts, SETTINGS, tmp_path / "nowhere", "cpu", tmp_path / "work") == expected  # no tagger is needed
+    chunks[0].write_bytes(chunks[0].read_bytes()[:-1])  # damaged
     with pytest.raises(UserError, match="nowhere"):
         extract(texts, SETTINGS, tmp_path / "nowhere", "cpu", tmp_path / "work")
-    assert extract(texts, SETTINGS, TAGGER, "cpu", tmp_path / "work") == wanted
+    assert extract(texts, SETTINGS, TAGGER, "cpu", tmp_path / "work") == expected
 
 
 def test_the_work_folder_depends_on_all_that_the_result_depends_on(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Splits: groups against a slow definition, shares of the parts, leakage, and the study's random split."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,74 +7,74 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from catalogue.preparation.splits import grouped_split, groups, leakage, random_split
+from catalogue.preparation.splits import count_leaks, find_groups, split_at_random, split_by_group
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.none() | st.sampled_from("uvwxyz")), min_size=1, max_size=25)
 
 
 def slow_groups(rows: list[tuple[str, str | None]]) -> list[set[int]]:
-    """Merges until nothing changes."""
-    sets = [{place} for place in range(len(rows))]
+    """Merge sets of rows that share a code or a description until nothing changes."""
+    sets = [{index} for index in range(len(rows))]
 
-    def touch(one: set[int], other: set[int]) -> bool:
+    def touch(first: set[int], second: set[int]) -> bool:
         return any(
             rows[i][0] == rows[j][0] or (rows[i][1] is not None and rows[i][1] == rows[j][1])
-            for i in one
-            for j in other
+            for i in first
+            for j in second
         )
 
     while pair := next(((a, b) for n, a in enumerate(sets) for b in sets[n + 1 :] if touch(a, b)), None):
-        sets = [one for one in sets if one not in pair] + [pair[0] | pair[1]]
+        sets = [members for members in sets if members not in pair] + [pair[0] | pair[1]]
     return sets
 
 
 @given(ITEMS)
 def test_groups_are_the_connected_components(rows: list[tuple[str, str | None]]) -> None:
     table = pd.DataFrame(rows, columns=["product_code", "description"], dtype=object)
-    group = groups(table["product_code"], table["description"])
+    group = find_groups(table["product_code"], table["description"])
     assert (group >= 0).all()
-    found = {frozenset(np.flatnonzero(group == name).tolist()) for name in np.unique(group)}
-    assert found == {frozenset(one) for one in slow_groups(rows)}
+    components = {frozenset(np.flatnonzero(group == name).tolist()) for name in np.unique(group)}
+    assert components == {frozenset(members) for members in slow_groups(rows)}
 
 
 def test_a_chain_of_shared_codes_and_descriptions_is_one_group() -> None:
-    group = groups(pd.Series(["1", "1", "2", "3"]), pd.Series(["a", "b", "b", None]))
+    group = find_groups(pd.Series(["1", "1", "2", "3"]), pd.Series(["a", "b", "b", None]))
     assert group.tolist() == [0, 0, 0, 1]
 
 
 @given(st.lists(st.integers(1, 8), min_size=30, max_size=80), st.integers(0, 1000))
-def test_no_group_on_both_sides_and_fair_shares(sizes: list[int], seed: int) -> None:
+def test_no_group_in_two_parts_and_fair_shares(sizes: list[int], seed: int) -> None:
     group = np.repeat(np.arange(len(sizes)), sizes)
-    side = grouped_split(group, seed)
+    part = split_by_group(group, seed)
     for name in np.unique(group):
-        assert len(set(side[group == name])) == 1
+        assert len(set(part[group == name])) == 1
     for name in ("test", "validation"):
-        share = (side == name).sum()
+        share = (part == name).sum()
         assert 0.1 * len(group) - 8 < share <= round(0.1 * len(group))
-    assert set(side) <= {"train", "validation", "test"}
+    assert set(part) <= {"train", "validation", "test"}
 
 
 def test_a_grouped_split_leaks_nothing_and_another_seed_gives_another() -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 150, 400)
     items = pd.DataFrame({"product_code": codes.astype(str), "description": [f"text {code % 130}" for code in codes]})
-    group = groups(items["product_code"], items["description"])
-    side = grouped_split(group, 1)
-    assert leakage(items, side) == {"leaked_product_code": 0, "leaked_description": 0}
-    assert (side == grouped_split(group, 1)).all()
-    assert (side != grouped_split(group, 2)).any()
-    assert leakage(items, random_split(len(items), 42))["leaked_product_code"] > 0
+    group = find_groups(items["product_code"], items["description"])
+    part = split_by_group(group, 1)
+    assert count_leaks(items, part) == {"leaked_product_code": 0, "leaked_description": 0}
+    assert (part == split_by_group(group, 1)).all()
+    assert (part != split_by_group(group, 2)).any()
+    assert count_leaks(items, split_at_random(len(items), 42))["leaked_product_code"] > 0
 
 
 def test_a_huge_group_is_trained_on() -> None:
     group = np.concatenate([np.zeros(50, int), np.arange(1, 51)])
-    assert set(grouped_split(group, 0)[:50]) == {"train"}
+    assert set(split_by_group(group, 0)[:50]) == {"train"}
 
 
 def test_leakage_counts_test_items() -> None:
     items = pd.DataFrame({"product_code": list("aabcd"), "description": ["x", "y", "x", "z", None]})
-    side = np.array(["train", "test", "test", "test", "test"])
-    assert leakage(items, side) == {"leaked_product_code": 1, "leaked_description": 1}
+    part = np.array(["train", "test", "test", "test", "test"])
+    assert count_leaks(items, part) == {"leaked_product_code": 1, "leaked_description": 1}
 
 
 def test_the_random_split_is_the_studys() -> None:
@@ -80,11 +82,11 @@ def test_the_random_split_is_the_studys() -> None:
     shuffled = articles.sample(frac=1, random_state=42)
     train, rest = train_test_split(shuffled, test_size=0.2, random_state=42)
     validation, test = train_test_split(rest, test_size=0.5, random_state=42)
-    side = random_split(1000, 42)
+    part = split_at_random(1000, 42)
     for name, members in (("train", train), ("validation", validation), ("test", test)):
-        assert set(articles["article_id"][side == name]) == set(members["article_id"])
+        assert set(articles["article_id"][part == name]) == set(members["article_id"])
 
 
 @pytest.mark.parametrize(("name", "size"), [("train", 83_385), ("validation", 10_423), ("test", 10_424)])
 def test_the_random_split_of_the_full_catalogue_has_the_published_sizes(name: str, size: int) -> None:
-    assert (random_split(104_232, 42) == name).sum() == size
+    assert (split_at_random(104_232, 42) == name).sum() == size

@@ -1,3 +1,5 @@
+"""Packing and reading images: what keeps its bytes, what is refused, and reading from several threads."""
+
 import hashlib
 import io
 import pickle
@@ -95,7 +97,7 @@ def test_every_item_gets_its_own_image_back(packed: tuple[Path, dict[str, bytes]
     assert [path.name for path in sorted(folder.iterdir())] == ["00000.parquet", "00001.parquet", "00002.parquet"]
     assert (store.ids, len(store)) == (list(data), 230)
     for item in np.random.default_rng(1).permutation(store.ids):
-        assert store.jpeg(item) == data[item]
+        assert store.read_jpeg(item) == data[item]
     assert store["0000000003"].size == (11, 8)
     assert store["0000000003"].mode == "RGB"
     assert "0000000999" not in store
@@ -106,15 +108,15 @@ import random, sys
 from concurrent.futures import ThreadPoolExecutor
 from catalogue.prepared.images import ImageStore
 store = ImageStore(sys.argv[1])
-chosen = random.Random(0).choices(store.ids, k=20_000)
+ids = random.Random(0).choices(store.ids, k=20_000)
 with ThreadPoolExecutor(8) as pool:
-    read = list(pool.map(store.jpeg, chosen))
-print(read == [store.jpeg(item) for item in chosen])
+    read = list(pool.map(store.read_jpeg, ids))
+print(read == [store.read_jpeg(item) for item in ids])
 """
 
 
 def test_eight_threads_read_what_one_reads(packed: tuple[Path, dict[str, bytes]]) -> None:
-    """In a process of its own, because threads that share a reader end in a crash or hang within a few thousand reads."""
+    """It runs in its own process, because threads that share a reader crash or hang within a few thousand reads."""
     command = [sys.executable, "-c", READ_ON_THREADS, str(packed[0])]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (ended.returncode, ended.stdout) == (0, "True\n"), ended.stderr
@@ -124,12 +126,12 @@ def test_no_shard_stays_open(packed: tuple[Path, dict[str, bytes]]) -> None:
     """A process may have 1,024 files open, and 8 threads with H&M's 106 shards open would come near that."""
     store = ImageStore(packed[0])
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(store.jpeg, store.ids))
+        list(pool.map(store.read_jpeg, store.ids))
         assert not [file.path for file in psutil.Process().open_files() if file.path.endswith(".parquet")]
 
 
 def test_for_one_image_a_few_are_read(packed: tuple[Path, dict[str, bytes]]) -> None:
-    """Whatever the size of a shard, and from the file where it lies: no copy of the shard is made."""
+    """That holds for a shard of any size, and the shard is not copied."""
     shard = pq.ParquetFile(packed[0] / "00000.parquet")
     sizes = [shard.metadata.row_group(group).num_rows for group in range(shard.num_row_groups)]
     assert (max(sizes), sum(sizes)) == (images.ROW_GROUP_ITEMS, 100)
@@ -165,10 +167,10 @@ def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(images, "SHARD_ITEMS", 10)
     data = {f"{number:010d}": encoded(8 + number, 8) for number in range(35)}
     names = {item: f"{item}.jpg" for item in data}
-    asked: list[str] = []
+    read: list[str] = []
 
     def image(item: str, last: str) -> bytes:
-        asked.append(item)
+        read.append(item)
         if item > last:
             raise KeyboardInterrupt
         return data[item]
@@ -180,9 +182,9 @@ def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytes
         pack_images(folder, names, lambda item: image(item, "0000000023"), 64, work)
     assert sorted(path.name for path in work.iterdir()) == ["00000.parquet", "00001.parquet"]
     assert list(folder.iterdir()) == []
-    asked.clear()
+    read.clear()
     pack_images(folder, names, lambda item: image(item, "9"), 64, work)
-    assert min(asked) == "0000000020"
+    assert min(read) == "0000000020"
     pack_images(whole, names, data.__getitem__, 64)
     for path in whole.iterdir():
         assert (folder / path.name).read_bytes() == path.read_bytes()
@@ -191,9 +193,9 @@ def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytes
 def test_a_store_can_be_sent_to_a_worker(packed: tuple[Path, dict[str, bytes]]) -> None:
     folder, data = packed
     store = ImageStore(folder)
-    assert store.jpeg("0000000229") == data["0000000229"]
-    there = pickle.loads(pickle.dumps(store))
-    assert {item: there.jpeg(item) for item in there.ids} == data
+    assert store.read_jpeg("0000000229") == data["0000000229"]
+    copy = pickle.loads(pickle.dumps(store))
+    assert {item: copy.read_jpeg(item) for item in copy.ids} == data
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

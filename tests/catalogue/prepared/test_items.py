@@ -1,11 +1,11 @@
-"""The one reader of prepared items: what it gives, and what it refuses."""
+"""Reading prepared items: columns, order, splits, and what is refused."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from catalogue.prepared.items import of_split, read_items
+from catalogue.prepared.items import read_items, select_split
 from pipeline.core.errors import UserError
 
 COLUMNS = ["item_id", "description", "split"]
@@ -25,9 +25,9 @@ def test_items_come_sorted_with_the_columns_asked_for(tmp_path: Path) -> None:
 def test_a_split_keeps_their_order(tmp_path: Path) -> None:
     rows = [("2", "b", "train"), ("1", "a", "train"), ("3", "c", "test"), ("4", None, None)]
     path = write(tmp_path / "items.parquet", rows)
-    chosen = of_split(read_items(path, COLUMNS), "train", path)
-    assert chosen[["item_id", "description"]].to_numpy().tolist() == [["1", "a"], ["2", "b"]]
-    assert chosen.index.tolist() == [0, 1]
+    selected = select_split(read_items(path, COLUMNS), "train", path)
+    assert selected[["item_id", "description"]].to_numpy().tolist() == [["1", "a"], ["2", "b"]]
+    assert selected.index.tolist() == [0, 1]
 
 
 def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_an_unusable_split_is_refused(tmp_path: Path, row: tuple, message: str) -> None:
     path = write(tmp_path / "items.parquet", [row])
     with pytest.raises(UserError, match=rf"items\.parquet.*{message}"):
-        of_split(read_items(path, COLUMNS), "train", path)
+        select_split(read_items(path, COLUMNS), "train", path)
 
 
 def test_no_file_and_no_parquet_are_refused(tmp_path: Path) -> None:

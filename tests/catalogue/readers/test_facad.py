@@ -15,9 +15,10 @@ from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from catalogue.readers import Raw, facad
 from catalogue.readers.facad_captions import Descriptions
+from catalogue.readers.facad_files import META, decode
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.raw_data import META, garments_of, pixels_of, write_facad, write_facad_raw
+from tests.helpers.raw_data import build_garments, read_pixels, write_facad, write_facad_raw
 
 FACAD = Path("data/raw/facad")
 WriteParams = Callable[..., None]
@@ -46,7 +47,7 @@ def test_the_test_set_whose_captions_have_no_keys_is_refused_with_both_counts(
 
 
 def test_admitted_it_is_read_as_it_stands_and_marked(published: Path, study: WriteParams, small_shop: Path) -> None:
-    raw, garments = open_raw("first_99946", study), garments_of(small_shop)
+    raw, garments = open_raw("first_99946", study), build_garments(small_shop)
     n_test = (raw.articles["split"] == "test").sum()
     assert n_test == raw.unverified == 2 * (len(garments) - len(garments) * 8 // 10) - 2
     assert len(raw.articles) == 2 * len(garments) - 2
@@ -54,18 +55,18 @@ def test_admitted_it_is_read_as_it_stands_and_marked(published: Path, study: Wri
     assert first["description"].tolist() == [garments[0]["description"].lower()] * 2
     assert first["category"].tolist() == [garments[0]["category"]] * 2
     assert first["item_id"].tolist() == ["train-0000000", "train-0000001"]
-    assert raw.purchases is not None
-    assert list(raw.purchases()) == []
+    assert raw.read_purchases is not None
+    assert list(raw.read_purchases()) == []
 
 
 def test_attributes_are_facads_own_those_of_the_test_set_by_its_captions(
     published: Path, study: WriteParams, small_shop: Path
 ) -> None:
     raw = open_raw("first_99946", study)
-    of_text = {garment["description"].lower(): set(garment["attr"]) - {"nah"} for garment in garments_of(small_shop)}
+    of_text = {garment["description"].lower(): set(garment["attr"]) - {"nah"} for garment in build_garments(small_shop)}
     for split in ("train", "test"):
         rows = raw.articles[raw.articles["split"] == split]
-        assert [set(found) for found in rows["attributes"]] == [of_text[text] for text in rows["description"]]
+        assert [set(attributes) for attributes in rows["attributes"]] == [of_text[text] for text in rows["description"]]
     assert raw.articles["attributes"].str.len().sum() > 50
 
 
@@ -89,12 +90,12 @@ def test_word_ids_are_decoded_and_padding_is_left_out(study: WriteParams, small_
     ],
 )
 def test_padding_is_no_word(value: Any, words: list[str]) -> None:
-    assert facad.decode(Path("x.json"), value, {1: "red", 2: "dress"}) == words
+    assert decode(Path("x.json"), value, {1: "red", 2: "dress"}) == words
 
 
 def test_pictures_lose_nothing(published: Path, study: WriteParams, small_shop: Path) -> None:
-    raw, pixels = open_raw("first_99946", study), pixels_of(small_shop)
-    head, size, depth, body = raw.image("train-0000003").split(b"\n", 3)
+    raw, pixels = open_raw("first_99946", study), read_pixels(small_shop)
+    head, size, depth, body = raw.read_image("train-0000003").split(b"\n", 3)
     assert (head, size, depth) == (b"P6", b"256 256", b"255")
     assert (np.frombuffer(body, np.uint8).reshape(256, 256, 3).transpose(2, 0, 1) == pixels[1]).all()
 
@@ -134,11 +135,11 @@ def test_the_raw_edition_has_ids(study: WriteParams, small_shop: Path) -> None:
     write_facad_raw(small_shop, FACAD)
     study(dataset="facad", catalogue_prepare={"facad_test": "raw", "min_items_per_type": 1})
     prepare.main()
-    items, garments = pd.read_parquet("data/prepared/items.parquet"), garments_of(small_shop)
+    items, garments = pd.read_parquet("data/prepared/items.parquet"), build_garments(small_shop)
     assert len(items) == 2 * len(garments)
     assert items["item_id"][:2].tolist() == ["20000_0_0", "20000_0_1"]
     described = dict(zip(items["item_id"], items["description"], strict=True))
-    assert all(described[f"{one['id']}_0_1"] == one["description"].lower() for one in garments)
+    assert all(described[f"{garment['id']}_0_1"] == garment["description"].lower() for garment in garments)
     assert (items.groupby("product_code")["split"].nunique() == 1).all()
     assert "unverified_test_captions" not in json.loads(Path("metrics/catalogue.json").read_text())
 
@@ -178,30 +179,60 @@ def hdf5(key: str, array: np.ndarray) -> Callable[[Path], None]:
 
 PIXELS = np.zeros((4, 3, 256, 256), np.uint8)
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no folder": (lambda folder: folder.rename("elsewhere") and None, r"data/raw/facad: no such folder; put FACAD's files there"),
+    "no folder": (
+        lambda folder: folder.rename("elsewhere") and None,
+        r"data/raw/facad: no such folder; put FACAD's files there",
+    ),
     "no metadata": (remove(META), rf"{META}: no such file; put FACAD's files there"),
     "no images": (remove("VAL_IMAGES.hdf5"), r"VAL_IMAGES\.hdf5: no such file"),
     "no captions": (remove("TRAIN_CAPTIONS_RAW.json"), r"TRAIN_CAPTIONS_RAW\.json: no such file"),
     "hdf5 without images": (hdf5("pictures", PIXELS), r"VAL_IMAGES\.hdf5: no `images` in it; found pictures"),
-    "hdf5 of the wrong shape": (hdf5("images", PIXELS.transpose(0, 2, 3, 1)), r"images are uint8 \(256, 256, 3\), expected uint8 \(3, 256, 256\)"),
+    "hdf5 of the wrong shape": (
+        hdf5("images", PIXELS.transpose(0, 2, 3, 1)),
+        r"images are uint8 \(256, 256, 3\), expected uint8 \(3, 256, 256\)",
+    ),
     "hdf5 of floats": (hdf5("images", PIXELS.astype("f4")), r"images are float32 \(3, 256, 256\), expected uint8"),
     "hdf5 cut off": (cut("TRAIN_IMAGES.hdf5"), r"TRAIN_IMAGES\.hdf5: not a readable HDF5 file"),
     "json cut in half": (cut("TRAIN_CAPTIONS_RAW.json"), r"TRAIN_CAPTIONS_RAW\.json: not valid JSON .*is it cut off"),
     "metadata cut": (cut(META), rf"{META}: not valid JSON"),
     "metadata of another kind": (change(META, lambda rows: {"rows": rows}), "expected a list of garments"),
-    "garment without description": (change(META, lambda rows: [{**rows[0], "description": 1}, {"id": 1}]), "garment 1 has no description, category, attr, images"),
-    "no category ids": (change(META, lambda rows: [{k: v for k, v in row.items() if k != "categoryid"} for row in rows]), "no garment has a categoryid"),
+    "garment without description": (
+        change(META, lambda rows: [{**rows[0], "description": 1}, {"id": 1}]),
+        "garment 1 has no description, category, attr, images",
+    ),
+    "no category ids": (
+        change(META, lambda rows: [{k: v for k, v in row.items() if k != "categoryid"} for row in rows]),
+        "no garment has a categoryid",
+    ),
     "captions and images of different length": (
         change("TRAIN_CAPTIONS_RAW.json", lambda rows: dict(list(rows.items())[:-3])),
         r"TRAIN has (\d+) images, (\d+) captions, \d+ categories; a file is incomplete",
     ),
-    "captions that are none": (change("VAL_CAPTIONS_RAW.json", lambda rows: 7), r"VAL_CAPTIONS_RAW\.json: expected a list"),
-    "caption that is none": (change("VAL_CAPTIONS_RAW.json", lambda rows: rows | {"0": 7}), r"VAL_CAPTIONS_RAW\.json: 7 is no text"),
-    "attributes of different length": (change("TRAIN_ATTRS.json", lambda rows: rows[1:]), r"TRAIN_ATTRS\.json: \d+ lists of attributes for \d+ images"),
-    "category out of range": (change("VAL_CATES_FLAT.json", lambda rows: [*rows[:-1], 978]), r"VAL_CATES_FLAT\.json: category 978 is out of range; .* has \d+ categories"),
-    "category that is no number": (change("VAL_CATES_FLAT.json", lambda rows: [*rows[:-1], "shoe"]), "category 'shoe' is out of range"),
-    "word ids without a word map": (change("VAL_CAPTIONS_RAW.json", lambda rows: [[3, 4]] * len(rows)), r"VAL_CAPTIONS_RAW\.json: word ids that WORDMAP\*\.json does not have"),
-}  # fmt: skip
+    "captions that are none": (
+        change("VAL_CAPTIONS_RAW.json", lambda rows: 7),
+        r"VAL_CAPTIONS_RAW\.json: expected a list",
+    ),
+    "caption that is none": (
+        change("VAL_CAPTIONS_RAW.json", lambda rows: rows | {"0": 7}),
+        r"VAL_CAPTIONS_RAW\.json: 7 is neither a text nor",
+    ),
+    "attributes of different length": (
+        change("TRAIN_ATTRS.json", lambda rows: rows[1:]),
+        r"TRAIN_ATTRS\.json: \d+ lists of attributes for \d+ images",
+    ),
+    "category out of range": (
+        change("VAL_CATES_FLAT.json", lambda rows: [*rows[:-1], 978]),
+        r"VAL_CATES_FLAT\.json: category 978 is out of range; .* has \d+ categories",
+    ),
+    "category that is no number": (
+        change("VAL_CATES_FLAT.json", lambda rows: [*rows[:-1], "shoe"]),
+        "category 'shoe' is out of range",
+    ),
+    "word ids without a word map": (
+        change("VAL_CAPTIONS_RAW.json", lambda rows: [[3, 4]] * len(rows)),
+        r"VAL_CAPTIONS_RAW\.json: word ids that WORDMAP\*\.json does not have",
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -216,11 +247,11 @@ def test_bad_data_is_named_and_leaves_nothing(published: Path, study: WriteParam
     assert not Path("metrics/catalogue.json").exists()
 
 
-# The index against the comparison of every caption with every description
+# The index, compared with a search through every description
 
 
 def quadratic(caption: str, descriptions: list[str]) -> tuple[int, float]:
-    """The study's rule, as it was written: the earliest description whose first words share most with the caption's."""
+    """Apply the study's rule: the earliest description whose first words share most with the caption."""
     words, best, largest = caption.lower().split(), -1, 0
     for number, description in enumerate(descriptions):
         shared = len(set(words) & set(description.lower().split()[: len(words)]))
@@ -230,7 +261,7 @@ def quadratic(caption: str, descriptions: list[str]) -> tuple[int, float]:
 
 
 def texts(n: int, n_words: int, seed: int) -> list[str]:
-    """Word frequencies as of prose: the k-th word comes 1/k as often as the first."""
+    """Draw texts with word frequencies as in prose: the k-th word is 1/k as frequent as the first."""
     generator = np.random.default_rng(seed)
     share = 1 / np.arange(1, n_words + 1)
     lengths = generator.integers(3, 30, n)
@@ -245,7 +276,9 @@ def test_the_index_finds_what_the_comparison_of_all_finds(seed: int) -> None:
     cut_off = [" ".join(text.split()[: generator.integers(1, 20)]) for text in descriptions[::3]]
     captions = [*cut_off, *texts(100, 150, seed + 100), "nothing alike", "", "w1 w1 w1"]
     index = Descriptions(descriptions)
-    assert [index.best(caption) for caption in captions] == [quadratic(caption, descriptions) for caption in captions]
+    assert [index.find_best(caption) for caption in captions] == [
+        quadratic(caption, descriptions) for caption in captions
+    ]
 
 
 @pytest.mark.slow
@@ -255,8 +288,8 @@ def test_a_hundred_thousand_captions_against_as_many_descriptions_take_a_minute(
     captions = [" ".join(text.split()[:20]) for text in descriptions[:66_000]] + texts(33_946, 15_800, 1)
     started = time.process_time()
     index = Descriptions(descriptions)
-    found = [index.best(caption) for caption in captions]
+    results = [index.find_best(caption) for caption in captions]
     seconds = time.process_time() - started
     print(f"attributes of 99,946 captions: {seconds:.1f} CPU seconds")
-    assert all(overlap == 1 for _, overlap in found[:66_000])
+    assert all(overlap == 1 for _, overlap in results[:66_000])
     assert seconds < 60

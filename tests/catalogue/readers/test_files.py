@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogue.readers.files import Folder, Zip, images_in
+from catalogue.readers.files import Folder, Zip, list_images
 from pipeline.core.errors import UserError
 
 CONTENT = {f"images/{number % 3}/{number:03d}.jpg": bytes([number]) * (5_000 + number) for number in range(40)}
@@ -29,7 +29,7 @@ def test_a_zip_reads_like_a_folder(both: tuple[Folder, Zip]) -> None:
     assert list(folder.stamps) == list(archive.stamps) == sorted(CONTENT)
     for files in both:
         assert {name: files.read(name) for name in CONTENT} == CONTENT
-        assert list(images_in(files, "images/")) == [name for name in sorted(CONTENT) if name.endswith(".jpg")]
+        assert list(list_images(files, "images/")) == [name for name in sorted(CONTENT) if name.endswith(".jpg")]
         assert "table.csv" in files
         assert "images" not in files
         with files.open("table.csv") as file:

@@ -1,3 +1,7 @@
+"""H&M's raw layout: ids, colours, product types, purchases, and images in a zip or in folders."""
+
+import shutil
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +15,25 @@ from pipeline.core.errors import UserError
 @pytest.mark.parametrize(
     ("name", "colour"),
     [
-        ("Black", "black"), ("Dark Blue", "blue"), ("Light Turquoise", "turquoise"), ("Other Red", "red"), ("Off White", "white"), ("Dark Grey", "grey"),
-        ("Greyish Beige", "beige"), ("Bronze/Copper", "bronze"), ("Silver", "silver"), ("Yellowish Brown", "yellow"), ("Unknown", "other"),
+        ("Black", "black"),
+        ("Dark Blue", "blue"),
+        ("Light Turquoise", "turquoise"),
+        ("Other Red", "red"),
+        ("Off White", "white"),
+        ("Dark Grey", "grey"),
+        ("Greyish Beige", "beige"),
+        ("Bronze/Copper", "bronze"),
+        ("Silver", "silver"),
+        ("Yellowish Brown", "yellow"),
+        ("Unknown", "other"),
     ],
-)  # fmt: skip
+)
 def test_colours_are_simplified_by_the_first_rule_that_fits(name: str, colour: str) -> None:
-    assert hm.simple_colour(name) == colour
+    assert hm.simplify_colour(name) == colour
 
 
 @pytest.mark.parametrize(
-    ("category", "kept"),
+    ("category", "is_fashion"),
     [
         ("T-shirt", True),
         ("Cap/peaked", True),
@@ -30,8 +43,8 @@ def test_colours_are_simplified_by_the_first_rule_that_fits(name: str, colour: s
         ("Side table", False),
     ],
 )
-def test_fashion_is_what_contains_a_keyword(category: str, kept: bool) -> None:
-    assert hm.fashion()(category) is kept
+def test_fashion_is_what_contains_a_keyword(category: str, is_fashion: bool) -> None:
+    assert hm.fashion_filter()(category) is is_fashion
 
 
 def write_articles(folder: Path, **changes: list[str]) -> Path:
@@ -59,7 +72,7 @@ def test_ids_have_ten_digits_and_words_stay_words(tmp_path: Path) -> None:
 
 def test_duplicate_ids_are_refused_also_when_written_differently(tmp_path: Path) -> None:
     path = write_articles(tmp_path, article_id=["108775015", "0108775015", "0351332007"])
-    with pytest.raises(UserError, match=r"articles\.csv: article_id 0108775015 comes more than once"):
+    with pytest.raises(UserError, match=r"articles\.csv: article_id 0108775015 occurs more than once"):
         articles_of(path)
 
 
@@ -89,9 +102,6 @@ def test_a_wrong_purchase_is_named(tmp_path: Path, line: str, message: str) -> N
 
 
 def test_images_may_be_a_zip_or_folders(small_shop: Path, tmp_path: Path) -> None:
-    import shutil
-    import zipfile
-
     zipped = hm.open_raw(small_shop)
     folder = Path(shutil.copytree(small_shop, tmp_path / "sample"))
     with zipfile.ZipFile(folder / "images.zip") as archive:
@@ -100,4 +110,4 @@ def test_images_may_be_a_zip_or_folders(small_shop: Path, tmp_path: Path) -> Non
     (folder / "images" / "010" / "notes.txt").write_text("no image")
     unpacked = hm.open_raw(folder)
     assert list(unpacked.image_names) == list(zipped.image_names)
-    assert all(unpacked.image(item) == zipped.image(item) for item in zipped.image_names)
+    assert all(unpacked.read_image(item) == zipped.read_image(item) for item in zipped.image_names)

@@ -78,27 +78,27 @@ def test_without_the_columns_that_may_be_missing(folder: Path) -> None:
 def test_pictures_are_those_that_the_table_names(folder: Path) -> None:
     raw = open_raw(folder)
     assert raw.image_names == {"7": str(folder / "images/a/front.png"), "A-1": str(folder / "images/b.jpg")}
-    assert raw.image("A-1") == (folder / "images/b.jpg").read_bytes()
+    assert raw.read_image("A-1") == (folder / "images/b.jpg").read_bytes()
 
 
 def test_pictures_may_be_in_one_zip(folder: Path) -> None:
-    before = {item: open_raw(folder).image(item) for item in ("7", "A-1")}
+    before = {item: open_raw(folder).read_image(item) for item in ("7", "A-1")}
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         for path in (folder / "images").rglob("*.*"):
             archive.write(path, path.relative_to(folder))
             path.unlink()
     raw = open_raw(folder)
-    assert {item: raw.image(item) for item in raw.image_names} == before
+    assert {item: raw.read_image(item) for item in raw.image_names} == before
 
 
 def test_purchases_come_in_file_order(folder: Path) -> None:
-    [batch] = open_raw(folder).purchases()
+    [batch] = open_raw(folder).read_purchases()
     assert batch.to_pydict() == {"user_id": ["u", "v"], "item_id": ["007", "A-1"], "day": [18321, 1]}
 
 
 def test_a_shop_without_purchases(folder: Path) -> None:
     (folder / "purchases.csv").unlink()
-    assert list(open_raw(folder).purchases()) == []
+    assert list(open_raw(folder).read_purchases()) == []
 
 
 def items(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
@@ -113,12 +113,21 @@ def link_the_pictures(folder: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "no items": (lambda folder: (folder / "items.csv").unlink(), r"items\.csv: no such file; `lookbook init"),
     "no such column": (items(lambda table: table.drop(columns="title")), "no column title; found sku, kind"),
-    "an empty id": (items(lambda table: table.assign(sku=["7", "", "8"])), r"column sku is empty in 1 row\(s\), first in row 2"),
-    "an id twice": (items(lambda table: table.assign(sku=["7", "7", "8"])), "sku 7 comes more than once"),
-    "a picture that is not there": (lambda folder: (folder / "images/b.jpg").unlink(), r"1 picture\(s\) of column file are not there, first .*b\.jpg"),
-    "no pictures": (lambda folder: [path.unlink() for path in (folder / "images").rglob("*.*")] and None, r"images: no pictures"),
+    "an empty id": (
+        items(lambda table: table.assign(sku=["7", "", "8"])),
+        r"column sku is empty in 1 row\(s\), first in row 2",
+    ),
+    "an id twice": (items(lambda table: table.assign(sku=["7", "7", "8"])), "sku 7 occurs more than once"),
+    "a picture that is not there": (
+        lambda folder: (folder / "images/b.jpg").unlink(),
+        r"1 picture\(s\) of column file do not exist, first .*b\.jpg",
+    ),
+    "no pictures": (
+        lambda folder: [path.unlink() for path in (folder / "images").rglob("*.*")] and None,
+        r"images: no pictures",
+    ),
     "pictures behind a link": (link_the_pictures, "a link to a folder, into which DVC does not look"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -137,10 +146,10 @@ def test_what_is_wrong_is_named(folder: Path, kind: str) -> None:
 def test_a_wrong_purchase_is_named(folder: Path, line: str, message: str) -> None:
     (folder / "purchases.csv").write_text(f"user_id,item_id,date\n{line}\n")
     with pytest.raises(UserError, match=rf"purchases\.csv.*{message}"):
-        list(open_raw(folder).purchases())
+        list(open_raw(folder).read_purchases())
 
 
 def test_purchases_without_a_column(folder: Path) -> None:
     (folder / "purchases.csv").write_text("user,item_id,date\nu,007,2020-01-01\n")
     with pytest.raises(UserError, match=r"purchases\.csv: no column user_id; found user, .*catalogue_prepare\.columns"):
-        list(open_raw(folder).purchases())
+        list(open_raw(folder).read_purchases())

@@ -1,4 +1,4 @@
-"""No test sees the parses or the CoreNLP of this user."""
+"""Keep the parses and the CoreNLP of this user away from the tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def fetched_corenlp(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """CoreNLP, fetched if need be, where `$CORENLP` says."""
+    """Download CoreNLP if necessary, and name its folder in `$CORENLP`."""
     folder = corenlp_folder(request.config.cache.mkdir("corenlp"), fetch=True)
     monkeypatch.setenv("CORENLP", str(folder))
     return folder

@@ -8,24 +8,24 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lookbook.cli.main import app
-from lookbook.comparison.significance import holm
+from lookbook.comparison.correction import holm
 from tests.helpers.captions import golden
 
 METRICS = ("--metrics", "bleu,meteor,rouge_l,cider")
 ITEMS = 100
 
 
-def compare(*given: object) -> Result:
-    return CliRunner().invoke(app, ["compare", *map(str, given)])
+def compare(*options: object) -> Result:
+    return CliRunner().invoke(app, ["compare", *map(str, options)])
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """COCO captions, and the same with every second word left out of two in three; in groups of two."""
+    """Write COCO captions, and a copy that lacks every second word of two in three; in groups of two."""
     folder = tmp_path_factory.mktemp("files")
-    rows = [row | {"group": place // 2} for place, row in enumerate(golden("coco_val_a.captions")[:ITEMS])]
+    rows = [row | {"group": index // 2} for index, row in enumerate(golden("coco_val_a.captions")[:ITEMS])]
     worse = [
-        row | {"caption": " ".join(row["caption"].split()[:: 2 if place % 3 else 1])} for place, row in enumerate(rows)
+        row | {"caption": " ".join(row["caption"].split()[:: 2 if index % 3 else 1])} for index, row in enumerate(rows)
     ]
     for name, table in (("a", rows), ("b", worse[::-1])):
         (folder / f"{name}.json").write_text(json.dumps(table))
@@ -41,18 +41,18 @@ def compared(files: tuple[Path, Path]) -> tuple[dict[str, Any], str]:
 
 
 def test_it_says_which_is_better_by_how_much_and_what_could_have_been_shown(compared: Any) -> None:
-    found, said = compared
-    assert (found["items"], found["groups"], found["draws"]) == (ITEMS, ITEMS // 2, 10_000)
-    for metric, row in found["metrics"].items():
+    result, output = compared
+    assert (result["items"], result["groups"], result["draws"]) == (ITEMS, ITEMS // 2, 10_000)
+    for metric, row in result["metrics"].items():
         assert row["mean_a"] > row["mean_b"], metric
         assert 0 < row["low"] <= row["difference"] <= row["high"]
         assert row["wins"] + row["ties"] + row["losses"] == row["n"] == ITEMS
         assert row["ties"] >= ITEMS // 3  # captions that are the same
         assert 0 < row["detectable"] < 2 * row["difference"]
-    tested = [row for metric, row in found["metrics"].items() if metric != "length_ratio"]
+    tested = [row for metric, row in result["metrics"].items() if metric != "length_ratio"]
     assert holm([row["p"] for row in tested]) == [row["p_holm"] for row in tested]
-    assert "p_holm" not in found["metrics"]["length_ratio"]
-    assert "win / tie / loss" in said
+    assert "p_holm" not in result["metrics"]["length_ratio"]
+    assert "win / tie / loss" in output
 
 
 def test_the_figures_are_those_of_lookbook_score(files: tuple[Path, Path], compared: Any, tmp_path: Path) -> None:
@@ -77,11 +77,11 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def test_what_cannot_be_paired_is_left_out_and_counted_or_refused(tmp_path: Path) -> None:
     rows = [
-        {"id": place, "caption": f"a cap {place}", "references": ["a red cap"], "group": place} for place in range(9)
+        {"id": index, "caption": f"a cap {index}", "references": ["a red cap"], "group": index} for index in range(9)
     ]
     a = write(tmp_path / "a.json", rows)
     ended = compare(a, write(tmp_path / "b.json", rows[2:]), "--metrics", "rouge_l")
-    assert f"left out: 2 items of {a} that the other lacks" in ended.output
+    assert f"left out: 2 items of {a} that the other file lacks" in ended.output
     for changed, message in (
         ([row | {"id": f"x{row['id']}"} for row in rows], "no id in common (first 0 against x0)"),
         ([row | {"references": ["a cap"]} for row in rows], "the references of 9 of 9 ids differ; first 0, 1, 2, 3, 4"),

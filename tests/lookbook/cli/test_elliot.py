@@ -1,4 +1,4 @@
-"""`lookbook elliot`: the exported folder as Elliot's own loader reads it, its lists scored, and its process run.
+"""`lookbook elliot`: Elliot's loader reads the exported folder, its lists are scored, and its process runs.
 
 Elliot itself is not on a package index: a stand-in module takes its place where the process is tested.
 """
@@ -55,7 +55,7 @@ def run_experiment(path):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small study and, in `elliot/`, its catalogue `all` with the text features `words`."""
+    """Make the small study and export to `elliot/` its catalogue `all` with the text features `words`."""
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as monkeypatch:
         small_study(folder, monkeypatch)
@@ -94,7 +94,7 @@ def ids(kind: str) -> list[str]:
 
 
 def configuration(name: str) -> dict[str, Any]:
-    """Read with PyYAML's FullLoader, as Elliot does."""
+    """Read a configuration with PyYAML's FullLoader, as Elliot does."""
     with open(f"elliot/config_files/{name}.yml", encoding="utf-8") as file:
         return yaml.load(file, Loader=yaml.FullLoader)["experiment"]
 
@@ -107,15 +107,14 @@ def test_train_and_test_are_the_studys_pairs_in_dense_numbers(study: Path) -> No
     pairs = {(user, item) for user, item in train[["user", "item"]].to_numpy().tolist()}
     assert pairs == set(zip(*(axis.tolist() for axis in data.train.nonzero()), strict=True))
     assert len(pairs) == len(train)
-    assert train["user"].drop_duplicates().tolist() == list(
-        range(len(data.users))
-    )  # Elliot numbers by first appearance
+    # Elliot numbers users by first appearance
+    assert train["user"].drop_duplicates().tolist() == list(range(len(data.users)))
     assert set(train["item"]) == set(range(len(data.items)))
     users = pd.read_parquet("data/interactions/users.parquet")["user_id"]
     items = pd.read_parquet("data/interactions/items.parquet")["item_id"]
-    wanted = {(users[user], items[item]) for user, item in split.test.tolist()}
-    found = test.iloc[:-1]
-    assert {(ids("users")[u], ids("items")[i]) for u, i in found[["user", "item"]].to_numpy().tolist()} == wanted
+    expected = {(users[user], items[item]) for user, item in split.test.tolist()}
+    purchases = test.iloc[:-1]
+    assert {(ids("users")[u], ids("items")[i]) for u, i in purchases[["user", "item"]].to_numpy().tolist()} == expected
     assert (train["rating"] == 1).all()
     assert (train["time"] % 86_400 == 0).all()
 
@@ -127,7 +126,7 @@ def test_the_last_test_row_is_of_a_user_and_an_item_that_are_nowhere_else(study:
 
 
 class VisualAttribute:
-    """Elliot's loader as it is coded: the mapping is filled in `filter` alone, rows in the order of a set of numbers."""
+    """Copy Elliot's loader: `filter` alone fills the mapping, and rows are in the order of a set of numbers."""
 
     def __init__(self, folder: Path, items: set[int]) -> None:
         self.folder, self.mapping = folder, dict[int, int]()
@@ -135,13 +134,13 @@ class VisualAttribute:
 
     def filter(self, items: set[int]) -> None:
         self.items = self.items & items
-        self.mapping = {item: place for place, item in enumerate(self.items)}
+        self.mapping = {item: index for index, item in enumerate(self.items)}
 
     def features(self) -> np.ndarray:
         dim = np.load(next(self.folder.iterdir())).shape[0]
         array = np.full((len(self.items), dim), np.nan)
-        for item, place in self.mapping.items():
-            array[place] = np.load(self.folder / f"{item}.npy")
+        for item, index in self.mapping.items():
+            array[index] = np.load(self.folder / f"{item}.npy")
         return array
 
 
@@ -218,21 +217,21 @@ def test_jaccard_and_shrinkage_ask_for_elliots_other_implementation(study: Path)
         ({}, "standard", (20, 10)),
         ({"similarity: cosine": "similarity: jaccard"}, "aiolli", (19, 9)),
         ({"shrink: 0.0": "shrink: 5.0"}, "aiolli", (19, 9)),
-        ({"shrink: 0.0": "shrink: 5.0", "itemknn_k: 20": "itemknn_k: 1"}, "aiolli", (0, 9)),
+        ({"shrink: 0.0": "shrink: 5.0", "k: 20": "k: 1"}, "aiolli", (0, 9)),
         ({"shrink: 0.0": "shrink: 5.0", "hood: elliot": "hood: standard"}, "aiolli", (20, 10)),
         ({"hood: elliot": "hood: standard"}, "standard", (20, 10)),
     ],
 )
-def test_elliot_is_told_as_many_others_as_our_neighbourhood_has(
+def test_elliot_counts_as_many_others_as_our_neighbourhood_has(
     study: Path, changes: dict[str, str], implementation: str, neighbours: tuple[int, int]
 ) -> None:
-    """`aiolli` does not count a row as one of its own k, and ours of `neighbourhood: elliot` does."""
+    """`aiolli` does not count a row among its own k neighbours; our `neighbourhood: elliot` does."""
     change_params(changes)
     lookbook("export", "--out", "elliot", "--features", "parity")
     for name in ("elliot", "ducho"):
-        found = configuration(name)["models"]
-        assert (found["ItemKNN"]["neighbors"], found["UserKNN"]["neighbors"]) == neighbours
-        assert {found[model]["implementation"] for model in ("ItemKNN", "UserKNN")} == {implementation}
+        models = configuration(name)["models"]
+        assert (models["ItemKNN"]["neighbors"], models["UserKNN"]["neighbors"]) == neighbours
+        assert {models[model]["implementation"] for model in ("ItemKNN", "UserKNN")} == {implementation}
 
 
 def change_params(changes: dict[str, str]) -> None:
@@ -243,29 +242,29 @@ def change_params(changes: dict[str, str]) -> None:
     Path("params.yaml").write_text(params)
 
 
-def test_a_neighbourhood_that_elliot_lacks_is_said_at_export_and_import(study: Path) -> None:
-    said = "Elliot has no `neighbourhood: standard`: its figures of userknn and itemknn are of another recommender"
+def test_export_and_import_name_a_neighbourhood_that_elliot_lacks(study: Path) -> None:
+    note = "Elliot has no `neighbourhood: standard`: its figures of userknn and itemknn are of another recommender"
     write_lists("ItemKNN_nn=20", first_unseen())
-    assert said not in lookbook("import", "elliot").stdout
-    assert said not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+    assert note not in lookbook("import", "elliot").stdout
+    assert note not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
     change_params({"hood: elliot": "hood: standard"})
     ended = lookbook("export", "--out", "elliot", "--features", "parity")
-    assert ended.stdout.splitlines()[-1].startswith(said)
+    assert ended.stdout.splitlines()[-1].startswith(note)
     write_lists("ItemKNN_nn=20", first_unseen())
-    assert lookbook("import", "elliot").stdout.splitlines()[-1].startswith(said)
+    assert lookbook("import", "elliot").stdout.splitlines()[-1].startswith(note)
     change_params({"- userknn\n": "", "- itemknn\n": ""})
     assert "neighbourhood" not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
 
 
-def test_a_decay_that_elliot_lacks_is_said(study: Path) -> None:
-    said = "Elliot's MostPop has no decay: its figures are of another recommender"
-    assert said not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+def test_export_names_a_decay_that_elliot_lacks(study: Path) -> None:
+    note = "Elliot's MostPop has no decay: its figures are of another recommender"
+    assert note not in lookbook("export", "--out", "elliot", "--features", "parity").stdout
     change_params({"half_life_days: 0": "half_life_days: 30"})
-    assert said in lookbook("export", "--out", "elliot", "--features", "parity").stdout
+    assert note in lookbook("export", "--out", "elliot", "--features", "parity").stdout
 
 
 def first_unseen(depth: int = 12) -> pd.DataFrame:
-    """Lists of the first items of train that each user has not bought."""
+    """List the first items of train that each user has not bought."""
     lists = []
     for user, mine in rows("train").groupby("user"):
         unseen = np.setdiff1d(rows("train")["item"], mine["item"])[:depth]
@@ -278,12 +277,12 @@ def test_every_point_of_a_grid_keeps_its_figures_and_lists(study: Path) -> None:
         write_lists(name, first_unseen(depth))
     ended = lookbook("import", "elliot", "--json", "out.json", "--lists", "own")
     assert ended.exit_code == 0, ended.output
-    found = json.loads(Path("out.json").read_text())
+    results = json.loads(Path("out.json").read_text())
     grid = [f"itemknn (ItemKNN_nn={k}_sim=cosine)" for k in (20, 40)]
-    assert list(found) == [*grid, "mostpop"]
-    assert [found[name]["lists"] for name in grid] == ["ItemKNN_nn=20_sim=cosine.tsv", "ItemKNN_nn=40_sim=cosine.tsv"]
-    assert found[grid[0]]["elliot_lists"]["lists_short"] < found[grid[1]]["elliot_lists"]["lists_short"]
-    assert all(found[name]["lookbook"]["ndcg_12"] == 0.25 for name in grid)
+    assert list(results) == [*grid, "mostpop"]
+    assert [results[name]["lists"] for name in grid] == ["ItemKNN_nn=20_sim=cosine.tsv", "ItemKNN_nn=40_sim=cosine.tsv"]
+    assert results[grid[0]]["elliot_lists"]["lists_short"] < results[grid[1]]["elliot_lists"]["lists_short"]
+    assert all(results[name]["lookbook"]["ndcg_12"] == 0.25 for name in grid)
     assert sorted(path.stem for path in Path("own").iterdir()) == [
         "ItemKNN_nn=20_sim=cosine",
         "ItemKNN_nn=40_sim=cosine",
@@ -292,7 +291,7 @@ def test_every_point_of_a_grid_keeps_its_figures_and_lists(study: Path) -> None:
     assert len({len(path.read_text().splitlines()) for path in Path("own").glob("ItemKNN*")}) == 2
     table = ended.stdout.splitlines()
     shown = [line for line in table if "nDCG@12" in line]
-    assert [line.split("nDCG")[0].strip() for line in shown] == list(found)
+    assert [line.split("nDCG")[0].strip() for line in shown] == list(results)
     assert len({line.index("nDCG@12") for line in shown} | {table[0].index("metric")}) == 1
 
 
@@ -310,9 +309,9 @@ def test_features_that_do_not_match_the_items_are_counted_and_named(study: Path)
     folder = Path("data/features/image/parity")
     every = (folder / "ids.txt").read_text().splitlines()
     (folder / "ids.txt").write_text("".join(f"{item.lstrip('0')}\n" for item in every))
-    said = error(lookbook("export", "--out", "new", "--features", "parity"))
-    assert "of train have no features, first 00000001" in said
-    assert said.count("00000001") >= 5
+    message = error(lookbook("export", "--out", "new", "--features", "parity"))
+    assert "of train have no features, first 00000001" in message
+    assert message.count("00000001") >= 5
     assert not Path("new").exists()
 
 
@@ -323,7 +322,7 @@ def test_export_leaves_other_folders_alone(study: Path) -> None:
     assert Path("mine/thesis.tex").exists()
 
 
-def test_a_study_without_interactions_is_said(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_without_interactions_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data/interactions/items.parquet").unlink()
     assert "dvc repro rec_interactions" in error(lookbook("export", "--out", "new", "--features", "parity"))
     assert "the text augmented is of the catalogue all" in error(
@@ -339,7 +338,7 @@ def write_lists(name: str, lists: pd.DataFrame, dataset: str = "lookbook") -> Pa
 
 
 def our_lists(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
-    """The study's own ItemKNN in the numbers of the export."""
+    """Return the lists of the study's own ItemKNN in the numbers of the export."""
     monkeypatch.setattr(sys, "argv", ["recsys.fit", "--recommender", "itemknn", "--catalogue", "all"])
     fit.main()
     lists = pd.read_parquet("data/recommendations/all/itemknn.parquet")
@@ -353,11 +352,11 @@ def test_import_scores_a_file_as_the_study_scores_its_own(study: Path, monkeypat
     path = write_lists("ItemKNN_nn=20_sim=cosine", our_lists(monkeypatch))
     ended = lookbook("import", path, "--json", "out.json", "--lists", "own")
     assert ended.exit_code == 0, ended.output
-    found = json.loads(Path("out.json").read_text())["itemknn"]
-    assert found["lookbook"]["ndcg_12"] == 0.25  # what metrics/recommendations.json said
-    assert found["elliot"] == {}
+    result = json.loads(Path("out.json").read_text())["itemknn"]
+    assert result["lookbook"]["ndcg_12"] == 0.25  # as in metrics/recommendations.json
+    assert result["elliot"] == {}
     recs = pd.read_parquet("data/recommendations/all/itemknn.parquet")
-    assert slow_precision(recs[recs["candidates"] == "all"]) == pytest.approx(found["elliot_lists"]["precision_12"])
+    assert slow_precision(recs[recs["candidates"] == "all"]) == pytest.approx(result["elliot_lists"]["precision_12"])
     own = pd.read_csv("own/itemknn.tsv", sep="\t", header=None, dtype=str)
     names = pd.read_parquet("data/interactions/items.parquet")["item_id"]
     assert set(own[1]) <= set(names)
@@ -368,9 +367,9 @@ def slow_precision(lists: pd.DataFrame) -> float:
     split = read_split()
     values = []
     for user, mine in lists.groupby("user"):
-        wanted = {item for buyer, item in split.test.tolist() if buyer == user}
-        if wanted:
-            values.append(len(wanted & set(mine["item"])) / 12)
+        bought = {item for buyer, item in split.test.tolist() if buyer == user}
+        if bought:
+            values.append(len(bought & set(mine["item"])) / 12)
     return float(np.mean(values))
 
 
@@ -384,20 +383,21 @@ def test_with_features_rows_of_items_without_features_are_left_out_as_in_elliot(
     train, test = rows("train"), rows("test").iloc[:-1]
     cold = test[~test["item"].isin(train["item"])]
     assert len(cold)
-    found = test[test["item"].isin(train["item"])][["user", "item"]].assign(score=1.0)  # everything that can be found
-    write_lists("VBPR_seed=42_it=16", found, "lookbook-words")
+    # every purchase that a list can hold
+    findable = test[test["item"].isin(train["item"])][["user", "item"]].assign(score=1.0)
+    write_lists("VBPR_seed=42_it=16", findable, "lookbook-words")
     lookbook("import", "elliot", "--json", "out.json")
     values = json.loads(Path("out.json").read_text())["vbpr-words"]
     assert values["elliot_lists"]["recall_12"] == 1
     assert values["lookbook"]["ndcg_5"] == 0.5
-    write_lists("MostPop", found)
+    write_lists("MostPop", findable)
     lookbook("import", "elliot", "--json", "out.json")
     assert json.loads(Path("out.json").read_text())["mostpop"]["elliot_lists"]["recall_12"] < 1
 
 
 @pytest.fixture
 def stand_in(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a module `elliot.run`, and ELLIOT_PYTHON."""
+    """Make a checkout with a module `elliot.run`, and set ELLIOT_PYTHON."""
     package = study / "checkout" / "elliot"
     package.mkdir(parents=True)
     (package / "run.py").write_text(STAND_IN.replace("BROKEN", "False"))
@@ -411,10 +411,10 @@ def test_run_puts_both_tables_side_by_side(stand_in: Path) -> None:
     old = write_lists("Old", pd.DataFrame({"user": [0], "item": [0], "score": [1.0]}))
     ended = lookbook("run", "elliot", "--checkout", stand_in, "--json", "out.json")
     assert ended.exit_code == 0, ended.output
-    found = json.loads(Path("out.json").read_text())
-    assert sorted(found) == ["bpr", "itemknn", "mostpop", "random", "userknn", "vbpr-words"]
+    results = json.loads(Path("out.json").read_text())
+    assert sorted(results) == ["bpr", "itemknn", "mostpop", "random", "userknn", "vbpr-words"]
     assert not old.exists()  # of an earlier run
-    assert found["vbpr-words"]["elliot"] == {
+    assert results["vbpr-words"]["elliot"] == {
         "ndcg_5": 0.25,
         "map_elliot_5": 0.125,
         "ndcg_12": 0.25,
@@ -422,7 +422,7 @@ def test_run_puts_both_tables_side_by_side(stand_in: Path) -> None:
     }
     assert "ran elliot-words (log: " in ended.stdout
     line = next(line.split() for line in ended.stdout.splitlines() if line.startswith("itemknn") and "nDCG@12" in line)
-    assert line == ["itemknn", "nDCG@12", "0.25000", f"{found['itemknn']['elliot_lists']['ndcg_12']:.5f}", "0.25000"]
+    assert line == ["itemknn", "nDCG@12", "0.25000", f"{results['itemknn']['elliot_lists']['ndcg_12']:.5f}", "0.25000"]
     assert "greatest difference between Elliot's figures and ours" in ended.stdout
     assert "Elliot, standing in" in Path("elliot/logs/elliot.log").read_text()
 
@@ -434,12 +434,12 @@ def test_run_takes_one_configuration_of_ducho(stand_in: Path, monkeypatch: pytes
     assert "vbpr-words" in ended.stdout
     assert "itemknn" not in ended.stdout
     assert "external models of the checkout" in Path("elliot/logs/ducho-words.log").read_text()
-    said = error(lookbook("run", "elliot", "--checkout", stand_in, "--configuration", "elliot-sbert"))
-    assert "no elliot-sbert; there are: ducho, ducho-words, elliot, elliot-words" in said
+    message = error(lookbook("run", "elliot", "--checkout", stand_in, "--configuration", "elliot-sbert"))
+    assert "no elliot-sbert; there are: ducho, ducho-words, elliot, elliot-words" in message
 
 
 def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path) -> None:
-    """The configuration finds them beside its own folder; another checkout takes the place of an earlier one."""
+    """A configuration finds them beside its own folder; a new checkout replaces an earlier one."""
     shutil.copytree(stand_in, stand_in.parent / "other")
     (stand_in.parent / "other" / "external" / "models" / "__init__.py").write_text("external models of another")
     for checkout, text in ((stand_in, "of the checkout"), (stand_in.parent / "other", "of another")):
@@ -451,8 +451,8 @@ def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path
     assert lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in).exit_code == 0
     assert not Path("elliot/external").is_symlink()  # the user's own copy stays
     shutil.rmtree(stand_in / "external")
-    said = error(lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in))
-    assert "checkout: no external/models; name the folder of Ducho-meets-Elliot with --checkout" in said
+    message = error(lookbook("run", "elliot", "--program", "ducho", "--checkout", stand_in))
+    assert "checkout: no external/models; name the folder of Ducho-meets-Elliot with --checkout" in message
     assert lookbook("run", "elliot", "--checkout", stand_in).exit_code == 0  # Elliot itself has none
     shutil.rmtree("elliot")
     assert (stand_in.parent / "other" / "external" / "models" / "__init__.py").is_file()
@@ -460,18 +460,20 @@ def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path
 
 def test_what_elliot_printed_last_is_shown_when_it_fails(stand_in: Path) -> None:
     (stand_in / "elliot" / "run.py").write_text(STAND_IN.replace("BROKEN", "True"))
-    said = error(lookbook("run", "elliot", "--checkout", stand_in))
-    assert "elliot-words.yml: Elliot failed (status 1, log " in said
-    assert "RuntimeError: no GPU" in said
+    message = error(lookbook("run", "elliot", "--checkout", stand_in))
+    assert "elliot-words.yml: Elliot failed (status 1, log " in message
+    assert "RuntimeError: no GPU" in message
 
 
-def test_an_interpreter_without_elliot_and_none_at_all_are_said(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interpreter_without_elliot_and_none_at_all_are_refused(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ELLIOT_PYTHON", raising=False)
     assert "ELLIOT_PYTHON is not set: name the Python that has Elliot 0.3.1" in error(lookbook("run", "elliot"))
     monkeypatch.setenv("ELLIOT_PYTHON", "/nowhere/python")
     assert "ELLIOT_PYTHON=/nowhere/python: no such program" in error(lookbook("run", "elliot"))
     monkeypatch.setenv("ELLIOT_PYTHON", sys.executable)
-    said = error(lookbook("run", "elliot"))
-    assert "has no Elliot (status 1, log " in said
-    assert "ModuleNotFoundError: No module named 'elliot'" in said
+    message = error(lookbook("run", "elliot"))
+    assert "has no Elliot (status 1, log " in message
+    assert "ModuleNotFoundError: No module named 'elliot'" in message
     assert "nowhere: no such folder" in error(lookbook("run", "elliot", "--checkout", "nowhere"))

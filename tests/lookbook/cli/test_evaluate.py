@@ -1,4 +1,4 @@
-"""`lookbook evaluate` as its users meet it: Elliot's figures, and every wrong file a message or a rule."""
+"""`lookbook evaluate`: Elliot's figures, and a message or a rule for every wrong file."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_every_list_of_elliot_has_elliots_figures(recs: Path, tmp_path: Path) ->
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Three users with train purchases, two of them with test ones; a user of test who is not in train."""
+    """Write three users with train purchases, two of them with test purchases, and a user of test alone."""
     (tmp_path / "train.tsv").write_text("007\ta\t1\t10\n007\tb\t1\t11\n7\tb\t1\t10\nx\tc\t1\t3\n")
     (tmp_path / "test.tsv").write_text("007\tc\t1\n7\ta\t1\n7\tc\t1\nnew\ta\t1\n")
     (tmp_path / "recs.tsv").write_text("007\tc\t3\n007\td\t2\n7\tc\t5\n7\ta\t4\nx\ta\t1\n")
@@ -163,14 +163,17 @@ def test_whole_numbers_of_parquet_meet_the_same_numbers_as_text(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"test": ""}, "test.tsv: has no rows"),
         ({"test": "7\ta\t-1\n007\tc\t1\n"}, "test.tsv: 1 of 2 rows: rating is negative; ratings are 0 or more"),
         ({"test": "7\ta\tnan\n"}, "test.tsv: 1 of 1 rows: rating is not a number; first: 7 a nan"),
         ({"train": "7\ta\t\n7\tb\t1\n"}, "train.tsv: 1 of 2 rows: rating is not a number"),
         ({"test": "7\ta\t1577836800\n"}, "is this column the timestamp?"),
-        ({"train": "user,item,rating\n1,2,3\n"}, "expected tab-separated columns user, item[, rating[, timestamp]] without a header"),
+        (
+            {"train": "user,item,rating\n1,2,3\n"},
+            "expected tab-separated columns user, item[, rating[, timestamp]] without a header",
+        ),
         ({"train": "u\ti\tr\n1\t2\t3\n"}, "found rating 'r' in the first line; remove the header"),
         ({"test": "user\titem\n7\ta\n"}, "test.tsv: the first line is a header"),
         ({"train": "1\t2\t3\t4\t5\n"}, "found 5 column(s) in the first line"),
@@ -187,8 +190,8 @@ def test_whole_numbers_of_parquet_meet_the_same_numbers_as_text(tmp_path: Path) 
         ({"recs": "\ta\t1\n"}, "recs.tsv: rows have an empty user"),
     ],
 )  # fmt: skip
-def test_wrong_files_are_refused(shop: Path, changes: dict[str, str], said: str) -> None:
-    assert said in message(shop, **changes)
+def test_wrong_files_are_refused(shop: Path, changes: dict[str, str], expected: str) -> None:
+    assert expected in message(shop, **changes)
 
 
 def test_a_missing_file_is_named(shop: Path) -> None:
@@ -228,4 +231,4 @@ def test_lists_whose_score_has_another_name_are_not_taken_in_file_order(shop: Pa
 
 def test_files_that_were_exchanged_are_suspected(shop: Path) -> None:
     ended = evaluate(*files(shop, recs="007\td\t2\n7\tb\t1\n"), "--cutoffs", "2")
-    assert "are --train and --test each other's?" in ended.stdout
+    assert "are --train and --test swapped?" in ended.stdout

@@ -1,4 +1,4 @@
-"""lookbook export: an adapter, or the merged model, with a model card that says what was really used."""
+"""`lookbook export`: an adapter, or the merged model, with a model card of what was really used."""
 
 import json
 import shutil
@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from transformers import AutoModelForImageTextToText, Blip2ForConditionalGeneration
 from typer.testing import CliRunner
 
-from captioning.modelling import Captioner, apply_lora, image_inputs, load
+from captioning.modelling import Captioner, apply_lora, load, prepare_images
 from lookbook.cli.main import app
-from sample.pretraining.world import pictures
+from sample.pretraining.examples import draw_pictures
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
@@ -36,7 +36,7 @@ stages:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A study whose `tiny-blip2-opt` has been trained: adapter, dvc.lock, scores and the run's record."""
+    """Write a study whose `tiny-blip2-opt` has been trained: adapter, dvc.lock, scores and the run's record."""
     (tmp_path / "data").mkdir()
     shutil.copytree(ROOT / "data/models" / NAME, tmp_path / "data/models" / NAME)
     shutil.copy(ROOT / "studies/sample.yaml", tmp_path / "params.yaml")
@@ -75,7 +75,7 @@ def write_records() -> None:
 
 @contextmanager
 def locked() -> Iterator[dict[str, Any]]:
-    """The stages of dvc.lock, to change."""
+    """Yield the stages of dvc.lock, and write their changes back."""
     path, yaml = Path("dvc.lock"), YAML()
     lock = yaml.load(path)
     yield lock["stages"]
@@ -89,18 +89,18 @@ def export(*words: str) -> Path:
     return Path(ended.stdout.split()[1].rstrip(":"))
 
 
-def refused(*words: str) -> str:
+def refuse(*words: str) -> str:
     ended = CliRunner().invoke(app, ["export", *words])
     assert ended.exit_code == 1
     return ended.stderr
 
 
-def captions(captioner: Captioner) -> list[str]:
-    images = image_inputs(captioner, [picture.image for picture in pictures(4, seed=5)])
-    return [one.text for one in captioner.family.generate(captioner, images, 20)]
+def caption_pictures(captioner: Captioner) -> list[str]:
+    images = prepare_images(captioner, [picture.image for picture in draw_pictures(4, seed=5)])
+    return [caption.text for caption in captioner.family.generate(captioner, images, 20)]
 
 
-def adapted() -> Captioner:
+def load_adapted() -> Captioner:
     return load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=Path("data/adapters") / NAME)
 
 
@@ -115,25 +115,25 @@ def test_the_adapter_comes_out_as_it_is(project: Path) -> None:
     weights = Path("data/adapters") / NAME / "adapter_model.safetensors"
     assert (folder / "adapter_model.safetensors").read_bytes() == weights.read_bytes()
     loaded = load(Path("data/models") / NAME, "blip2_opt", torch.float32, adapter=folder)
-    assert captions(loaded) == captions(adapted())
+    assert caption_pictures(loaded) == caption_pictures(load_adapted())
 
 
 def test_plain_peft_loads_it(project: Path) -> None:
     base = Blip2ForConditionalGeneration.from_pretrained(f"data/models/{NAME}", dtype=torch.float32)
     plain = PeftModel.from_pretrained(base, export()).eval()
-    ours = adapted()
-    assert captions(Captioner(plain, ours.processor, ours.family)) == captions(ours)
+    ours = load_adapted()
+    assert caption_pictures(Captioner(plain, ours.processor, ours.family)) == caption_pictures(ours)
 
 
 def test_the_merged_model_needs_nothing_else(project: Path) -> None:
     folder = export("--merged", "--out", "whole")
-    expected = captions(adapted())
+    expected = caption_pictures(load_adapted())
     shutil.rmtree("data")
     assert not list(folder.glob("*.bin")) + list(folder.glob("adapter*"))
     merged = load(folder, "blip2_opt", torch.float32)
-    assert captions(merged) == expected
+    assert caption_pictures(merged) == expected
     auto = AutoModelForImageTextToText.from_pretrained(folder)
-    assert captions(Captioner(auto, merged.processor, merged.family)) == expected
+    assert caption_pictures(Captioner(auto, merged.processor, merged.family)) == expected
 
 
 def test_the_card_says_what_was_used_and_reached(project: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_model_of_the_hub_is_named_with_its_revision(project: Path) -> None:
     assert "MIT; its language model" in card
 
 
-def test_data_that_may_not_be_published_is_told_whatever_params_yaml_has_come_to_say(project: Path) -> None:
+def test_the_card_names_restricted_data_though_params_yaml_names_other_data_by_now(project: Path) -> None:
     with locked() as stages:
         stages["catalogue_prepare"]["params"]["params.yaml"]["dataset"] = "hm"
     assert "dataset: sample" in Path("params.yaml").read_text()
@@ -183,8 +183,8 @@ def test_an_adapter_that_is_not_the_one_of_dvc_lock_is_refused(project: Path) ->
     before = config.read_text()
     config.unlink()  # DVC may have linked it to its cache
     config.write_text(before + "\n")
-    message = refused(NAME)
-    assert f"data/adapters/{NAME}: not the adapter that dvc.lock tells of" in message
+    message = refuse(NAME)
+    assert f"data/adapters/{NAME}: not the adapter that dvc.lock records" in message
     assert f"dvc repro {CELL}" in message
     assert not Path("exports").exists()
     config.write_text(before)
@@ -194,29 +194,29 @@ def test_an_adapter_that_is_not_the_one_of_dvc_lock_is_refused(project: Path) ->
 def test_data_that_was_prepared_after_training_is_not_taken_for_its_own(project: Path) -> None:
     with locked() as stages:
         stages["catalogue_prepare"]["outs"][0]["md5"] = "0a0a0a0a"
-    message = refused(NAME)
-    assert "another data/prepared/items.parquet than catalogue_prepare has written since" in message
+    message = refuse(NAME)
+    assert f"data/prepared/items.parquet has changed since {CELL} was trained on it" in message
     assert f"dvc repro {CELL}" in message
     with locked() as stages:
         del stages["catalogue_prepare"]
-    assert f"catalogue_prepare has not run here; run: dvc repro {CELL}" in refused(NAME)
+    assert f"catalogue_prepare has not run here; run: dvc repro {CELL}" in refuse(NAME)
 
 
 def test_without_dvc_nothing_is_claimed(project: Path) -> None:
     shutil.rmtree(".dvc")
-    assert "DVC cannot tell whether" in refused(NAME)
+    assert "DVC cannot tell whether" in refuse(NAME)
 
 
-def test_what_cannot_be_exported_is_told(project: Path) -> None:
-    message = refused("tiny-blip2-op")
+def test_what_cannot_be_exported_is_refused(project: Path) -> None:
+    message = refuse("tiny-blip2-op")
     assert f"trained here: {NAME}; did you mean {NAME}?" in message
     assert "dvc repro caption_train@tiny-blip2-op" in message
     Path("mine").mkdir()
     Path("mine/thesis.txt").write_text("years of work")
-    assert "mine: exists and is no earlier export" in refused(NAME, "--out", "mine")
+    assert "mine: exists and is no earlier export" in refuse(NAME, "--out", "mine")
     assert Path("mine/thesis.txt").exists()
     Path("dvc.lock").unlink()
-    assert f"caption_train@{NAME} has not run here" in refused(NAME)
+    assert f"caption_train@{NAME} has not run here" in refuse(NAME)
 
 
 def test_an_earlier_export_is_replaced(project: Path) -> None:

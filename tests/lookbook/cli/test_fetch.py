@@ -10,8 +10,8 @@ from captioning.scores.java import corenlp
 from lookbook.cli.main import app
 
 
-def fetch(*given: object) -> Result:
-    return CliRunner().invoke(app, ["fetch", "corenlp", *map(str, given)])
+def fetch(*options: object) -> Result:
+    return CliRunner().invoke(app, ["fetch", "corenlp", *map(str, options)])
 
 
 def jars(folder: Path) -> Path:
@@ -24,7 +24,7 @@ def jars(folder: Path) -> Path:
 def test_what_is_there_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKBOOK_CACHE", str(tmp_path))
     monkeypatch.setattr(corenlp, "fetch", lambda folder: pytest.fail("fetched again"))
-    jars(corenlp.stored())
+    jars(corenlp.user_folder())
     ended = fetch()
     assert (ended.exit_code, "has it already" in ended.output) == (0, True)
 
@@ -33,13 +33,13 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     ended = fetch("--to", tmp_path)
     assert ended.exit_code == 1
-    assert "there is something else in it" in ended.output
+    assert "holds other files; name a new folder, or an empty one" in ended.output
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.slow
 def test_a_carried_folder_is_found(fetched_corenlp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Into a folder, and from there by `$CORENLP` into the user's cache; then nothing is fetched any more."""
+    """`$CORENLP` copies it to the user's cache; after that nothing is downloaded."""
     carried = tmp_path / "carried"
     ended = fetch("--to", carried)
     assert ended.exit_code == 0, ended.output
@@ -51,5 +51,5 @@ def test_a_carried_folder_is_found(fetched_corenlp: Path, tmp_path: Path, monkey
     shutil.rmtree(carried)
     monkeypatch.delenv("CORENLP")
     monkeypatch.chdir(tmp_path)
-    assert corenlp.find() == corenlp.stored()
-    assert corenlp.program_version(corenlp.stored()) == corenlp.program_version(fetched_corenlp)
+    assert corenlp.find() == corenlp.user_folder()
+    assert corenlp.program_version(corenlp.user_folder()) == corenlp.program_version(fetched_corenlp)

@@ -1,4 +1,4 @@
-"""Properties of the paired bootstrap: exact zeros, symmetry, the slow way. How often it fires: test_significance_rates.py."""
+"""Properties of the paired bootstrap: exact zeros, symmetry, a slow version. Rates: test_significance_rates.py."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from scipy.stats import t as student
 from lookbook.comparison import significance
 from lookbook.comparison.significance import (
     group_sums,
-    holm,
     paired_corpora,
     paired_corpus,
     paired_means,
@@ -23,7 +22,7 @@ scores = st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 1
 
 
 def slow_means(a: np.ndarray, b: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """The plain bootstrap, a draw at a time."""
+    """Compute the plain bootstrap one draw at a time."""
     rng = np.random.default_rng(seed)
     picks = [rng.integers(0, len(a), (1, len(a)))[0] for _ in range(draws)]
     return np.array([np.mean([a[i] - b[i] for i in pick]) for pick in picks])
@@ -66,21 +65,21 @@ def test_a_minus_b_is_minus_b_minus_a(rows: list[tuple[float, float, int]]) -> N
 def test_the_order_of_rows_does_not_matter(rows: list[tuple[float, float, int]], random) -> None:
     shuffled = random.sample(rows, len(rows))
     results = []
-    for some in (rows, shuffled):
-        a, b, groups = (np.array(column) for column in zip(*some, strict=True))
+    for order in (rows, shuffled):
+        a, b, groups = (np.array(column) for column in zip(*order, strict=True))
         results.append(paired_means(a[:, None], b[:, None], groups, 200, 3)[0])
     assert results[0] == pytest.approx(results[1], abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
 @given(scores)
-def test_interval_and_p_say_the_same(rows: list[tuple[float, float, int]]) -> None:
+def test_interval_and_p_agree(rows: list[tuple[float, float, int]]) -> None:
     a, b, groups = (np.array(column) for column in zip(*rows, strict=True))
-    found = paired_means(a[:, None], b[:, None], groups, 2000, 3)[0]
-    assert 0 < found.p <= 1
-    assert found.low <= found.high
-    if abs(found.p - 0.05) > 0.01 and len(set(groups.tolist())) > 7:
-        assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+    estimate = paired_means(a[:, None], b[:, None], groups, 2000, 3)[0]
+    assert 0 < estimate.p <= 1
+    assert estimate.low <= estimate.high
+    if abs(estimate.p - 0.05) > 0.01 and len(set(groups.tolist())) > 7:
+        assert (estimate.p < 0.05) == (estimate.low > 0 or estimate.high < 0)
 
 
 def test_an_arm_against_itself_is_exactly_zero() -> None:
@@ -92,8 +91,8 @@ def test_an_arm_against_itself_is_exactly_zero() -> None:
 
 
 def test_one_group_shows_nothing() -> None:
-    found = paired_means(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(4, dtype=int), 100, 1)[0]
-    assert (found.difference, found.p) == (1.0, 1.0)
+    estimate = paired_means(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(4, dtype=int), 100, 1)[0]
+    assert (estimate.difference, estimate.p) == (1.0, 1.0)
 
 
 def test_items_without_a_score_are_left_out_of_both_arms() -> None:
@@ -102,11 +101,11 @@ def test_items_without_a_score_are_left_out_of_both_arms() -> None:
     assert wins_ties_losses(a[:, 0], b[:, 0]) == (2, 0, 0)
 
 
-def test_a_ratio_as_corpus_metric_equals_the_slow_way() -> None:
+def test_a_ratio_as_corpus_metric_equals_a_slow_bootstrap() -> None:
     rng = np.random.default_rng(2)
     a, b = rng.integers(1, 20, (25, 2)).astype(float), rng.integers(1, 20, (25, 2)).astype(float)
     groups = rng.integers(0, 8, 25)
-    score_a, score_b, found = paired_corpus(a, b, groups, lambda sums: sums[:, 0] / sums[:, 1], 400, 11)
+    score_a, score_b, fast = paired_corpus(a, b, groups, lambda sums: sums[:, 0] / sums[:, 1], 400, 11)
     picker, labels = np.random.default_rng(11), np.unique(groups)
     slow = []
     for _ in range(400):
@@ -115,7 +114,7 @@ def test_a_ratio_as_corpus_metric_equals_the_slow_way() -> None:
         )
         slow.append(a[rows, 0].sum() / a[rows, 1].sum() - b[rows, 0].sum() / b[rows, 1].sum())
     assert (score_a, score_b) == pytest.approx((a[:, 0].sum() / a[:, 1].sum(), b[:, 0].sum() / b[:, 1].sum()))
-    assert found == pytest.approx(significance.estimate(score_a - score_b, np.array(slow), len(labels)))
+    assert fast == pytest.approx(significance.estimate(score_a - score_b, np.array(slow), len(labels)))
 
 
 def test_runs_are_odd_in_the_difference_and_widen_the_interval() -> None:
@@ -128,57 +127,41 @@ def test_runs_are_odd_in_the_difference_and_widen_the_interval() -> None:
     assert mirrored.detectable == pytest.approx(wild.detectable)
 
 
-def test_holm_on_a_table_worked_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=20))
-def test_holm_never_lowers_p_and_keeps_its_order(p: list[float]) -> None:
-    corrected = np.array(holm(p))
-    assert (corrected >= np.array(p) - 1e-15).all()
-    assert (corrected <= 1).all()
-    assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
-
-
 def test_wins_ties_and_losses_ignore_rounding() -> None:
     assert wins_ties_losses(np.array([1.0, 0.1 + 0.2, 0.0]), np.array([0.0, 0.3, 1.0])) == (1, 1, 1)
 
 
 def test_runs_that_agree_count_as_one() -> None:
-    """A deterministic recommender, whose runs are copies: the users are all that varies."""
-    one = np.random.default_rng(5).normal(0.1, 1, (200, 1))
-    assert paired_users_and_runs([np.repeat(one, 3, axis=1)], 500, 2)[0] == pytest.approx(
-        paired_users_and_runs([one], 500, 2)[0]
-    )
+    """The runs of a deterministic recommender are copies: only the users vary."""
+    single = np.random.default_rng(5).normal(0.1, 1, (200, 1))
+    copies = np.repeat(single, 3, axis=1)
+    estimate_of_copies = paired_users_and_runs([copies], 500, 2)[0]
+    assert estimate_of_copies == pytest.approx(paired_users_and_runs([single], 500, 2)[0])
 
 
 def test_the_spread_of_users_and_runs_adds_up_to_that_of_the_mean() -> None:
-    """By simulation: what `run_spread` adds up to is the variance of the mean over users and runs, on average."""
+    """By simulation: the two parts of `run_spread` add up to the variance of the mean, on average."""
     rng = np.random.default_rng(6)
     trials, shape = 2000, (50, 3)
-    seen, means = [], []
+    estimates, means = [], []
     for _ in range(trials):
         scores = rng.normal(0, 1, shape) + rng.normal(0, 0.8, (50, 1)) + rng.normal(0, 0.2, (1, 3))
         users, runs, _ = significance.run_spread(scores)
-        seen.append(users**2 + runs**2)
+        estimates.append(users**2 + runs**2)
         means.append(scores.mean())
-    assert np.mean(seen) == pytest.approx(np.var(means), rel=0.1)
+    assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.1)
 
 
 @pytest.mark.parametrize(("runs", "lowest", "highest"), [(2, 0.036, 0.066), (3, 0.046, 0.054), (5, 0.048, 0.052)])
-def test_degrees_of_freedom_hold_the_level_whatever_runs_and_users_add(
+def test_degrees_of_freedom_hold_the_level_for_every_share_of_users_and_runs(
     runs: int, lowest: float, highest: float
 ) -> None:
-    """The chance of |T| > t(0.975), integrated over the estimate of the runs' part; the users' part is known."""
+    """Integrates the chance of |T| > t(0.975) over the estimate of the runs' part; the users' part is known."""
     f = runs - 1
     estimates = chi2.ppf((np.arange(1000) + 0.5) / 1000, f) / f
     for of_users in (0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0):  # the runs' part is 1
-        seen = of_users + estimates
-        freedom = [significance.degrees_of_freedom(of_users / one, runs) for one in estimates]
-        limit = student.ppf(0.975, freedom) * np.sqrt(seen)
+        freedom = [significance.degrees_of_freedom(of_users / of_runs, runs) for of_runs in estimates]
+        limit = student.ppf(0.975, freedom) * np.sqrt(of_users + estimates)
         level = 2 * norm.sf(limit / np.sqrt(of_users + 1)).mean()
         assert lowest <= level <= highest
 
@@ -189,9 +172,9 @@ def test_the_smallest_difference_is_found_in_four_of_five_trials() -> None:
     smallest = significance.detectable(significance.Spread(1 / np.sqrt(items), items - 1))
     assert smallest == pytest.approx(2.82 / np.sqrt(items), rel=0.01)
     scores = rng.normal(smallest, 1, (items, trials))
-    found = paired_means(scores, np.zeros_like(scores), np.arange(items), 1000, 1)
-    assert np.mean([one.p < 0.05 for one in found]) == pytest.approx(0.8, abs=0.04)
-    assert np.mean([one.detectable for one in found]) == pytest.approx(smallest, rel=0.01)
+    estimates = paired_means(scores, np.zeros_like(scores), np.arange(items), 1000, 1)
+    assert np.mean([estimate.p < 0.05 for estimate in estimates]) == pytest.approx(0.8, abs=0.04)
+    assert np.mean([estimate.detectable for estimate in estimates]) == pytest.approx(smallest, rel=0.01)
 
 
 def test_one_group_could_have_shown_nothing() -> None:

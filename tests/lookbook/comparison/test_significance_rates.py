@@ -1,4 +1,4 @@
-"""1,000 trials each: how often the tests fire where nothing differs, and how often the intervals cover what does."""
+"""1,000 trials each: how often a test finds a difference where there is none, how often intervals cover a true one."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ CORPUS: dict[str, tuple[list[str], CorpusMetric]] = {
 
 @pytest.fixture(scope="module")
 def captioners(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Per-item scores and statistics of COCO captions by a model and by a person, who agree about as well with others."""
+    """Scores COCO captions by a model and by a person, which agree with other people's about equally well."""
     import gzip
 
     path = tmp_path_factory.mktemp("captions") / "captions.json"
@@ -45,12 +45,12 @@ def captioners(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, 
 
 
 def groups_of(items: int, rng: np.random.Generator) -> np.ndarray:
-    """Groups of one to eight items: (items,)."""
+    """Return groups of one to eight items: (items,)."""
     return np.repeat(np.arange(items), rng.integers(1, 9, items))[:items]
 
 
-def swapped(a: np.ndarray, b: np.ndarray, coins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both captioners' columns after the trials' coins: (n, k), (n, k), (n, trials) -> (n, trials * k) twice."""
+def swap(a: np.ndarray, b: np.ndarray, coins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Swap two captioners where a trial's coin shows tails: (n, k), (n, k), (n, trials) -> (n, trials * k) twice."""
     heads = coins[:, :, None]
     first, second = (np.where(heads, x[:, None], y[:, None]) for x, y in ((a, b), (b, a)))
     return first.reshape(len(a), -1), second.reshape(len(a), -1)
@@ -67,14 +67,15 @@ def test_captions_swapped_by_a_fair_coin_seldom_differ(
     coins = rng.random((len(model), TRIALS)) < 0.5
     coins = coins if coin == "item" else coins[groups]
     for metric in ITEMS:
-        a, b = swapped(model[[metric]].to_numpy(), person[[metric]].to_numpy(), coins)
-        assert 0.035 <= np.mean([found.p < 0.05 for found in paired_means(a, b, groups, 10_000, 1)]) <= 0.065
+        a, b = swap(model[[metric]].to_numpy(), person[[metric]].to_numpy(), coins)
+        estimates = paired_means(a, b, groups, 10_000, 1)
+        assert 0.035 <= np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.065
     for columns, metric in CORPUS.values():
         k, fires = len(columns), []
         for start in range(0, TRIALS, 100):
-            a, b = swapped(model[columns].to_numpy(), person[columns].to_numpy(), coins[:, start : start + 100])
+            a, b = swap(model[columns].to_numpy(), person[columns].to_numpy(), coins[:, start : start + 100])
             trials = [(range(k * trial, k * trial + k), metric) for trial in range(100)]
-            fires += [found.p < 0.05 for _, _, found in paired_corpora(a, b, groups, trials, 10_000, 1)]
+            fires += [estimate.p < 0.05 for _, _, estimate in paired_corpora(a, b, groups, trials, 10_000, 1)]
         assert 0.035 <= np.mean(fires) <= 0.065
 
 
@@ -88,19 +89,19 @@ def test_intervals_cover_the_true_difference_of_captions(captioners: tuple[pd.Da
     columns = [*ITEMS, *BLEU, *METEOR]
     a, b = model[columns].to_numpy(), person[columns].to_numpy()
     truth = dict(zip(ITEMS, (a - b).mean(axis=0), strict=False))
-    wanted = {name: ([columns.index(one) for one in needed], metric) for name, (needed, metric) in CORPUS.items()}
+    corpus = {name: ([columns.index(key) for key in keys], metric) for name, (keys, metric) in CORPUS.items()}
     truth |= {
         name: float(metric(a[:, at].sum(0)[None])[0] - metric(b[:, at].sum(0)[None])[0])
-        for name, (at, metric) in wanted.items()
+        for name, (at, metric) in corpus.items()
     }
     covered: dict[str, list[bool]] = {name: [] for name in truth}
     for trial in range(TRIALS):
-        drawn = [members[group] for group in rng.integers(0, len(members), 100)]
-        rows, labels = np.concatenate(drawn), np.repeat(np.arange(100), [len(one) for one in drawn])
-        found = dict(zip(ITEMS, paired_means(a[rows, :2], b[rows, :2], labels, 1000, trial), strict=True))
-        corpora = paired_corpora(a[rows], b[rows], labels, list(wanted.values()), 1000, trial)
-        found |= {name: estimate for name, (_, _, estimate) in zip(wanted, corpora, strict=True)}
-        for name, estimate in found.items():
+        sample = [members[group] for group in rng.integers(0, len(members), 100)]
+        rows, labels = np.concatenate(sample), np.repeat(np.arange(100), [len(group) for group in sample])
+        estimates = dict(zip(ITEMS, paired_means(a[rows, :2], b[rows, :2], labels, 1000, trial), strict=True))
+        corpora = paired_corpora(a[rows], b[rows], labels, list(corpus.values()), 1000, trial)
+        estimates |= {name: estimate for name, (_, _, estimate) in zip(corpus, corpora, strict=True)}
+        for name, estimate in estimates.items():
             covered[name].append(estimate.low <= truth[name] <= estimate.high)
     for name, hits in covered.items():
         assert 0.93 <= np.mean(hits) <= 0.97, name
@@ -112,8 +113,8 @@ def test_intervals_cover_a_mean_of_unequal_groups() -> None:
     groups = np.repeat(np.arange(100), rng.integers(1, 9, 100))
     common = rng.normal(0, 1, (100, TRIALS))[groups]
     scores = 0.3 + common + rng.exponential(1, common.shape) - 1
-    found = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
-    assert 0.93 <= np.mean([one.low <= 0.3 <= one.high for one in found]) <= 0.97
+    estimates = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
+    assert 0.93 <= np.mean([estimate.low <= 0.3 <= estimate.high for estimate in estimates]) <= 0.97
 
 
 def test_under_the_null_one_in_twenty_fires() -> None:
@@ -121,15 +122,19 @@ def test_under_the_null_one_in_twenty_fires() -> None:
     groups = np.repeat(np.arange(120), rng.integers(1, 9, 120))
     effect = rng.exponential(1, (len(groups), TRIALS)) + rng.normal(0, 1, (120, TRIALS))[groups]
     scores = effect * rng.choice([-1, 1], (120, TRIALS))[groups]
-    found = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
-    assert 0.035 <= np.mean([one.p < 0.05 for one in found]) <= 0.065
+    estimates = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
+    assert 0.035 <= np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.065
 
 
 def two_trainings(rng: np.random.Generator, runs: int, between: float) -> list[np.ndarray]:
-    """Differences of two trainings of one recommender, (users, runs) a trial: users, runs and noise of single scores.
+    """Simulate differences of two trainings of one recommender: (users, runs) a trial.
+
+    They are the sum of a part per user, a part per run and the noise of single scores.
 
     Args:
-        between: the variance of a run's mean, over the variance that the noise of single scores leaves in it.
+        rng: The source of random numbers.
+        runs: The number of runs.
+        between: The variance of a run's mean, over the variance that the noise of single scores leaves in it.
     """
     users = 300
     of_users, of_runs = (
@@ -142,20 +147,21 @@ def two_trainings(rng: np.random.Generator, runs: int, between: float) -> list[n
 @pytest.mark.parametrize("runs", [3, 5])
 @pytest.mark.parametrize("between", [0.0, 0.5, 2.0, 8.0])
 def test_two_trainings_of_one_recommender_seldom_differ(runs: int, between: float) -> None:
-    found = paired_users_and_runs(two_trainings(np.random.default_rng(10), runs, between), 2000, 1)
-    assert 0.035 <= np.mean([one.p < 0.05 for one in found]) <= 0.065
+    estimates = paired_users_and_runs(two_trainings(np.random.default_rng(10), runs, between), 2000, 1)
+    assert 0.035 <= np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.065
 
 
 @pytest.mark.parametrize(("between", "fires_at_least"), [(2.0, 0.08), (8.0, 0.2)])
 def test_a_test_that_ignores_seeds_fires_more(between: float, fires_at_least: float) -> None:
-    """The same trials as above, users alone resampled: what the study did."""
-    by_user = np.column_stack([one.mean(axis=1) for one in two_trainings(np.random.default_rng(10), 3, between)])
-    found = paired_means(by_user, np.zeros_like(by_user), np.arange(len(by_user)), 2000, 1)
-    assert np.mean([one.p < 0.05 for one in found]) > fires_at_least
+    """Resamples only the users of the same trials, as the original study did."""
+    trials = two_trainings(np.random.default_rng(10), 3, between)
+    by_user = np.column_stack([difference.mean(axis=1) for difference in trials])
+    estimates = paired_means(by_user, np.zeros_like(by_user), np.arange(len(by_user)), 2000, 1)
+    assert np.mean([estimate.p < 0.05 for estimate in estimates]) > fires_at_least
 
 
 def test_intervals_cover_the_true_difference_of_recommenders() -> None:
     rng = np.random.default_rng(13)
-    trials = [0.05 + one for one in two_trainings(rng, 3, 2.0)]
-    found = paired_users_and_runs(trials, 2000, 1)
-    assert 0.93 <= np.mean([one.low <= 0.05 <= one.high for one in found]) <= 0.97
+    trials = [0.05 + difference for difference in two_trainings(rng, 3, 2.0)]
+    estimates = paired_users_and_runs(trials, 2000, 1)
+    assert 0.93 <= np.mean([estimate.low <= 0.05 <= estimate.high for estimate in estimates]) <= 0.97

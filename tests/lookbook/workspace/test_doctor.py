@@ -1,16 +1,16 @@
-"""`lookbook doctor` in small projects of which something is wrong."""
+"""The checks of `lookbook doctor` in small projects, each with one fault."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from lookbook.workspace import doctor
 from lookbook.workspace.doctor import Finding
+from tests.helpers.projects import write_params, write_repository
 from tests.helpers.raw_data import write_hm_zip, write_sample
 
 ROOT = Path(__file__).parents[3]
@@ -19,25 +19,15 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository of git and DVC with this project's parameters and small models."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/models").symlink_to(ROOT / "data/models")
-    for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
-        subprocess.run(words, cwd=tmp_path, check=True)
-    monkeypatch.chdir(tmp_path)
+    """Make an empty repository with this project's parameters and small models the working directory."""
+    monkeypatch.chdir(write_repository(tmp_path))
     monkeypatch.delenv("CORENLP", raising=False)
-    write(tmp_path)
     return tmp_path
 
 
-def write(project: Path, **changes: Any) -> None:
-    params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml") | changes
-    with open(project / "params.yaml", "w", encoding="utf-8") as file:
-        YAML().dump(params, file)
-
-
-def found(subject: str, look: str = "") -> Finding:
-    findings = doctor.examine(Path("params.yaml"), [look or subject])
+def examine(subject: str, check: str = "") -> Finding:
+    """Run one check and return its finding about the subject."""
+    findings = doctor.examine(Path("params.yaml"), [check or subject])
     [finding] = [finding for finding in findings if finding.subject == subject]
     return finding
 
@@ -48,34 +38,34 @@ def test_the_sample_is_ready_here(project: Path) -> None:
     subjects = [finding.subject for finding in findings]
     assert subjects[:7] == ["python", "parameters", "torch", "memory", "disk", "java", "corenlp"]
     assert "model tiny-llava" in subjects
-    assert found("remote", "remotes").remedy.startswith("dvc remote add")
+    assert examine("remote", "remotes").remedy.startswith("dvc remote add")
     assert all(finding.remedy for finding in findings if finding.status != "ok")
 
 
-def test_a_gpu_that_is_not_there_is_an_error(project: Path) -> None:
+def test_a_missing_gpu_is_an_error(project: Path) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    write(project, device="cuda")
-    assert found("torch") == Finding(
+    write_params(project, device="cuda")
+    assert examine("torch") == Finding(
         "torch", "error", f"torch {torch.__version__}: device: cuda, but no GPU", "set device: cpu in params.yaml"
     )
 
 
 def test_parameters_are_checked(project: Path) -> None:
-    write(project, lr=-1.0)
-    assert found("parameters").status == "error"
-    assert "lr" in found("parameters").message
+    write_params(project, lr=-1.0)
+    assert examine("parameters").status == "error"
+    assert "lr" in examine("parameters").message
 
 
-def test_raw_data_that_is_missing_is_named_and_its_licence_is_told(project: Path) -> None:
-    write(project, dataset="hm")
-    assert found("data").status == "error"
-    assert "data/raw/hm" in found("data").message
-    assert "non-commercial" in found("licence").message
+def test_missing_raw_data_and_its_licence_are_named(project: Path) -> None:
+    write_params(project, dataset="hm")
+    assert examine("data").status == "error"
+    assert "data/raw/hm" in examine("data").message
+    assert "non-commercial" in examine("licence").message
     subprocess.run([sys.executable, "-m", "dvc", "remote", "add", "open", "s3://bucket/path"], check=True)
-    assert "s3://bucket/path" in found("licence").remedy
+    assert "s3://bucket/path" in examine("licence").remedy
 
 
 def test_a_model_of_the_hub_comes_with_the_command_that_fetches_it(
@@ -85,61 +75,53 @@ def test_a_model_of_the_hub_comes_with_the_command_that_fetches_it(
     folder = project / "data/models/big"
     folder.mkdir(parents=True)
     (folder / "hub.json").write_text(json.dumps({"id": "nobody/not-here", "revision": REVISION}))
-    write(project, captioners={"big": {"family": "llava"}})
-    finding = found("model big", "models")
+    write_params(project, captioners={"big": {"family": "llava"}})
+    finding = examine("model big", "models")
     assert finding.status == "warning"
     assert finding.remedy.startswith(f"hf download nobody/not-here --revision {REVISION} --include")
     (folder / "hub.json").write_text(json.dumps({"id": "nobody/not-here", "revision": "main"}))
-    assert found("model big", "models").status == "error"
+    assert examine("model big", "models").status == "error"
 
 
-def test_weights_that_are_to_be_fetched_count_as_disk(project: Path) -> None:
-    alone = found("disk").message
-    write(project, captioners={"blip2-opt-2.7b": {"family": "blip2_opt"}, "llava-1.5-7b": {"family": "llava"}})
-    assert "and 0 GB of weights to fetch" in alone
-    assert "and 29 GB of weights to fetch" in found("disk").message  # 3.7 and 7.1 thousand millions, of 4 and 2 bytes
+def test_weights_to_download_count_as_disk(project: Path) -> None:
+    alone = examine("disk").message
+    write_params(project, captioners={"blip2-opt-2.7b": {"family": "blip2_opt"}, "llava-1.5-7b": {"family": "llava"}})
+    assert "and 0 GB of weights to download" in alone
+    assert (
+        "and 29 GB of weights to download" in examine("disk").message
+    )  # 3.7 and 7.1 thousand millions, of 4 and 2 bytes
 
 
 def test_stanzas_own_models_come_with_the_command_that_fetches_them(project: Path) -> None:
     attributes = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")["caption_attributes"]
-    write(project, caption_attributes=attributes | {"tagger": "stanza-en"})
-    finding = found("model stanza-en", "models")
+    write_params(project, caption_attributes=attributes | {"tagger": "stanza-en"})
+    finding = examine("model stanza-en", "models")
     assert finding.status == "error"
     assert "stanza.download('en', model_dir='data/models/stanza-en', package='default'" in finding.remedy
 
 
 def test_data_is_recognised_and_counted(project: Path) -> None:
     write_hm_zip(write_sample(project), project / "data/raw/hm")
-    write(project, dataset="hm")
-    finding = found("data")
+    write_params(project, dataset="hm")
+    finding = examine("data")
     assert finding.status == "ok"
     assert finding.message.startswith("data/raw/hm: 150 articles, 149 images (a part")
 
 
 def test_what_is_not_committed_is_a_warning(project: Path) -> None:
-    assert found("git").status == "warning"
+    assert examine("git").status == "warning"
     for words in (["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "x"]):
         subprocess.run(["git", *words], check=True)
-    assert found("git").status == "ok"
+    assert examine("git").status == "ok"
 
 
 def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:
     for name, url in (("gone", "http://127.0.0.1:9/data"), ("here", str(project / ("long" * 30)))):
         subprocess.run([sys.executable, "-m", "dvc", "remote", "add", name, url], check=True)
-    assert found("remote gone", "remotes").status == "error"
-    assert found("remote here", "remotes").status == "ok"
+    assert examine("remote gone", "remotes").status == "error"
+    assert examine("remote here", "remotes").status == "ok"
 
 
 def test_spice_skipped_is_a_warning(project: Path) -> None:
-    write(project, caption_score={"spice": "skip", "clip_model": "none"})
-    assert found("corenlp").status == "warning"
-
-
-def test_the_command_prints_json_and_fails_on_an_error(project: Path) -> None:
-    write(project, dataset="hm")
-    words = [sys.executable, "-m", "lookbook.cli.main", "doctor", "--json"]
-    result = subprocess.run(words, capture_output=True, text=True)
-    assert result.returncode == 1, result.stderr
-    findings = {finding["subject"]: finding["status"] for finding in json.loads(result.stdout)}
-    assert findings["data"] == "error"
-    assert findings["python"] == "ok"
+    write_params(project, caption_score={"spice": "skip", "clip_model": "none"})
+    assert examine("corenlp").status == "warning"

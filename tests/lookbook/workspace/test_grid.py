@@ -1,23 +1,16 @@
-"""`lookbook grid` on what `dvc exp show --json` prints."""
+"""Cells of a grid and the runs that belong to them, on what `dvc exp show --json` prints."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from lookbook.cli.main import app
-from lookbook.workspace import grid as grids
-from lookbook.workspace.grid import Cell, Run, find, read_grid, table
+from lookbook.workspace import grid
+from lookbook.workspace.grid import Cell, Run, find_trained, make_table, read_grid
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}}
-ONE = {**PARAMS, "captioners": {"a": {}}}
 
 
 def run(name: str, changed: dict[str, Any], losses: dict[str, float]) -> Run:
@@ -72,15 +65,15 @@ def test_a_run_belongs_to_a_cell_when_all_that_matters_is_equal(tmp_path: Path) 
     here, other = run("workspace", {"captions": "pt"}, {"a": 0.3, "b": 0.2}), run("exp", {"lr": 1e-4}, {"a": 0.5})
     stranger = run("longer", {"lr": 1e-4, "batch_size": 32}, {"a": 0.1, "b": 0.1})
     runs = [stranger, here, other]
-    assert find(cells[0], runs, PARAMS, "a") is here
-    assert find(cells[1], runs, PARAMS, "a") is other
-    assert find(cells[1], runs, PARAMS, "b") is None
+    assert find_trained(cells[0], runs, PARAMS, "a") is here
+    assert find_trained(cells[1], runs, PARAMS, "a") is other
+    assert find_trained(cells[1], runs, PARAMS, "b") is None
 
 
 def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> None:
     cells = read_grid(write(tmp_path, "lr: [0.0005, 0.0001]"), PARAMS)
     runs = [run("workspace", {}, {"a": 0.3, "b": 0.2}), run("exp", {"lr": 1e-4}, {"a": 0.1})]
-    frame = table(cells, runs, PARAMS, ["a", "b"])
+    frame = make_table(cells, runs, PARAMS, ["a", "b"])
     assert frame[["captioner", "lr", "experiment", "best"]].values.tolist() == [
         ["a", 0.0005, "workspace", False],
         ["a", 0.0001, "exp", True],
@@ -91,63 +84,8 @@ def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> N
     assert frame["seconds"].isna().tolist() == [False, False, False, True]
 
 
-def experiment(name: str, changed: dict[str, Any], state: str | None) -> dict[str, Any]:
-    """As `dvc exp show --json` prints it: queued without metrics, running or failed with those of the commit."""
-    data: dict[str, Any] = {"params": {"params.yaml": {"data": {**ONE, **changed}}}}
-    if state != "queued":
-        data["metrics"] = {"metrics/train/a.json": {"data": {"validation_loss": 0.3}}}
-    executor = {"state": state, "name": "dvc-task"} if state else None
-    return {"name": name, "executor": executor, "revs": [{"name": name, "rev": 40 * "0", "data": data}]}
-
-
-STATES: list[dict[str, Any]] = [
-    {"rev": "workspace", "data": None, "experiments": None},
-    {
-        "rev": 40 * "1",
-        "experiments": [
-            experiment("works", {"lr": 1.0}, "running"),
-            experiment("ended", {"lr": 2.0}, "success"),
-            experiment("pulled", {"lr": 3.0}, None),
-            experiment("waits", {"lr": 4.0}, "queued"),
-            experiment("broke", {"lr": 5.0}, "failed"),
-        ],
-    },
-]
-
-
-@pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
-    """A folder with a grid, and what DVC says of it; cells that were queued are collected instead."""
-    cells: list[Cell] = []
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(json.dumps(ONE))
-    write(tmp_path, "lr: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]")
-    monkeypatch.setattr(grids, "_dvc", lambda *words: json.dumps(STATES))
-    monkeypatch.setattr(grids, "queue", lambda chosen, targets: cells.extend(chosen))
-    return cells
-
-
-def test_only_cells_that_nobody_waits_for_are_queued(asked: list[Cell]) -> None:
-    ended = CliRunner().invoke(app, ["grid", "grid.yaml", "--queue"])
-    assert [cell["lr"] for cell in asked] == [5.0, 6.0]
-    assert "2 of 6 cells queued" in ended.stdout
-    assert "2 were queued or running already; see them with: dvc queue status" in ended.stdout
-
-
-def test_the_table_tells_what_is_queued_or_running_from_what_has_run(asked: list[Cell]) -> None:
-    shown = CliRunner().invoke(app, ["grid", "grid.yaml", "--csv", "grid.csv"]).stdout
-    assert "2 of 6 cells have run, 2 queued or running" in shown
-    assert "works, running" in shown
-    assert "waits, queued" in shown
-    assert "broke" not in shown
-    frame = pd.read_csv("grid.csv", keep_default_na=False)
-    assert frame["experiment"].tolist() == ["works", "ended", "pulled", "waits", "", ""]
-    assert frame["waiting"].tolist() == ["running", "", "", "queued", "", ""]
-    assert frame["validation_loss"].tolist() == ["", "0.3", "0.3", "", "", ""]
-
-
 def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:
-    """It shows the commit's training, with other parameters than the experiment's."""
+    """DVC shows the commit's training there, with other parameters than the experiment's."""
 
     def state(params: Cell, losses: dict[str, float]) -> dict[str, Any]:
         metrics = {f"metrics/train/{name}.json": {"data": {"validation_loss": loss}} for name, loss in losses.items()}
@@ -159,20 +97,13 @@ def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:
     }
     experiments = [{"revs": [{"name": name, "rev": name, "data": data}]} for name, data in revisions.items()]
     commit = {"rev": 40 * "1", "data": state(PARAMS, {"a": 0.3, "b": 0.2}), "experiments": experiments}
-    runs = list(grids._runs([commit]))
-    found = {(lr, name): find({"lr": lr}, runs, PARAMS, name) for lr in (1e-4, 5e-4) for name in ("a", "b")}
-    assert {cell: run and run.name for cell, run in found.items()} == {
+    runs = list(grid._list_runs([commit]))
+    runs_by_cell = {
+        (lr, name): find_trained({"lr": lr}, runs, PARAMS, name) for lr in (1e-4, 5e-4) for name in ("a", "b")
+    }
+    assert {cell: run and run.name for cell, run in runs_by_cell.items()} == {
         (1e-4, "a"): "only-a",
         (1e-4, "b"): None,
         (5e-4, "a"): "shown-otherwise",
         (5e-4, "b"): "shown-otherwise",
     }
-
-
-def test_the_command_reads_this_repository(tmp_path: Path) -> None:
-    out = tmp_path / "grid.csv"
-    words = ["-m", "lookbook.cli.main", "grid", "--captioner", "tiny-llava", "--csv", str(out)]
-    result = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "of 16 cells have run" in result.stdout
-    assert len(out.read_text().splitlines()) == 17

@@ -1,4 +1,4 @@
-"""`lookbook init`: a shop's own tables and pictures become a study, read by the reader for any shop."""
+"""A shop's own tables and pictures become a study, read by the reader for any shop."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from lookbook.workspace import check
-from lookbook.workspace.new import choose, init
+from lookbook.workspace.new import choose_columns, create_study
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 from tests.helpers.raw_data import write_sample, write_shop
@@ -32,7 +32,7 @@ def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project, and a shop's files outside it."""
+    """Make an empty project the working directory, with the files of a shop in `elsewhere/`."""
     monkeypatch.chdir(tmp_path)
     write_shop(small_shop, Path("elsewhere"))
     Path("data").mkdir()
@@ -47,10 +47,9 @@ def prepared(study: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def test_a_shop_is_prepared_under_its_own_names(project: Path) -> None:
-    study, columns = init("boutique", *FILES, TITLE, TINY)
+    study, columns = create_study("boutique", *FILES, TITLE, TINY)
     assert study == Path("studies/boutique.yaml")
-    found = columns.model_dump()
-    assert found == {
+    assert columns.model_dump() == {
         **{"item": "sku", "description": "title", "category": "type", "product": "style", "colour": "", "image": ""},
         **{"user": "customer", "purchased": "sku", "day": "date"},
     }
@@ -65,15 +64,15 @@ def test_a_shop_is_prepared_under_its_own_names(project: Path) -> None:
     assert (original.groupby("product_code")["split"].nunique() == 1).all()
     bought = pd.read_csv("elsewhere/orders.csv", dtype=str)
     purchases = pd.read_parquet("data/prepared/purchases.parquet")
-    kept = bought[bought["sku"].isin(table["sku"])]
-    assert purchases["item_id"].tolist() == kept["sku"].tolist()
-    assert purchases["user_id"].tolist() == kept["customer"].tolist()
-    assert metrics["purchases_of_unknown_articles"] == len(bought) - len(kept)
+    known = bought[bought["sku"].isin(table["sku"])]
+    assert purchases["item_id"].tolist() == known["sku"].tolist()
+    assert purchases["user_id"].tolist() == known["customer"].tolist()
+    assert metrics["purchases_of_unknown_articles"] == len(bought) - len(known)
     assert len(ImageStore("data/prepared/images")) == len(items)
 
 
 def test_the_tables_are_linked_and_the_pictures_packed(project: Path) -> None:
-    init("boutique", *FILES, TITLE, TINY)
+    create_study("boutique", *FILES, TITLE, TINY)
     raw = project / "data/raw/boutique"
     assert sorted(path.name for path in raw.iterdir()) == ["images.zip", "items.csv", "purchases.csv"]
     assert all(
@@ -84,12 +83,12 @@ def test_the_tables_are_linked_and_the_pictures_packed(project: Path) -> None:
         assert archive.namelist() == [f"images/{path.name}" for path in sorted(FILES[1].iterdir())]
         assert all(archive.read(f"images/{path.name}") == path.read_bytes() for path in FILES[1].iterdir())
     first = (raw / "images.zip").read_bytes()
-    init("again", *FILES, TITLE, TINY)
+    create_study("again", *FILES, TITLE, TINY)
     assert Path("data/raw/again/images.zip").read_bytes() == first
 
 
 def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
-    study, _ = init("boutique", FILES[0], FILES[1], None, TITLE, TINY)
+    study, _ = create_study("boutique", FILES[0], FILES[1], None, TITLE, TINY)
     params = load(study)
     assert all(
         params[axis] == [] for axis in ("catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -101,7 +100,7 @@ def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
 
 
 def test_the_study_keeps_comments_and_keys_of_the_sample(project: Path) -> None:
-    study, _ = init("boutique", *FILES, TITLE, TINY)
+    study, _ = create_study("boutique", *FILES, TITLE, TINY)
     sample = ROOT / "studies/sample.yaml"
     assert list(load(study)) == list(load(sample))
     assert "# longest side in pixels" in study.read_text()
@@ -112,57 +111,45 @@ def test_the_study_keeps_comments_and_keys_of_the_sample(project: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "Boutique"}, r"--name Boutique: lower-case letters"),
+        ({"name": "Boutique"}, r"--name Boutique: must be lower-case letters"),
         ({"name": "hm"}, r"--name hm: .* none of: sample, hm, facad"),
         ({"items": Path("none.csv")}, r"--items none\.csv: no such file"),
         ({"images": Path("data/models/tiny-stanza")}, r"--images .*: no pictures in it"),
         ({"images": Path("none")}, r"--images none: no such folder"),
         ({"purchases": Path("none.csv")}, r"--purchases none\.csv: no such file"),
-        ({"given": {"description": "text"}}, r"--column description=text: no such column; found: sku, title"),
+        (
+            {"column_names": {"description": "text"}},
+            r"--column description=text: no such column; there are: sku, title",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(project: Path, change: dict[str, Any], message: str) -> None:
+def test_a_wrong_argument_is_named_and_nothing_is_written(project: Path, change: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = dict(zip(("items", "images", "purchases"), FILES, strict=True))
-    arguments |= {"name": "boutique", "given": TITLE, "captioner": TINY} | change
+    arguments |= {"name": "boutique", "column_names": TITLE, "captioner": TINY} | change
     with pytest.raises(UserError, match=message):
-        init(**arguments)
+        create_study(**arguments)
     assert not (project / "studies").exists()
     assert not list((project / "data").glob("raw/*"))
 
 
 def test_a_name_is_taken_once(project: Path) -> None:
-    init("boutique", *FILES, TITLE, TINY)
+    create_study("boutique", *FILES, TITLE, TINY)
     with pytest.raises(UserError, match=r"data/raw/boutique: exists already; choose another --name"):
-        init("boutique", *FILES, TITLE, TINY)
+        create_study("boutique", *FILES, TITLE, TINY)
 
 
-def test_a_column_that_cannot_be_guessed_is_asked_for() -> None:
-    with pytest.raises(UserError, match=r"which column is the item's id\? Found ref, words; say --column item=NAME"):
-        choose(["ref", "words"], [], {})
-    assert choose(["ref", "words"], [], {"item": "ref", "description": "words"}).user == "user_id"
-
-
-def test_the_command_says_which_column_is_what_and_what_comes_next(project: Path) -> None:
-    words = ["--name", "boutique", "--items", str(FILES[0]), "--images", str(FILES[1]), "--column", "description=title"]
-    words += ["--captioner", "tiny-llava", "--family", "llava"]
-    ended = subprocess.run([sys.executable, "-m", "lookbook.cli.main", "init", *words], capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    assert "  product: style" in ended.stdout
-    assert "no purchases: the study is about captions alone; recommendations are off" in ended.stdout
-    assert "next: cp studies/boutique.yaml params.yaml && lookbook doctor && dvc repro report" in ended.stdout
-
-
-def test_a_wrong_column_option_is_named(project: Path) -> None:
-    words = ["--name", "boutique", "--items", str(FILES[0]), "--images", str(FILES[1]), "--column", "words=title"]
-    ended = subprocess.run([sys.executable, "-m", "lookbook.cli.main", "init", *words], capture_output=True, text=True)
-    assert ended.returncode == 1
-    assert "--column words: must be what=NAME with what one of: item, description" in ended.stderr
+def test_a_column_that_cannot_be_guessed_must_be_named() -> None:
+    with pytest.raises(
+        UserError, match=r"which column is the item's id\? There are: ref, words; add --column item=NAME"
+    ):
+        choose_columns(["ref", "words"], [], {})
+    assert choose_columns(["ref", "words"], [], {"item": "ref", "description": "words"}).user == "user_id"
 
 
 def test_dvc_sees_every_byte_of_it(project: Path) -> None:
-    """The folder as a dependency changes with each table and with the pictures."""
-    init("boutique", *FILES, TITLE, TINY)
+    """DVC's fingerprint of the folder changes with each table and with the pictures."""
+    create_study("boutique", *FILES, TITLE, TINY)
     for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         subprocess.run(words, check=True)
 

@@ -1,3 +1,5 @@
+"""Evaluation of files equals the definitions in dictionaries and loops."""
+
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,11 @@ def slow(test: pd.DataFrame, lists: pd.DataFrame, users: set[int], k: int) -> di
     """User → (NDCG, Elliot's MAP), from dictionaries and loops."""
     values = {}
     for user in users & set(test["user"]) & set(lists["user"]):
-        gains = {row.item: 2 ** (row.rating + 1) - 1 for row in test[test["user"] == user].itertuples()}
-        mine = lists[lists["user"] == user].sort_values("score", ascending=False, kind="stable")["item"].tolist()[:k]
+        gains = {entry.item: 2 ** (entry.rating + 1) - 1 for entry in test[test["user"] == user].itertuples()}
+        listed = lists[lists["user"] == user].sort_values("score", ascending=False, kind="stable")["item"].tolist()[:k]
         ideal = sum(gain / np.log2(n + 2) for n, gain in enumerate(sorted(gains.values(), reverse=True)[:k]))
-        reached = sum(gains.get(item, 0) / np.log2(n + 2) for n, item in enumerate(mine))
-        hits = [item in gains for item in mine] + [False] * (k - len(mine))
+        reached = sum(gains.get(item, 0) / np.log2(n + 2) for n, item in enumerate(listed))
+        hits = [item in gains for item in listed] + [False] * (k - len(listed))
         values[user] = reached / ideal, float(np.mean([sum(hits[:n]) / n for n in range(1, k + 1)]))
     return values
 
@@ -41,12 +43,12 @@ def test_equal_to_dictionaries_and_loops(
     paths = {name: folder / f"{name}.csv" for name in ("train", "test", "lists")}
     for path, table in zip(paths.values(), (train, test, lists), strict=True):
         table.to_csv(path, index=False)
-    found = evaluate(read_purchases(paths["train"]), read_purchases(paths["test"]), read_lists(paths["lists"]), [k])
+    result = evaluate(read_purchases(paths["train"]), read_purchases(paths["test"]), read_lists(paths["lists"]), [k])
     expected = slow(test, lists, set(train["user"]), k)
-    assert set(map(int, found.users.to_pylist())) == set(expected)
-    for place, user in enumerate(map(int, found.users.to_pylist())):
-        assert found.values[f"ndcg_{k}"][place] == pytest.approx(expected[user][0])
-        assert found.values[f"map_elliot_{k}"][place] == pytest.approx(expected[user][1])
+    assert set(map(int, result.users.to_pylist())) == set(expected)
+    for row, user in enumerate(map(int, result.users.to_pylist())):
+        assert result.values[f"ndcg_{k}"][row] == pytest.approx(expected[user][0])
+        assert result.values[f"map_elliot_{k}"][row] == pytest.approx(expected[user][1])
 
 
 def test_items_in_lists_alone_never_hit_another_users_test_items(tmp_path: Path) -> None:
@@ -54,5 +56,5 @@ def test_items_in_lists_alone_never_hit_another_users_test_items(tmp_path: Path)
     (tmp_path / "test.tsv").write_text("0\t1\n1\t0\n")
     (tmp_path / "lists.tsv").write_text("0\t98\n0\t99\n0\t97\n1\t0\n")
     paths = [tmp_path / f"{name}.tsv" for name in ("train", "test", "lists")]
-    found = evaluate(read_purchases(paths[0]), read_purchases(paths[1]), read_lists(paths[2]), [3])
-    assert found.values["recall_3"].tolist() == [0, 1]
+    result = evaluate(read_purchases(paths[0]), read_purchases(paths[1]), read_lists(paths[2]), [3])
+    assert result.values["recall_3"].tolist() == [0, 1]

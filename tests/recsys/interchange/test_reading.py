@@ -1,3 +1,5 @@
+"""Files of purchases and lists are read with their ids unchanged, and unclear columns are refused."""
+
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +48,19 @@ def test_blocks_of_a_large_file_share_their_ids(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("named", ["prediction", "rating", "Score"])
-def test_lists_whose_score_has_another_name_are_refused(tmp_path: Path, form: str, named: str) -> None:
+@pytest.mark.parametrize("column", ["prediction", "rating", "Score"])
+def test_lists_whose_score_has_another_name_are_refused(tmp_path: Path, form: str, column: str) -> None:
     path = tmp_path / f"lists.{form}"
-    rows = pd.DataFrame({"user": ["u", "u"], "item": ["a", "b"], named: [0.1, 0.9], "timestamp": [1, 2]})
+    rows = pd.DataFrame({"user": ["u", "u"], "item": ["a", "b"], column: [0.1, 0.9], "timestamp": [1, 2]})
 
     def write(table: pd.DataFrame) -> None:
         table.to_csv(path, index=False) if form == "csv" else table.to_parquet(path)
 
     write(rows)
-    with pytest.raises(UserError) as said:
+    with pytest.raises(UserError) as refusal:
         read_lists(path)
-    assert str(said.value) == (
-        f"{path}: has no column score or rank; found user, item, {named}, timestamp. Rename the one to rank by to "
+    assert str(refusal.value) == (
+        f"{path}: has no column score or rank; found user, item, {column}, timestamp. Rename the column to rank by to "
         "`score`, or leave only user and item where rows are best first already"
     )
     for columns in (["user", "item"], ["user", "item", "timestamp"]):
@@ -71,7 +73,7 @@ def test_lists_whose_score_has_another_name_are_refused(tmp_path: Path, form: st
     assert len(read_purchases(path).user.codes) == 2  # purchases may have any other column
 
 
-def test_some_rows_know_their_own_ids_alone(tmp_path: Path) -> None:
+def test_chosen_rows_have_only_their_own_ids(tmp_path: Path) -> None:
     (tmp_path / "rows.tsv").write_text("a\tx\t1\nb\ty\t2\na\tz\t3\n")
     part = read_purchases(tmp_path / "rows.tsv").where(np.array([False, True, True]))
     assert part.user.names.to_pylist() == ["b", "a"]

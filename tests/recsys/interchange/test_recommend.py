@@ -1,7 +1,9 @@
+"""Items are ordered by number where all ids are numbers."""
+
 import pyarrow as pa
 import pytest
 
-from recsys.interchange.recommend import by_number_or_text
+from recsys.interchange.recommend import order_ids
 
 
 @pytest.mark.parametrize(
@@ -15,4 +17,4 @@ from recsys.interchange.recommend import by_number_or_text
     ],
 )
 def test_ids_are_ordered_by_number_where_all_are_numbers(names: list[str], ordered: list[str]) -> None:
-    assert [names[place] for place in by_number_or_text(pa.array(names))] == ordered
+    assert [names[index] for index in order_ids(pa.array(names))] == ordered

@@ -1,3 +1,5 @@
+"""Lists are read back as they were written, in every form."""
+
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +46,9 @@ def test_a_tsv_has_the_bytes_that_arrow_writes(tmp_path: Path, monkeypatch: pyte
     listed[40:80] = -1
     users, items = [f"0{number}" for number in range(200)], [f"item {number}" for number in range(9)]
     write_lists(tmp_path / "ours.tsv", pa.array(users), items, listed, scores)
-    user, place = np.nonzero(listed >= 0)
-    names = [pa.array(users).take(pa.array(user)), pa.array(items).take(pa.array(listed[user, place]))]
-    table = pa.table([*names, pa.array(scores[user, place])], names=["user", "item", "score"])
+    user, rank = np.nonzero(listed >= 0)
+    names = [pa.array(users).take(pa.array(user)), pa.array(items).take(pa.array(listed[user, rank]))]
+    table = pa.table([*names, pa.array(scores[user, rank])], names=["user", "item", "score"])
     options = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
     csv.write_csv(table, tmp_path / "arrow.tsv", options)
     assert (tmp_path / "ours.tsv").read_bytes() == (tmp_path / "arrow.tsv").read_bytes()

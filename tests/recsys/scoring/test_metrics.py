@@ -1,3 +1,5 @@
+"""Metrics equal Elliot's figures of the same lists, values by hand, and the definitions in plain loops."""
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recsys.scoring.metrics
-from recsys.scoring.metrics import coverage, gini, long_tail, novelty, per_user, popularity, popularity_lift
+from recsys.scoring.metrics import compute_metrics, coverage, gini, long_tail, novelty, popularity, popularity_lift
 from tests.helpers import elliot
 
 OURS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision": "precision", "HR": "hit_rate"}
@@ -20,7 +22,7 @@ def test_metrics_of_elliots_lists_are_elliots(data: str, model: str) -> None:
     for row, user in enumerate(reference.users):
         listed = reference.lists.get(user, [])
         lists[row, : len(listed)] = items.get_indexer(listed)
-    ours = per_user(lists, relevant, [5, 12])
+    ours = compute_metrics(lists, relevant, [5, 12])
     expected = reference.metrics()
     averaged = ~np.isnan(ours["ndcg_12"])
     averaged &= reference.users.isin(reference.lists)  # MostPop has no list for a user with fewer than 12 unseen items
@@ -32,16 +34,17 @@ def test_metrics_of_elliots_lists_are_elliots(data: str, model: str) -> None:
             )
 
 
-def one(listed: list[int], relevant: list[int], k: int) -> dict[str, float]:
+def score_list(listed: list[int], relevant: list[int], k: int) -> dict[str, float]:
     matrix = sp.csr_matrix(np.isin(np.arange(20), relevant)[None].astype(np.float32))
     return {
-        name.rpartition("_")[0]: float(value[0]) for name, value in per_user(np.array([listed]), matrix, [k]).items()
+        name.rpartition("_")[0]: float(value[0])
+        for name, value in compute_metrics(np.array([listed]), matrix, [k]).items()
     }
 
 
 def test_by_hand() -> None:
     """Hits at ranks 2 and 3 of five, three items relevant."""
-    values = one([9, 4, 7, 1, 2], relevant=[4, 7, 15], k=5)
+    values = score_list([9, 4, 7, 1, 2], relevant=[4, 7, 15], k=5)
     discount = 1 / np.log2(np.arange(2, 7))
     assert values["ndcg"] == pytest.approx((discount[1] + discount[2]) / discount[:3].sum())
     assert values["map_elliot"] == pytest.approx((0 + 1 / 2 + 2 / 3 + 2 / 4 + 2 / 5) / 5)
@@ -52,33 +55,33 @@ def test_by_hand() -> None:
 
 
 def test_elliots_map_is_not_average_precision() -> None:
-    values = one([4, 9], relevant=[4], k=2)
+    values = score_list([4, 9], relevant=[4], k=2)
     assert values["map"] == 1
     assert values["map_elliot"] == pytest.approx(0.75)
 
 
 def test_a_user_without_relevant_items_has_no_value() -> None:
-    assert all(np.isnan(value) for value in one([1, 2], relevant=[], k=2).values())
+    assert all(np.isnan(value) for value in score_list([1, 2], relevant=[], k=2).values())
 
 
 def test_a_list_shorter_than_the_cutoff_counts_as_missing_the_rest() -> None:
-    values = one([4, -1, -1], relevant=[4, 5], k=5)
+    values = score_list([4, -1, -1], relevant=[4, 5], k=5)
     assert values["precision"] == pytest.approx(1 / 5)
-    assert values == pytest.approx(one([4, 17, 18, 19, 16], relevant=[4, 5], k=5))
+    assert values == pytest.approx(score_list([4, 17, 18, 19, 16], relevant=[4, 5], k=5))
 
 
 def slow(listed: list[int], relevant: set[int], k: int) -> dict[str, float]:
     hits = [item in relevant for item in listed[:k]]
     precisions = [sum(hits[:n]) / n for n in range(1, k + 1)]
-    found = [n for n, hit in enumerate(hits, start=1) if hit]
+    ranks = [n for n, hit in enumerate(hits, start=1) if hit]
     ideal = sum(1 / np.log2(n + 1) for n in range(1, min(k, len(relevant)) + 1))
     return {
-        "ndcg": sum(1 / np.log2(n + 1) for n in found) / ideal,
+        "ndcg": sum(1 / np.log2(n + 1) for n in ranks) / ideal,
         "map_elliot": sum(precisions) / k,
-        "map": sum(precisions[n - 1] for n in found) / min(k, len(relevant)),
-        "recall": len(found) / len(relevant),
-        "precision": len(found) / k,
-        "hit_rate": float(bool(found)),
+        "map": sum(precisions[n - 1] for n in ranks) / min(k, len(relevant)),
+        "recall": len(ranks) / len(relevant),
+        "precision": len(ranks) / k,
+        "hit_rate": float(bool(ranks)),
     }
 
 
@@ -88,7 +91,7 @@ def slow(listed: list[int], relevant: set[int], k: int) -> dict[str, float]:
     k=st.integers(1, 12),
 )
 def test_equal_to_the_definitions_read_aloud(listed: list[int], relevant: set[int], k: int) -> None:
-    values = one(listed, sorted(relevant), k)
+    values = score_list(listed, sorted(relevant), k)
     assert values == pytest.approx(slow(listed, relevant, k))
     assert all(0 <= value <= 1 + 1e-12 for value in values.values())
 
@@ -104,9 +107,9 @@ def test_values_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> N
     lists = np.argsort(random.random((30, 20)), axis=1)[:, :6]
     relevant = sp.csr_matrix(random.random((30, 20)) < 0.1, dtype=np.float32)
     lists[3, 2:] = -1
-    whole = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    whole = compute_metrics(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
     monkeypatch.setattr(recsys.scoring.metrics, "BLOCK", 7)
-    blocks = per_user(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
+    blocks = compute_metrics(lists, relevant, [3, 6]) | {"novelty": novelty(lists, np.arange(20), 30, 6)}
     for name, values in whole.items():
         np.testing.assert_array_equal(values, blocks[name])
 
@@ -116,7 +119,7 @@ BUYERS = np.array([8, 4, 2, 1, 0])
 
 
 def test_novelty_popularity_and_long_tail_by_hand() -> None:
-    """Of 8 users 8, 4, 2 and 1 bought the items: 0, 1, 2 and 3 bits. The short head is the first of the four candidates."""
+    """Of 8 users 8, 4, 2 and 1 bought the items: 0, 1, 2 and 3 bits. The short head is the first of four candidates."""
     assert novelty(LISTS_BY_HAND, BUYERS, 8, 3) == pytest.approx([1, 1.5, np.nan], nan_ok=True)
     assert popularity(LISTS_BY_HAND, BUYERS, 3) == pytest.approx([14 / 3, 4.5, np.nan], nan_ok=True)
     assert popularity(LISTS_BY_HAND, BUYERS, 1) == pytest.approx([8, 8, np.nan], nan_ok=True)

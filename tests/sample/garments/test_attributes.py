@@ -1,3 +1,5 @@
+"""Garments drawn at random have the attributes that their type allows."""
+
 from random import Random
 
 from catalogue.descriptions.vocabulary import COLOURS

@@ -1,3 +1,5 @@
+"""Pictures of garments: every attribute, pattern and colour shows."""
+
 from dataclasses import replace
 from itertools import combinations
 from random import Random
@@ -11,13 +13,12 @@ from sample.garments.drawing import SIDE, draw
 
 
 def pixels(garment: Garment) -> np.ndarray:
-    return np.asarray(
-        draw(garment, Random(7)), dtype=int
-    )  # (64, 64, 3): place, noise and background are the same each time
+    """Draw with the same position, noise and background each time: (64, 64, 3)."""
+    return np.asarray(draw(garment, Random(7)), dtype=int)
 
 
-def pixels_that_differ(one: Garment, other: Garment) -> int:
-    return int((np.abs(pixels(one) - pixels(other)).max(axis=2) > 40).sum())
+def count_different_pixels(first: Garment, second: Garment) -> int:
+    return int((np.abs(pixels(first) - pixels(second)).max(axis=2) > 40).sum())
 
 
 def test_a_picture_is_small_rgb_and_a_function_of_the_seed() -> None:
@@ -32,27 +33,22 @@ def test_a_picture_is_small_rgb_and_a_function_of_the_seed() -> None:
 def test_every_attribute_shows(kind: str) -> None:
     base = replace(sample(Random(4), {kind: 1}), colour="red", pattern="solid")
     for name, values in ALLOWED[kind].items():
-        for one, other in combinations(values, 2):
-            assert pixels_that_differ(replace(base, **{name: one}), replace(base, **{name: other})) >= 5, (
-                name,
-                one,
-                other,
-            )
+        for first, second in combinations(values, 2):
+            n_different = count_different_pixels(replace(base, **{name: first}), replace(base, **{name: second}))
+            assert n_different >= 5, (name, first, second)
 
 
 @pytest.mark.parametrize("kind", ALLOWED)
 def test_every_pattern_and_colour_shows(kind: str) -> None:
     base = replace(sample(Random(4), {kind: 1}), colour="red", pattern="solid")
     patterned = [pixels(replace(base, pattern=pattern)) for pattern in PATTERNS]
-    for one, other in combinations(patterned, 2):
-        assert (np.abs(one - other).max(axis=2) > 40).sum() > 20
+    for first, second in combinations(patterned, 2):
+        assert (np.abs(first - second).max(axis=2) > 40).sum() > 20
     coloured = [pixels(replace(base, colour=colour)).tolist() for colour in COLOURS]
-    assert all(one != other for one, other in combinations(coloured, 2))
+    assert all(first != second for first, second in combinations(coloured, 2))
 
 
 def test_a_white_garment_stands_out_from_its_background() -> None:
     for seed in range(20):
-        corner = np.asarray(draw(Garment("t-shirt", "white", sleeve="short", neck="round"), Random(seed)), dtype=int)[
-            0, 0
-        ]
-        assert corner.max() < 225
+        picture = draw(Garment("t-shirt", "white", sleeve="short", neck="round"), Random(seed))
+        assert np.asarray(picture)[0, 0].max() < 225

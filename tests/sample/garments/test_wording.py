@@ -1,3 +1,5 @@
+"""The three styles of text: what each names, and that they share no sentence."""
+
 import re
 from random import Random
 
@@ -5,9 +7,9 @@ import pytest
 
 from catalogue.descriptions.vocabulary import COLOURS, SYNONYMS, parse
 from sample.garments.attributes import ALLOWED, Garment, sample
-from sample.garments.wording import alt_text, describe, prose
+from sample.garments.wording import describe, write_alt_text, write_prose
 
-STYLES = (alt_text, prose, describe)
+STYLES = (write_alt_text, write_prose, describe)
 
 
 def some_garments(n: int, seed: int = 0) -> list[Garment]:
@@ -42,8 +44,8 @@ def test_alt_text_and_descriptions_always_name_the_pattern() -> None:
     for garment in some_garments(20):
         expected = [] if garment.pattern == "solid" else [garment.pattern]
         assert parse(describe(garment, rng))["pattern"] == expected
-        assert parse(alt_text(garment, rng))["pattern"] == expected
-        assert parse(alt_text(garment, rng))["colour"] == [garment.colour]
+        assert parse(write_alt_text(garment, rng))["pattern"] == expected
+        assert parse(write_alt_text(garment, rng))["colour"] == [garment.colour]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_parse_reads_whole_words(text: str, kinds: list[str]) -> None:
 
 def test_no_phrase_names_two_values() -> None:
     for values in SYNONYMS.values():
-        phrases = [phrase for named in values.values() for phrase in named]
+        phrases = [phrase for synonyms in values.values() for phrase in synonyms]
         assert len(phrases) == len(set(phrases))
         assert all(phrase == phrase.lower() for phrase in phrases)
 
@@ -71,9 +73,9 @@ def test_the_shops_style_is_not_in_the_pretraining_texts() -> None:
     rng = Random(4)
     garments = some_garments(20)
     shop = [describe(garment, rng) for garment in garments]
-    seen = set().union(*(four_grams(alt_text(garment, rng)) for garment in garments))
+    seen = set().union(*(four_grams(write_alt_text(garment, rng)) for garment in garments))
     assert sum(bool(four_grams(text) & seen) for text in shop) / len(shop) < 0.01
-    loose = {prose(garment, rng) for garment in garments}
+    loose = {write_prose(garment, rng) for garment in garments}
     assert not loose & set(shop)
 
 

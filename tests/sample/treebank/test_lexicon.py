@@ -1,12 +1,14 @@
+"""The lexicon: plurals, compounds, hyphens and tags."""
+
 from random import Random
 
 import pytest
 
-from sample.treebank.lexicon import WORDS, Token, adjective, glued, made_up_word, modifier, noun, plural, third_person
+from sample.treebank.lexicon import WORDS, Token, adjective, glue, invent_word, modifier, noun, plural, third_person
 
 
 @pytest.mark.parametrize(
-    ("singular", "many"),
+    ("singular", "expected"),
     [
         ("sleeve", "sleeves"),
         ("foot", "feet"),
@@ -17,8 +19,8 @@ from sample.treebank.lexicon import WORDS, Token, adjective, glued, made_up_word
         ("brooch", "brooches"),
     ],
 )
-def test_plurals(singular: str, many: str) -> None:
-    assert plural(singular) == many
+def test_plurals(singular: str, expected: str) -> None:
+    assert plural(singular) == expected
 
 
 def test_third_person() -> None:
@@ -53,7 +55,8 @@ def test_hyphens_are_tokens_without_spaces() -> None:
 @pytest.mark.parametrize(
     ("entry", "tags"),
     [
-        ("ribbed", "ADJ"), ("long-sleeved", "ADJ PUNCT ADJ"), ("knee-length", "NOUN PUNCT NOUN"), ("quick-drying", "ADV PUNCT ADJ"),
+        ("ribbed", "ADJ"), ("long-sleeved", "ADJ PUNCT ADJ"), ("knee-length", "NOUN PUNCT NOUN"),
+        ("quick-drying", "ADV PUNCT ADJ"),
         ("5-pocket", "NUM PUNCT NOUN"),
     ],
 )  # fmt: skip
@@ -70,17 +73,17 @@ def test_a_modifier_is_an_adjective_only_if_it_looks_like_one() -> None:
     ]
 
 
-def test_glued_takes_away_the_space_after_the_phrase_only() -> None:
-    phrase = glued(noun("hair_clip"))
+def test_glue_takes_away_the_space_after_the_phrase_only() -> None:
+    phrase = glue(noun("hair_clip"))
     assert [token.space for token in phrase] == [True, False]
 
 
-def test_made_up_words_are_seeded_words() -> None:
+def test_invented_words_are_seeded_words() -> None:
     rng = Random(1)
-    words = [made_up_word(rng) for _ in range(200)]
+    words = [invent_word(rng) for _ in range(200)]
     assert all(word.isalpha() and word.islower() for word in words)
     assert len(set(words)) > 150
-    assert made_up_word(Random(1)) == words[0]
+    assert invent_word(Random(1)) == words[0]
 
 
 def test_no_word_comes_twice_in_a_list() -> None:

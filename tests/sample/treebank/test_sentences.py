@@ -1,3 +1,5 @@
+"""Every kind of generated sentence: whole words, known tags, right articles."""
+
 from collections.abc import Callable
 from itertools import pairwise
 from random import Random

@@ -1,3 +1,5 @@
+"""The small tagger: that its training learns and repeats, and what ships."""
+
 import json
 from pathlib import Path
 
@@ -13,11 +15,11 @@ GOLD = json.loads((Path(__file__).parents[2] / "captioning" / "tagging" / "gold.
 
 
 def f1(folder: Path) -> float:
-    found = [set(attributes) for attributes in extract([entry["text"] for entry in GOLD], SETTINGS, folder)]
-    wanted = [set(entry["attributes"].split()) for entry in GOLD]
-    return (
-        2 * sum(len(a & b) for a, b in zip(found, wanted, strict=True)) / (sum(map(len, found)) + sum(map(len, wanted)))
-    )
+    """Compute F1 of the tagger's attributes: 2 × those in common / (all of the tagger + all of the gold)."""
+    tagged = [set(attributes) for attributes in extract([entry["text"] for entry in GOLD], SETTINGS, folder)]
+    gold = [set(entry["attributes"].split()) for entry in GOLD]
+    shared = sum(len(a & b) for a, b in zip(tagged, gold, strict=True))
+    return 2 * shared / (sum(map(len, tagged)) + sum(map(len, gold)))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

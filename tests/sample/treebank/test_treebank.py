@@ -1,10 +1,23 @@
+"""The generated treebank: repeatable, different texts, spaces, and CoNLL-U that Stanza reads."""
+
 from pathlib import Path
 from random import Random
 
 from sample.treebank import treebank
 from sample.treebank.lexicon import WORDS, Token
 
-SPACED = [[[Token("A", "a", "DET", "DT"), Token("T", "t", "NOUN", "NN", False), Token("-", "-", "PUNCT", "HYPH", False), Token("shirt", "shirt", "NOUN", "NN", False), Token(".", ".", "PUNCT", ".")], [Token("Lined", "lined", "ADJ", "JJ", False), Token(".", ".", "PUNCT", ".")]]]  # fmt: skip
+SPACED = [
+    [
+        [
+            Token("A", "a", "DET", "DT"),
+            Token("T", "t", "NOUN", "NN", False),
+            Token("-", "-", "PUNCT", "HYPH", False),
+            Token("shirt", "shirt", "NOUN", "NN", False),
+            Token(".", ".", "PUNCT", "."),
+        ],
+        [Token("Lined", "lined", "ADJ", "JJ", False), Token(".", ".", "PUNCT", ".")],
+    ]
+]
 
 
 def test_the_same_seed_gives_the_same_treebank() -> None:
@@ -14,20 +27,20 @@ def test_the_same_seed_gives_the_same_treebank() -> None:
 
 def test_enough_words_and_no_text_twice() -> None:
     documents = treebank.generate(Random(1), 3000)
-    texts = [treebank.text_of(document) for document in documents]
+    texts = [treebank.format_text(document) for document in documents]
     assert len(set(texts)) == len(texts)
     assert sum(len(sentence) for document in documents for sentence in document) >= 3000
 
 
 def test_half_is_in_lower_case_and_lemmas_always_are() -> None:
     documents = treebank.generate(Random(1), 20_000)
-    lower = sum(treebank.text_of(document).islower() for document in documents) / len(documents)
+    lower = sum(treebank.format_text(document).islower() for document in documents) / len(documents)
     assert 0.4 < lower < 0.7
     lemmas = {token.lemma for document in documents for sentence in document for token in sentence}
     assert all(lemma == lemma.lower() for lemma in lemmas)
 
 
-def test_made_up_words_reach_the_treebank() -> None:
+def test_invented_words_reach_the_treebank() -> None:
     known = {
         part
         for words in WORDS.values()
@@ -40,7 +53,7 @@ def test_made_up_words_reach_the_treebank() -> None:
 
 
 def test_text_follows_the_spaces() -> None:
-    assert treebank.text_of(SPACED[0]) == "A T-shirt. Lined."
+    assert treebank.format_text(SPACED[0]) == "A T-shirt. Lined."
 
 
 def test_conllu(tmp_path: Path) -> None:
@@ -66,9 +79,9 @@ def test_conllu_is_read_back_by_stanza(tmp_path: Path) -> None:
     assert read == [[tuple(token[:4]) for token in sentence] for document in documents for sentence in document]
 
 
-def test_lemma_examples_are_capped_and_hold_made_up_nouns() -> None:
+def test_lemma_examples_are_capped_and_hold_invented_nouns() -> None:
     token = Token("shirt", "shirt", "NOUN", "NN")
-    examples = treebank.lemma_examples(Random(1), [[[token] * 10]], made_up=20)
+    examples = treebank.build_lemma_examples(Random(1), [[[token] * 10]], n_invented=20)
     assert sum(example == [[token]] for example in examples) == 3
     assert len(examples) == 23
     assert {example[0][0].upos for example in examples} == {"NOUN"}

@@ -20,7 +20,7 @@ ODD = [
 
 
 def program(text: str, folder: Path) -> list[str]:
-    """What pycocoevalcap makes of the lines that the tokenizer's own command line prints."""
+    """Tokenize with the tokenizer's own command line, and filter its lines as pycocoevalcap does."""
     file = folder / "texts.txt"
     file.write_text(text, encoding="utf-8")
     tokenizer = ["java", "-cp", str(TOKENIZER_JAR), "edu.stanford.nlp.process.PTBTokenizer"]
@@ -30,16 +30,16 @@ def program(text: str, folder: Path) -> list[str]:
 
 
 def test_odd_texts_equal_the_program(jvm, java_on_path, tmp_path):
-    found = tokenize(ODD, jvm)
+    tokens = tokenize(ODD, jvm)
     lines = program("\n\n".join(ODD) + "\n", tmp_path)  # an empty line after each: no neighbour
-    assert [found[text] for text in ODD] == lines[: 2 * len(ODD) : 2]
+    assert [tokens[text] for text in ODD] == lines[: 2 * len(ODD) : 2]
 
 
 def test_all_coco_captions_equal_the_program_on_one_file(jvm, java_on_path, coco, tmp_path):
     captions, references = coco
-    texts = [text.replace("\n", " ") for item, given in references.items() for text in (captions[item], *given)]
-    found = tokenize(texts, jvm)
-    assert [found[text] for text in texts] == program("\n".join(texts), tmp_path)[: len(texts)]
+    texts = [text.replace("\n", " ") for item, of_item in references.items() for text in (captions[item], *of_item)]
+    tokens = tokenize(texts, jvm)
+    assert [tokens[text] for text in texts] == program("\n".join(texts), tmp_path)[: len(texts)]
 
 
 def test_the_tokens_of_a_text_do_not_depend_on_its_neighbours(jvm):

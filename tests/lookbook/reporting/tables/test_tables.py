@@ -1,4 +1,4 @@
-"""Tables: how figures are printed, and that nothing is lost or invented between the JSON files and the rows."""
+"""Tables: how figures are printed, and rows equal to the JSON files."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ import pytest
 
 from lookbook.reporting import formatting
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
+from recsys.scoring import arms
 
 SCORES = {
     "bleu_4": 0.4123,
@@ -74,7 +75,7 @@ def row(**changes: Any) -> dict[str, Any]:
 def test_figures_are_printed_in_the_unit_of_their_metric(
     metric: str, value: float | None, sign: bool, text: str
 ) -> None:
-    assert formatting.shown(metric, value, sign) == text
+    assert formatting.format_value(metric, value, sign) == text
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_stars_follow_the_corrected_p(p: float | None, stars: str) -> None:
 
 @pytest.mark.parametrize(("p", "text"), [(0.00099, "< 0.001"), (0.0123, "0.012"), (0.456, "0.46"), (None, "")])
 def test_p_is_never_printed_as_zero(p: float | None, text: str) -> None:
-    assert formatting.probability(p) == text
+    assert formatting.format_p(p) == text
 
 
 def test_captions_skipped_are_na_with_the_reason_and_never_zero() -> None:
@@ -132,7 +133,7 @@ def test_csv_keeps_every_digit_and_markdown_escapes_bars() -> None:
     )
 
 
-def test_one_group_could_have_shown_nothing_and_says_so() -> None:
+def test_the_smallest_difference_of_one_group_is_na() -> None:
     assert captions.caption_differences_table(METRICS, [row(detectable=None)]).rows[0][-1] == "n/a"
 
 
@@ -156,12 +157,12 @@ def test_attributes_and_confusions_are_those_of_fine_tuned_captions_most_frequen
         {"captioner": "one", "variant": ["ft", "ft", "pt"], "attribute": ["belt", "red", "red"]} | counts
     )
     table = table.assign(precision=[float("nan"), 0.75, 0.5], recall=[0.0, 6 / 9, 1 / 9])
-    made = captions.attributes_table(table, ["one"])
-    assert made.rows == [
+    shown = captions.attributes_table(table, ["one"])
+    assert shown.rows == [
         ["one", "red", "9", "6", "3", "2", "75.0", "66.7"],
         ["one", "belt", "2", "0", "2", "0", "n/a", "0.0"],
     ]
-    assert len(made.frame) == 3
+    assert len(shown.frame) == 3
     pairs = pd.DataFrame(
         [
             ("one", "ft", "dress", "dress", 9),
@@ -178,7 +179,7 @@ def test_attributes_and_confusions_are_those_of_fine_tuned_captions_most_frequen
     ]
 
 
-def test_recommendations_keep_cutoffs_in_order_and_say_what_is_the_same() -> None:
+def test_recommendations_keep_cutoffs_in_order_and_name_what_is_the_same() -> None:
     values = {
         f"{name}_{cutoff}{common}": cutoff / 100
         for name in ("map_elliot", "ndcg")
@@ -202,6 +203,27 @@ def test_recommendations_keep_cutoffs_in_order_and_say_what_is_the_same() -> Non
     ]
 
 
+def test_a_second_recommender_with_features_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+    values = {"ndcg_12": 0.1, "map_elliot_12": 0.1, "coverage_12": 0.5}
+    both = {name: values for name in ("vbpr-sbert", "second-sbert", "vbpr-resnet50", "second-resnet50")}
+    axes = AXES | {
+        "recommenders": [],
+        "image_features": ["resnet50"],
+        "texts": ["original"],
+        "catalogues": ["original"],
+    }
+    shown = [["original", name] for name in ("VBPR resnet50", "second resnet50", "VBPR sbert", "second sbert")]
+    for table in (
+        recommendations.own_recommendations_table({"original": both}, axes),
+        recommendations.beyond_accuracy_table({"original": both}, axes, 12),
+    ):
+        assert [cells[:2] for cells in table.rows] == shown
+    about = {"metric": "ndcg_12", "slice": "cold_users", "confirmatory": False, "p_holm": None}
+    rows = [row(**about, recommender=name) for name in ("second-sbert", "itemknn")]
+    assert [cells[0] for cells in recommendations.slices_table(rows, 12).rows] == ["cold users, second sbert"]
+
+
 def test_rows_the_same_by_construction_show_no_test() -> None:
     same = row(
         recommender="itemknn",
@@ -219,16 +241,16 @@ def test_rows_the_same_by_construction_show_no_test() -> None:
     assert not any("*" in cell for cell in cells)
 
 
-def test_unverified_captions_are_told_below_every_table() -> None:
+def test_a_note_on_unverified_captions_stands_below_a_table() -> None:
     table = catalogue.catalogue_table({"articles": 3, "unverified_test_captions": 99_946})
-    assert catalogue.with_warning(table, {"articles": 3}) is table
-    marked = catalogue.with_warning(table, {"unverified_test_captions": 99_946})
+    assert catalogue.add_warning(table, {"articles": 3}) is table
+    marked = catalogue.add_warning(table, {"unverified_test_captions": 99_946})
     assert "Unverified: the 99,946 test captions" in marked.markdown()
     assert "facad\\_test: first\\_99946" in marked.latex()
     assert marked.rows == table.rows
 
 
-def test_the_catalogue_is_shown_whatever_it_counts() -> None:
+def test_the_catalogue_table_shows_every_count() -> None:
     table = catalogue.catalogue_table(
         {"articles": 3000, "leakage": {"random": {"shared_product_code": 7, "share": 0.25}}}
     )
@@ -264,7 +286,7 @@ def test_published_captions_stand_beside_those_of_the_same_captioner() -> None:
     assert published.published_captions_table("sample", ours) is None
 
 
-def test_beyond_accuracy_says_what_is_missing() -> None:
+def test_beyond_accuracy_shows_missing_figures_as_na() -> None:
     own = {"coverage_12": 0.25, "gini_12": 0.5, "novelty_12": 3.14159, "popularity_12": 10.04, "long_tail_12": 0.125}
     axes = AXES | {"texts": [], "text_features": [], "catalogues": ["original"]}
     table = recommendations.beyond_accuracy_table({"original": {"itemknn": own}}, axes, 12)

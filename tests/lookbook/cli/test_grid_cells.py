@@ -1,4 +1,4 @@
-"""Two cells of a grid, queued, run and shown by `lookbook grid`, on a small study in a clone of this project."""
+"""`lookbook grid` queues two cells, DVC runs them, and the table shows them: a small study in a clone."""
 
 import csv
 import os
@@ -27,7 +27,7 @@ def run(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """200 articles, one captioner, one epoch, no SPICE: another study, so its cache is its own."""
+    """Make a study of 200 articles, one captioner, one epoch and no SPICE, with a cache of its own."""
     copy = tmp_path / "study"
     run(tmp_path, "git", "clone", "--quiet", str(ROOT), str(copy))
     yaml = YAML()

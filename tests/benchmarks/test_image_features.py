@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location("features", BENCHMARKS / "features.py")
+    spec = importlib.util.spec_from_file_location("image_features", BENCHMARKS / "image_features.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -29,12 +29,12 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_both_arms_make_the_same_vectors(name: str, dim: int, benchmark: Any) -> None:
     benchmark.generation.draw(Path("images"), 5)
     benchmark.MODELS[name](Path("data/models") / name, 4)
-    given = argparse.Namespace(batch_size=2, precision="fp32", device="cpu", threads=1)
+    arguments = argparse.Namespace(batch_size=2, precision="fp32", device="cpu", threads=1)
     store = ImageStore("images")
-    single, ours = benchmark.arms(name, store, given)
-    one, many = single(store.ids), ours(store.ids)
-    assert one.shape == (5, dim)
+    single, ours = benchmark.arms(name, store, arguments)
+    alone, batched = single(store.ids), ours(store.ids)
+    assert alone.shape == (5, dim)
     if name == "clip":
-        one = one / np.linalg.norm(one, axis=1, keepdims=True)
-    np.testing.assert_allclose(many, one, rtol=1e-3, atol=1e-4)
-    assert len(np.unique(one.round(4), axis=0)) == 5
+        alone = alone / np.linalg.norm(alone, axis=1, keepdims=True)
+    np.testing.assert_allclose(batched, alone, rtol=1e-3, atol=1e-4)
+    assert len(np.unique(alone.round(4), axis=0)) == 5

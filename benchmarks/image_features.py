@@ -1,13 +1,14 @@
-"""python benchmarks/features.py [--items 256] [--batch-size 64] [--divide 4] [--device cuda --precision bf16 --threads 8]
+"""python benchmarks/image_features.py [--items 256] [--batch-size 64] [--divide 4] [--device cuda]: time image features.
 
-Images a second of the image features, in batches as the stages rec_features_image and caption_features make them, against
-one image at a time by transformers' processor and model: ResNet50, CLIP (ViT-B/32) and BLIP-2's vision side (ViT-g and
-Q-Former), in their published shapes with random weights; nothing is downloaded. Without a GPU, a quarter of all widths and of
-BLIP-2's depths (`--divide`). Both read the same packed JPEGs and are timed from there to vectors in memory;
-loading is not counted. Each extractor runs in a process of its own. Batches are for a GPU: on a CPU the arithmetic takes as
-long, and large batches of ResNet50 longer.
+Compares images per second of the image features in batches, as the stages rec_features_image and caption_features
+compute them, with one image at a time by transformers' processor and model. The models are ResNet50, CLIP (ViT-B/32)
+and BLIP-2's vision side (ViT-g and Q-Former) in their published shapes with random weights; nothing is downloaded.
+Use `--divide 4` without a GPU: a quarter of all widths and of BLIP-2's depths.
 
-Rates are by CPU seconds, and on a GPU by wall time. The vectors of both must be the same but for rounding, or it fails.
+Each extractor runs in a process of its own. Both arms read the same packed JPEGs and are timed from there to vectors
+in memory, without loading. Batches are for a GPU: on a CPU the arithmetic takes as long, and large batches of
+ResNet50 take longer. Rates are per CPU second, and on a GPU per second of wall time. The vectors of both arms must be
+the same up to rounding; the benchmark fails otherwise.
 """
 
 import argparse
@@ -26,12 +27,13 @@ import torch
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "data/models/tiny-blip2-opt"  # its tokenizer
 WARM = 8  # images that each arm sees before the clock starts
-CLOSE = {"fp32": 0.9999, "bf16": 0.98}  # the least cosine of a vector with the one of its image alone
+CLOSE = {"fp32": 0.9999, "bf16": 0.98}  # lowest cosine between the vectors of both arms
 
 Vectors = Callable[[list[str]], np.ndarray]  # of n ids: (n, dim)
 
 
 def resnet50(folder: Path, divide: int) -> None:
+    """Write a ResNet50 with random weights."""
     from transformers import ConvNextImageProcessorPil, ResNetConfig, ResNetModel
 
     widths = [width // divide for width in (256, 512, 1024, 2048)]
@@ -41,6 +43,7 @@ def resnet50(folder: Path, divide: int) -> None:
 
 
 def clip(folder: Path, divide: int) -> None:
+    """Write a CLIP (ViT-B/32) with random weights."""
     from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
     vision = full_shapes.sizes(768, 12, 12, 1) | {"hidden_size": 768 // divide, "intermediate_size": 3072 // divide}
@@ -52,56 +55,53 @@ def clip(folder: Path, divide: int) -> None:
 
 
 def blip2(folder: Path, divide: int) -> None:
+    """Write a BLIP-2 with random weights; its language model has one layer, which no image feature uses."""
     full_shapes.write(folder, divide, SMALL, text_layers=1)
 
 
 MODELS = {"resnet50": resnet50, "clip": clip, "blip2": blip2}
 
 
-def arms(name: str, store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
-    """One image at a time, and as the stage does it; the model lies in data/models/<name>."""
+def arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors, Vectors]:
+    """Return both arms: one image at a time, and as the stage does it; the model is in data/models/<name>."""
     if name == "blip2":
-        return of_blip2(store, given)
+        return of_blip2(store, arguments)
     from importlib import import_module
 
-    from recsys.extractors import Options
-
-    chosen = {f"{kind}_model": name for kind in ("image", "text", "clip")} | {"image_size": 224, "reduce": "none"}
-    options = Options(
-        **chosen,
-        batch_size=given.batch_size,
-        precision=given.precision,
-        device=given.device,
-    )
     extractor = import_module(f"recsys.extractors.{name}")
-    model, processor = plain_model(name, given)
+    own = {"image_size": 224} if name == "resnet50" else {}
+    settings = extractor.Settings(
+        model=name, batch_size=arguments.batch_size, precision=arguments.precision, reduce="none", **own
+    )
+    model, processor = plain_model(name, arguments)
 
     @torch.inference_mode()
     def single(ids: list[str]) -> np.ndarray:
         vectors = []
         for item in ids:
-            inputs = processor(images=store[item], return_tensors="pt").to(given.device, model.dtype)
-            found = model.get_image_features(**inputs) if name == "clip" else model(**inputs)
-            vectors.append(found.pooler_output.flatten().float().cpu().numpy())
+            inputs = processor(images=store[item], return_tensors="pt").to(arguments.device, model.dtype)
+            outputs = model.get_image_features(**inputs) if name == "clip" else model(**inputs)
+            vectors.append(outputs.pooler_output.flatten().float().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: extractor.image_vectors(ids, store, options)
+    return single, lambda ids: extractor.image_vectors(ids, store, settings, arguments.device)
 
 
-def plain_model(name: str, given: argparse.Namespace) -> tuple[Any, Any]:
+def plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Load a model and its processor by transformers alone."""
     from transformers import AutoImageProcessor, AutoModel
 
     from captioning.modelling import DTYPES
 
     folder = Path("data/models") / name
-    model = AutoModel.from_pretrained(folder, dtype=DTYPES[given.precision]).to(given.device).eval()
+    model = AutoModel.from_pretrained(folder, dtype=DTYPES[arguments.precision]).to(arguments.device).eval()
     return model, AutoImageProcessor.from_pretrained(folder, backend="pil")
 
 
 def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
     """Of both outputs, the queries."""
-    from captioning.features import features
     from captioning.modelling import DTYPES, load
+    from captioning.vision_features.extraction import compute_features
 
     captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
 
@@ -115,30 +115,31 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
             vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
+    return single, lambda ids: compute_features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
 
 
-def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Both arms, in this process and folder, and the least cosine between their vectors."""
     from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
 
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(arguments.threads)
     store = ImageStore("images")
     result: dict[str, Any] = {}
     vectors = []
-    for arm, run in zip(("single", "ours"), arms(name, store, given), strict=True):
+    for arm, run in zip(("single", "ours"), arms(name, store, arguments), strict=True):
         if arm == "ours":
             keep_freed_memory()  # as every stage does
         run(store.ids[:WARM])
-        result[arm] = spent = {"cpu": 0.0, "wall": 0.0}
-        with generation.clock(spent):
+        result[arm] = seconds = {"cpu": 0.0, "wall": 0.0}
+        with generation.clock(seconds):
             vectors.append(run(store.ids))
-    one, many = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in vectors)
-    return result | {"cosine": float((one * many).sum(axis=1).min()), "dim": one.shape[1]}
+    alone, batched = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in vectors)
+    return result | {"cosine": float((alone * batched).sum(axis=1).min()), "dim": alone.shape[1]}
 
 
-def options() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=64, help="of ours")
@@ -147,32 +148,34 @@ def options() -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--of", choices=list(MODELS), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    given.divide = given.divide or (1 if given.device == "cuda" else 4)
-    return given
+    arguments = parser.parse_args()
+    arguments.divide = arguments.divide or (1 if arguments.device == "cuda" else 4)
+    return arguments
 
 
 def main() -> None:
-    given = options()
-    if given.of:
-        print(json.dumps(measure(given.of, given)))
+    """Run the benchmark."""
+    arguments = parse_arguments()
+    if arguments.of:
+        print(json.dumps(measure(arguments.of, arguments)))
         return
-    key = "wall" if given.device == "cuda" else "cpu"
+    key = "wall" if arguments.device == "cuda" else "cpu"
     print(f"images a second, by {key} seconds")
     print(f"{'extractor':12}{'single/s':>11}{'ours/s':>9}{'ratio':>8}{'wall ratio':>12}{'least cosine':>14}{'dim':>7}")
     with tempfile.TemporaryDirectory() as scratch:
-        generation.draw(Path(scratch) / "images", given.items)
+        generation.draw(Path(scratch) / "images", arguments.items)
         for name, write in MODELS.items():
             torch.manual_seed(0)
-            write(Path(scratch) / "data/models" / name, given.divide)
-            row = generation.run_measure(name, given, __file__, Path(scratch))
-            one, many = (given.items / row[arm][key] for arm in ("single", "ours"))
+            write(Path(scratch) / "data/models" / name, arguments.divide)
+            row = generation.run_measure(name, arguments, __file__, Path(scratch))
+            single_rate, our_rate = (arguments.items / row[arm][key] for arm in ("single", "ours"))
             wall = row["single"]["wall"] / row["ours"]["wall"]
             print(
-                f"{name:12}{one:11.1f}{many:9.1f}{many / one:8.1f}{wall:12.1f}{row['cosine']:14.5f}{row['dim']:7}",
+                f"{name:12}{single_rate:11.1f}{our_rate:9.1f}{our_rate / single_rate:8.1f}{wall:12.1f}"
+                f"{row['cosine']:14.5f}{row['dim']:7}",
                 flush=True,
             )
-            if row["cosine"] < CLOSE[given.precision]:
+            if row["cosine"] < CLOSE[arguments.precision]:
                 sys.exit(f"{name}: a vector differs from that of its image alone")
 
 

@@ -1,0 +1,74 @@
+"""Builds the attributes of items and the vocabulary that captions are scored by, and writes both."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from captioning.tagging.settings import CaptionAttributes
+from pipeline.core.outputs import new_folder, write_json, write_parquet
+
+
+def add_colours(items: pd.DataFrame, attributes: Sequence[list[str]]) -> list[list[str]]:
+    """Put the colour of each item before its attributes.
+
+    Args:
+        items: column colour.
+        attributes: of each item.
+    """
+    return [add_colour(of_item, colour) for of_item, colour in zip(attributes, items["colour"], strict=True)]
+
+
+def add_colour(attributes: list[str], colour: str | None) -> list[str]:
+    """Put a colour before attributes, once; `other` is no colour.
+
+    >>> add_colour(["cotton", "red", "dress"], "red")
+    ['red', 'cotton', 'dress']
+    >>> add_colour(["dress"], "other")
+    ['dress']
+    """
+    if not isinstance(colour, str) or colour == "other":
+        return attributes
+    return [colour, *(attribute for attribute in attributes if attribute != colour)]
+
+
+def lower_own(items: pd.DataFrame) -> list[list[str]]:
+    """Return the attributes that the data came with, in lower case; none where an item has none.
+
+    Args:
+        items: column attributes.
+    """
+    return [[str(word).lower() for word in of_item] if of_item is not None else [] for of_item in items["attributes"]]
+
+
+def make_vocabulary(items: pd.DataFrame, attributes: Sequence[list[str]], settings: CaptionAttributes) -> list[str]:
+    """List the attributes that are frequent enough in the corpus, sorted.
+
+    Args:
+        items: columns split and original.
+        attributes: of each item.
+        settings: the section `caption_attributes`: corpus and min_count.
+    """
+    in_corpus = items["split"].eq("train") if settings.corpus == "train" else items["original"]
+    documents = (of_item for of_item, counts in zip(attributes, in_corpus, strict=True) if counts)
+    return select_frequent(documents, settings.min_count)
+
+
+def select_frequent(documents: Iterable[list[str]], min_count: int) -> list[str]:
+    """List the attributes of at least `min_count` documents, sorted.
+
+    >>> select_frequent([["red", "dress"], ["red", "red", "cap"], ["cap"]], 2)
+    ['cap', 'red']
+    """
+    counts = Counter(attribute for document in documents for attribute in set(document))
+    return sorted(attribute for attribute, count in counts.items() if count >= min_count)
+
+
+def write(folder: Path, ids: list[str], attributes: Sequence[list[str]], vocabulary: list[str]) -> None:
+    """Write items.parquet (item_id, attributes) and vocabulary.json to a new folder."""
+    columns = {"item_id": pa.array(ids, pa.string()), "attributes": pa.array(attributes, pa.list_(pa.string()))}
+    with new_folder(folder) as partial:
+        write_parquet(partial / "items.parquet", pa.table(columns))
+        write_json(partial / "vocabulary.json", vocabulary)

@@ -1,0 +1,63 @@
+"""Writes the purchases of known articles, batch by batch."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catalogue.readers import Raw
+
+SCHEMA = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("day", pa.int32())])
+COUNTS = (
+    "purchases_read",
+    "purchases",
+    "purchases_of_unknown_articles",
+    "purchases_in_all",
+    "purchases_in_original",
+)
+ROWS_AT_ONCE = 1_000_000  # purchases in memory, and in a row group
+DICTIONARY_BYTES = 128_000_000  # of different ids in a column, below which each is written once
+
+
+def write_purchases(path: Path, raw: Raw, items: pd.DataFrame) -> dict[str, int]:
+    """Write the purchases of known articles in file order.
+
+    Args:
+        path: The file to write.
+        raw: The catalogue; an article is known if it is in `raw.articles`.
+        items: item_id of every item with an image, and `original`: whether it passed the filters.
+
+    Returns:
+        How many purchases there are, how many were left out, and the number of users.
+    """
+    known = pa.array(raw.articles["item_id"], pa.string())
+    in_all = pa.array(items["item_id"], pa.string())
+    in_original = pa.array(items.loc[items["original"], "item_id"], pa.string())
+    counts = dict.fromkeys(COUNTS, 0)
+    users = pa.array([], pa.string())
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES) as writer:
+        for batch in gather_batches(raw.read_purchases()):
+            purchases = batch.filter(pc.is_in(batch["item_id"], known))
+            writer.write_table(purchases, row_group_size=ROWS_AT_ONCE)
+            users = pc.unique(pa.chunked_array([users, pc.unique(purchases["user_id"])]))
+            counts["purchases_read"] += len(batch)
+            counts["purchases"] += len(purchases)
+            counts["purchases_of_unknown_articles"] += len(batch) - len(purchases)
+            counts["purchases_in_all"] += pc.sum(pc.is_in(purchases["item_id"], in_all)).as_py() or 0
+            counts["purchases_in_original"] += pc.sum(pc.is_in(purchases["item_id"], in_original)).as_py() or 0
+    return counts | {"users": len(users)}
+
+
+def gather_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield the same rows in tables of at least `ROWS_AT_ONCE` rows; the last may be shorter."""
+    pending: list[pa.RecordBatch] = []
+    for batch in batches:
+        pending.append(batch)
+        if sum(map(len, pending)) >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(pending)
+            pending = []
+    if pending:
+        yield pa.Table.from_batches(pending)

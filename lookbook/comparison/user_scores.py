@@ -1,0 +1,76 @@
+"""Scores of recommendations per user, read in parts: all of them may be more than memory holds.
+
+`path` is a Parquet file of one row per arm, recommender, run and user (and slice); a column per metric.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from lookbook.comparison.correction import Row
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import require
+
+COLUMNS = ["user", "run", "value"]
+
+Scores = Callable[[str, Row], pd.DataFrame]  # an arm and a row -> user, run and value; empty where there is none
+
+
+def find_cutoff(path: Path) -> int:
+    """Return the largest cutoff of NDCG in the scores: 12 where they have ndcg_5 and ndcg_12."""
+    names = pq.read_schema(require(path)).names
+    return max(int(name.removeprefix("ndcg_")) for name in names if re.fullmatch(r"ndcg_\d+", name))
+
+
+def find_evaluation(path: Path) -> str:
+    """Return `published` where each catalogue was split and scored alone, else `common`."""
+    return "common" if any(name.endswith("_common") for name in pq.read_schema(require(path)).names) else "published"
+
+
+def find_slices(path: Path) -> list[str]:
+    """Return the names of the slices, in the order of the scores."""
+    file = pq.ParquetFile(require(path), read_dictionary=["slice"])
+    groups = (file.read_row_group(group, columns=["slice"])["slice"] for group in range(file.num_row_groups))
+    return list(dict.fromkeys(str(name) for group in groups for name in group.unique().to_pylist()))
+
+
+def read_users(path: Path, arm: str, row: Row, only: str | None = None) -> pd.DataFrame:
+    """Read the scores of an arm, for the recommender and metric of a row.
+
+    Args:
+        path: The scores per user.
+        arm: A catalogue or a text.
+        row: The comparison that the scores are for.
+        only: Leave out users who have no value of this metric.
+
+    Raises:
+        UserError: There are no scores of this recommender on this arm.
+    """
+    recommender, metric = row["recommender"], row["metric"]
+    columns = list(dict.fromkeys(["user", "run", metric, only or metric]))
+    filters = [("arm", "==", arm), ("recommender", "==", recommender)]
+    scores = pq.read_table(require(path), columns=columns, filters=filters).to_pandas()
+    if scores.empty:
+        raise UserError(f"{path}: no rows for {recommender} on {arm}; run `dvc repro rec_score`")
+    if only is not None:
+        scores = scores[scores[only].notna()]
+    return scores[["user", "run", metric]].set_axis(COLUMNS, axis=1)
+
+
+def slice_reader(table: ds.Dataset, name: str, metric: str) -> Scores:
+    """Return a function that reads the scores of one slice; it keeps those of the last recommender in memory."""
+
+    @lru_cache(maxsize=1)
+    def read_recommender(recommender: str) -> dict[str, pd.DataFrame]:
+        rows_of_slice = (ds.field("slice") == name) & (ds.field("recommender") == recommender)
+        rows = table.to_table(["arm", "user", "run", metric], filter=rows_of_slice).to_pandas()
+        parts = rows.rename(columns={metric: "value"}).groupby("arm", sort=False)
+        return {str(arm): part[COLUMNS] for arm, part in parts}
+
+    empty = pd.DataFrame(columns=COLUMNS)
+    return lambda arm, row: read_recommender(row["recommender"]).get(arm, empty)

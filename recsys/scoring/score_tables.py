@@ -1,0 +1,60 @@
+"""Tables of scores, written one recommender at a time: never all rows in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.outputs import new_file
+
+USER_LABELS = ["arm", "recommender"]
+SLICE_LABELS = ["arm", "recommender", "slice"]
+
+
+class AddRows(Protocol):
+    """Adds the rows of one run to a table."""
+
+    def __call__(
+        self, labels: Mapping[str, str], run: int, users: np.ndarray, columns: Mapping[str, np.ndarray]
+    ) -> None:
+        """Add a row per user.
+
+        Args:
+            labels: The value of each label, the same in all rows.
+            run: The run's number.
+            users: (n,) indices.
+            columns: Metric → (n,) values; NaN and metrics that are left out become null.
+        """
+
+
+@contextmanager
+def open_score_table(path: Path, labels: Sequence[str], metrics: Sequence[str]) -> Iterator[AddRows]:
+    """Open a new Parquet table with the columns of `labels`, `run`, `user` and the metrics, and yield what adds rows.
+
+    A row group has rows of one run alone, so that reading by label opens no others. `run` and `user` stand after the
+    first two labels.
+    """
+    fields = [(name, pa.string()) for name in labels]
+    fields[2:2] = [("run", pa.int32()), ("user", pa.int32())]
+    schema = pa.schema([*fields, *((name, pa.float64()) for name in metrics)])
+    with new_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+
+        def add_rows(labels: Mapping[str, str], run: int, users: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+            n = len(users)
+            arrays: dict[str, pa.Array] = {name: pa.repeat(value, n) for name, value in labels.items()}
+            missing = np.full(n, np.nan)
+            arrays |= {"run": pa.array(np.full(n, run, np.int32)), "user": pa.array(users.astype(np.int32))}
+            arrays |= {name: pa.array(columns.get(name, missing), pa.float64(), from_pandas=True) for name in metrics}
+            writer.write_table(pa.table([arrays[name] for name in schema.names], schema=schema))
+
+        yield add_rows
+
+
+def write_empty_table(path: Path, labels: Sequence[str]) -> None:
+    """Write a table without rows and metrics, for a study without recommendations."""
+    with open_score_table(path, labels, []):
+        pass
