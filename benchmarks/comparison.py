@@ -1,9 +1,9 @@
-"""python benchmarks/comparison.py [--users N] [--runs 5] [--folder F]: time `rec_score` and `compare` at H&M's size.
+"""python benchmarks/comparison.py [--users 1362281] [--runs 5] [--folder F]: `rec_score` and its part of `compare` at H&M's size.
 
-Purchases are those of `synthetic.py`, split by `rec_interactions`. The lists hold 12 random items for three texts
-(masked-ft, masked-pt, masked-none), in as many runs as a study makes; scoring takes the same time for any items.
-Prints seconds and peak memory of `rec_score`, and of the comparison of the texts, for all users and slice by slice,
-with 10,000 draws. `--growth` does so for a sixteenth and a quarter of the users, and for all.
+Purchases as in `synthetic.py`, split by `rec_interactions`; lists of 12 items for three texts (masked-ft, masked-pt, masked-none)
+in as many runs as a study makes, drawn at random: what they are costs nothing, and scoring does not know. Prints seconds
+and peak memory of `rec_score`, and of the comparison of the texts, all users and slice by slice, with 10,000 draws.
+`--growth`: for a sixteenth and a quarter of the users, and for all.
 """
 
 import argparse
@@ -15,47 +15,46 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import synthetic
-from interactions import ROOT, run_timed
-
-from catalogue.descriptions.variants import SOURCE_OF
+from interactions import ROOT, timed
 
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 DEPTH = 12
 COMPARE = f"""
-from pathlib import Path
-from lookbook.comparison.recommendations import Axes, compare_masked, compare_slices
-axes = Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
-rows = compare_masked(axes, Path("data/scores/recommendations.parquet"), {DEPTH})
-rows += compare_slices(axes, Path("data/scores/recommendation_slices.parquet"), {DEPTH}, "common")
+from lookbook import recommendation_differences as differences
+axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
+rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
 print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
 """
 
 
 def write_study(folder: Path, n_users: int) -> None:
-    """Write what `rec_score` reads, without the lists."""
+    """What `rec_score` reads, but for the lists."""
     from pipeline.core.params import load
-    from recsys import interactions
+    from recsys.purchases.reading import read_items
+    from recsys.purchases.settings import RecInteractions
+    from recsys.purchases.splits import Purchases
+    from recsys.purchases.writing import write_interactions
 
     n_items = synthetic.HM[1]
     ids = [f"{100_000_000 + number:010}" for number in range(n_items)]
     random = np.random.default_rng(3)
     split = random.choice(["train", "validation", "test"], n_items, p=[0.7, 0.1, 0.2])
     category = random.choice([f"kind {number:02}" for number in range(40)], n_items)
-    items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [item[:9] for item in ids]}
+    items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [one[:9] for one in ids]}
     prepared = folder / "data/prepared"
     prepared.mkdir(parents=True)
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
     (folder / "data/texts").mkdir()
     for text in TEXTS:
-        source = np.where(split == "test", SOURCE_OF[text], "own")
+        source = np.where(split == "test", text.removeprefix("masked-"), "own")
         table = pa.table({"item_id": ids, "masked": split == "test", "source": source})
         pq.write_table(table, folder / f"data/texts/{text}.parquet")
     user, item, is_test = synthetic.purchases(n_users, n_items, synthetic.PURCHASES_PER_USER)
     day = is_test.astype(np.int32)
-    section = interactions.RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
+    section = RecInteractions(**load(ROOT / "studies/sample.yaml")["rec_interactions"])
     names = np.array([f"user {number:07}" for number in range(n_users)], dtype=object)
-    known = interactions.number_items(prepared / "items.parquet")
-    interactions.write(folder / "data/interactions", known, names, interactions.Purchases(user, item, day), section)
+    known = read_items(prepared / "items.parquet")
+    write_interactions(folder / "data/interactions", known, names, Purchases(user, item, day), section)
     params = (ROOT / "studies/sample.yaml").read_text(encoding="utf-8")
     axes = {
         "catalogues": [],
@@ -71,7 +70,6 @@ def write_study(folder: Path, n_users: int) -> None:
 
 
 def write_lists(folder: Path, n_users: int, runs: int) -> None:
-    """Write random lists of every user, for each text and run."""
     random = np.random.default_rng(4)
     user = np.repeat(np.arange(n_users, dtype=np.int32), DEPTH)
     rank = np.tile(np.arange(1, DEPTH + 1, dtype=np.int32), n_users)
@@ -90,28 +88,24 @@ def write_lists(folder: Path, n_users: int, runs: int) -> None:
 
 
 def measure(folder: Path, n_users: int, runs: int) -> None:
-    """Time scoring and comparison of so many users; write the study first if the folder has none."""
     if not (folder / "data").exists():
-        synthetic.call_apart(write_study, folder, n_users)
-        synthetic.call_apart(write_lists, folder, n_users, runs)
+        synthetic.apart(write_study, folder, n_users)
+        synthetic.apart(write_lists, folder, n_users, runs)
     print(f"{n_users:,} users, {len(TEXTS)} texts, {runs} runs")
-    run_timed("rec_score", [sys.executable, "-m", "recsys.score"], folder)
-    run_timed("compare, its part about recommendations", [sys.executable, "-c", COMPARE], folder)
+    timed("rec_score", [sys.executable, "-m", "recsys.score"], folder)
+    timed("compare, its part about recommendations", [sys.executable, "-c", COMPARE], folder)
 
 
 def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description="Time rec_score and its part of compare.")
+    parser = argparse.ArgumentParser(description="Lists of everyone scored, and texts compared.")
     parser.add_argument("--users", type=int, default=synthetic.HM[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--folder", type=Path, help="where the study is kept from one run to the next")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        for users in (
-            (arguments.users // 16, arguments.users // 4, arguments.users) if arguments.growth else (arguments.users,)
-        ):
-            measure((arguments.folder or Path(scratch)).resolve() / str(users), users, arguments.runs)
+        for users in (given.users // 16, given.users // 4, given.users) if given.growth else (given.users,):
+            measure((given.folder or Path(scratch)).resolve() / str(users), users, given.runs)
 
 
 if __name__ == "__main__":

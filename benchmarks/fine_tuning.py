@@ -122,13 +122,13 @@ def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | Non
     from catalogue.prepared.images import ImageStore
 
     fine_tuning.prepare_torch(params)
-    captioner, section = fine_tuning.adapted(model, "blip2_opt", params), params.caption_train
+    captioner, section = fine_tuning.load_with_adapter(model, "blip2_opt", params), params.caption_train
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
-        per_device_train_batch_size=section.device_batch_size,
-        per_device_eval_batch_size=section.device_batch_size,
-        gradient_accumulation_steps=params.batch_size // section.device_batch_size,
+        per_device_train_batch_size=params.machine.device_batch_size,
+        per_device_eval_batch_size=params.machine.device_batch_size,
+        gradient_accumulation_steps=params.batch_size // params.machine.device_batch_size,
         learning_rate=params.lr,
         lr_scheduler_type="cosine",
         warmup_steps=section.warmup,
@@ -170,10 +170,10 @@ class Decoded:
         return len(self.ids)
 
     def __getitem__(self, row: int) -> tuple[Any, Any]:
-        from captioning.modelling import example, image_inputs, token_ids
+        from captioning.modelling import make_example, prepare_images, tokenize
 
-        image = image_inputs(self.captioner, [self.images[self.ids[row]]])[0]
-        return example(self.captioner, image, token_ids(self.captioner, [self.captions[row]])[0]), image
+        image = prepare_images(self.captioner, [self.images[self.ids[row]]])[0]
+        return make_example(self.captioner, image, tokenize(self.captioner, [self.captions[row]])[0]), image
 
 
 def pad(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
@@ -190,8 +190,8 @@ def measure_loss(params: Any, items: Path, model: Path, adapter: Path) -> dict[s
     import torch
 
     from captioning.modelling import DTYPES, load
-    from captioning.training.examples import CaptionedImages, collator, read_split
-    from captioning.training.loss import summed_loss, supervised
+    from captioning.training.examples import CaptionedImages, make_collator, read_split
+    from captioning.training.loss import count_supervised, sum_loss
     from catalogue.prepared.images import ImageStore
 
     dtype = DTYPES[params.caption_train.precision]
@@ -201,9 +201,9 @@ def measure_loss(params: Any, items: Path, model: Path, adapter: Path) -> dict[s
     with torch.inference_mode():
         for start in range(0, len(data), ROWS_AT_ONCE):
             rows = [data[row] for row in range(start, min(start + ROWS_AT_ONCE, len(data)))]
-            batch = {name: one.to(params.device) for name, one in collator(captioner.pad_id)(rows).items()}
-            loss += summed_loss(captioner, captioner.model, batch).item()
-            tokens += supervised(batch["labels"]).item()
+            batch = {name: one.to(params.device) for name, one in make_collator(captioner.pad_id)(rows).items()}
+            loss += sum_loss(captioner, captioner.model, batch).item()
+            tokens += count_supervised(batch["labels"]).item()
     training = read_split(items, "train")
     framed = sum(map(len, captioner.tokenizer(training["description"].tolist(), add_special_tokens=False)["input_ids"]))
     framed += len(training) * (len(captioner.family.encode_prompt(captioner)) + 1)
@@ -222,7 +222,8 @@ def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
 
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))
-    params |= {"epochs": arguments.epochs, "device": arguments.device, "threads": arguments.threads}
+    params |= {"epochs": arguments.epochs, "device": arguments.device}
+    params["machine"] |= {"threads": arguments.threads}
     params["caption_train"] |= {"precision": "bf16" if arguments.full_shapes and arguments.device == "cuda" else "fp32"}
     params["caption_train"]["patience"] = arguments.epochs  # all epochs in every arm
     yaml.dump(params, scratch / "params.yaml")

@@ -79,17 +79,15 @@ def single(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> lis
 
 def ours(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
     """Caption in batches, as the stage does it."""
-    from captioning import generate
+    from captioning.generation.batch_files import read_batch, write_batches
+    from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    generate.IMAGES = given.images
-    section = generate.CaptionGenerate(
-        max_new_tokens=given.max_new_tokens, batch_size=given.batch_size, precision=given.precision, quantization="none"
-    )
+    store = ImageStore(given.images)
     with tempfile.TemporaryDirectory() as folder:
-        parts = generate.generate(captioner, ids, section, Path(folder))
-        return [caption.text for part in parts for caption in generate.read_batch(part)]
+        files = write_batches(captioner, store, ids, given.batch_size, given.max_new_tokens, Path(folder))
+        return [caption.text for file in files for caption in read_batch(file)]
 
 
 def measure(name: str, arguments: argparse.Namespace) -> None:

@@ -68,28 +68,23 @@ def arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors,
         return of_blip2(store, arguments)
     from importlib import import_module
 
-    from recsys.extractors import Options
-
-    chosen = {f"{kind}_model": name for kind in ("image", "text", "clip")} | {"image_size": 224, "reduce": "none"}
-    options = Options(
-        **chosen,
-        batch_size=arguments.batch_size,
-        precision=arguments.precision,
-        device=arguments.device,
-    )
     extractor = import_module(f"recsys.extractors.{name}")
+    own = {"image_size": 224} if name == "resnet50" else {}
+    settings = extractor.Settings(
+        model=name, batch_size=arguments.batch_size, precision=arguments.precision, reduce="none", **own
+    )
     model, processor = plain_model(name, arguments)
 
     @torch.inference_mode()
     def single(ids: list[str]) -> np.ndarray:
         vectors = []
         for item in ids:
-            inputs = processor(images=store[item], return_tensors="pt").to(options.device, model.dtype)
+            inputs = processor(images=store[item], return_tensors="pt").to(arguments.device, model.dtype)
             outputs = model.get_image_features(**inputs) if name == "clip" else model(**inputs)
             vectors.append(outputs.pooler_output.flatten().float().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: extractor.image_vectors(ids, store, options)
+    return single, lambda ids: extractor.image_vectors(ids, store, settings, arguments.device)
 
 
 def plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -105,8 +100,8 @@ def plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
 
 def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
     """Of both outputs, the queries."""
-    from captioning.features import features
     from captioning.modelling import DTYPES, load
+    from captioning.vision_features.extraction import compute_features
 
     captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
 
@@ -120,7 +115,7 @@ def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
             vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
+    return single, lambda ids: compute_features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -79,17 +79,16 @@ def ours(train: sp.csr_matrix, model: str, neighbourhood: str, clock: Clock) -> 
     from pipeline.core.memory import keep_freed_memory
     from pipeline.core.params import REFERENCE, load
     from recsys.purchases.dataset import dataset_of
-    from recsys.ranking.options import Options
     from recsys.ranking.recommend import recommend
+    from recsys.ranking.settings import Run
 
     module = import_module(f"recsys.recommenders.{model}")
     k = NEIGHBOURS[model] - (model == "itemknn" and neighbourhood == "standard")
-    chosen = {"neighbourhood": neighbourhood, f"{model}_k": k, "threads": THREADS}
-    options = Options(**(load(REFERENCE)["rec_fit"] | chosen))
+    settings = module.Settings(**(load(REFERENCE)["rec_fit"][model] | {"neighbourhood": neighbourhood, "k": k}))
     data = dataset_of(train)
     keep_freed_memory()
     clock.start()
-    scorer = module.fit(data, options, 0)
+    scorer = module.fit(data, settings, Run(seed=0, top_k=DEPTH, threads=THREADS))
     clock.stop("fit")
     lists = recommend(scorer, data.train, DEPTH, {"all": np.ones(train.shape[1], dtype=bool)}, THREADS)["all"]
     clock.stop("rank")
@@ -114,7 +113,7 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
     except ImportError:
         raise SystemExit("error: the peer is not installed: pip install implicit") from None
     from recsys.ranking.recommend import recommend
-    from recsys.ranking.scorers import Product
+    from recsys.ranking.scorers import SparseProduct
 
     clock.start()
     cosine = CosineRecommender(K=NEIGHBOURS[model], num_threads=THREADS)
@@ -123,7 +122,7 @@ def peer(train: sp.csr_matrix, model: str, clock: Clock) -> Lists:
     if model == "itemknn":
         lists = cosine.recommend(np.arange(train.shape[0]), train, N=DEPTH, filter_already_liked_items=True)
     else:
-        scorer = Product(cosine.similarity.astype(np.float32), train)
+        scorer = SparseProduct(cosine.similarity.astype(np.float32), train)
         lists = recommend(scorer, train, DEPTH, {"all": np.ones(train.shape[1], dtype=bool)}, THREADS)["all"]
     clock.stop("rank")
     return lists

@@ -87,9 +87,8 @@ ARTICLES = """
 from catalogue.preparation.filters import filter_articles
 from catalogue.preparation.splits import split_items
 from catalogue.readers import hm
-from catalogue.readers.settings import CataloguePrepare
 from pipeline.core.params import load
-params = CataloguePrepare(**load(Path(os.environ["PROJECT"]) / "studies/sample.yaml")["catalogue_prepare"])
+params = prepare.CataloguePrepare(**load(Path(os.environ["PROJECT"]) / "studies/sample.yaml")["catalogue_prepare"])
 started = time.perf_counter()
 raw = hm.open_raw(Path(sys.argv[1]))
 items, counts = filter_articles(raw, params)

@@ -1,10 +1,10 @@
-"""python benchmarks/vbpr.py [--size 20k|hm/16|hm] [--dim 512] [--variants paper,ducho] [--device cpu]: time VBPR.
+"""python benchmarks/vbpr.py [--size 20k|hm/16|hm] [--dim 512] [--variants paper,ducho] [--seconds 60] [--device cpu]
 
-Measures triples per second of VBPR: drawing them, both steps of learning, Adam. Purchases are synthetic as in
-`benchmarks/knn.py`, features random float16 of `--dim` dimensions, batches and factors those of studies/sample.yaml.
-Each variant runs in a process of its own with 2 threads: one round of 100,000 triples to warm up, then such rounds
-for `--seconds`. `plain` is the paper's model in torch alone: tables of nn.Embedding, a linear projection,
-torch.optim.Adam over everything. The peak is of the whole process, features and purchases included.
+Triples a second of VBPR: drawing them, both steps of learning, Adam. Synthetic purchases as in `benchmarks/knn.py`, random
+float16 features of `--dim` dimensions, batches and factors of studies/sample.yaml, 2 threads; each variant a process of
+its own, one round of 100,000 triples to warm up, then blocks of them for `--seconds`. `plain` is the paper's model as one
+writes it with torch alone: tables of nn.Embedding, a linear projection, torch.optim.Adam over everything. Peak is of the
+whole process, features and purchases included.
 """
 
 import argparse
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from features.files import Rows, all_rows
 from pipeline.core.memory import keep_freed_memory
 from pipeline.core.params import REFERENCE, load
-from recsys.ranking.options import Options
+from recsys.ranking.settings import Run
+from recsys.recommenders import vbpr
 
 SIZES = {
     "20k": (20_000, 10_000, 20.0),
@@ -37,49 +38,46 @@ BLOCK = 100_000
 Learn = Callable[[Any], None]  # a block of triples: users, bought, other
 
 
-def ours(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
-    """Return the learning step of our VBPR."""
-    from recsys.pairwise import step
-    from recsys.recommenders import vbpr
+def ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+    from recsys.pairwise.model import step
 
     names = [str(item) for item in range(train.shape[1])]
-    centre, scale = vbpr.standards(features, names)
-    if options.variant == "ducho":
-        model = vbpr.ducho(train.shape[0], features, options, 1)
+    centre, scale = vbpr.find_standards(features, names)
+    if settings.variant == "ducho":
+        model = vbpr.new_ducho_model(train.shape[0], features, settings, run)
     else:
-        model = vbpr.paper(train.shape[0], features, centre, scale, options, 1)
+        model = vbpr.new_paper_model(train.shape[0], features, centre, scale, settings, run)
 
     def learn(block: Any) -> None:
-        for batch in zip(*(part.split(options.batch_size) for part in block), strict=True):
-            step(model, batch, options.regularisation)
+        for batch in zip(*(part.split(settings.batch_size) for part in block), strict=True):
+            step(model, batch, settings.regularisation)
 
     return learn
 
 
-def plain(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
-    """Return the learning step of the paper's model in torch alone."""
+def plain(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
     import torch
 
     n_users, n_items = train.shape
-    half = options.factors // 2
-    seen = torch.from_numpy(features.take(np.arange(n_items))).to(options.device)
+    half = settings.factors // 2
+    seen = torch.from_numpy(features.take(np.arange(n_items))).to(run.device)
     seen = (seen - seen.mean(0)) / seen.std(0) / seen.shape[1] ** 0.5
-    users, items = torch.nn.Embedding(n_users, options.factors), torch.nn.Embedding(n_items, half + 1)
-    visual = torch.nn.Linear(seen.shape[1], half + 1, bias=False)
-    parts = torch.nn.ModuleList([users, items, visual]).to(options.device)
-    adam = torch.optim.Adam(parts.parameters(), lr=options.learning_rate)
+    users, items = torch.nn.Embedding(n_users, settings.factors), torch.nn.Embedding(n_items, half + 1)
+    look = torch.nn.Linear(seen.shape[1], half + 1, bias=False)
+    parts = torch.nn.ModuleList([users, items, look]).to(run.device)
+    adam = torch.optim.Adam(parts.parameters(), lr=settings.learning_rate)
 
     def score(user: Any, item: Any) -> Any:
-        own, visible = items(item), visual(seen[item])
+        own, visible = items(item), look(seen[item])
         sides = torch.cat([own[:, :-1], visible[:, :-1]], 1)
         return (user * sides).sum(1) + own[:, -1] + visible[:, -1], own.square().sum(1)
 
     def learn(block: Any) -> None:
-        for buyer, bought, other in zip(*(part.split(options.batch_size) for part in block), strict=True):
-            user = users(buyer)
+        for one, bought, other in zip(*(part.split(settings.batch_size) for part in block), strict=True):
+            user = users(one)
             (better, length), (worse, more) = score(user, bought), score(user, other)
             loss = torch.nn.functional.softplus(worse - better).mean()
-            loss = loss + options.regularisation * (user.square().sum(1) + length + more).mean()
+            loss = loss + settings.regularisation * (user.square().sum(1) + length + more).mean()
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -88,10 +86,10 @@ def plain(train: sp.csr_matrix, features: Rows, options: Options) -> Learn:
 
 
 def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: str) -> None:
-    """Run a variant in this process, and print a line of JSON."""
+    """One variant in this process; prints a line of JSON."""
     import torch
 
-    from recsys.pairwise import Triples
+    from recsys.pairwise.triples import Triples
 
     torch.set_num_threads(2)
     if variant != "plain":
@@ -100,22 +98,22 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     values = np.random.default_rng(0).standard_normal((train.shape[1], dim), dtype=np.float32)
     features = all_rows(values.astype(np.float16))
     changed = {"variant": "ducho" if variant == "ducho" else "paper"}
-    options = Options(**(load(REFERENCE)["rec_fit"] | changed), device=device, threads=2)
-    learn = (plain if variant == "plain" else ours)(train, features, options)
-    triples, blocks = Triples(train, device), 0
+    settings = vbpr.Settings(**(load(REFERENCE)["rec_fit"]["vbpr"] | changed))
+    run = Run(seed=1, top_k=12, device=device, threads=2)
+    learn = (plain if variant == "plain" else ours)(train, features, settings, run)
+    triples, done = Triples(train, device), 0
     learn(triples.draw(BLOCK, 1, 0))
     started, cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
-        learn(triples.draw(BLOCK, 1, blocks + 1))
+        learn(triples.draw(BLOCK, 1, done + 1))
         if device != "cpu":
             torch.cuda.synchronize()
-        blocks += 1
+        done += 1
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps({"triples": blocks * BLOCK, "wall": wall, "cpu": cpu, "peak_mb": synthetic.peak_mb()}))
+    print(json.dumps({"triples": done * BLOCK, "wall": wall, "cpu": cpu, "peak_mb": synthetic.peak_mb()}))
 
 
 def main() -> None:
-    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="hm/16")
     parser.add_argument("--dim", type=int, default=512)
@@ -124,24 +122,24 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", type=Path, help="where the purchases are kept from one run to the next")
     parser.add_argument("--run", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.run:
-        run_variant(arguments.folder, arguments.run, arguments.dim, arguments.seconds, arguments.device)
+    given = parser.parse_args()
+    if given.run:
+        run_variant(given.folder, given.run, given.dim, given.seconds, given.device)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = (arguments.folder or Path(scratch)) / arguments.size.replace("/", "-")
+        folder = (given.folder or Path(scratch)) / given.size.replace("/", "-")
         if not (folder / "train.npz").exists():
-            synthetic.call_apart(synthetic.write, folder, *SIZES[arguments.size])
-        users, items, _ = SIZES[arguments.size]
-        print(f"{users:,} users × {items:,} items, {arguments.dim} dimensions, {arguments.device}, 2 threads")
+            synthetic.apart(synthetic.write, folder, *SIZES[given.size])
+        users, items, _ = SIZES[given.size]
+        print(f"{users:,} users × {items:,} items, {given.dim} dimensions, {given.device}, 2 threads")
         print(f"{'variant':10}{'triples/s':>12}{'per CPU s':>12}{'peak MB':>10}")
-        for variant in arguments.variants.split(","):
-            command = [sys.executable, __file__, "--folder", str(folder), "--run", variant, "--dim", str(arguments.dim)]
-            command += ["--seconds", str(arguments.seconds), "--device", arguments.device]
+        for variant in given.variants.split(","):
+            command = [sys.executable, __file__, "--folder", str(folder), "--run", variant, "--dim", str(given.dim)]
+            command += ["--seconds", str(given.seconds), "--device", given.device]
             ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            result = json.loads(ended.stdout.splitlines()[-1])
-            rates = [result["triples"] / result[key] for key in ("wall", "cpu")]
-            print(f"{variant:10}{rates[0]:12,.0f}{rates[1]:12,.0f}{result['peak_mb']:10.0f}", flush=True)
+            found = json.loads(ended.stdout.splitlines()[-1])
+            rates = [found["triples"] / found[key] for key in ("wall", "cpu")]
+            print(f"{variant:10}{rates[0]:12,.0f}{rates[1]:12,.0f}{found['peak_mb']:10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ any other encoder, such as BERT, is fine-tuned.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pandas as pd
-from pydantic import Field
 
 from captioning.classifiers.settings import CaptionClassifier
 from catalogue.prepared.items import read_items
@@ -17,6 +16,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import Machine
 from pipeline.model_folders import MODELS, check_folder
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -28,7 +28,7 @@ class Params(Section):
     """The keys of params.yaml that this stage reads."""
 
     device: Literal["cpu", "cuda"]
-    threads: Annotated[int, Field(ge=1)]
+    machine: Machine
     caption_classifier: CaptionClassifier
 
 
@@ -45,7 +45,7 @@ def main() -> None:
 
     from captioning.classifiers import fitting, logistic
 
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
     classifier, predicted, nearest = fitting.fit(items, settings, params.device)
     metrics = fitting.measure_accuracy(items, predicted, "accuracy")
     metrics |= fitting.measure_accuracy(items, nearest, "accuracy_zero_shot")
@@ -55,7 +55,8 @@ def main() -> None:
     write_json(METRICS, metrics)
     print_summary(
         f"wrote {CLASSIFIER}: {len(classifier.categories)} categories, accuracy on true test descriptions "
-        f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})"
+        f"{metrics['test_accuracy']:.3f} (zero-shot {metrics['test_accuracy_zero_shot']:.3f})",
+        params.machine.threads,
     )
 
 

@@ -64,7 +64,7 @@ def main() -> None:
     from captioning.scores import content_based, tables  # torch: seconds
 
     references = {str(item): [text] for item, text in study.items["description"].items()}
-    scores = score_captions(tables.texts_of_sets(study), references, spice_folder)
+    scores = score_captions(tables.list_captions(study), references, spice_folder)
     study = study.without(scores.left_out)
     with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
         settings = params.caption_attributes

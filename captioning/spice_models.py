@@ -1,8 +1,9 @@
-"""python -m captioning.spice_models: fetches Stanford CoreNLP 3.6.0, with which SPICE parses captions, into data/corenlp/.
+"""python -m captioning.spice_models: fetches Stanford CoreNLP 3.6.0, with which SPICE parses captions.
 
-It comes by its Maven coordinates through jgo, about 385 MB once; kept are the code and the two models that SPICE
-reads, 80 MB. Where the folder `$CORENLP` holds these jars, or `lookbook fetch corenlp` has fetched them before, no network
-is needed. With `caption_score.spice: skip` only a note is written. CoreNLP is GPL: it is fetched, never shipped.
+Writes data/corenlp/: the code and the two models that SPICE reads, 80 MB of a download of about 385 MB by Maven
+coordinates through jgo. No network is needed where the folder `$CORENLP` has these jars, or where `lookbook fetch
+corenlp` was run before. With `caption_score.spice: skip` only a note is written. CoreNLP is GPL: it is fetched, never
+shipped.
 """
 
 from captioning.scores.java.corenlp import OUT, SKIPPED, VERSION, fetch
@@ -13,17 +14,17 @@ from pipeline.core.stage import print_summary, run
 
 
 class Params(Section):
-    """The root keys that this stage reads."""
+    """The keys of params.yaml that this stage reads."""
 
     caption_score: CaptionScore
 
 
 def main() -> None:
+    """Fetch CoreNLP, or write the note that SPICE is skipped."""
     if read(Params).caption_score.spice == "skip":
+        note = "caption_score.spice: skip in params.yaml; SPICE is not computed\n"
         with new_folder(OUT) as partial:
-            (partial / SKIPPED).write_text(
-                "caption_score.spice: skip in params.yaml; SPICE is not computed\n", encoding="utf-8"
-            )
+            (partial / SKIPPED).write_text(note, encoding="utf-8")
         print_summary(f"wrote {OUT / SKIPPED}: SPICE is skipped")
         return
     with new_folder(OUT) as partial:

@@ -1,136 +1,118 @@
-"""python -m captioning.train --captioner tiny-llava --family llava: a LoRA adapter for one captioner.
+"""python -m captioning.train --captioner tiny-llava --family llava: a LoRA adapter for a captioner.
 
-Trains on the split `train` of data/prepared, keeps the epoch with the lowest loss on `validation`, and goes on where it
-was when it is killed. Reads data/models/<captioner>; writes data/adapters/<captioner>, metrics/train/<captioner>.json,
-metrics/curves/<captioner>.csv and data/samples/<captioner>.csv (what it said of a few validation items after each epoch).
+Trains on the split `train` of data/prepared and keeps the epoch with the lowest loss on `validation`. A run that was
+killed resumes at its last checkpoint. Reads data/models/<captioner>; writes data/adapters/<captioner>,
+metrics/train/<captioner>.json, metrics/curves/<captioner>.csv and data/samples/<captioner>.csv (captions of a few
+validation items after each epoch).
 
-With `processes: N` it starts N processes, one for each GPU, as `torchrun --nproc_per_node N -m captioning.train …` does.
-On two machines with eight GPUs each, which share their disk (`processes: 16`), on both of them:
-torchrun --nnodes 2 --nproc_per_node 8 --rdzv_backend c10d --rdzv_endpoint HOST:29500 -m captioning.train …
+With `processes: N` it starts N processes, one per GPU, as `torchrun --nproc_per_node N -m captioning.train …` does.
+docs/captioners.md has the command for several machines.
 """
 
 import argparse
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from captioning.training.outputs import OutputPaths, with_earlier_cost, write_outputs, write_untrained
 from captioning.training.settings import Params
 from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
 from pipeline.processes import is_distributed, rank, share
 from pipeline.record import Meter
 
-if TYPE_CHECKING:
-    from captioning.training.fine_tuning import Result
-
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
+ADAPTERS = Path("data/adapters")
+SAMPLES = Path("data/samples")
+METRICS = Path("metrics/train")
+CURVES = Path("metrics/curves")
 FILE = "file"  # the family that has captions and no model
-CODE = (
-    "pipeline",
-    "catalogue/prepared/images.py",
-    "catalogue/prepared/items.py",
+CODE = (  # with the family's file, what the result depends on: the code in `deps` of dvc.yaml
+    "pipeline/batches.py",
+    "pipeline/checkpoints.py",
+    "pipeline/core",
+    "pipeline/machine.py",
+    "pipeline/model_folders.py",
+    "pipeline/names.py",
+    "pipeline/orphans.py",
+    "pipeline/prefetch.py",
+    "pipeline/processes.py",
+    "pipeline/record.py",
+    "catalogue/prepared",
     "captioning/train.py",
-    "captioning/training",
     "captioning/modelling",
+    "captioning/training",
 )
 
 
 def main() -> None:
-    captioner, family = options()
+    """Trains a captioner and writes its adapter, metrics, curve and samples."""
+    captioner, family = parse_options()
     params = read(Params)
     model = MODELS / captioner
+    paths = OutputPaths(
+        ADAPTERS / captioner, METRICS / f"{captioner}.json", CURVES / f"{captioner}.csv", SAMPLES / f"{captioner}.csv"
+    )
     check_name("family", family, "captioning/families")
     check_inputs(model, family)
     if family == FILE:
-        from captioning.training.untrained import write_untrained
-
-        write_untrained(*outputs(captioner))
+        write_untrained(paths)
         print_summary(
-            f"wrote data/adapters/{captioner}: a note that there is nothing to train, because its captions come from a file"
+            f"wrote {paths.adapter}: a note; the captions of this captioner come from a file, nothing is trained"
         )
         return
     if not is_distributed():
         end_with_dvc()
-    share(params.processes, "captioning.train")
+    share(params.machine.processes, "captioning.train")
 
-    from captioning.training.checkpoints import folder_for  # torch from here on: seconds
+    from captioning.training.checkpoints import name_run_folder  # torch from here on: seconds
     from captioning.training.fine_tuning import fine_tune
 
-    folder = folder_for(captioner, params.model_dump(), [ITEMS, IMAGES, model, *code(family)])
+    code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
+    folder = name_run_folder(captioner, params.model_dump(exclude={MACHINE}), [ITEMS, IMAGES, model, *code])
     if rank():
         fine_tune(model, family, ITEMS, IMAGES, params, folder)
         return
     with lock_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
-        metrics = result.metrics | spent(meter.record(), result.seconds_before) | meter.where_it_ran()
-        write(result, metrics, captioner, model)
+        metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.where_it_ran()
+        write_outputs(result, metrics, model, paths)
         shutil.rmtree(folder)
     print_summary(
-        f"wrote data/adapters/{captioner}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
+        f"wrote {paths.adapter}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
         f"of {metrics['epochs']} ({metrics['steps']} steps, {metrics['seconds']:.0f} s)"
     )
 
 
-def write(result: "Result", metrics: dict[str, Any], captioner: str, model: Path) -> None:
-    from captioning.training.fine_tuning import write_adapter
-    from captioning.training.history import write_curve, write_samples
-    from captioning.training.run_record import write_run_record
-
-    adapter, record, curve, samples = outputs(captioner)
-    write_adapter(result.best, adapter, model)
-    write_samples(samples, result.samples)
-    write_curve(curve, result.curve)
-    write_run_record(record, metrics)
-
-
-def outputs(captioner: str) -> tuple[Path, Path, Path, Path]:
-    """Adapter, metrics, curve and samples."""
-    return (
-        Path("data/adapters") / captioner,
-        Path("metrics/train") / f"{captioner}.json",
-        Path("metrics/curves") / f"{captioner}.csv",
-        Path("data/samples") / f"{captioner}.csv",
-    )
-
-
-def options() -> tuple[str, str]:
+def parse_options() -> tuple[str, str]:
+    """Returns the captioner and its family."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captioner", required=True, help="a folder under data/models/")
     parser.add_argument("--family", required=True, help="a module of captioning/families/")
-    given = parser.parse_args()
-    return given.captioner, given.family
+    options = parser.parse_args()
+    return options.captioner, options.family
 
 
 def check_inputs(model: Path, family: str) -> None:
-    """Raises UserError for what is missing, before anything heavy is loaded."""
+    """Refuses missing inputs before anything heavy is loaded.
+
+    Raises:
+        UserError: an input is missing.
+    """
     for path in (ITEMS, IMAGES):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; run `dvc repro catalogue_prepare`")
     if family == FILE and not model.is_dir():
-        raise UserError(f"{model}: no such folder; a captioner of family {FILE} has its captions there")
+        raise UserError(f"{model}: no such folder; put the captions of this captioner of family {FILE} there")
     if family != FILE:
         check_folder(model)
-
-
-def code(family: str) -> list[Path]:
-    """Files and folders of code that this cell's result depends on, as `deps` in dvc.yaml has them."""
-    return [path for name in (*CODE, f"captioning/families/{family}.py") if (path := ROOT / name).exists()]
-
-
-def spent(record: dict[str, float], seconds_before: float) -> dict[str, Any]:
-    """The run record with what was spent before the last resume.
-
-    Energy of a part that was killed could not be read; it is taken to have drawn the power of the last one.
-    """
-    share = (record["seconds"] + seconds_before) / record["seconds"]
-    return {name: value * share for name, value in record.items()}
 
 
 if __name__ == "__main__":

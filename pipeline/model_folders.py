@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,12 @@ def read_pin(folder: Path) -> dict[str, str]:
     return read_keys(path, "id", "revision")
 
 
-def find_files(folder: Path | str) -> Path:
+def find_files(folder: Path | str, subfolders: Sequence[str] = ()) -> Path:
     """Return the folder with the model's files: itself, or the hub's, downloaded once to HF_HOME.
+
+    Args:
+        folder: `data/models/<name>`.
+        subfolders: of the hub's repository, to download as well; the caller checks that they exist.
 
     Raises:
         UserError: the model does not exist, or is not on this machine and cannot be downloaded.
@@ -57,11 +62,13 @@ def find_files(folder: Path | str) -> Path:
         return folder
     pinned = read_pin(folder)
     try:
-        files = _download(pinned)
+        files = _download(pinned, PATTERNS, ["*/*"])
+        if subfolders:
+            _download(pinned, [f"{subfolder}/{pattern}" for subfolder in subfolders for pattern in PATTERNS])
     except (OSError, ValueError) as error:  # an error of the hub is an OSError, a wrong id a ValueError
-        raise UserError(_explain_failure(folder, pinned, error)) from error
+        raise UserError(explain_failure(folder, error)) from error
     if not (files / "config.json").is_file() or not any(files.glob("*.safetensors")):
-        raise UserError(_explain_failure(folder, pinned, None))
+        raise UserError(explain_failure(folder))
     return files
 
 
@@ -116,8 +123,8 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: not valid JSON: {error}") from None
 
 
-def _download(pinned: dict[str, str]) -> Path:
-    """Download the hub's files; where a request fails, use those of an earlier download.
+def _download(pinned: dict[str, str], patterns: list[str], ignored: list[str] | None = None) -> Path:
+    """Download the hub's files of these patterns; where a request fails, use those of an earlier download.
 
     The hub's client does so itself when nothing answers, but not when a proxy refuses or an answer is cut off: then it
     raises the errors of its HTTP library, which are neither OSError nor ValueError.
@@ -129,8 +136,8 @@ def _download(pinned: dict[str, str]) -> Path:
         snapshot_download,
         pinned["id"],
         revision=pinned["revision"],
-        allow_patterns=PATTERNS,
-        ignore_patterns=["*/*"],
+        allow_patterns=patterns,
+        ignore_patterns=ignored,
     )
     try:
         return Path(download())
@@ -140,10 +147,20 @@ def _download(pinned: dict[str, str]) -> Path:
         return Path(download(local_files_only=True))
 
 
-def _explain_failure(folder: Path, pinned: dict[str, str], error: Exception | None) -> str:
+def explain_failure(
+    folder: Path, error: Exception | None = None, lack: str = "config.json or safetensors weights (pickles are refused)"
+) -> str:
+    """Return the message for a model of the hub that is not complete on this machine.
+
+    Args:
+        folder: has a hub.json.
+        error: what the download raised; None if it succeeded.
+        lack: what is missing, if it succeeded.
+    """
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
+    pinned = read_pin(folder)
     name, revision = pinned["id"], pinned["revision"]
     model = f"{folder}: {name} at revision {revision}"
     if isinstance(error, GatedRepoError):
@@ -154,7 +171,7 @@ def _explain_failure(folder: Path, pinned: dict[str, str], error: Exception | No
     if isinstance(error, ValueError):
         return f"{folder / 'hub.json'}: {error}"
     offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-    problem = offline if error else "its files lack config.json or safetensors weights (pickled ones are refused)"
+    problem = offline if error else f"its files lack {lack}"
     return (
         f"{model} is not complete on this machine, and {problem}. On a machine with a network run\n"
         f"  {download_command(pinned)}\n"

@@ -1,10 +1,14 @@
 """Names that are file names: each family, recommender and extractor is one file in its folder."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import pydantic
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import suggest
+from pipeline.core.params import NAMED_BY_FILES, Model, suggest
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,3 +41,24 @@ def check_name(kind: str, name: str, folder: str) -> None:
     problem = explain_unknown_name(kind, name, allowed_names(folder))
     if problem:
         raise UserError(problem)
+
+
+def with_sections(model: type[Model], names: Iterable[str] | None = None) -> type[Model]:
+    """Return the model with the sub-sections of files in each of its sections that has such, as `rec_fit.itemknn`.
+
+    A file's sub-section is typed by the class `Settings` of the file. A stage that runs one file reads the sub-section
+    of that file alone, and imports no other file.
+
+    Args:
+        model: what a stage reads of params.yaml.
+        names: the files; None: every file of the folder.
+    """
+    sections: dict[str, Any] = {}
+    for section, folder in NAMED_BY_FILES.items():
+        if section in model.model_fields:
+            base: Any = model.model_fields[section].annotation
+            files = allowed_names(folder) if names is None else list(names)
+            package = folder.replace("/", ".")
+            own: dict[str, Any] = {name: (import_module(f"{package}.{name}").Settings, ...) for name in files}
+            sections[section] = (pydantic.create_model(base.__name__, __base__=base, **own), ...)
+    return pydantic.create_model(model.__name__, __base__=model, **sections)

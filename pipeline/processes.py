@@ -29,7 +29,7 @@ def share(processes: int, module: str) -> None:
     if is_distributed():
         if world_size() != processes:
             raise UserError(
-                f"params.yaml: processes: {processes}, but torchrun started {world_size()}; set processes: "
+                f"params.yaml: machine.processes: {processes}, but torchrun started {world_size()}; set machine.processes: "
                 f"{world_size()}, or start `python -m {module}` without torchrun, which starts as many as it needs"
             )
         end_with_launcher()

@@ -104,14 +104,12 @@ def test_a_thesis_study_is_the_published_setting(path: Path) -> None:
     )
     attributes = study["caption_attributes"]
     assert [attributes[key] for key in ("unit", "hyphen", "participles", "corpus")] == ["form", "join", False, "all"]
-    assert (study["rec_fit"]["userknn_k"], study["rec_fit"]["itemknn_k"], study["rec_fit"]["variant"]) == (
-        10,
-        20,
-        "ducho",
-    )
+    fit = study["rec_fit"]
+    assert (fit["userknn"]["k"], fit["itemknn"]["k"], fit["vbpr"]["variant"]) == (10, 20, "ducho")
+    assert {key: fit["bpr"][key] for key in fit["bpr"]} == {key: fit["vbpr"][key] for key in fit["bpr"]}
     assert study["rec_interactions"]["evaluation"] == "published"
     for model in (
-        *(study["rec_features"][key] for key in ("image_model", "text_model", "clip_model")),
+        *(section["model"] for section in study["rec_features"].values()),
         *(study["caption_classifier"]["encoder"], study["caption_features"]["captioner"], *SIX),
     ):
         assert read_pin(ROOT / "data/models" / model)["revision"], model

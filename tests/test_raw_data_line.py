@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "catalogue_prepare": {"min_items_per_type": 2},
     "caption_attributes": {"min_count": 2},
     "compare": {"draws": 100},
-    "rec_fit": {"seeds": 2, "epochs": 2},
+    "rec_fit": {"seeds": 2},
 }
 NO_PURCHASES: dict[str, list[str]] = {
     key: [] for key in ("catalogues", "texts", "recommenders", "image_features", "text_features")

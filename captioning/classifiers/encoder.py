@@ -17,8 +17,10 @@ import torch
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BatchEncoding,
     DataCollatorWithPadding,
     EarlyStoppingCallback,
+    PreTrainedTokenizerBase,
     PrinterCallback,
     Trainer,
     TrainingArguments,
@@ -41,8 +43,8 @@ class SequenceClassifier:
     """A fine-tuned encoder: category k of a text has the k-th logit of `model`."""
 
     categories: tuple[str, ...]
-    model: Any
-    tokenizer: Any
+    model: Any  # a model of transformers; its own types do not allow `to`
+    tokenizer: PreTrainedTokenizerBase
     max_tokens: int
 
     @torch.inference_mode()
@@ -59,7 +61,7 @@ class SequenceClassifier:
         """Predict the category with the largest logit for each text; the first in the alphabet on a tie."""
         return [self.categories[best] for best in self.logits(texts).argmax(axis=1)]
 
-    def encode(self, texts: Sequence[str], **options: Any) -> Any:
+    def encode(self, texts: Sequence[str], **options: Any) -> BatchEncoding:
         """Tokenize texts, cut to `max_tokens`, with more options of the tokenizer."""
         return self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens, **options)
 
@@ -135,7 +137,7 @@ def _load_pretrained(encoder: Path, categories: tuple[str, ...], max_tokens: int
     return SequenceClassifier(categories, model, tokenizer, longest)
 
 
-def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, Any]:
+def _read(folder: Path, labels: int | None, device: str) -> tuple[Any, PreTrainedTokenizerBase]:
     """Load model and tokenizer; `labels` is the size of a new last layer, None where the model has its own."""
     source = find_files(folder)
     disable_progress_bar()  # of loading single arrays

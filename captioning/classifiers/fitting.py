@@ -7,8 +7,7 @@ import pandas as pd
 
 from captioning.classifiers import logistic
 from captioning.classifiers.settings import CaptionClassifier
-from features import minilm
-from features.sentences import MINILM
+from features.sentences import MINILM, encode
 from pipeline.model_folders import MODELS
 
 if TYPE_CHECKING:
@@ -40,9 +39,9 @@ def fit(items: pd.DataFrame, settings: CaptionClassifier, device: str) -> Predic
         device: where the models run, `cpu` or `cuda`.
     """
     descriptions = items["description"].tolist()
-    vectors = minilm.encode(descriptions, device=device)  # (items, 384)
+    vectors = encode(descriptions, device=device)  # (items, 384)
     if settings.encoder == MINILM:
-        in_train = items["split"].eq("train").to_numpy()  # (n_items,) bool
+        in_train = items["split"].eq("train").to_numpy()
         head = logistic.fit(vectors[in_train], items["category"][in_train].tolist(), settings.regularisation)
         return Predictions(head, head.predict(vectors), logistic.zero_shot(vectors, head.categories))
     from captioning.classifiers import encoder  # transformers' Trainer: seconds

@@ -13,6 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
+from features.sentences import encode
 from pipeline.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def zero_shot(vectors: np.ndarray, categories: Sequence[str]) -> list[str]:
         vectors: MiniLM's vectors of texts, (n, 384), of length 1.
         categories: their names.
     """
-    from features import minilm  # torch: seconds
-
-    names = minilm.encode([category.lower() for category in categories])  # (categories, 384)
+    names = encode([category.lower() for category in categories])  # (categories, 384)
     return [categories[best] for best in (vectors @ names.T).argmax(axis=1)]
 
 

@@ -1,40 +1,42 @@
 """BLIP-2 with T5: the encoder reads `<image> × queries, EOS` and never the caption; the decoder writes it."""
 
-from functools import partial
 from typing import Any
 
-from transformers import Blip2ForConditionalGeneration
+from transformers import PretrainedConfig
 
-from captioning.modelling.blip2 import (
-    from_features,
-    frozen_features,
-    image_tokens,
-    load_processor,
-    processor,
-    vision_parts,
-)
-from captioning.modelling.captioner import Captioner, ImageInputs, eos_of_language_model, of_one_size
-from captioning.modelling.generation import greedy
-from captioning.modelling.loading import differs
+from captioning.modelling import blip2
+from captioning.modelling.captioner import Captioner, ImageInputs
+from captioning.modelling.loading import compare_config
 
-__all__ = ["from_features", "frozen_features", "image_tokens", "load_processor", "processor", "vision_parts"]
+MODEL = blip2.MODEL
+PROMPT = blip2.PROMPT
+load_processor = blip2.load_processor
+make_processor = blip2.make_processor
+prepare_images = blip2.prepare_images
+count_image_tokens = blip2.count_image_tokens
+find_eos_ids = blip2.find_eos_ids
+find_vision_parts = blip2.find_vision_parts
+generate = blip2.generate
+compute_frozen_features = blip2.compute_frozen_features
+use_frozen_features = blip2.use_frozen_features
 
-MODEL = Blip2ForConditionalGeneration
-PROMPT = ""
 LORA_TARGETS = {
     "query-value": r".*language_model.*\.(q|v)",
     "all-linear": r".*language_model.*\.(q|k|v|o|wi|wi_0|wi_1|wo)",
 }
 LORA_TARGETS_EVERYWHERE = {"query-value": r".*\.(q|v|query|value)", "all-linear": "all-linear"}
 
-misfit = partial(differs, "blip-2", "t5")
-image_inputs, eos_ids, generate = of_one_size, eos_of_language_model, greedy
+
+def check_config(config: PretrainedConfig) -> str:
+    """Says why a config is not BLIP-2 with T5; empty if it is."""
+    return compare_config(config, "blip-2", "t5")
 
 
 def encode_prompt(captioner: Captioner, image: ImageInputs | None = None) -> list[int]:
-    """Image tokens, then the EOS that T5's tokenizer puts after an empty text."""
-    return [captioner.image_token_id] * image_tokens(captioner) + [captioner.eos_id]
+    """Puts image tokens before the EOS that T5's tokenizer adds to an empty text."""
+    return [captioner.image_token_id] * count_image_tokens(captioner) + [captioner.eos_id]
 
 
-def lora_targets(model: Any, layers: str, scope: str) -> str:
+def choose_lora_targets(model: Any, layers: str, scope: str) -> str:
+    """Chooses the layers that LoRA adapts."""
     return (LORA_TARGETS if scope == "language" else LORA_TARGETS_EVERYWHERE)[layers]

@@ -1,15 +1,20 @@
-"""LLaVA-1.5: a CLIP tower, a projector and Llama, asked in words."""
+"""LLaVA-1.5: a CLIP tower, a projector and Llama, with a prompt in words."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import CLIPImageProcessorPil, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedModel
+from transformers import (
+    CLIPImageProcessorPil,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
-from captioning.modelling.captioner import Captioner, ImageInputs, eos_of_language_model, of_one_size
-from captioning.modelling.generation import greedy
-from captioning.modelling.loading import differs, load_tokenizer
+from captioning.modelling.captioner import Captioner, ImageInputs, find_language_model_eos, prepare_same_size
+from captioning.modelling.generation import generate_greedily
+from captioning.modelling.loading import compare_config, load_tokenizer
 
 MODEL = LlavaForConditionalGeneration
 IMAGE_PROCESSOR = CLIPImageProcessorPil
@@ -20,22 +25,30 @@ LORA_TARGETS = {
 }
 LORA_TARGETS_EVERYWHERE = {"query-value": r".*\.(q_proj|v_proj)", "all-linear": "all-linear"}
 
-misfit = partial(differs, "llava", "llama")
-image_inputs, eos_ids, generate = of_one_size, eos_of_language_model, greedy
+prepare_images = prepare_same_size
+find_eos_ids = find_language_model_eos
+generate = generate_greedily
 
 
-def image_tokens(captioner: Captioner, image: ImageInputs | None = None) -> int:
-    """One a patch (576 at 336 pixels), and one for the class token where the config keeps it."""
+def check_config(config: PretrainedConfig) -> str:
+    """Says why a config is not LLaVA with Llama; empty if it is."""
+    return compare_config(config, "llava", "llama")
+
+
+def count_image_tokens(captioner: Captioner, image: ImageInputs | None = None) -> int:
+    """Counts the patches (576 at 336 pixels), and the class token where the config keeps it."""
     config = captioner.base.config
     patches = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
     return patches + (config.vision_feature_select_strategy == "full")
 
 
 def load_processor(folder: Path, model: PreTrainedModel) -> LlavaProcessor:
-    return processor(model, IMAGE_PROCESSOR.from_pretrained(folder), load_tokenizer(folder))
+    """Loads the processor with the image processor that works on Pillow."""
+    return make_processor(model, IMAGE_PROCESSOR.from_pretrained(folder), load_tokenizer(folder))
 
 
-def processor(model: PreTrainedModel, image_processor: Any, tokenizer: Any) -> LlavaProcessor:
+def make_processor(model: PreTrainedModel, image_processor: Any, tokenizer: Any) -> LlavaProcessor:
+    """Makes a processor that leaves as many image tokens as the model fills."""
     return LlavaProcessor(
         image_processor,
         tokenizer,
@@ -45,15 +58,17 @@ def processor(model: PreTrainedModel, image_processor: Any, tokenizer: Any) -> L
     )
 
 
-def vision_parts(model: Any) -> list[nn.Module]:
+def find_vision_parts(model: Any) -> list[nn.Module]:
+    """Lists the CLIP tower."""
     return [model.model.vision_tower]
 
 
 def encode_prompt(captioner: Captioner, image: ImageInputs | None = None) -> list[int]:
-    """BOS and the prompt, in which one `<image>` became as many as there are patches."""
-    text = PROMPT.replace("<image>", "<image>" * image_tokens(captioner))
+    """Encodes BOS and the prompt, with an `<image>` for each patch."""
+    text = PROMPT.replace("<image>", "<image>" * count_image_tokens(captioner))
     return captioner.tokenizer(text)["input_ids"]
 
 
-def lora_targets(model: Any, layers: str, scope: str) -> str:
+def choose_lora_targets(model: Any, layers: str, scope: str) -> str:
+    """Chooses the layers that LoRA adapts."""
     return (LORA_TARGETS if scope == "language" else LORA_TARGETS_EVERYWHERE)[layers]

@@ -139,7 +139,7 @@ def _ids(rows: Sequence[Row], path: Path) -> list[str]:
     return [_as_id(row[column], path, number) for number, row in enumerate(rows, 1)]
 
 
-def _as_id(value: Any, path: Path, number: int, name: str = "id") -> str:
+def _as_id(value: object, path: Path, number: int, name: str = "id") -> str:
     """Convert an id, or a group, to text: 7, 7.0 (an integer column with gaps) and "7" are the same."""
     if isinstance(value, str) and value:
         return value
@@ -166,7 +166,7 @@ def _read_references(path: Path) -> dict[str, list[str]]:
     return references
 
 
-def _texts(value: Any, path: Path) -> list[Any]:
+def _texts(value: object, path: Path) -> list[Any]:
     """List the references of a cell; none where it is empty."""
     if isinstance(value, list | tuple | np.ndarray):
         return list(value)
@@ -187,7 +187,7 @@ def _parse_list(cell: str) -> list[Any]:
     return [cell]
 
 
-def _is_text(value: Any, path: Path) -> bool:
+def _is_text(value: object, path: Path) -> bool:
     """Tell whether a value is text. In CSV, where every value is, `nan` stands for a missing value."""
     return isinstance(value, str) and not (path.suffix == ".csv" and value.lower() == "nan")
 

@@ -85,16 +85,16 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     section, device = choice.params["caption_generate"], choice.params["device"]
     images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
 
-    from captioning.modelling import DTYPES, image_inputs, load  # torch: seconds
-    from captioning.modelling.memory import named_out_of_memory
+    from captioning.modelling import DTYPES, load, prepare_images  # torch: seconds
+    from captioning.modelling.memory import explain_out_of_memory
 
     dtype, quantization = DTYPES[section["precision"]], section["quantization"]
     less = "params.yaml: lower caption_generate.batch_size, or use precision: bf16 or quantization: nf4"
     texts: list[str] = []
-    with named_out_of_memory(less):
+    with explain_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
         for batch in make_batches(images, section["batch_size"]):
-            inputs = image_inputs(captioner, batch)
+            inputs = prepare_images(captioner, batch)
             texts += [
                 caption.text for caption in captioner.family.generate(captioner, inputs, section["max_new_tokens"])
             ]

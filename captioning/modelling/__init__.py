@@ -1,10 +1,10 @@
-"""Machinery that every captioner family shares: loading, encoding, LoRA, generation."""
+"""Code that every captioner family shares: loading, encoding, LoRA, generation."""
 
 # ruff: noqa: E402 (the line below must come before peft, which imports bitsandbytes where that is installed)
 
 import logging
 
-# It says at every import on newer CPUs that it lacks a kernel, which this project does not use (see `quantization`).
+# On newer CPUs every import logs that a kernel is missing, which this project does not use (see `quantization`).
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 from captioning.modelling.captioner import (
@@ -12,16 +12,17 @@ from captioning.modelling.captioner import (
     Caption,
     Captioner,
     Example,
+    Family,
     ImageInputs,
-    facts,
-    image_inputs,
-    pixel_values,
-    token_ids,
+    describe,
+    make_pixel_values,
+    prepare_images,
+    tokenize,
 )
-from captioning.modelling.encoding import IGNORED, check_image_tokens, collate, example, join_images
-from captioning.modelling.generation import on_device
+from captioning.modelling.encoding import IGNORED, check_image_tokens, collate, join_images, make_example
+from captioning.modelling.generation import move_to_device
 from captioning.modelling.loading import load
-from captioning.modelling.lora import apply_lora, check_scope, checkpoint_activations, freeze_vision, lora_names
+from captioning.modelling.lora import apply_lora, check_scope, checkpoint_activations, freeze_vision, list_lora_names
 
 __all__ = [
     "DTYPES",
@@ -29,20 +30,21 @@ __all__ = [
     "Caption",
     "Captioner",
     "Example",
+    "Family",
     "ImageInputs",
     "apply_lora",
     "check_image_tokens",
     "check_scope",
     "checkpoint_activations",
     "collate",
-    "example",
-    "facts",
+    "describe",
     "freeze_vision",
-    "image_inputs",
     "join_images",
+    "list_lora_names",
     "load",
-    "lora_names",
-    "on_device",
-    "pixel_values",
-    "token_ids",
+    "make_example",
+    "make_pixel_values",
+    "move_to_device",
+    "prepare_images",
+    "tokenize",
 ]

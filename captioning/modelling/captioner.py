@@ -1,23 +1,29 @@
-"""What every captioner family shares: a model with its processor, and the ids that frame a caption."""
+"""A captioner: a model, its processor and its family, with the token ids that frame a caption.
+
+`Family` lists what a file of `captioning/families/` offers. It stands here because `Captioner` and `Family` name each
+other.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from peft import PeftModel
 from PIL import Image
+from torch import nn
+from transformers import PretrainedConfig
 
-PIECE = 256  # images that are processed at a time
+IMAGES_AT_ONCE = 256  # for the image processor
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-# What a model takes for one image, on the CPU: tensors whose first dimension is this image's share of the batch's (1, or
-# its patches). Where the prompt depends on the image, its ids are here too, as `prompt_input_ids` and what belongs to them.
+# What a model takes for one image, on the CPU: tensors whose first dimension is this image's share of the batch (1, or
+# its patches). Where the prompt depends on the image, its ids are here too: `prompt_input_ids`, and its other fields.
 ImageInputs = dict[str, torch.Tensor]
-OF_PROMPT = "prompt_"
-FEATURES = "features"  # (1, queries, width), in the place of `pixel_values`: a frozen vision side's output
+PROMPT_PREFIX = "prompt_"
+FEATURES = "features"  # (1, queries, width), in place of `pixel_values`: the output of a frozen vision side
 
 
 @dataclass
@@ -26,60 +32,124 @@ class Captioner:
 
     model: Any
     processor: Any
-    family: ModuleType
+    family: "Family"
 
     @property
     def base(self) -> Any:
-        """The transformers model, without peft's wrapper (LoRA layers, if any, stay inside it)."""
+        """The transformers model without peft's wrapper (LoRA layers, if any, stay inside it)."""
         return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
 
     @property
     def tokenizer(self) -> Any:
+        """The tokenizer of the processor."""
         return self.processor.tokenizer
 
     @property
     def text_config(self) -> Any:
+        """The config of the language model."""
         return self.base.config.get_text_config()
 
     @property
     def is_encoder_decoder(self) -> bool:
+        """Whether an encoder reads the prompt and a decoder writes the caption, as in T5."""
         return bool(getattr(self.text_config, "is_encoder_decoder", False))
 
     @property
     def positions(self) -> int | None:
-        """Tokens of the longest input of a language model that has learned each position; None where there is no such limit."""
+        """The longest input in tokens, where the language model has learned each position; None without a limit."""
         config = self.text_config
         return None if getattr(config, "rope_parameters", None) else getattr(config, "max_position_embeddings", None)
 
     @property
     def image_token_id(self) -> int:
+        """The token that stands for a piece of an image."""
         return self.base.config.image_token_id
 
     @cached_property
     def prompt_ids(self) -> list[int]:
-        """The prompt's, image tokens among them, where it is the same for every image."""
+        """The prompt with its image tokens, where it is the same for every image."""
         return self.family.encode_prompt(self)
 
     @cached_property
     def eos_ids(self) -> list[int]:
-        """Every token that ends a caption; the first is the one that training puts there."""
-        return self.family.eos_ids(self)
+        """Every token that ends a caption; training uses the first."""
+        return self.family.find_eos_ids(self)
 
     @property
     def eos_id(self) -> int:
+        """The token that training puts at the end of a caption."""
         return self.eos_ids[0]
 
     @property
     def pad_id(self) -> int:
-        """Any id does, because masks and labels follow lengths and not ids; the tokenizer's where it has one."""
+        """The tokenizer's padding token, else EOS: any id does, because masks and labels follow lengths and not ids."""
         return self.eos_id if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
+
+    @property
+    def feature_family(self) -> "FeatureFamily":
+        """The family, as one that computes features of its frozen vision side.
+
+        Raises:
+            TypeError: this family computes none.
+        """
+        if not isinstance(self.family, FeatureFamily):
+            raise TypeError(f"{self.family.__name__}: this family computes no features of a frozen vision side")
+        return self.family
+
+
+class Family(Protocol):
+    """The functions of a captioner family, a file of `captioning/families/`; `file` has captions and no model."""
+
+    __name__: str
+    MODEL: Any
+    """The class of the weights."""
+    PROMPT: str
+    """The question in words; empty where the model is asked nothing."""
+
+    def check_config(self, config: PretrainedConfig) -> str:
+        """Says why a model's config does not fit this family; empty if it does."""
+
+    def load_processor(self, folder: Path, model: Any) -> Any:
+        """Loads the processor; the class of the image processor is fixed here and never left to what is installed."""
+
+    def prepare_images(self, captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
+        """Makes what the model takes for each image."""
+
+    def count_image_tokens(self, captioner: Captioner, image: ImageInputs | None = None) -> int | None:
+        """Counts the tokens that the model makes of an image; None where images differ and none is given."""
+
+    def encode_prompt(self, captioner: Captioner, image: ImageInputs | None = None) -> list[int]:
+        """Encodes the prompt with its image tokens."""
+
+    def find_eos_ids(self, captioner: Captioner) -> list[int]:
+        """Lists the tokens that end a caption, the one for training first."""
+
+    def generate(self, captioner: Captioner, images: Sequence[ImageInputs], max_new_tokens: int) -> "list[Caption]":
+        """Writes a caption for each image."""
+
+    def choose_lora_targets(self, model: Any, layers: str, scope: str) -> str:
+        """Chooses the layers that LoRA adapts: a regular expression for their full names, or `all-linear`."""
+
+    def find_vision_parts(self, model: Any) -> list[nn.Module]:
+        """Lists the modules that stay frozen."""
+
+
+@runtime_checkable
+class FeatureFamily(Family, Protocol):
+    """A family whose frozen vision side is worth computing once: its features are kept between epochs."""
+
+    def compute_frozen_features(self, captioner: Captioner, images: ImageInputs) -> torch.Tensor:
+        """Computes the vision side's output for joined images: (n_images, queries, width)."""
+
+    def use_frozen_features(self, captioner: Captioner, features: torch.Tensor) -> dict[str, Any]:
+        """Makes the model's arguments that replace `pixel_values`."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One caption, framed for training. Decoder-only: both of equal length. T5: encoder ids and decoder labels.
+    """A caption framed for training. Decoder-only: ids and labels of equal length. T5: encoder ids and decoder labels.
 
-    `fields` are what else the model wants for each input token (`token_type_ids`), by name.
+    `fields` are the model's other inputs for each input token (`token_type_ids`), by name.
     """
 
     input_ids: list[int]
@@ -89,52 +159,52 @@ class Example:
 
 @dataclass(frozen=True)
 class Caption:
-    """`tokens` counts what was generated, EOS included; `finished` says that EOS was reached."""
+    """A generated caption. `tokens` counts its tokens, EOS included; `finished` says that EOS was reached."""
 
     text: str
     tokens: int
     finished: bool
 
 
-def eos_of_language_model(captioner: Captioner) -> list[int]:
-    """The language model's own, which is not always the tokenizer's.
+def find_language_model_eos(captioner: Captioner) -> list[int]:
+    """Lists the tokens at which the language model stops, which are not always the tokenizer's EOS.
 
     (BLIP-2 with OPT was trained to end on a newline: its text config says 50118, its tokenizer 2.)
     """
-    found = captioner.text_config.eos_token_id
-    return list(found) if isinstance(found, list) else [found]
+    eos = captioner.text_config.eos_token_id
+    return list(eos) if isinstance(eos, list) else [eos]
 
 
-def image_inputs(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
-    """What the model takes for each image."""
-    return captioner.family.image_inputs(captioner, images)
+def prepare_images(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
+    """Makes what the model takes for each image."""
+    return captioner.family.prepare_images(captioner, images)
 
 
-def of_one_size(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
-    """For families that bring every image to the same size: `pixel_values` of (1, 3, height, width)."""
-    return [{"pixel_values": one[None]} for one in pixel_values(captioner, images)] if images else []
+def prepare_same_size(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
+    """Makes `pixel_values` of (1, 3, height, width) for each image, in families that bring all images to one size."""
+    return [{"pixel_values": pixels[None]} for pixels in make_pixel_values(captioner, images)] if images else []
 
 
-def pixel_values(captioner: Captioner, images: Sequence[Image.Image]) -> torch.Tensor:
-    """Images as a model of one image size wants them: (n_images, 3, height, width), float32, on the CPU."""
-    return pixels(captioner.processor.image_processor, images)
+def make_pixel_values(captioner: Captioner, images: Sequence[Image.Image]) -> torch.Tensor:
+    """Makes the pixels of images for a model of one image size: (n_images, 3, height, width), float32, on the CPU."""
+    return process_images(captioner.processor.image_processor, images)
 
 
-def pixels(image_processor: Any, images: Sequence[Image.Image]) -> torch.Tensor:
-    """In pieces: the processor keeps several copies of what it is given."""
+def process_images(image_processor: Any, images: Sequence[Image.Image]) -> torch.Tensor:
+    """Runs the image processor on a part of the images at a time, because it keeps several copies of its input."""
     coloured = [image if image.mode == "RGB" else image.convert("RGB") for image in images]
-    pieces = [coloured[first : first + PIECE] for first in range(0, len(coloured), PIECE)]
-    return torch.cat([image_processor(piece, return_tensors="pt")["pixel_values"] for piece in pieces])
+    parts = [coloured[first : first + IMAGES_AT_ONCE] for first in range(0, len(coloured), IMAGES_AT_ONCE)]
+    return torch.cat([image_processor(part, return_tensors="pt")["pixel_values"] for part in parts])
 
 
-def token_ids(captioner: Captioner, texts: Sequence[str]) -> list[list[int]]:
-    """The texts' own tokens: no BOS, no EOS, no padding."""
+def tokenize(captioner: Captioner, texts: Sequence[str]) -> list[list[int]]:
+    """Encodes each text without BOS, EOS and padding."""
     return captioner.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
 
 
-def facts(captioner: Captioner) -> dict[str, str | int]:
-    """What a run should record about a captioner: the classes that were chosen, and the size."""
-    image_tokens = captioner.family.image_tokens(captioner)
+def describe(captioner: Captioner) -> dict[str, str | int]:
+    """Lists what a run records about a captioner: the classes that were chosen, and the size."""
+    image_tokens = captioner.family.count_image_tokens(captioner)
     return {
         "model_class": type(captioner.base).__name__,
         "image_processor": type(captioner.processor.image_processor).__name__,

@@ -1,4 +1,4 @@
-"""Greedy captions in batches. Prompts of different length are padded on the left, so that all captions begin together."""
+"""Greedy captions in batches. Prompts of different length are padded on the left: all captions begin together."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,52 +7,53 @@ import torch
 from transformers import GenerationConfig
 
 from captioning.modelling.captioner import FEATURES, Caption, Captioner, ImageInputs
-from captioning.modelling.decoding import without_finished
-from captioning.modelling.encoding import framed_prompt, join_images, tokens
+from captioning.modelling.decoding import decode_unfinished
+from captioning.modelling.encoding import join_images, make_prompt, pad_examples
 
 Decode = Callable[..., torch.Tensor]
 
 
 @torch.inference_mode()
-def greedy(
+def generate_greedily(
     captioner: Captioner,
     images: Sequence[ImageInputs],
     max_new_tokens: int,
-    decode: Decode | None = without_finished,
+    decode: Decode | None = decode_unfinished,
 ) -> list[Caption]:
-    """A caption for each image; dropout off, whatever mode the model was in.
+    """Writes a caption for each image, without dropout, and leaves the model in the mode it was in.
 
     Args:
-        images: of `captioning.modelling.image_inputs`, or cached features.
+        captioner: with or without an adapter.
+        images: of `captioning.modelling.prepare_images`, or cached features.
         max_new_tokens: the limit of what is generated, EOS included; the prompt does not count.
         decode: `custom_generate` of transformers; None is its own loop.
     """
     if not images:
         return []
-    prompts = tokens([framed_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
-    inputs = on_device(captioner, prompts | join_images(images))
+    prompts = pad_examples([make_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
+    inputs = move_to_device(captioner, prompts | join_images(images))
     was_training = captioner.model.training
     captioner.model.eval()
     try:
-        ids = _generated(captioner, inputs, _config(captioner, max_new_tokens), decode)
+        ids = _generate_ids(captioner, inputs, _make_config(captioner, max_new_tokens), decode)
     finally:
         captioner.model.train(was_training)
-    return [_caption(captioner, row) for row in ids.tolist()]
+    return [_make_caption(captioner, row) for row in ids.tolist()]
 
 
-def on_device(captioner: Captioner, inputs: ImageInputs) -> ImageInputs:
-    """On the model's device, numbers with a fraction in the model's dtype."""
+def move_to_device(captioner: Captioner, inputs: ImageInputs) -> ImageInputs:
+    """Moves inputs to the model's device; floating-point numbers take the model's dtype."""
     device, dtype = captioner.base.device, captioner.base.dtype
     return {name: values.to(device, dtype if values.is_floating_point() else None) for name, values in inputs.items()}
 
 
-def _generated(
+def _generate_ids(
     captioner: Captioner, inputs: dict[str, torch.Tensor], config: GenerationConfig, decode: Decode | None
 ) -> torch.Tensor:
-    """What follows the prompt: (n_images, at most max_new_tokens)."""
+    """Generates what follows the prompt: (n_images, at most max_new_tokens)."""
     prefix = 1 if captioner.is_encoder_decoder else inputs["input_ids"].shape[1]  # T5: the decoder's start token
     if FEATURES in inputs:
-        embeds = _embedded(captioner, inputs)
+        embeds = _embed(captioner, inputs)
         prefix = prefix if captioner.is_encoder_decoder else 0
         ids = captioner.base.language_model.generate(
             inputs_embeds=embeds,
@@ -65,16 +66,17 @@ def _generated(
     return ids[:, prefix:]
 
 
-def _embedded(captioner: Captioner, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The prompt's embeddings with the image's in their place; BLIP-2's own `generate` takes nothing but pixels."""
-    outputs: Any = captioner.family.from_features(captioner, inputs[FEATURES])["mm_encoder_outputs"]["image"]
+def _embed(captioner: Captioner, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Embeds the prompt, with kept features at its image tokens; BLIP-2's own `generate` takes nothing but pixels."""
+    arguments = captioner.feature_family.use_frozen_features(captioner, inputs[FEATURES])
+    outputs: Any = arguments["mm_encoder_outputs"]["image"]
     embeds = captioner.base.get_input_embeddings()(inputs["input_ids"])  # (n_images, prompt, width)
-    places = (inputs["input_ids"] == captioner.image_token_id)[..., None]
-    return embeds.masked_scatter(places, outputs.pooler_output.to(embeds))
+    is_image_token = (inputs["input_ids"] == captioner.image_token_id)[..., None]
+    return embeds.masked_scatter(is_image_token, outputs.pooler_output.to(embeds))
 
 
-def _config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
-    """Everything explicit: a checkpoint may bring beams, sampling or a `max_length` of its own."""
+def _make_config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
+    """Sets everything: a checkpoint may bring beams, sampling or a `max_length` of its own."""
     text = captioner.text_config
     return GenerationConfig(
         do_sample=False,
@@ -90,8 +92,8 @@ def _config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
     )
 
 
-def _caption(captioner: Captioner, ids: list[int]) -> Caption:
-    ends = [place for place, token in enumerate(ids) if token in captioner.eos_ids]
+def _make_caption(captioner: Captioner, ids: list[int]) -> Caption:
+    ends = [index for index, token in enumerate(ids) if token in captioner.eos_ids]
     if ends:
         ids = ids[: ends[0] + 1]
     return Caption(captioner.tokenizer.decode(ids, skip_special_tokens=True).strip(), len(ids), bool(ends))

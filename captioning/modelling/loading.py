@@ -1,12 +1,12 @@
-"""A captioner from a folder, or from the hub where the folder holds a `hub.json` with `id` and `revision`.
+"""Load a captioner from a folder, or from the hub where the folder holds a `hub.json` with `id` and `revision`.
 
-Weights are safetensors only, no code from a checkpoint is ever run, and the class of the image processor is the family's
-choice: transformers' Auto class picks another one as soon as torchvision is installed, with other pixels.
+Weights are safetensors only, no code from a checkpoint is ever run, and the family fixes the class of the image
+processor: transformers' Auto class picks another one as soon as torchvision is installed, with other pixels.
 """
 
-import importlib
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from peft import PeftModel
@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.utils.logging import disable_progress_bar
 
-from captioning.modelling.captioner import Captioner
-from captioning.modelling.lora import freeze_vision, without_peft_warning
+from captioning.modelling.captioner import Captioner, Family
+from captioning.modelling.lora import freeze_vision, ignore_peft_warning
 from captioning.modelling.memory import is_out_of_memory
-from captioning.modelling.quantization import four_bit, without_packing
+from captioning.modelling.quantization import disable_packing, make_four_bit_config
 from pipeline.core.errors import UserError
 from pipeline.model_folders import find_files, read_json, read_pin
 from pipeline.names import check_name
@@ -35,30 +35,29 @@ def load(
     adapter: Path | str | None = None,
     quantization: Literal["none", "nf4"] = "none",
 ) -> Captioner:
-    """The captioner in evaluation mode, its vision side frozen; with `adapter`, the peft adapter of that folder applied.
+    """Loads a captioner in evaluation mode, its vision side frozen.
 
     Args:
         folder: a saved model with its processor, or a folder with `hub.json`.
         family: name of a module in `captioning.families`.
-        dtype: of the weights in memory, whatever the file holds (tiny models are stored in float16).
+        dtype: of the weights in memory; the file may hold another (tiny models are stored in float16).
+        device: of the weights in memory.
+        adapter: folder of a peft adapter to apply.
         quantization: `nf4` keeps the language model's linear layers in 4 bits; they compute in `dtype`.
 
     Raises:
-        UserError: no such folder or family, no safetensors weights, a processor that does not fit the model, an adapter of
-            another model, the hub cannot be reached, or there is no GPU where one is asked for.
+        UserError: no such folder or family, no safetensors weights, a processor that does not fit the model, an adapter
+            of another model, the hub cannot be reached, or `device` is a GPU that does not exist.
     """
     disable_progress_bar()  # of a second's work; generation and training have their own
-    check_name("family", family, "captioning/families")
-    module = importlib.import_module(f"captioning.families.{family}")
-    if not hasattr(module, "MODEL"):
-        raise UserError(f"{folder}: a captioner of family {family} has captions and no model to load")
+    module = load_family(family, folder)
     check_device(torch.device(device))
     files = find_files(folder)
     check_files(files, "*.safetensors")
     try:
         config = AutoConfig.from_pretrained(files, **SAFE)
-        _check_family(config, module, folder)
-        model = _model(module, config, files, dtype, device, quantization)
+        _check_config(config, module, folder)
+        model = _load_model(module, config, files, dtype, device, quantization)
         captioner = Captioner(model, module.load_processor(files, model), module)
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         if is_out_of_memory(error):
@@ -69,34 +68,56 @@ def load(
     model.name_or_path = Path(folder).as_posix()  # peft writes it into adapters; not where the hub's cache is
     _check_image_tokens(captioner, folder)
     if adapter is not None:
-        captioner = Captioner(_with_adapter(captioner, Path(folder), Path(adapter)), captioner.processor, module)
+        captioner = Captioner(_apply_adapter(captioner, Path(folder), Path(adapter)), captioner.processor, module)
     freeze_vision(captioner)
     captioner.model.eval()
     return captioner
 
 
+def load_family(name: str, folder: Path | str) -> Family:
+    """Imports a family's module.
+
+    Args:
+        name: of a module in `captioning.families`.
+        folder: of the captioner, for the message.
+
+    Raises:
+        UserError: there is no such family, or it has captions and no model.
+    """
+    check_name("family", name, "captioning/families")
+    module = import_module(f"captioning.families.{name}")
+    if not hasattr(module, "MODEL"):
+        raise UserError(f"{folder}: a captioner of family {name} has captions and no model to load")
+    return cast(Family, module)
+
+
 def check_device(device: torch.device) -> None:
-    """Raises UserError unless there is such a GPU, where one is asked for."""
+    """Refuses a GPU that does not exist; a CPU always does.
+
+    Raises:
+        UserError: PyTorch finds no GPU, or fewer GPUs than processes.
+    """
     if device.type != "cuda":
         return
     if not torch.cuda.is_available():
         raise UserError("params.yaml: device: cuda, but PyTorch finds no GPU here; use device: cpu")
-    found = torch.cuda.device_count()
-    if (device.index or 0) >= found:
+    n_gpus = torch.cuda.device_count()
+    if (device.index or 0) >= n_gpus:
         raise UserError(
-            f"params.yaml: processes: one for each GPU, and PyTorch finds {found} here; use fewer processes"
+            f"params.yaml: machine.processes: one for each GPU, and PyTorch finds {n_gpus} here; use fewer processes"
         )
 
 
 def load_tokenizer(files: Path) -> Any:
+    """Loads a tokenizer, running no code of the checkpoint."""
     return AutoTokenizer.from_pretrained(files, **SAFE)
 
 
-def differs(model_type: str, language_model: str, config: PretrainedConfig) -> str:
-    """What is wrong with a config for a family of one architecture; empty if nothing is."""
-    found = f"{config.model_type} with {config.get_text_config().model_type}"
-    wanted = f"{model_type} with {language_model}"
-    return "" if found == wanted else f"{found}, while the family {{family}} is {wanted}"
+def compare_config(config: PretrainedConfig, model_type: str, language_model: str) -> str:
+    """Says how a config differs from a family's only architecture; empty if it does not."""
+    model = f"{config.model_type} with {config.get_text_config().model_type}"
+    allowed = f"{model_type} with {language_model}"
+    return "" if model == allowed else f"the model is {model}, this family is {allowed}"
 
 
 def check_files(files: Path, pattern: str) -> None:
@@ -108,14 +129,14 @@ def check_files(files: Path, pattern: str) -> None:
     for path in [files / name for name in CODE_IN if (files / name).is_file()]:
         if "auto_map" in read_json(path):
             raise UserError(
-                f"{path}: asks for Python code that comes with the weights (auto_map); such code is never run here: take a "
-                "conversion to transformers' own classes (often a repository whose name ends in -hf)"
+                f"{path}: asks for Python code that comes with the weights (auto_map); such code is never run here: "
+                "take a conversion to transformers' own classes (often a repository whose name ends in -hf)"
             )
     weights = sorted(files.glob(pattern))
     if not weights:
         pickles = sorted(path.name for kind in PICKLES for path in files.glob(kind))
-        found = f"; {', '.join(pickles)} could run code when read, and is refused: convert it" if pickles else ""
-        raise UserError(f"{files}: no weights as safetensors{found}")
+        hint = f"; {', '.join(pickles)} could run code when read, and is refused: convert it" if pickles else ""
+        raise UserError(f"{files}: no weights as safetensors{hint}")
     for path in weights:
         try:
             safe_open(path, "pt").__enter__().__exit__(None, None, None)
@@ -123,8 +144,8 @@ def check_files(files: Path, pattern: str) -> None:
             raise UserError(f"{path}: damaged safetensors ({error}); remove it and get it again") from error
 
 
-def _model(
-    module: Any,
+def _load_model(
+    family: Family,
     config: PretrainedConfig,
     files: Path,
     dtype: torch.dtype,
@@ -132,56 +153,62 @@ def _model(
     quantization: str,
 ) -> Any:
     quantised = quantization != "none"
-    placed = {"quantization_config": four_bit(module, config, dtype), "device_map": {"": device}} if quantised else {}
-    model, report = module.MODEL.from_pretrained(
-        files, **SAFE, **placed, use_safetensors=True, dtype=dtype, output_loading_info=True
+    more = (
+        {"quantization_config": make_four_bit_config(family, config, dtype), "device_map": {"": device}}
+        if quantised
+        else {}
+    )
+    model, report = family.MODEL.from_pretrained(
+        files, **SAFE, **more, use_safetensors=True, dtype=dtype, output_loading_info=True
     )
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise UserError(f"{files}: lacks {len(names)} of the model's weights, first {names[0]}; get it again")
-    return without_packing(model) if quantised else model.to(device)
+    return disable_packing(model) if quantised else model.to(device)
 
 
-def _check_family(config: PretrainedConfig, module: Any, folder: Path | str) -> None:
-    problem = module.misfit(config)
+def _check_config(config: PretrainedConfig, family: Family, folder: Path | str) -> None:
+    problem = family.check_config(config)
     if problem:
-        name = module.__name__.rpartition(".")[2]
+        name = family.__name__.rpartition(".")[2]
         raise UserError(
-            f"{folder}: {problem.format(family=name)}; correct its `family` under `captioners` in params.yaml"
+            f"{folder}: family {name} does not fit: {problem}; correct `family` of this captioner under `captioners` "
+            "in params.yaml"
         )
 
 
 def _check_image_tokens(captioner: Captioner, folder: Path | str) -> None:
-    found = [captioner.tokenizer.convert_tokens_to_ids("<image>"), *captioner.processor.image_token_ids]
-    if captioner.image_token_id not in found:
-        names = ", ".join(str(token) for token in dict.fromkeys(found) if token is not None)
+    tokens = [captioner.tokenizer.convert_tokens_to_ids("<image>"), *captioner.processor.image_token_ids]
+    if captioner.image_token_id not in tokens:
+        names = ", ".join(str(token) for token in dict.fromkeys(tokens) if token is not None)
         raise UserError(
-            f"{folder}: the tokenizer's <image> is {names}, the model's image token {captioner.image_token_id}; they belong to different models"
+            f"{folder}: the tokenizer's <image> is {names}, the model's image token {captioner.image_token_id}; they "
+            "belong to different models: use the tokenizer that came with the weights"
         )
 
 
-def _with_adapter(captioner: Captioner, folder: Path, adapter: Path) -> PeftModel:
+def _apply_adapter(captioner: Captioner, folder: Path, adapter: Path) -> PeftModel:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise UserError(
             f"{adapter}: no adapter_model.safetensors (pickled adapters are refused); run `dvc repro` to train it"
         )
     check_files(adapter, "adapter_model.safetensors")
     other = f"{adapter} was trained on {_check_base(folder, adapter) or 'another model'}, not on {folder}"
-    with without_peft_warning():
+    with ignore_peft_warning():
         try:
             model = PeftModel.from_pretrained(captioner.model, str(adapter), low_cpu_mem_usage=False)
         except (RuntimeError, ValueError) as error:  # of other sizes, or without layers of these names
             raise UserError(f"{other}: its layers do not fit ({str(error).splitlines()[0]})") from error
     with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
         stored = set(file.keys())
-    made = {name.replace(".default", "") for name in model.state_dict() if "lora_" in name}
-    if stored != made:
-        raise UserError(f"{other}: {len(stored ^ made)} of its layers do not fit, first {min(stored ^ made)}")
+    in_model = {name.replace(".default", "") for name in model.state_dict() if "lora_" in name}
+    if stored != in_model:
+        raise UserError(f"{other}: {len(stored ^ in_model)} of its layers do not fit, first {min(stored ^ in_model)}")
     return model
 
 
 def _check_base(folder: Path, adapter: Path) -> str:
-    """The name of the model that the adapter says it was trained on; empty if it does not say."""
+    """Returns the name of the model that the adapter's config names; empty if it names none."""
     if not (adapter / "adapter_config.json").is_file():
         raise UserError(f"{adapter}: no adapter_config.json; run `dvc repro` to train it again")
     base = read_json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""

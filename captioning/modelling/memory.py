@@ -1,4 +1,4 @@
-"""What to say when memory runs out, on a GPU or on this machine."""
+"""Errors of a device or a machine that runs out of memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,16 @@ from pipeline.core.errors import UserError
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether PyTorch says so, in one of the ways it has."""
+    """Tells whether PyTorch ran out of memory, which it reports in several ways."""
     return should_reduce_batch_size(error) or "No executable batch size found" in str(error)
 
 
 @contextmanager
-def named_out_of_memory(what: str) -> Iterator[None]:
-    """Args: what: which parameter asks for too much, and what can be done about it.
+def explain_out_of_memory(what: str) -> Iterator[None]:
+    """Turns PyTorch's error into one line for the user.
+
+    Args:
+        what: the parameter that needs too much memory, and what to do about it.
 
     Raises:
         UserError: the memory of the device, or of the machine, ran out.

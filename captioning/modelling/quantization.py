@@ -1,36 +1,42 @@
 """4-bit weights for small cards: NF4 (Dettmers et al. 2023, "QLoRA") by bitsandbytes."""
 
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, PretrainedConfig
 
-from captioning.modelling.lora import beside_language_model
+from captioning.modelling.captioner import Family
+from captioning.modelling.lora import list_modules_beside_language_model
 from pipeline.core.errors import UserError
 
 
-def four_bit(module: Any, config: PretrainedConfig, dtype: torch.dtype) -> BitsAndBytesConfig:
-    """Settings for `from_pretrained`: the language model's linear layers in 4 bits, computing in `dtype`.
+def make_four_bit_config(family: Family, config: PretrainedConfig, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """Makes settings for `from_pretrained`: the language model's linear layers in 4 bits, computing in `dtype`.
 
-    The vision side stays as it is, so features of an image do not depend on this choice; so does the head.
+    The vision side keeps its precision, so features of an image do not depend on this choice; so does the head.
 
     Args:
-        module: of `captioning.families`.
+        family: of the captioner.
         config: of the model.
+        dtype: in which the 4-bit layers compute.
 
     Raises:
         UserError: bitsandbytes is not installed.
     """
     if find_spec("bitsandbytes") is None:
         raise UserError(
-            "quantization: nf4 needs bitsandbytes; run `pip install bitsandbytes`, or use quantization: none"
+            "params.yaml: quantization: nf4 needs bitsandbytes; run `pip install bitsandbytes`, or use "
+            "quantization: none"
         )
     with torch.device("meta"):  # no memory: only for the names
-        model = (getattr(module.MODEL, "from_config", None) or module.MODEL._from_config)(config)
+        model = (getattr(family.MODEL, "from_config", None) or family.MODEL._from_config)(config)
     head = [name for name, part in model.named_modules() if part is model.get_output_embeddings()]
-    beside = [f"{name}.{inner}".rstrip(".") for name in beside_language_model(model) for inner in _linear(model, name)]
+    beside = [
+        f"{name}.{inner}".rstrip(".")
+        for name in list_modules_beside_language_model(model)
+        for inner in _list_linear(model, name)
+    ]
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -40,13 +46,16 @@ def four_bit(module: Any, config: PretrainedConfig, dtype: torch.dtype) -> BitsA
     )
 
 
-def _linear(model: nn.Module, name: str) -> list[str]:
+def _list_linear(model: nn.Module, name: str) -> list[str]:
     return [inner for inner, part in model.get_submodule(name).named_modules() if isinstance(part, nn.Linear)]
 
 
-def without_packing(model: nn.Module) -> nn.Module:
-    """Evaluation on newer CPUs packs 4-bit weights for a kernel that computes in bfloat16 and has no backward (bitsandbytes
-    0.50): a model that was evaluated once could not be trained on, and would depend on the machine."""
+def disable_packing(model: nn.Module) -> nn.Module:
+    """Keeps bitsandbytes 0.50 from packing 4-bit weights when a model is evaluated on newer CPUs.
+
+    The kernel for packed weights computes in bfloat16 and has no backward pass: a model that was evaluated once could
+    not be trained, and its results would depend on the machine.
+    """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             vars(module)["support_avx512bf16_for_cpu"] = False

@@ -15,7 +15,7 @@ import pandas as pd
 
 from captioning.classifiers.logistic import Head, load, zero_shot
 from captioning.scores import Garments
-from features import minilm
+from features.sentences import encode
 
 METRICS: tuple[str, ...] = ("accuracy", "accuracy_zero_shot")
 LEFT_OUT: Mapping[str, str] = {}
@@ -43,7 +43,7 @@ def classify(
         UserError: the classifier is missing.
     """
     classifier = load(classifier_folder, device)
-    vectors = minilm.encode(list(captions), device=device)  # (n, 384)
+    vectors = encode(list(captions), device=device)  # (n, 384)
     predicted = classifier.predict(vectors) if isinstance(classifier, Head) else classifier.predict(captions)
     return predicted, zero_shot(vectors, classifier.categories)
 

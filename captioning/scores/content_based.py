@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core
-from captioning.scores.study import REFERENCE, Study, by_set
+from captioning.scores.study import REFERENCE, Study, split_by_set
 from captioning.tagging.extract import extract
 from captioning.tagging.settings import CaptionAttributes
 
@@ -105,7 +105,7 @@ def _count_by_set(
     }
     table = pd.concat([pairs, pd.DataFrame(columns)], axis=1)
     by_attribute, confusions = [], []
-    for name, variant, rows in by_set(study.captions.merge(table, on=["item_id", "caption"])):
+    for name, variant, rows in split_by_set(study.captions.merge(table, on=["item_id", "caption"])):
         counts = attributes.by_attribute(rows["selected"], rows["attributes"], garments.vocabulary)
         by_attribute.append((name, variant, counts))
         confusions.append((name, variant, accuracy.count_confusions(rows["category"], rows["predicted"])))

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ def f_scores(counts: np.ndarray) -> np.ndarray:
 
 def spice_matches(
     pairs: Sequence[tuple[str, Sequence[str]]], java: Java, cache: Parses | None = None
-) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+) -> list[tuple[list[dict[str, object]], list[dict[str, object]]]]:
     """List the merged tuples of each (caption, references) and which match: of the caption, of the references."""
     tuples = parse([text for caption, references in pairs for text in (caption, *references)], java, cache)
     parses = [(_join(references, tuples), tuples[caption]) for caption, references in pairs]
@@ -93,11 +92,15 @@ def spice_matches(
 
 def parse(texts: Sequence[str], java: Java, cache: Parses | None = None) -> dict[str, Tuples]:
     """Parse each distinct text to what SPICE reads: [object], [object, attribute] or [subject, object, relation]."""
-    distinct = sorted(set(texts), key=lambda text: (words(text), text))  # alike in length: no thread waits for another
+    distinct = sorted(
+        set(texts), key=lambda text: (count_words(text), text)
+    )  # alike in length: no thread waits for another
     parses = cache.read(distinct) if cache else {}
     portions = _portions([text for text in distinct if text not in parses])
     for portion in track(portions, "parsing for SPICE", unit=f"{PORTION} texts"):
-        seconds = sum(max(2.0, (words(text) / 10) ** 2) for text in portion)  # ten times what a slow machine takes
+        seconds = sum(
+            max(2.0, (count_words(text) / 10) ** 2) for text in portion
+        )  # ten times what a slow machine takes
         new = dict(zip(portion, java.call("spice_tuples", work_seconds=seconds, texts=portion), strict=True))
         parses |= new
         if cache:
@@ -112,18 +115,18 @@ def parse_cache(corenlp: Path) -> Iterator[ParseCache]:
         yield cache
 
 
-def words(text: str) -> int:
+def count_words(text: str) -> int:
     """Count the words and signs of a text, about as the parser does.
 
-    >>> words("a long-sleeved dress.")
+    >>> count_words("a long-sleeved dress.")
     6
     """
     return len(WORD.findall(text))
 
 
 def _portions(texts: Sequence[str]) -> list[list[str]]:
-    short = make_batches([text for text in texts if words(text) <= LONG], PORTION)
-    return short + [[text] for text in texts if words(text) > LONG]
+    short = make_batches([text for text in texts if count_words(text) <= LONG], PORTION)
+    return short + [[text] for text in texts if count_words(text) > LONG]
 
 
 def _join(references: Sequence[str], tuples: dict[str, Tuples]) -> Tuples:

@@ -60,7 +60,7 @@ class Study(NamedTuple):
         return self._replace(items=items, truth=truth, captions=captions, skipped=[*self.skipped, reason])
 
 
-def by_set(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+def split_by_set(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Split a table by its sets of captions: captioner, variant and rows of each, in the order of the table."""
     sets = table[["captioner", "variant"]].drop_duplicates().astype(str).to_numpy().tolist()
     return [
@@ -111,7 +111,7 @@ def _read_test_items(files: StudyFiles) -> pd.DataFrame:
 def _read_sets(captioners: Sequence[str], items: pd.DataFrame, folder: Path) -> tuple[list[pd.DataFrame], list[str]]:
     """Read pt and ft and make the floor of every captioner; return these sets, and what was skipped."""
     groups = {str(item): int(group) for item, group in items["group"].items()}
-    donors = wrong_items(groups)
+    donors = choose_wrong_items(groups)
     parts = []
     for captioner in captioners:
         for variant in ("pt", "ft"):
@@ -147,7 +147,7 @@ def read_captions(path: Path, items: list[str]) -> pd.DataFrame:
     return captions.astype({"finished": "float64"})
 
 
-def wrong_items(groups: Mapping[str, int]) -> dict[str, str]:
+def choose_wrong_items(groups: Mapping[str, int]) -> dict[str, str]:
     """Choose for every item another item, of another group, each once; empty where no such exchange exists.
 
     The groups are put in a random order, fixed by SEED. Then every item gets the item that follows it at the distance
@@ -156,10 +156,10 @@ def wrong_items(groups: Mapping[str, int]) -> dict[str, str]:
     Args:
         groups: item -> group.
 
-    >>> donors = wrong_items({"a": 1, "b": 1, "c": 2, "d": 3})
+    >>> donors = choose_wrong_items({"a": 1, "b": 1, "c": 2, "d": 3})
     >>> [donors[item] in "cd" for item in "ab"], sorted(donors.values())
     ([True, True], ['a', 'b', 'c', 'd'])
-    >>> wrong_items({"a": 1, "b": 1, "c": 2})
+    >>> choose_wrong_items({"a": 1, "b": 1, "c": 2})
     {}
     """
     labels, sizes = np.unique(np.array(list(groups.values()), dtype=np.int64), return_counts=True)

@@ -6,18 +6,18 @@ import pandas as pd
 
 from captioning.scores.content_based import LEFT_OUT, ContentScores
 from captioning.scores.reference_based import Scores
-from captioning.scores.study import CEILING, Study, by_set
+from captioning.scores.study import CEILING, Study, split_by_set
 
 # The metrics that close the list of a set; before them come those of each score, in its order.
 LAST = ("length_ratio", "finished_share")
 KEYS = ("item_id", "captioner", "variant")
 
 
-def texts_of_sets(study: Study) -> dict[str, dict[str, str]]:
+def list_captions(study: Study) -> dict[str, dict[str, str]]:
     """List the captions of each set: `captioner variant` -> item -> caption."""
     return {
         f"{captioner} {variant}": dict(zip(rows["item_id"], rows["caption"], strict=True))
-        for captioner, variant, rows in by_set(study.captions)
+        for captioner, variant, rows in split_by_set(study.captions)
     }
 
 
@@ -35,7 +35,7 @@ def summarize(table: pd.DataFrame, scores: Scores) -> dict[str, Any]:
         scores: the reference-based scores.
     """
     metrics: dict[str, Any] = {}
-    for captioner, variant, rows in by_set(table):
+    for captioner, variant, rows in split_by_set(table):
         values: dict[str, float] = dict(scores.corpus[f"{captioner} {variant}"])
         values |= {str(metric): float(mean) for metric, mean in rows[_metrics(table)].mean().dropna().items()}
         values |= {metric: values.pop(metric) for metric in LAST if metric in values}  # moves them to the end
@@ -55,7 +55,7 @@ def list_values(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
         scores: the reference-based scores.
     """
     parts = []
-    for captioner, variant, rows in by_set(table):
+    for captioner, variant, rows in split_by_set(table):
         by_content = rows.melt("item_id", _metrics(table), var_name="metric", value_name="value")
         by_content = by_content.dropna(subset=["value"])
         by_reference = scores.items[scores.items["set"].eq(f"{captioner} {variant}")]
@@ -71,7 +71,7 @@ def list_left_out(table: pd.DataFrame) -> list[str]:
         if metric in table:
             missing = [
                 (captioner if captioner == variant else f"{captioner} {variant}", rows[metric].isna().sum())
-                for captioner, variant, rows in by_set(table)
+                for captioner, variant, rows in split_by_set(table)
             ]
             counts = [f"{name} {count}" for name, count in missing if count]
             notes += [f"{metric}: left out where {reason}: {', '.join(counts)}"] if counts else []

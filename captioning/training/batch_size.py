@@ -1,4 +1,4 @@
-"""The largest part of a batch that fits in memory, and what to say when none does."""
+"""The largest part of a batch that fits in memory, and the error where none fits."""
 
 import json
 from contextlib import AbstractContextManager
@@ -8,37 +8,38 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate.utils import find_executable_batch_size
 
-from captioning.modelling import Captioner, memory, on_device
-from captioning.training.examples import CaptionedImages, collator
-from captioning.training.loss import summed_loss
+from captioning.modelling import Captioner, memory, move_to_device
+from captioning.training.examples import CaptionedImages, make_collator
+from captioning.training.loss import sum_loss
 from pipeline.core.outputs import write_json
 
 if TYPE_CHECKING:
     from captioning.training.settings import Params
 
-FOUND = "device_batch_size.json"
+SIZE_FILE = "device_batch_size.json"
 
 
-def device_batch_size(captioner: Captioner, data: CaptionedImages, params: "Params", folder: Path) -> int:
-    """As the parameters say; for `auto` the one of `folder`, where a run has found it before, or the largest that fits.
+def choose_device_batch_size(captioner: Captioner, data: CaptionedImages, params: "Params", folder: Path) -> int:
+    """Returns `device_batch_size` of the parameters; for `auto` the largest that fits, searched once per run.
 
     Args:
         captioner: with its adapter.
         data: for training.
-        folder: of the checkpoints.
+        params: of the stage.
+        folder: of the checkpoints, where the size that was found is kept.
     """
-    wanted = params.caption_train.device_batch_size
-    if wanted != "auto":
-        return wanted
-    if not (folder / FOUND).exists():
-        write_json(folder / FOUND, largest(captioner, data, params.batch_size // params.processes))
-    return int(json.loads((folder / FOUND).read_text(encoding="utf-8")))
+    size = params.machine.device_batch_size
+    if size != "auto":
+        return size
+    if not (folder / SIZE_FILE).exists():
+        write_json(folder / SIZE_FILE, find_largest(captioner, data, params.batch_size // params.machine.processes))
+    return int(json.loads((folder / SIZE_FILE).read_text(encoding="utf-8")))
 
 
-def largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
-    """The largest divisor of `share` (a process's items of an effective batch) that can be trained on.
+def find_largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
+    """Finds the largest divisor of `share` (a process's items of an effective batch) that fits in memory.
 
-    Tried by accelerate's search with the longest captions, beside what AdamW will keep: two numbers for each that learns.
+    accelerate's search tries sizes on the longest captions, beside two numbers per trainable weight, as AdamW keeps.
     """
     sizes = [size for size in range(share, 0, -1) if share % size == 0]
     longest = sorted(range(len(data)), key=lambda row: -data.lengths[row])
@@ -46,11 +47,11 @@ def largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
 
     def attempt(size: int) -> int:
         optimizer = [torch.empty_like(weight, dtype=torch.float32) for weight in trainable for _ in range(2)]
-        rows = [data[longest[place % len(longest)]] for place in range(size)]
-        batch = collator(captioner.pad_id)(rows)
+        rows = [data[longest[number % len(longest)]] for number in range(size)]
+        batch = make_collator(captioner.pad_id)(rows)
         captioner.model.train()
         try:
-            summed_loss(captioner, captioner.model, on_device(captioner, batch)).backward()
+            sum_loss(captioner, captioner.model, move_to_device(captioner, batch)).backward()
         finally:
             captioner.model.zero_grad()
             captioner.model.eval()
@@ -61,14 +62,19 @@ def largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
     search = find_executable_batch_size(
         attempt, starting_batch_size=sizes[0], reduce_batch_size_fn=lambda: next(remaining, 0)
     )
-    with named_out_of_memory(1):
+    with explain_out_of_memory(1):
         return search()
 
 
-def named_out_of_memory(size: int | str) -> AbstractContextManager[None]:
-    """Args: size: device_batch_size, as it was tried."""
+def explain_out_of_memory(size: int | str) -> AbstractContextManager[None]:
+    """Turns PyTorch's error into one line that names `device_batch_size`.
+
+    Args:
+        size: the `device_batch_size` that was tried.
+    """
     smaller = {1: "is at its smallest already", "auto": "nothing fits beside the weights"}
-    return memory.named_out_of_memory(
-        f"params.yaml: caption_train.device_batch_size: {size} ({smaller.get(size, 'auto, or a smaller divisor of batch_size')}); "
+    hint = smaller.get(size, "auto, or a smaller divisor of batch_size")
+    return memory.explain_out_of_memory(
+        f"params.yaml: machine.device_batch_size: {size} ({hint}); "
         "gradient_checkpointing: true, quantization: nf4 and, on several GPUs, sharding: fsdp need less too"
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from captioning.training.history import Log, best
+from captioning.training.history import Log, find_best_evaluation
 from pipeline.checkpoints import hash_file, key_folder, list_files
 from pipeline.core.outputs import new_folder
 
@@ -20,13 +20,14 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"  # the hash of every other file of a checkpoint
 STATE = "trainer_state.json"
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
-KEPT = 2
+N_RECENT = 2  # the last checkpoints that are kept, beside that of the best epoch
 
 
-def folder_for(captioner: str, params: dict[str, Any], inputs: Sequence[Path]) -> Path:
-    """The folder of a run; `CHECKPOINT_DIR` moves it.
+def name_run_folder(captioner: str, params: dict[str, Any], inputs: Sequence[Path]) -> Path:
+    """Names the folder of a run; `CHECKPOINT_DIR` moves it.
 
     Args:
+        captioner: begins the name.
         params: every parameter that the run reads.
         inputs: files and folders that it reads, code included.
     """
@@ -35,7 +36,7 @@ def folder_for(captioner: str, params: dict[str, Any], inputs: Sequence[Path]) -
 
 @contextmanager
 def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
-    """A folder to write in; complete, with its manifest, when the block ends well. Then older ones are removed."""
+    """Opens a folder to write in; when the block ends it gets its manifest, and older checkpoints are removed."""
     with new_folder(folder / f"checkpoint-{step}") as partial:
         yield partial
         manifest = {path.name: hash_file(path) for path in list_files(partial)}
@@ -43,35 +44,43 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
     _remove_old(folder)
 
 
-def latest(folder: Path) -> Path | None:
-    """The last checkpoint that is whole, and whose best epoch's is; damaged ones are named in a warning and removed."""
-    for checkpoint in reversed(_in_order(folder)):
-        if _intact(checkpoint) and (_best_of(checkpoint) is None or _intact(best_of(checkpoint))):
+def find_latest(folder: Path) -> Path | None:
+    """Finds the last checkpoint that is intact, as is its best epoch's; warns of damaged ones and removes them."""
+    for checkpoint in reversed(_list_checkpoints(folder)):
+        if _is_usable(checkpoint):
             return checkpoint
-        log.warning("%s is damaged: going on from the one before", checkpoint)
+        log.warning("%s is damaged: training resumes from the checkpoint before it", checkpoint)
         shutil.rmtree(checkpoint)
     return None
 
 
-def log_of(checkpoint: Path) -> Log:
-    """Trainer's log at this checkpoint."""
+def read_log(checkpoint: Path) -> Log:
+    """Reads Trainer's log at this checkpoint."""
     return json.loads((checkpoint / STATE).read_text(encoding="utf-8"))["log_history"]
 
 
-def best_of(checkpoint: Path) -> Path:
-    """The checkpoint of the best epoch so far, as this one knows it."""
-    found = _best_of(checkpoint)
-    if found is None:
+def find_best(checkpoint: Path) -> Path:
+    """Finds the checkpoint of the best epoch in this checkpoint's log.
+
+    Raises:
+        ValueError: no epoch had been evaluated.
+    """
+    best = _find_best(checkpoint)
+    if best is None:
         raise ValueError(f"{checkpoint}: no epoch had been evaluated")
-    return found
+    return best
 
 
-def _best_of(checkpoint: Path) -> Path | None:
-    evaluation = best(log_of(checkpoint))
+def _find_best(checkpoint: Path) -> Path | None:
+    evaluation = find_best_evaluation(read_log(checkpoint))
     return checkpoint.with_name(f"checkpoint-{evaluation.step}") if evaluation else None
 
 
-def _intact(checkpoint: Path) -> bool:
+def _is_usable(checkpoint: Path) -> bool:
+    return _is_intact(checkpoint) and ((best := _find_best(checkpoint)) is None or _is_intact(best))
+
+
+def _is_intact(checkpoint: Path) -> bool:
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
         return bool(manifest) and all(hash_file(checkpoint / name) == digest for name, digest in manifest.items())
@@ -79,15 +88,15 @@ def _intact(checkpoint: Path) -> bool:
         return False
 
 
-def _in_order(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
+def _list_checkpoints(folder: Path) -> list[Path]:
+    paths = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(paths, key=lambda path: int(path.name.removeprefix("checkpoint-")))
 
 
 def _remove_old(folder: Path) -> None:
-    """Keeps the last two, and the best epoch as either of them knows it: the second must be able to stand alone."""
-    recent = _in_order(folder)[-KEPT:]
-    kept = set(recent) | {_best_of(checkpoint) for checkpoint in recent if (checkpoint / STATE).is_file()}
-    for checkpoint in _in_order(folder):
-        if checkpoint not in kept:
+    """Keeps the last two and the best epoch in the log of each, so that a damaged last one leaves the other usable."""
+    recent = _list_checkpoints(folder)[-N_RECENT:]
+    needed = set(recent) | {_find_best(checkpoint) for checkpoint in recent if (checkpoint / STATE).is_file()}
+    for checkpoint in _list_checkpoints(folder):
+        if checkpoint not in needed:
             shutil.rmtree(checkpoint)

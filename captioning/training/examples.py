@@ -1,4 +1,4 @@
-"""Captioned images of a split as training examples, and the order in which an epoch meets them."""
+"""Captioned images of a split as training examples."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,9 +10,19 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from captioning.modelling import DTYPES, IGNORED, Captioner, ImageInputs, collate, example, image_inputs, token_ids
-from captioning.training.feature_cache import FrozenFeatures, frozen_features
-from captioning.training.order import NOTHING
+from captioning.modelling import (
+    DTYPES,
+    IGNORED,
+    Captioner,
+    ImageInputs,
+    collate,
+    make_example,
+    prepare_images,
+    tokenize,
+)
+from captioning.modelling.captioner import FeatureFamily
+from captioning.training.feature_cache import FrozenFeatures, load_features
+from captioning.training.order import EMPTY_ROW
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items, select_split
 from pipeline.batches import make_batches
@@ -25,50 +35,53 @@ if TYPE_CHECKING:
     from captioning.training.settings import Params
 
 log = logging.getLogger(__name__)
-PREPARED_BYTES = 1 << 30  # what the model takes for the images is made once and kept in memory up to this size
+PREPARED_BYTES = 1 << 30  # images are prepared for the model once and kept in memory up to this size
 IMAGES_AT_ONCE = 64
 
 
-def splits(
+def load_splits(
     captioner: Captioner, model: Path, items: Path, images: Path, params: "Params", folder: Path
 ) -> tuple["CaptionedImages", "CaptionedImages"]:
-    """Training and validation data, with the features of a frozen vision side where they are worth keeping.
+    """Loads training and validation data, with the features of a frozen vision side where they are worth keeping.
 
-    Several processes may call this at the same time: they share the work of the feature pass.
+    Several processes may call this at the same time: they share the work of computing features.
 
     Args:
         captioner: with its adapter.
         model: the folder it was loaded from.
         items: data/prepared/items.parquet.
         images: data/prepared/images.
+        params: of the stage.
         folder: of the run's checkpoints; features lie beside it, because runs with another learning rate share them.
 
     Raises:
         UserError: unusable items or images.
     """
     store, dtype = ImageStore(images), DTYPES[params.caption_train.precision]
-    training, validation = (usable(captioner, read_split(items, name), items) for name in ("train", "validation"))
+    training, validation = (
+        drop_too_long(captioner, read_split(items, name), items) for name in ("train", "validation")
+    )
     features = None
-    if is_cached(captioner, params):
+    if caches_features(captioner, params):
         ids = sorted([*training["item_id"], *validation["item_id"]])
-        features = frozen_features(captioner, model, store, images, ids, folder.parent)
+        features = load_features(captioner, model, store, images, ids, folder.parent)
     return (
         CaptionedImages(captioner, store, training, dtype, features),
-        CaptionedImages(captioner, store, longest_first(captioner, validation), dtype, features),
+        CaptionedImages(captioner, store, sort_longest_first(captioner, validation), dtype, features),
     )
 
 
-def is_cached(captioner: Captioner, params: "Params") -> bool:
-    """Only where the vision side stays as it is, and where its output is small beside the language model's work.
+def caches_features(captioner: Captioner, params: "Params") -> bool:
+    """Tells whether features are kept: the vision side is frozen, and its output small beside the time that it takes.
 
-    (LLaVA: 1.2 MB an image, for 2 % of an epoch. BLIP-2: 49 kB, for a third to a half.)
+    (LLaVA: 1.2 MB per image, for 2 % of an epoch. BLIP-2: 49 kB, for a third to a half.)
     """
     section = params.caption_train
-    return section.cache_features and section.lora_scope == "language" and hasattr(captioner.family, "frozen_features")
+    return section.cache_features and section.lora_scope == "language" and isinstance(captioner.family, FeatureFamily)
 
 
 def read_split(path: Path, split: str) -> pd.DataFrame:
-    """`item_id` and `description` of a split, sorted by id.
+    """Reads `item_id` and `description` of a split, sorted by id.
 
     Raises:
         UserError: the file lacks a column, or the split is empty or has an item without description.
@@ -77,51 +90,57 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
     return select_split(items, split, path)[["item_id", "description"]]
 
 
-def usable(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The items whose descriptions the model has room for; how many others are left out is said.
+def drop_too_long(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Drops items whose descriptions are longer than the model's input, and logs how many were dropped.
 
     Raises:
-        UserError: it has room for none, or a description holds a token that ends captions or stands for an image.
+        UserError: every description is too long, or one holds a token that ends captions or stands for an image.
     """
-    captions = token_ids(captioner, items["description"].tolist())
+    captions = tokenize(captioner, items["description"].tolist())
+    _refuse_reserved_tokens(captioner, items, captions, path)
+    if captioner.positions is None:
+        return items
+    longest = captioner.positions - len(captioner.prompt_ids if _has_fixed_prompt(captioner) else ()) - 1  # for EOS
+    fits = [len(ids) <= longest for ids in captions]
+    if all(fits):
+        return items
+    too_long = items.loc[[not fit for fit in fits], "item_id"].tolist()
+    count = f"{len(too_long)} of {len(items)} descriptions"
+    what = f"{path}: {count} are longer than the {longest} tokens that this model takes"
+    if not any(fits):
+        raise UserError(f"{what}; use another captioner")
+    if rank() == 0:
+        log.warning("%s: left out of its training and validation, first %s", what, first_five(too_long))
+    return items.loc[fits].reset_index(drop=True)
+
+
+def _refuse_reserved_tokens(captioner: Captioner, items: pd.DataFrame, captions: list[list[int]], path: Path) -> None:
     reserved = {captioner.image_token_id, *captioner.eos_ids}
     wrong = [item for item, ids in zip(items["item_id"], captions, strict=True) if reserved.intersection(ids)]
     if wrong:
         tokens = ", ".join(map(repr, captioner.tokenizer.convert_ids_to_tokens(sorted(reserved))))
         raise UserError(
-            f"{path}: the description of {len(wrong)} of {len(items)} items holds one of the tokens {tokens}, which this model "
-            f"takes for the end of a caption or for an image, first {first_five(wrong)}; remove it from the raw data"
+            f"{path}: the description of {len(wrong)} of {len(items)} items holds one of the tokens {tokens}, which "
+            f"this model takes for the end of a caption or for an image, first {first_five(wrong)}; remove it from "
+            "the raw data"
         )
-    if captioner.positions is None:
-        return items
-    room = captioner.positions - len(captioner.prompt_ids if _is_fixed(captioner) else ()) - 1  # for EOS
-    fits = [len(ids) <= room for ids in captions]
-    if all(fits):
-        return items
-    long = items.loc[[not one for one in fits], "item_id"].tolist()
-    what = f"{path}: {len(long)} of {len(items)} descriptions are longer than the {room} tokens that this model has room for"
-    if not any(fits):
-        raise UserError(f"{what}; take another captioner")
-    if rank() == 0:
-        log.warning("%s: left out of its training and validation, first %s", what, first_five(long))
-    return items.loc[fits].reset_index(drop=True)
 
 
-def _is_fixed(captioner: Captioner) -> bool:
-    """Whether the prompt is the same for every image."""
-    return captioner.family.image_tokens(captioner) is not None
+def _has_fixed_prompt(captioner: Captioner) -> bool:
+    """Tells whether the prompt is the same for every image."""
+    return captioner.family.count_image_tokens(captioner) is not None
 
 
-def longest_first(captioner: Captioner, items: pd.DataFrame) -> pd.DataFrame:
-    """By tokens of the caption: less padding, and a batch that does not fit in memory fails at once."""
-    lengths = pd.Series(map(len, token_ids(captioner, items["description"].tolist())), index=items.index)
+def sort_longest_first(captioner: Captioner, items: pd.DataFrame) -> pd.DataFrame:
+    """Sorts by tokens of the caption: less padding, and a batch that does not fit in memory fails at once."""
+    lengths = pd.Series(map(len, tokenize(captioner, items["description"].tolist())), index=items.index)
     return items.loc[lengths.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
 
 class CaptionedImages(Dataset):
-    """Items with what the model takes for their images, and their framed captions.
+    """Items with their images prepared for the model, and their framed captions.
 
-    Without `features`, image inputs are prepared once if they fit in memory, else when they are asked for.
+    Without `features`, images are prepared once if they fit in memory, else each time they are read.
     """
 
     def __init__(
@@ -132,11 +151,14 @@ class CaptionedImages(Dataset):
         dtype: torch.dtype,
         features: FrozenFeatures | None = None,
     ) -> None:
-        self.captioner, self.store, self.dtype, self.features = captioner, store, dtype, features
+        self.captioner = captioner
+        self.store = store
+        self.dtype = dtype
+        self.features = features
         self.ids: list[str] = items["item_id"].tolist()
         self.references: dict[str, str] = dict(zip(self.ids, items["description"], strict=True))
-        self.captions: list[list[int]] = token_ids(captioner, items["description"].tolist())
-        self.prepared = self._all() if features is None and self._bytes() <= PREPARED_BYTES else None
+        self.captions: list[list[int]] = tokenize(captioner, items["description"].tolist())
+        self.prepared = self._prepare_all() if features is None and self._count_bytes() <= PREPARED_BYTES else None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -147,41 +169,43 @@ class CaptionedImages(Dataset):
         return list(map(len, self.captions))
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        image = self.image(max(row, 0))
-        if row == NOTHING:
-            empty = example(self.captioner, image, [])
+        """Makes the example of a row; of `EMPTY_ROW` nothing is supervised."""
+        image = self.read_image(max(row, 0))
+        if row == EMPTY_ROW:
+            empty = make_example(self.captioner, image, [])
             return {"example": replace(empty, labels=[IGNORED] * len(empty.labels)), "image": image}
-        return {"example": example(self.captioner, image, self.captions[row]), "image": image}
+        return {"example": make_example(self.captioner, image, self.captions[row]), "image": image}
 
     def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
-        """A batch, which PyTorch asks for in one call where it can be; pictures beside a GPU are opened on threads."""
+        """Makes the examples of a batch, as PyTorch calls it; threads open the images where the model is on a GPU."""
         ready = self.features is not None or self.prepared is not None
         return list(prefetch(self.__getitem__, rows, 0 if ready else reader_threads(self.captioner.base.device.type)))
 
-    def image(self, row: int) -> ImageInputs:
+    def read_image(self, row: int) -> ImageInputs:
+        """Returns what the model takes for an image: kept features, or the prepared image."""
         if self.features is not None:
             return self.features[self.ids[row]]
-        return self._inputs([row])[0] if self.prepared is None else self.prepared[row]
+        return self._prepare([row])[0] if self.prepared is None else self.prepared[row]
 
-    def _inputs(self, rows: Sequence[int]) -> list[ImageInputs]:
-        inputs = image_inputs(self.captioner, [self.store[self.ids[row]] for row in rows])
+    def _prepare(self, rows: Sequence[int]) -> list[ImageInputs]:
+        images = prepare_images(self.captioner, [self.store[self.ids[row]] for row in rows])
         return [
-            {name: values.to(self.dtype) if values.is_floating_point() else values for name, values in one.items()}
-            for one in inputs
+            {name: values.to(self.dtype) if values.is_floating_point() else values for name, values in image.items()}
+            for image in images
         ]
 
-    def _bytes(self) -> int:
-        return len(self) * sum(values.nbytes for values in self._inputs([0])[0].values())
+    def _count_bytes(self) -> int:
+        return len(self) * sum(values.nbytes for values in self._prepare([0])[0].values())
 
-    def _all(self) -> list[ImageInputs]:
+    def _prepare_all(self) -> list[ImageInputs]:
         chunks = make_batches(list(range(len(self))), IMAGES_AT_ONCE)
-        return [inputs for rows in track(chunks, "images", unit="batch") for inputs in self._inputs(rows)]
+        return [image for rows in track(chunks, "images", unit="batch") for image in self._prepare(rows)]
 
 
-def collator(pad_id: int) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
-    """Makes a batch of what `CaptionedImages` returns."""
+def make_collator(pad_id: int) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
+    """Returns a function that makes a batch of the rows of `CaptionedImages`."""
 
-    def batch(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def make_batch(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         return collate([row["example"] for row in rows], [row["image"] for row in rows], pad_id)
 
-    return batch
+    return make_batch

@@ -1,4 +1,4 @@
-"""One fine-tuning run from data to adapter: what `captioning.train` does between its parameters and its outputs."""
+"""A fine-tuning run from data to adapter: the work of `captioning.train` between its parameters and its outputs."""
 
 import json
 import math
@@ -13,16 +13,15 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import TrainingArguments, set_seed
 
-from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, facts, load
+from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
 from captioning.training import checkpoints, history
-from captioning.training.batch_size import device_batch_size, named_out_of_memory
-from captioning.training.callbacks import Bar, Flow, Say, Watch
-from captioning.training.examples import CaptionedImages, splits
-from captioning.training.schedule import cosine
+from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory
+from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
+from captioning.training.examples import CaptionedImages, load_splits
+from captioning.training.schedule import make_cosine_schedule
 from captioning.training.sharding import shard
-from captioning.training.trainer import SPENT, CaptionTrainer
+from captioning.training.trainer import SECONDS_FILE, CaptionTrainer
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import new_folder
 from pipeline.processes import local_rank, rank
 
 if TYPE_CHECKING:
@@ -43,25 +42,29 @@ class Result:
 
 
 def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Params", folder: Path) -> Result:
-    """Trains to the end, from the last checkpoint of `folder` if there is one; called in every process that shares it.
+    """Trains to the end, from the last checkpoint of `folder` if there is one; every process that shares it calls this.
 
     Args:
-        model: folder of the captioner as it comes.
+        model: folder of the pre-trained captioner.
+        family: name of a module in `captioning.families`.
+        items: data/prepared/items.parquet.
+        images: data/prepared/images.
+        params: of the stage.
         folder: of the checkpoints; the caller (of process 0) holds its lock.
 
     Raises:
         UserError: no such device, or unusable inputs, or not enough memory, or the loss is no longer a number.
     """
     prepare_torch(params)
-    with named_out_of_memory(params.caption_train.device_batch_size):
-        captioner = adapted(model, family, params)
-        training, validation = splits(captioner, model, items, images, params, folder)
-        size = agreed(lambda: device_batch_size(captioner, training, params, folder), params)
-    with named_out_of_memory(size):
-        return _trained(captioner, training, validation, params, folder, size)
+    with explain_out_of_memory(params.machine.device_batch_size):
+        captioner = load_with_adapter(model, family, params)
+        training, validation = load_splits(captioner, model, items, images, params, folder)
+        size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
+    with explain_out_of_memory(size):
+        return _train(captioner, training, validation, params, folder, size)
 
 
-def _trained(
+def _train(
     captioner: Captioner,
     training: CaptionedImages,
     validation: CaptionedImages,
@@ -69,23 +72,25 @@ def _trained(
     folder: Path,
     size: int,
 ) -> Result:
-    checkpoint = agreed(lambda: checkpoints.latest(folder), params)
-    before = json.loads((checkpoint / SPENT).read_text())["seconds"] if checkpoint else 0.0
+    checkpoint = decide_on_process_0(lambda: checkpoints.find_latest(folder), params)
+    before = json.loads((checkpoint / SECONDS_FILE).read_text())["seconds"] if checkpoint else 0.0
     if checkpoint and rank() == 0:
         print(f"resuming from {checkpoint}, after {before:.0f} s of training", flush=True)
     trainer = make_trainer(captioner, training, validation, params, folder, before, size)
-    steps = params.epochs * steps_an_epoch(len(training), params.batch_size)
-    if checkpoint is None or not history.finished(checkpoints.log_of(checkpoint), steps, params.caption_train.patience):
+    steps = params.epochs * count_steps_per_epoch(len(training), params.batch_size)
+    patience = params.caption_train.patience
+    if checkpoint is None or not history.is_finished(checkpoints.read_log(checkpoint), steps, patience):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        checkpoint = agreed(lambda: checkpoints.latest(folder), params)
+        checkpoint = decide_on_process_0(lambda: checkpoints.find_latest(folder), params)
     if checkpoint is None:
         raise UserError(f"{folder}: every checkpoint is damaged; check the disk and run `dvc repro` again")
-    log = checkpoints.log_of(checkpoint)
+    log = checkpoints.read_log(checkpoint)
     result = Result(
-        checkpoints.best_of(checkpoint),
-        history.curve(log, steps),
-        history.samples(log, validation.references),
-        figures(log, captioner, [training, validation]) | {"device_batch_size": size},
+        checkpoints.find_best(checkpoint),
+        history.make_curve(log, steps),
+        history.collect_samples(log, validation.references),
+        collect_metrics(log, captioner, training, validation)
+        | {"device_batch_size": size, "processes": params.machine.processes, "threads": params.machine.threads},
         before,
     )
     trainer.accelerator.wait_for_everyone()  # process 0 will remove the checkpoints
@@ -93,39 +98,44 @@ def _trained(
 
 
 def prepare_torch(params: "Params") -> None:
+    """Chooses this process's GPU and its number of threads.
+
+    Raises:
+        UserError: PyTorch finds no GPU, or fewer GPUs than processes.
+    """
     if params.device == "cuda" and not torch.cuda.is_available():
         raise UserError("params.yaml: device: cuda, but PyTorch finds no GPU here; use device: cpu")
     if params.device == "cuda":
         if local_rank() >= torch.cuda.device_count():
             raise UserError(
-                f"params.yaml: processes: {params.processes}, one for each GPU, but PyTorch finds {torch.cuda.device_count()} "
-                "here; use fewer processes"
+                f"params.yaml: machine.processes: {params.machine.processes}, one for each GPU, but PyTorch finds "
+                f"{torch.cuda.device_count()} here; use fewer processes"
             )
         torch.cuda.set_device(local_rank())
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.machine.threads)
 
 
-def device_of(params: "Params") -> torch.device:
-    """This process's own."""
+def choose_device(params: "Params") -> torch.device:
+    """Returns this process's own device."""
     return torch.device("cuda", local_rank()) if params.device == "cuda" else torch.device("cpu")
 
 
-def agreed(decide: Callable[[], Value], params: "Params") -> Value:
-    """What process 0 decides, in every process; only that one looks, and only that one tidies up."""
-    if params.processes == 1:
+def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
+    """Calls `decide` on process 0 alone, which may read and remove files, and returns its value on every process."""
+    if params.machine.processes == 1:
         return decide()
     PartialState(cpu=params.device == "cpu")  # the process group, if this is the first time
-    found = [decide() if rank() == 0 else None]
-    return broadcast_object_list(found)[0]
+    values = [decide() if rank() == 0 else None]
+    return broadcast_object_list(values)[0]
 
 
-def adapted(model: Path, family: str, params: "Params") -> Captioner:
-    """The captioner with a fresh adapter, which depends on the seed alone."""
+def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
+    """Loads the captioner and adds a fresh adapter, which depends on the seed alone."""
     section = params.caption_train
     sharded = section.sharding == "fsdp"
-    place = torch.device("cpu") if sharded else device_of(params)
-    captioner = load(model, family, DTYPES[section.precision], place, quantization=section.quantization)
+    device = torch.device("cpu") if sharded else choose_device(params)
+    captioner = load(model, family, DTYPES[section.precision], device, quantization=section.quantization)
     set_seed(params.seed)
     captioner = apply_lora(
         captioner,
@@ -140,7 +150,7 @@ def adapted(model: Path, family: str, params: "Params") -> Captioner:
         checkpoint_activations(captioner)
     if sharded:
         PartialState(cpu=params.device == "cpu")
-        shard(captioner, device_of(params))
+        shard(captioner, choose_device(params))
     return captioner
 
 
@@ -153,31 +163,42 @@ def make_trainer(
     seconds_before: float = 0.0,
     size: int | None = None,
 ) -> CaptionTrainer:
-    """`size` is the device's batch size; where it is not given, the parameters must say it."""
+    """Makes the trainer of a run.
+
+    Args:
+        captioner: with its adapter.
+        training: data of the training split.
+        validation: data of the validation split.
+        params: of the stage.
+        folder: of the checkpoints.
+        seconds_before: the time that the run took before it was resumed.
+        size: the batch size of the device; default: `device_batch_size` of the parameters, which must be a number.
+    """
     section = params.caption_train
-    an_epoch = steps_an_epoch(len(training), params.batch_size)
+    steps_per_epoch = count_steps_per_epoch(len(training), params.batch_size)
     start = time.perf_counter()
-    watching = [Bar(), Watch(folder / "live", validation.references)] if rank() == 0 else []
+    logs = [ProgressBar(), LiveLog(folder / "live", validation.references)] if rank() == 0 else []
+    evaluate = EvaluateEachEpoch(steps_per_epoch, params.machine.checkpoint_steps, section.patience)
     return CaptionTrainer(
         captioner,
-        arguments(params, folder, size or int(section.device_batch_size)),
+        make_arguments(params, folder, size or int(params.machine.device_batch_size)),
         training,
         validation,
-        cosine(params.epochs * an_epoch, params.lr, section.lr_min, section.warmup),
-        [Flow(an_epoch, section.checkpoint_steps, section.patience), Say(captioner, validation), *watching],
+        make_cosine_schedule(params.epochs * steps_per_epoch, params.lr, section.lr_min, section.warmup),
+        [evaluate, SampleCaptions(captioner, validation), *logs],
         lambda: seconds_before + time.perf_counter() - start,
     )
 
 
-def arguments(params: "Params", folder: Path, size: int) -> TrainingArguments:
-    """Logs every step (the log is what best epoch and curve come from); evaluation and saving are `Flow`'s."""
+def make_arguments(params: "Params", folder: Path, size: int) -> TrainingArguments:
+    """Makes Trainer's arguments: it logs every step; `EvaluateEachEpoch` decides when to evaluate and save."""
     section = params.caption_train
-    made = TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
         per_device_train_batch_size=size,
         per_device_eval_batch_size=size,
-        gradient_accumulation_steps=params.batch_size // size // params.processes,
+        gradient_accumulation_steps=params.batch_size // size // params.machine.processes,
         learning_rate=params.lr,
         weight_decay=section.weight_decay,
         optim="adamw_torch",
@@ -197,38 +218,30 @@ def arguments(params: "Params", folder: Path, size: int) -> TrainingArguments:
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=section.lora_scope == "all",  # LLaVA does not use its tower's last layer
     )
-    made._n_gpu = min(made.n_gpu, 1)  # Trainer would make batches for all GPUs that it sees; each process has one
-    return made
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # Trainer would make batches for all GPUs; each process has one
+    return arguments
 
 
-def steps_an_epoch(items: int, batch_size: int) -> int:
-    """Optimiser steps; the last one of an epoch may see fewer items."""
+def count_steps_per_epoch(items: int, batch_size: int) -> int:
+    """Counts the optimiser steps of an epoch; the last step may see fewer items."""
     return math.ceil(items / batch_size)
 
 
-def figures(log: history.Log, captioner: Captioner, data: list[CaptionedImages]) -> dict[str, Any]:
-    """For metrics/train: losses are means over supervised tokens, `loss` that of the steps of the best epoch."""
-    lowest, epochs = history.best(log), history.evaluations(log)
+def collect_metrics(
+    log: history.Log, captioner: Captioner, training: CaptionedImages, validation: CaptionedImages
+) -> dict[str, Any]:
+    """Collects a run's metrics: losses are means over supervised tokens, `loss` over the steps of the best epoch."""
+    lowest, epochs = history.find_best_evaluation(log), history.list_evaluations(log)
     assert lowest is not None
-    first = 1 + max((one.step for one in epochs if one.step < lowest.step), default=0)
+    first = 1 + max((epoch.step for epoch in epochs if epoch.step < lowest.step), default=0)
     return {
-        "loss": history.training_loss(log, first, lowest.step),
+        "loss": history.compute_training_loss(log, first, lowest.step),
         "validation_loss": lowest.loss,
         "best_epoch": lowest.epoch,
         "epochs": len(epochs),
         "steps": epochs[-1].step,
-        "training_items": len(data[0]),
-        "validation_items": len(data[1]),
+        "training_items": len(training),
+        "validation_items": len(validation),
         "trainable_parameters": sum(p.numel() for p in captioner.model.parameters() if p.requires_grad),
-        **facts(captioner),
+        **describe(captioner),
     }
-
-
-def write_adapter(checkpoint: Path, folder: Path, model: Path) -> None:
-    """The adapter of a checkpoint, its config without what differs between machines."""
-    config = json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = model.as_posix()
-    with new_folder(folder) as partial:
-        (partial / "adapter_model.safetensors").write_bytes((checkpoint / "adapter_model.safetensors").read_bytes())
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        (partial / "adapter_config.json").write_text(text, encoding="utf-8")

@@ -13,13 +13,15 @@ FACTS = (
     "image_tokens",
     "parameters",
     "device_batch_size",
+    "processes",
+    "threads",
     "country",
     "hardware",
 )
 
 
 def write_run_record(path: Path, values: dict[str, Any]) -> None:
-    """Write figures as they are, and facts as the only member of the list `facts`.
+    """Writes figures as they are, and facts as the only member of the list `facts`.
 
     DVC reads no list as a metric, so that its tables of experiments have no columns of constants.
     """

@@ -4,10 +4,14 @@ import math
 from collections.abc import Callable
 
 
-def cosine(steps: int, rate: float, lowest: float, warmup: float) -> Callable[[int], float]:
-    """Factors of `rate`, for torch's LambdaLR: step 0 is the first, step `steps - 1` the last and has `lowest` exactly.
+def make_cosine_schedule(steps: int, rate: float, lowest: float, warmup: float) -> Callable[[int], float]:
+    """Returns the factor of `rate` for each step, for LambdaLR: the last step, `steps - 1`, has exactly `lowest`.
 
     Beyond the last step it stays there: a cosine that goes on (`T_max` smaller than the run) would rise again.
+
+    >>> factor = make_cosine_schedule(steps=5, rate=1.0, lowest=0.0, warmup=0.0)
+    >>> [round(factor(step), 3) for step in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
 
     Args:
         steps: optimiser steps of the whole run.

@@ -1,24 +1,19 @@
 """The section `caption_train`, and the root keys that training reads."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from pipeline.core.params import Section
-
-if TYPE_CHECKING:
-    pass
+from pipeline.machine import Machine
 
 Positive = Annotated[float, Field(gt=0)]
-
-
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CaptionTrain(Section):
-    """The section `caption_train`; `batch_size` is reached in parts of `device_batch_size` on each process."""
+    """Section `caption_train`."""
 
-    device_batch_size: PositiveInt | Literal["auto"]
     lora_alpha: PositiveInt
     lora_dropout: Share
     use_rslora: bool
@@ -32,12 +27,11 @@ class CaptionTrain(Section):
     sharding: Literal["none", "fsdp"]
     cache_features: bool
     patience: PositiveInt
-    checkpoint_steps: PositiveInt
     country: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 
 
 class Params(Section):
-    """What this stage reads."""
+    """The parameters that the stage reads."""
 
     lr: Positive
     batch_size: PositiveInt
@@ -46,8 +40,7 @@ class Params(Section):
     lora_layers: Literal["query-value", "all-linear"]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Literal["cpu", "cuda"]
-    threads: PositiveInt
-    processes: PositiveInt
+    machine: Machine
     caption_train: CaptionTrain
 
     @model_validator(mode="after")
@@ -60,28 +53,25 @@ class Params(Section):
         return self
 
     def _batch_problem(self) -> str:
-        size, batch, processes = self.caption_train.device_batch_size, self.batch_size, self.processes
+        size, batch, processes = self.machine.device_batch_size, self.batch_size, self.machine.processes
         if batch % processes:
-            return f"processes: {processes} does not divide batch_size: {batch}"
+            return f"machine.processes: {processes} does not divide batch_size: {batch}"
         if size != "auto" and batch // processes % size:
-            on_each = f" / processes: {processes}" if processes > 1 else ""
-            return f"caption_train.device_batch_size: {size} does not divide batch_size: {batch}{on_each}"
+            on_each = f" / machine.processes: {processes}" if processes > 1 else ""
+            return f"machine.device_batch_size: {size} does not divide batch_size: {batch}{on_each}"
         return ""
 
     def _sharding_problem(self) -> str:
         section = self.caption_train
         if section.sharding == "none":
             return ""
-        if self.processes == 1:
-            return "caption_train.sharding: fsdp shares weights among processes, but processes: 1"
-        for key, value, instead in [
-            ("quantization", "nf4", "4-bit weights cannot be shared out: use none"),
-            (
-                "device_batch_size",
-                "auto",
-                "processes that run out of memory one by one would wait for ever: give a number",
-            ),
-        ]:
-            if getattr(section, key) == value:
-                return f"caption_train.{key}: {value} does not go with sharding: fsdp; {instead}"
-        return ""
+        if self.machine.processes == 1:
+            return "caption_train.sharding: fsdp shares weights among processes, but machine.processes: 1"
+        if section.quantization == "nf4":
+            key, reason = "caption_train.quantization: nf4", "4-bit weights cannot be shared out: use none"
+        elif self.machine.device_batch_size == "auto":
+            key = "machine.device_batch_size: auto"
+            reason = "if one process runs out of memory, the others would wait for ever: give a number"
+        else:
+            return ""
+        return f"{key} does not go with caption_train.sharding: fsdp; {reason}"

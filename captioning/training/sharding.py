@@ -1,7 +1,7 @@
 """Weights of the language model's layers shared among processes (torch's FSDP2), for models that do not fit on one GPU.
 
-Each process keeps its part of every layer, and has a layer whole only while it computes with it (Zhao et al. 2023). What
-learns, the adapter, is small and whole in every process: checkpoints are then the same files as without sharding.
+Each process keeps its part of every layer, and has a layer whole only while it computes with it (Zhao et al. 2023). The
+adapter is small and whole in every process, so checkpoints are the same files as without sharding.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from captioning.modelling import Captioner
-from captioning.modelling.lora import language_model_name
+from captioning.modelling.lora import find_language_model
 from pipeline.processes import world_size
 
 
@@ -20,39 +20,41 @@ def shard(captioner: Captioner, device: torch.device) -> None:
 
     Args:
         captioner: with its adapter, on the CPU.
+        device: of this process.
     """
     mesh = init_device_mesh(device.type, (world_size(),))
-    language_model = captioner.base.get_submodule(language_model_name(captioner.base))
-    for layer in layers(language_model):
-        learning = {weight for weight in layer.parameters() if weight.requires_grad}
-        fully_shard(layer, mesh=mesh, ignored_params=learning)
-    # What is left stays whole; as their common root it sees that every layer is put away after each backward pass.
+    language_model = captioner.base.get_submodule(find_language_model(captioner.base))
+    for layer in list_layers(language_model):
+        trainable = {weight for weight in layer.parameters() if weight.requires_grad}
+        fully_shard(layer, mesh=mesh, ignored_params=trainable)
+    # Other weights stay whole. As the root of all layers this module frees each of them after its backward pass.
     whole = {weight for weight in language_model.parameters() if not isinstance(weight, DTensor)}
     fully_shard(language_model, mesh=mesh, ignored_params=whole)
     captioner.model.to(device)
-    # Trainer's sign for such a model: it neither wraps it, nor moves it.
+    # Trainer neither wraps nor moves a model that has this attribute.
     captioner.model.is_distributed_loading_by_transformers = True
 
 
 def is_sharded(captioner: Captioner) -> bool:
+    """Tells whether `shard` has divided the weights."""
     return getattr(captioner.model, "is_distributed_loading_by_transformers", False)
 
 
-def layers(language_model: nn.Module) -> list[nn.Module]:
-    """The blocks that the model itself says must stay in one piece, outermost ones."""
-    blocks = set(getattr(language_model, "_no_split_modules", None) or ())
-    found = [(name, part) for name, part in language_model.named_modules() if type(part).__name__ in blocks]
-    names = [name for name, _ in found]
-    return [part for name, part in found if not any(name.startswith(f"{outer}.") for outer in names)]
+def list_layers(language_model: nn.Module) -> list[nn.Module]:
+    """Lists the outermost blocks that the model's class names as inseparable (`_no_split_modules`)."""
+    kinds = set(getattr(language_model, "_no_split_modules", None) or ())
+    blocks = [(name, part) for name, part in language_model.named_modules() if type(part).__name__ in kinds]
+    names = [name for name, _ in blocks]
+    return [part for name, part in blocks if not any(name.startswith(f"{outer}.") for outer in names)]
 
 
 def average_gradients(model: nn.Module) -> None:
-    """Over the processes, of what learns: FSDP shares out only the weights that it was given."""
-    learning = [weight for weight in model.parameters() if weight.requires_grad]
-    for weight in (weight for weight in learning if weight.grad is None):
+    """Averages the gradients of trainable weights over the processes: FSDP does so only for weights that it shards."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in (weight for weight in trainable if weight.grad is None):
         weight.grad = torch.zeros_like(weight)
-    together = torch.cat([weight.grad.flatten() for weight in learning if weight.grad is not None])
+    together = torch.cat([weight.grad.flatten() for weight in trainable if weight.grad is not None])
     distributed.all_reduce(together)
-    sizes = [weight.numel() for weight in learning]
-    for weight, gradient in zip(learning, (together / world_size()).split(sizes), strict=True):
+    sizes = [weight.numel() for weight in trainable]
+    for weight, gradient in zip(trainable, (together / world_size()).split(sizes), strict=True):
         weight.grad = gradient.view_as(weight)

@@ -1,4 +1,4 @@
-"""transformers' Trainer with a token-weighted loss, our schedule and order, and checkpoints that are whole or absent."""
+"""transformers' Trainer with a token-weighted loss, our schedule and order, and checkpoints whole or absent."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,27 +12,31 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from captioning.modelling import Captioner
 from captioning.training.checkpoints import STATE, new_checkpoint
-from captioning.training.examples import CaptionedImages, collator
-from captioning.training.loss import summed_loss, supervised
-from captioning.training.order import EpochOrder, Filled
+from captioning.training.examples import CaptionedImages, make_collator
+from captioning.training.loss import count_supervised, sum_loss
+from captioning.training.order import EpochOrder, PaddedOrder
 from captioning.training.sharding import average_gradients, is_sharded
 from pipeline.processes import check_number
 
-SPENT = "spent.json"
+SECONDS_FILE = "seconds.json"  # how long a run had taken at a checkpoint
 
 
 class CaptionTrainer(Trainer):
-    """Fine-tunes a captioner. The same result for any split of the effective batch, and resumed at any checkpoint.
+    """Fine-tunes a captioner, with the same result for any split of the effective batch and resumed at any checkpoint.
 
-    Several processes take turns at the parts of an effective batch, and every one of them has the same log.
+    Several processes take turns at the parts of an effective batch, and all of them have the same log.
 
     Args:
         captioner: with its adapter, from `captioning.modelling.apply_lora`.
+        args: of transformers' Trainer.
+        training: data of the training split.
+        validation: data of the validation split.
         factor: learning rate of a step as a share of `args.learning_rate`.
+        callbacks: see `captioning.training.callbacks`.
         seconds: how long this run has taken so far, parts before a resume included.
     """
 
-    loss_is_scaled_for_ga = True  # summed_loss is divided by the tokens of the whole effective batch
+    loss_is_scaled_for_ga = True  # the loss is divided by the tokens of the whole effective batch
 
     def __init__(
         self,
@@ -49,11 +53,14 @@ class CaptionTrainer(Trainer):
             args=args,
             train_dataset=training,
             eval_dataset=validation,
-            data_collator=collator(captioner.pad_id),
+            data_collator=make_collator(captioner.pad_id),
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)  # it prints every logged row
-        self.captioner, self.training, self.factor, self.seconds = captioner, training, factor, seconds
+        self.captioner = captioner
+        self.training = training
+        self.factor = factor
+        self.seconds = seconds
         check_number(self.accelerator.num_processes)
         if self.args.process_index:  # whose dropout would else leave out the same units as process 0's
             torch.manual_seed(self.args.seed + self.args.process_index)
@@ -61,6 +68,7 @@ class CaptionTrainer(Trainer):
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LRScheduler:
+        """Creates the schedule that multiplies the learning rate by `factor`."""
         self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, self.factor)  # type: ignore[arg-type]
         return self.lr_scheduler
 
@@ -68,26 +76,27 @@ class CaptionTrainer(Trainer):
         parts = self.args.gradient_accumulation_steps * self.accelerator.num_processes
         batch_size = self.args.per_device_train_batch_size * parts
         self.order = EpochOrder(self.training.lengths, batch_size, self.args.seed)
-        return self._for_all(self.order)
+        return self._pad_for_processes(self.order)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
-        return self._for_all(range(len(eval_dataset)))  # type: ignore[arg-type]
+        return self._pad_for_processes(range(len(eval_dataset)))  # type: ignore[arg-type]
 
-    def _for_all(self, order: EpochOrder | range) -> Sampler[int]:
+    def _pad_for_processes(self, order: EpochOrder | range) -> Sampler[int]:
         processes = self.accelerator.num_processes
-        return Filled(order, self.args.per_device_train_batch_size * processes if processes > 1 else 1)
+        return PaddedOrder(order, self.args.per_device_train_batch_size * processes if processes > 1 else 1)
 
     def _run_epoch(self, *, epoch: int, **kwargs: Any) -> None:  # type: ignore[override]
-        """accelerate does not reach the order of an epoch that several processes resume in its middle."""
+        """Sets the order's epoch first: accelerate does not when several processes resume in the middle of an epoch."""
         self.order.set_epoch(epoch)
         super()._run_epoch(epoch=epoch, **kwargs)
 
     def _sync_replicated_trainable_parameters(self, model: Any) -> None:
-        """Nothing: the seed has made the same adapter in every process, and `training_step` averages its gradients."""
+        """Does nothing: the seed makes every process's adapter the same, and `training_step` averages its gradients."""
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
+        """Computes the gradients of a part of the batch; after its last part, sharded processes average them."""
         loss = super().training_step(model, inputs, num_items_in_batch)
         if is_sharded(self.captioner) and self.accelerator.sync_gradients:
             average_gradients(model)
@@ -96,9 +105,9 @@ class CaptionTrainer(Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], torch.Tensor]:
-        """The parts of the next effective batch, and how many supervised tokens they have together, on all devices."""
+        """Returns the parts of the next effective batch, and the number of their supervised tokens on all devices."""
         parts = [part for _, part in zip(range(num_batches), epoch_iterator, strict=False)]
-        tokens = sum((supervised(part["labels"]) for part in parts), torch.tensor(0)).to(device)
+        tokens = sum((count_supervised(part["labels"]) for part in parts), torch.tensor(0)).to(device)
         return parts, self.accelerator.gather(tokens).sum()
 
     def compute_loss(
@@ -108,10 +117,10 @@ class CaptionTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """This part's share of the mean over the effective batch; the shares of its parts add up to that mean."""
-        tokens = supervised(inputs["labels"]) if num_items_in_batch is None else num_items_in_batch
+        """Computes this part's share of the mean over the effective batch; the shares of all parts add up to it."""
+        tokens = count_supervised(inputs["labels"]) if num_items_in_batch is None else num_items_in_batch
         # Gradients of several processes are averaged, hence the factor.
-        return summed_loss(self.captioner, model, inputs) / tokens * self.accelerator.num_processes
+        return sum_loss(self.captioner, model, inputs) / tokens * self.accelerator.num_processes
 
     @torch.no_grad()
     def evaluate(
@@ -120,13 +129,13 @@ class CaptionTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Mean loss over all supervised tokens of the validation split. (Trainer's own is a mean of batch means.)"""
+        """Computes the mean loss over all supervised tokens of the validation split, not a mean of batch means."""
         self.captioner.model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)  # loss, tokens
         for batch in self.get_eval_dataloader(eval_dataset):
             batch = self._prepare_inputs(batch)
-            loss = summed_loss(self.captioner, self.captioner.model, batch)
-            sums += torch.stack([loss, supervised(batch["labels"])]).to(sums)
+            loss = sum_loss(self.captioner, self.captioner.model, batch)
+            sums += torch.stack([loss, count_supervised(batch["labels"])]).to(sums)
         sums = self.accelerator.reduce(sums, "sum")
         metrics = {f"{metric_key_prefix}_loss": (sums[0] / sums[1]).item()}
         self.log(metrics)
@@ -134,7 +143,7 @@ class CaptionTrainer(Trainer):
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Process 0 writes what all have in common, every process the state of its own random numbers."""
+        """Saves a checkpoint: process 0 writes the common files, every process the state of its own random numbers."""
         root, step, first = Path(str(self.args.output_dir)), self.state.global_step, self.args.process_index == 0
         partial = root / f"checkpoint-{step}.partial"
         with new_checkpoint(root, step) if first else nullcontext(partial) as folder:
@@ -149,4 +158,4 @@ class CaptionTrainer(Trainer):
         self.captioner.model.save_pretrained(folder)
         self._save_optimizer_and_scheduler(str(folder))
         self.state.save_to_json(str(folder / STATE))
-        (folder / SPENT).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")
+        (folder / SECONDS_FILE).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lookbook.cli import command
-from lookbook.cli.score import METRICS, parse_metrics, require_corenlp
+from lookbook.cli.score import parse_metrics, require_corenlp
 from pipeline.core.errors import UserError, first_five
 
 if TYPE_CHECKING:
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from captioning.interchange.caption_files import CaptionFile
 
 NAMES = {"meteor": "METEOR", "rouge_l": "ROUGE-L", "cider": "CIDEr", "length_ratio": "words"}
-ORDER = (
-    *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"),
-    *("spice", "spice_object", "spice_attribute", "spice_relation", "spice_color", "spice_size", "spice_cardinality"),
-    "length_ratio",
-)
 HEAD = (
     f"{'':18}{'A':>8}{'B':>8}{'A - B':>8}{'95 % interval':>18}{'p':>8}{'Holm':>8}{'win / tie / loss':>20}"
     f"{'smallest':>10}"
@@ -34,7 +29,9 @@ def compare(
     references: Annotated[
         Path | None, typer.Option(help="COCO annotations, or a file with id and references (default: those in A and B)")
     ] = None,
-    metrics: Annotated[str, typer.Option(help="metrics, separated by commas")] = METRICS,
+    metrics: Annotated[
+        str | None, typer.Option(help="scores separated by commas, such as bleu,cider (default: all)")
+    ] = None,
     draws: Annotated[int, typer.Option(min=100, help="number of bootstrap samples")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="seed of the bootstrap")] = 42,
     json: Annotated[Path | None, typer.Option(help="write the comparison to this file, at full precision")] = None,
@@ -121,11 +118,13 @@ def _test(
     """Return a row per metric; p is corrected over all metrics but the length, which is no score."""
     import numpy as np
 
+    from captioning.scores.reference_based import BLEU, MEANS
     from lookbook.comparison.captions import compare_metrics
     from lookbook.comparison.correction import holm
 
+    order = (*BLEU, "meteor", *MEANS, "length_ratio")
     rows = sorted(
-        compare_metrics(left, right, np.array(groups), draws, seed), key=lambda row: ORDER.index(row["metric"])
+        compare_metrics(left, right, np.array(groups), draws, seed), key=lambda row: order.index(row["metric"])
     )
     tested = [row for row in rows if row["metric"] != "length_ratio"]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):

@@ -28,7 +28,7 @@ def fetch(
     """Download CoreNLP 3.6.0 for SPICE, once for all studies of this user; `dvc repro` and `lookbook score` find it."""
     from pipeline.core.outputs import new_folder
 
-    folder = to or corenlp.stored()
+    folder = to or corenlp.user_folder()
     if corenlp.has_corenlp(folder):
         typer.echo(f"{what}: {folder} has it already")
         return

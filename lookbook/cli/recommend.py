@@ -35,27 +35,28 @@ def recommend(
     binary: Annotated[bool, typer.Option("--binary", help="read every rating as 1")] = False,
     option: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE for any other key of rec_fit, such as epochs=8; repeatable"),
+        typer.Option(
+            "--set", help="KEY=VALUE for any other key of the model's section of rec_fit, such as epochs=8; repeatable"
+        ),
     ] = None,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="device on which bpr and vbpr train")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
 ) -> None:
     """Recommend the best unseen items to every user in a file of purchases."""
-    from pipeline.names import check_name
     from recsys.interchange.reading import read_purchases
-    from recsys.interchange.recommend import build_dataset, lists_of, options_of
+    from recsys.interchange.recommend import build_dataset, lists_of, settings_of
     from recsys.interchange.writing import check_writable, write_lists
+    from recsys.ranking.settings import Run
 
-    check_name("recommender", model, "recsys/recommenders")
-    named = {"similarity": similarity, "shrink": shrink, "neighbourhood": neighbourhood, "userknn_k": k, "itemknn_k": k}
-    changes = {"top_k": top} | {key: value for key, value in named.items() if value is not None}
-    changes |= _parse_pairs(option or [])
-    options = options_of(changes, device, threads)
+    named = {"similarity": similarity, "shrink": shrink, "neighbourhood": neighbourhood, "k": k}
+    changes = {key: value for key, value in named.items() if value is not None} | _parse_pairs(option or [])
+    settings = settings_of(model, changes)
+    with_time = getattr(settings, "half_life_days", 0) > 0
     if out.resolve() == train.resolve():
         raise UserError(f"--out {out}: is the --train file itself; name another file")
-    data, users = build_dataset(read_purchases(train, with_time=options.half_life_days > 0), binary)
+    data, users = build_dataset(read_purchases(train, with_time=with_time), binary)
     check_writable(out, users, data.item_ids)
-    items, scores = lists_of(data, model, options, seed, features)
+    items, scores = lists_of(data, model, settings, Run(seed, top, device, threads), features)
     rows = write_lists(out, users, data.item_ids, items, scores)
     short = int((items[:, -1] < 0).sum())
     note = f"; {short:,} lists are shorter: not enough unseen items" if short else ""

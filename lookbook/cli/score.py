@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from captioning.interchange.caption_files import CaptionFile
     from captioning.scores.reference_based import Scores
 
-METRICS = "bleu,meteor,rouge_l,cider,spice"
 FORMATS = (".parquet", ".csv", ".json")
 
 
@@ -25,7 +24,9 @@ def score(
     references: Annotated[
         Path | None, typer.Option(help="COCO annotations, or a file with id and references (default: those in FILE)")
     ] = None,
-    metrics: Annotated[str, typer.Option(help="metrics, separated by commas")] = METRICS,
+    metrics: Annotated[
+        str | None, typer.Option(help="scores separated by commas, such as bleu,cider (default: all)")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="write the scores to this file, at full precision")] = None,
     per_item: Annotated[
         Path | None,
@@ -65,8 +66,8 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         write_json(path, table.astype(object).where(table.notna(), None).to_dict("records"))
 
 
-def parse_metrics(text: str) -> list[str]:
-    """Parse metric names separated by commas.
+def parse_metrics(text: str | None) -> list[str]:
+    """Parse metric names separated by commas; None stands for all.
 
     >>> parse_metrics("bleu, cider")
     ['bleu', 'cider']
@@ -74,9 +75,12 @@ def parse_metrics(text: str) -> list[str]:
     Raises:
         UserError: a name is unknown, or there is none.
     """
+    from captioning.scores.reference_based import METRICS
     from pipeline.core.params import suggest
 
-    known = METRICS.split(",")
+    known = list(METRICS)
+    if text is None:
+        return known
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in known:
@@ -117,14 +121,14 @@ def _make_wide(captions: "CaptionFile", scores: "Scores") -> "pd.DataFrame":
 
 
 def _format_report(file: Path, captions: "CaptionFile", scores: "Scores", names: Sequence[str]) -> str:
-    from captioning.scores.spice import METRICS as SPICE
+    from captioning.scores.reference_based import BLEU, MEANS
 
     n_items, n_references = len(captions.captions), sum(map(len, captions.references.values()))
     corpus = scores.corpus[""]
     lines = [f"{file}: {n_items} captions, {n_references} references", "", f"{'':15}{'× 100':>8}"]
     single = "; always 0 for a single item: each of its words is in every item" if n_items == 1 else ""
     notes = {"cider": f"document frequencies from the references of these {n_items} items{single}"}
-    for name in ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider", *SPICE):
+    for name in (*BLEU, "meteor", *MEANS):
         metric = name.split("_")[0] if name.startswith(("bleu", "spice")) else name
         if name in corpus:
             lines.append(f"{_label(name):15}{100 * corpus[name]:8.2f}  {notes.get(name, '')}".rstrip())

@@ -12,18 +12,15 @@ from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, list_problems, load, suggest
 from pipeline.model_folders import MODELS, read_pin
-from pipeline.names import ROOT, allowed_names, explain_unknown_name
+from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
-MODEL_KEYS = (  # section and key; each names a folder under data/models/
+MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` of each section of rec_features
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
     ("caption_score", "clip_model"),
     ("caption_features", "captioner"),
-    ("rec_features", "image_model"),
-    ("rec_features", "text_model"),
-    ("rec_features", "clip_model"),
 )
 NO_FOLDER = ("minilm", "none")  # values of these keys without a folder: MiniLM comes with its package
 MODEL_FILES = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
@@ -51,7 +48,7 @@ def summarise(path: Path) -> str:
 
 def load_sections() -> list[type[Section]]:
     """Import what each stage of dvc.yaml reads of params.yaml, in the order of dvc.yaml."""
-    return [importlib.import_module(module).Params for module in list_stage_modules()]
+    return [with_sections(importlib.import_module(module).Params) for module in list_stage_modules()]
 
 
 def list_stage_modules() -> list[str]:
@@ -98,15 +95,18 @@ def _check_writer(values: Values) -> Iterator[str]:
 
 
 def _check_model_folders(values: Values) -> Iterator[str]:
-    for section, key in MODEL_KEYS:
-        name = _as_mapping(values.get(section)).get(key)
+    features = _as_mapping(values.get("rec_features"))
+    keys = [(_as_mapping(values.get(section)), section, key) for section, key in MODEL_KEYS]
+    keys += [(_as_mapping(features.get(name)), f"rec_features.{name}", "model") for name in features]
+    for section_values, section, key in keys:
+        name = section_values.get(key)
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
             problem = (
                 explain_unknown_name("model", name, _list_models())
                 or f"{MODELS / name} holds no weights and no hub.json"
             )
             if key == "tagger":
-                package = str(_as_mapping(values.get(section)).get("package"))
+                package = str(section_values.get("package"))
                 problem = f"{MODELS / name}: no such folder; {remedy(MODELS / name, package)}"
             yield f"{section}.{key}: {problem}"
         elif isinstance(name, str):

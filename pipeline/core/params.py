@@ -17,6 +17,7 @@ from pipeline.core.errors import UserError
 
 PARAMS = Path("params.yaml")
 REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
+NAMED_BY_FILES = {"rec_fit": "recsys/recommenders", "rec_features": "recsys/extractors"}  # a sub-section for each file
 NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
 
 
@@ -45,13 +46,15 @@ def read(model: type[Model], path: Path | str = PARAMS) -> Model:
 
 def list_problems(values: dict[str, Any], models: Sequence[type[Section]]) -> list[str]:
     """List each key that studies/sample.yaml lacks, and each wrong value among the keys that the models name."""
-    problems = _unknown_keys(values, load(REFERENCE))
+    reference = load(REFERENCE)
+    problems = _unknown_keys(values, reference)
     for model in models:
         try:
             model.model_validate(_select(model, values))
         except pydantic.ValidationError as error:
             for problem in error.errors():  # a key is listed once, though many stages read it
-                problems.setdefault(_key(problem) or _describe(problem, model), _describe(problem, model))
+                message = _describe(problem, model, reference)
+                problems.setdefault(_key(problem) or message, message)
     return list(problems.values())
 
 
@@ -104,16 +107,27 @@ def _unknown_keys(values: dict[str, Any], reference: dict[str, Any], prefix: str
             known = reference[key]
             if key in NAMED_BY_THE_STUDY:
                 known = dict.fromkeys(value, next(iter(known.values())))
+            if key in NAMED_BY_FILES:  # the keys of a file that the reference lacks are checked by its own model
+                known = dict.fromkeys(_files(NAMED_BY_FILES[key])) | known
             problems |= _unknown_keys(value, known, f"{prefix}{key}.")
     return problems
 
 
-def _describe(problem: Any, model: type[pydantic.BaseModel]) -> str:
+def _files(folder: str) -> list[str]:
+    """Return the names of the files of a folder of the project that stand for a sub-section."""
+    return sorted(path.stem for path in (REFERENCE.parents[1] / folder).glob("[!_]*.py"))
+
+
+def _describe(problem: Any, model: type[pydantic.BaseModel], reference: dict[str, Any]) -> str:
     key = _key(problem)
+    if problem["type"] == "extra_forbidden" and _own_file(problem, reference):
+        known = _fields(model, problem["loc"][:-1])
+        hint = suggest(str(problem["loc"][-1]), known) or f"; known here: {', '.join(known) or 'none'}"
+        return f"{key}: unknown key{hint}"
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key, though studies/sample.yaml has it: bring that file and the code to one version"
     if problem["type"] == "missing":
-        return f"{key}: missing; see studies/sample.yaml"
+        return f"{key}: missing; see {_own_file(problem, reference) or 'studies/sample.yaml'}"
     if problem["type"] == "value_error":
         return f"{key}: {problem['ctx']['error']!s}" if key else str(problem["ctx"]["error"])
     message = f"{key}: {problem['input']!r} is not allowed; {_lower(problem['msg'])}"
@@ -121,6 +135,21 @@ def _describe(problem: Any, model: type[pydantic.BaseModel]) -> str:
         allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         message += suggest(problem["input"], allowed)
     return message
+
+
+def _own_file(problem: Any, reference: dict[str, Any]) -> str:
+    """Return the file that names the keys of a sub-section which studies/sample.yaml lacks; else nothing."""
+    section, *names = problem["loc"]
+    if section not in NAMED_BY_FILES or not names or names[0] in reference[section]:
+        return ""
+    return f"{NAMED_BY_FILES[section]}/{names[0]}.py"
+
+
+def _fields(model: Any, path: Sequence[str]) -> list[str]:
+    """Return the keys of the section at the end of this path."""
+    for part in path:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
 
 
 def _key(problem: Any) -> str:

@@ -1,8 +1,9 @@
-"""Picture and words: the image features `resnet50` and SentenceBERT of the description, concatenated after scaling each.
+"""Picture and words: the image features `resnet50` and SentenceBERT of the description, each scaled, side by side.
 
-Both blocks have length 1 in every row, so neither outweighs the other. The image features are centred on the mean of all
-items first: they come out of a rectifier, all of them point the same way, and their length alone would be that of
-what the pictures have in common. Nothing is fitted on the texts, so an item's row does not depend on other items' words.
+Both blocks have length 1 in every row, so neither outweighs the other. The image features are centred on the mean of
+all items first: they come out of a rectifier, so all of them point the same way, and their length would be mostly what
+the pictures have in common. Nothing is fitted on the texts, so an item's row does not depend on other items' words.
+`model` is a sentence model, as that of `sbert`.
 """
 
 from collections.abc import Sequence
@@ -14,16 +15,21 @@ import numpy as np
 
 from features.files import read_features
 from features.sentences import encode
-from recsys.extractors import Options
+from recsys.extractors import ExtractorSettings
 
 if TYPE_CHECKING:
     from catalogue.prepared.images import ImageStore
 
 RESNET50 = Path("data/features/image/resnet50")
+ROUNDING = 0.01  # of a length in bf16
 
 
-def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
-    """The stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
+class Settings(ExtractorSettings):
+    """Section `rec_features.resbert` of params.yaml."""
+
+
+def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, device: str) -> np.ndarray:
+    """Return the stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
     centred = read_features(RESNET50).take(ids) - _mean(RESNET50.resolve())
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.maximum(length, 1e-12)
@@ -31,10 +37,13 @@ def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> 
 
 @cache
 def _mean(folder: Path) -> np.ndarray:
-    """Of all stored rows, once a process: (dim,) float32."""
+    """Return the mean of all stored rows, once a process: (dim,) float32."""
     return read_features(folder).array.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-def text_vectors(texts: Sequence[str], options: Options) -> np.ndarray:
-    """(len(texts), dim) float32, each of length 1, as `sbert`'s."""
-    return encode(texts, options.text_model, options.batch_size, options.device, options.precision)
+def text_vectors(texts: Sequence[str], settings: Settings, device: str) -> np.ndarray:
+    """Embed texts as `sbert` does, and scale each vector to length 1: (len(texts), dim) float32."""
+    vectors = encode(texts, settings.model, settings.batch_size, device, settings.precision)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    is_scaled = np.abs(length - 1) < ROUNDING  # by the model itself: its bits stay
+    return vectors / np.where(is_scaled, np.float32(1), np.maximum(length, 1e-12))

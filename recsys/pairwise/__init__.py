@@ -1,14 +1,5 @@
-"""Learning from pairs (BPR, Rendle et al. 2009): the triples, the steps over them, when to stop, and the fitted factors.
+"""Learning from pairs (BPR, Rendle et al. 2009): the triples, the steps over them, when to stop, and the factors.
 
-A triple is a user, an item the user has bought and one the user has not; the loss is −ln σ(score of the first − score of
-the second), averaged over a batch, plus `regularisation` times the mean squared length of the parameters in it.
+A triple is a user, an item the user has bought and one the user has not; the loss is −ln σ(score of the first − score
+of the second), averaged over a batch, plus `regularisation` times the mean squared length of the parameters in it.
 """
-
-from recsys.pairwise.adam import Adam
-from recsys.pairwise.factors import Factors, array, initial
-from recsys.pairwise.learning import learned
-from recsys.pairwise.model import Pairwise, step
-from recsys.pairwise.triples import Triples
-from recsys.pairwise.visual import Visual
-
-__all__ = ["Adam", "Factors", "Pairwise", "Triples", "Visual", "array", "initial", "learned", "step"]

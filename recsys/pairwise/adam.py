@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba 2015) on a table of which a step sees few rows."""
+"""Adam (Kingma and Ba 2015) on a table of which a step reads few rows."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,19 +11,28 @@ EPSILON = 1e-8
 
 @dataclass
 class Adam:
-    """Values with their moments. `sparse`: a step changes only the rows that it names, and each row counts its own steps.
+    """A table of parameters with its moments.
 
-    A row then moves as under Adam of those steps alone: a step costs what its batch costs, whatever the number of users,
-    and a user who is met seldom moves as far as one who is met often. With `sparse=False` it equals torch.optim.Adam,
-    whose rows go on moving by their momentum, and a step costs as much as there are rows.
+    With `sparse=True` a step changes only the rows that it names, and each row counts its own steps. A row then moves
+    as under Adam of those steps alone: a step costs what its batch costs, whatever the number of users, and a user who
+    is drawn rarely moves as far in a step as one who is drawn often. With `sparse=False` it equals torch.optim.Adam,
+    whose rows also move by their momentum alone, and a step costs as much as there are rows.
+
+    Attributes:
+        values: the parameters, (n, width).
+        learning_rate: Adam's α.
+        sparse: whether a step changes only the rows that it names.
+        mean: moving mean of the gradient, (n, width).
+        square: moving mean of its square, (n, width).
+        steps: how many steps each row has taken, (n, 1) float32.
     """
 
-    values: torch.Tensor  # (n, width)
+    values: torch.Tensor
     learning_rate: float
     sparse: bool = False
-    mean: torch.Tensor = field(init=False)  # (n, width)
-    square: torch.Tensor = field(init=False)  # (n, width)
-    steps: torch.Tensor = field(init=False)  # (n, 1) float32
+    mean: torch.Tensor = field(init=False)
+    square: torch.Tensor = field(init=False)
+    steps: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.mean, self.square = torch.zeros_like(self.values), torch.zeros_like(self.values)
@@ -31,14 +40,20 @@ class Adam:
 
     @property
     def state(self) -> dict[str, torch.Tensor]:
+        """Every tensor that a step changes, by name."""
         return {"values": self.values, "mean": self.mean, "square": self.square, "steps": self.steps}
 
     def rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """A leaf of autograd: (len(rows), width)."""
+        """Return some rows as a leaf of autograd: (len(rows), width)."""
         return self.values.index_select(0, rows).requires_grad_()
 
     def update(self, gradient: torch.Tensor, rows: torch.Tensor | None = None) -> None:
-        """One step along the gradient of these rows, all different: (len(rows), width); None: of all."""
+        """Take one step.
+
+        Args:
+            gradient: (len(rows), width).
+            rows: the rows of the gradient, all different; None: all.
+        """
         if rows is None:
             self._move(gradient, self.values, self.mean, self.square, self.steps)
         elif self.sparse:
@@ -58,7 +73,7 @@ class Adam:
         square: torch.Tensor,
         steps: torch.Tensor,
     ) -> None:
-        """In place."""
+        """Change the values and moments in place."""
         first, second = BETAS
         steps += 1
         mean.lerp_(gradient, 1 - first)
@@ -68,5 +83,5 @@ class Adam:
 
 
 def _bias(beta: float, steps: torch.Tensor) -> torch.Tensor:
-    """1 − beta^steps, to all digits of float32 after one step too."""
+    """Return 1 − beta^steps, exact to all digits of float32 after the first step too."""
     return -torch.expm1(steps * math.log(beta))

@@ -1,4 +1,4 @@
-"""What is learned, as arrays."""
+"""What a model has learned, as arrays, and the values that it starts from."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,38 @@ import torch
 
 @dataclass(frozen=True)
 class Factors:
-    """score(u, i) = user[u] · item[i] + bias[i]."""
+    """A fitted model: score(u, i) = user[u] · item[i] + bias[i].
 
-    user: np.ndarray  # (n_users, factors) float32
-    item: np.ndarray  # (n_items, factors) float32
-    bias: np.ndarray  # (n_items,) float32
+    Attributes:
+        user: (n_users, factors) float32.
+        item: (n_items, factors) float32.
+        bias: (n_items,) float32.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    bias: np.ndarray
 
     def scores(self, users: np.ndarray) -> np.ndarray:
+        """Score every item for some users: (len(users), n_items) float32."""
         return self.user[users] @ self.item.T + self.bias
 
 
-def initial(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:
-    """Normal values of standard deviation 0.1: (rows, columns).
+def draw_initial(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:
+    """Draw normal values of standard deviation 0.1: (rows, columns).
 
-    `stream` names the parameter: its values depend on the seed and on nothing else that is drawn, so that two runs with
-    one seed and different features start from the same users and items.
+    Args:
+        rows: how many rows.
+        columns: how many columns.
+        seed: the seed of the run.
+        stream: the number of the parameter. Its values depend on the seed and on nothing else that is drawn, so that
+            two runs with one seed and different features start from the same users and items.
+        device: where the values are used.
     """
     values = np.random.default_rng((seed, stream)).standard_normal((rows, columns), dtype=np.float32)
     return torch.from_numpy(0.1 * values).to(device)
 
 
-def array(parameter: torch.Tensor) -> np.ndarray:
+def to_array(parameter: torch.Tensor) -> np.ndarray:
+    """Return a parameter as an array in the CPU's memory."""
     return parameter.detach().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Sampling of triples on the device that learns: uniform users, uniform purchases of theirs, others by rejection."""
+"""Sampling of triples on the device that learns: uniform users, then uniform purchases; other items by rejection."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,12 +10,14 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # users, bought, other:
 
 
 class Triples:
-    """The purchases of a matrix (n_users, n_items) with sorted indices, to draw from.
+    """The purchases of a matrix, to draw triples from. A user who has bought everything is never drawn.
 
-    Users who have bought everything are never drawn.
+    Args:
+        train: (n_users, n_items) with sorted indices.
+        device: where the triples are used.
 
     Raises:
-        UserError: no user has both bought something and left something.
+        UserError: no user has bought some items and left others.
     """
 
     def __init__(self, train: sp.csr_matrix, device: str = "cpu") -> None:
@@ -35,18 +37,18 @@ class Triples:
         self.pairs = torch.from_numpy(np.append(keys, np.iinfo(np.int64).max)).to(device)  # ascending
 
     def draw(self, size: int, *key: int) -> Batch:
-        """Triples that are a function of the purchases, the key and the kind of device: (size,) each."""
+        """Draw triples that are a function of the purchases, the key and the kind of device: (size,) each."""
         random = torch.Generator(self.device)
         random.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
         users = self.able[self._below(len(self.able), size, random)]
         share = torch.rand(size, generator=random, device=self.device, dtype=torch.float64)
         bought = self.items[self.starts[users] + (share * self.counts[users]).long()].long()
         other = self._below(self.n_items, size, random)
-        open_ = torch.arange(size, device=self.device)
-        while len(open_):
-            keys = users[open_] * self.n_items + other[open_]
-            open_ = open_[self.pairs[torch.searchsorted(self.pairs, keys)] == keys]
-            other[open_] = self._below(self.n_items, len(open_), random)
+        undecided = torch.arange(size, device=self.device)
+        while len(undecided):
+            keys = users[undecided] * self.n_items + other[undecided]
+            undecided = undecided[self.pairs[torch.searchsorted(self.pairs, keys)] == keys]
+            other[undecided] = self._below(self.n_items, len(undecided), random)
         return users, bought, other
 
     def _below(self, limit: int, size: int, random: torch.Generator) -> torch.Tensor:

@@ -1,12 +1,12 @@
 """The split of `data/interactions/`, restricted to a catalogue: what recommenders learn from and are scored on.
 
-Restricting drops the purchases of other items and nothing else: no purchase changes sides. (With `evaluation: published`
-each catalogue has a split of its own, read in the place of the one in common.) Within a catalogue
+Restricting drops the purchases of other items and nothing else: no purchase changes sides. (With `evaluation:
+published` each catalogue has a split of its own, which is read instead of the one in common.) Within a catalogue
 
-- users are those with at least one train purchase there;
-- candidates are the items with at least one train purchase there (Elliot's rule, `dataset.py:202` of its code). An item's
-  purchases are the same in every catalogue that has it, so the candidates of `original` are those of `all` that are
-  `original`, and are the candidates in common whenever catalogues are compared;
+- users are those with at least one train purchase in it;
+- candidates are the items with at least one train purchase in it (Elliot's rule, `dataset.py:202` of its code). An
+  item's purchases are the same in every catalogue that has it, so the candidates of `original` are those of `all` that
+  are `original`, and are the candidates in common whenever catalogues are compared;
 - the train matrix is binary: a purchase repeated counts once;
 - relevant are the distinct test items of a user. A test item that is no candidate (cold) or that the user has in train
   (repeated: seen items are never recommended) can never be hit; both stay relevant, as in Elliot, and are counted;
@@ -32,29 +32,48 @@ PUBLISHED = "published"  # sub-folder: one split a catalogue
 
 @dataclass(frozen=True)
 class Split:
-    """The files: `item_ids[i]` and `original[i]` belong to item i; `train`, `test`, `validation` hold (user, item) rows."""
+    """The files of a split.
+
+    Attributes:
+        n_users: how many users there are.
+        item_ids: the id of each item, (n_all_items,) str.
+        original: whether the catalogue `original` has the item, (n_all_items,) bool.
+        train: users and items, (n_train, 2) int32.
+        test: users and items, (n_test, 2) int32.
+        train_day: days since 1970-01-01, (n_train,) int32.
+        validation: users and items, rows of train, (n_validation, 2) int32.
+        published: a split of one catalogue alone, which is never compared with another catalogue's.
+    """
 
     n_users: int
-    item_ids: np.ndarray  # (n_all_items,) str
-    original: np.ndarray  # (n_all_items,) bool
-    train: np.ndarray  # (n_train, 2) int32
-    test: np.ndarray  # (n_test, 2) int32
-    train_day: np.ndarray | None = None  # (n_train,) int32, days since 1970-01-01
-    validation: np.ndarray | None = None  # (n_validation, 2) int32, rows of train
-    published: bool = False  # a split of one catalogue alone: never compared with another catalogue's
+    item_ids: np.ndarray
+    original: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    train_day: np.ndarray | None = None
+    validation: np.ndarray | None = None
+    published: bool = False
 
     def members(self, catalogue: Catalogue) -> np.ndarray:
-        """Which items a catalogue has: (n_all_items,) bool."""
+        """Return which items a catalogue has: (n_all_items,) bool."""
         return self.original if catalogue == "original" else np.ones_like(self.original)
 
     def matrix(self, pairs: np.ndarray, members: np.ndarray) -> sp.csr_matrix:
-        """Distinct pairs of these items as a binary matrix: (n_users, n_all_items), float32, indices sorted."""
+        """Return the distinct pairs of some items as a binary matrix.
+
+        Args:
+            pairs: users and items, (n, 2).
+            members: which items, (n_all_items,) bool.
+
+        Returns:
+            (n_users, n_all_items) float32, indices sorted.
+        """
         matrix = self.counts(pairs, members)
         matrix.data[:] = 1
         return matrix
 
     def counts(self, pairs: np.ndarray, members: np.ndarray) -> sp.csr_matrix:
-        """How often each user bought each of these items: (n_users, n_all_items), float32, indices sorted."""
+        """Count how often each user bought each of some items: shapes as in `matrix`."""
         user, item = pairs[members[pairs[:, 1]]].T
         matrix = sp.csr_matrix((np.ones(len(user), np.float32), (user, item)), shape=(self.n_users, len(self.item_ids)))
         matrix.sum_duplicates()
@@ -63,26 +82,36 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a recommender learns from: row r of `train` is user `users[r]`, column c is item `items[c]`, both ascending."""
+    """What a recommender learns from: row r of `train` is user `users[r]`, column c is item `items[c]`, both ascending.
 
-    train: sp.csr_matrix  # (n_users, n_items) float32, binary (ratings above 0 from `dataset_of`), indices sorted
-    users: np.ndarray  # (n_users,) int32, indices of users.parquet
-    items: np.ndarray  # (n_items,) int32, indices of items.parquet
+    Attributes:
+        train: (n_users, n_items) float32, binary (ratings above 0 from `dataset_of`), indices sorted.
+        users: indices of users.parquet, (n_users,) int32.
+        items: indices of items.parquet, (n_items,) int32.
+        item_ids: the id of each item.
+        common: whether the candidate is in every catalogue, (n_items,) bool.
+        catalogue: whose items these are.
+        last_day: the day each pair of train was last bought, in train's order, (train.nnz,) int32.
+        validation: the pairs of train that were bought in the validation cut alone, (n_users, n_items) binary.
+        published: from a split of this catalogue alone.
+    """
+
+    train: sp.csr_matrix
+    users: np.ndarray
+    items: np.ndarray
     item_ids: list[str]
-    common: np.ndarray  # (n_items,) bool: the candidate is in every catalogue
+    common: np.ndarray
     catalogue: Catalogue = "original"
-    last_day: np.ndarray | None = None  # (train.nnz,) int32: the day a pair of train was last bought, in train's order
-    validation: sp.csr_matrix | None = (
-        None  # (n_users, n_items) binary: pairs of train bought in the validation cut alone
-    )
-    published: bool = False  # of a split of this catalogue alone
+    last_day: np.ndarray | None = None
+    validation: sp.csr_matrix | None = None
+    published: bool = False
 
     def before_validation(self) -> sp.csr_matrix:
-        """`train` without the pairs of `validation`: what is learned from while `validation` says when to stop."""
+        """Return `train` without the pairs of `validation`: early stopping learns from it."""
         if self.validation is None:
             return self.train
         left = self.train.copy()
-        left.data[_places(left, self.validation)] = 0
+        left.data[_positions(left, self.validation)] = 0
         left.eliminate_zeros()
         return left
 
@@ -93,7 +122,13 @@ def dataset_of(
     last_day: np.ndarray | None = None,
     validation: sp.csr_matrix | None = None,
 ) -> Dataset:
-    """A plain matrix (n_users, n_items) of ratings as a data set; `last_day` in the order of its sorted indices.
+    """Return a plain matrix of ratings as a data set.
+
+    Args:
+        train: (n_users, n_items), ratings above 0.
+        item_ids: the id of each column; None: its number.
+        last_day: the day of each rating, in the order of the sorted indices.
+        validation: pairs of train, (n_users, n_items) binary.
 
     Raises:
         UserError: a rating is not a number above 0.
@@ -103,12 +138,12 @@ def dataset_of(
         train = train.sorted_indices()
     wrong = ~(np.isfinite(train.data) & (train.data > 0))
     if wrong.any():
-        place = int(wrong.argmax())
-        row = int(np.searchsorted(train.indptr, place, side="right")) - 1
-        name = item_ids[train.indices[place]] if item_ids else train.indices[place]
+        first = int(wrong.argmax())
+        row = int(np.searchsorted(train.indptr, first, side="right")) - 1
+        name = item_ids[train.indices[first]] if item_ids else train.indices[first]
         raise UserError(
-            f"{wrong.sum():,} ratings are not numbers above 0, first {train.data[place]} of item {name} by the user in row {row}; "
-            "leave them out, or give every purchase the rating 1"
+            f"{wrong.sum():,} ratings are not numbers above 0, first {train.data[first]} of item {name} by the user in "
+            f"row {row}; leave them out, or give every purchase the rating 1"
         )
     n_users, n_items = train.shape
     users, items = np.arange(n_users, dtype=np.int32), np.arange(n_items, dtype=np.int32)
@@ -117,7 +152,7 @@ def dataset_of(
 
 
 def read_split(folder: Path | str = FOLDER, catalogue: Catalogue | None = None) -> Split:
-    """The split in common or, where `evaluation: published` gave this catalogue one of its own, that one."""
+    """Read the split in common or, where `evaluation: published` gave this catalogue its own, that one."""
     folder = Path(folder)
     items = pd.read_parquet(folder / "items.parquet")
     n_users = len(pd.read_parquet(folder / "users.parquet", columns=["user"]))
@@ -137,7 +172,7 @@ def read_split(folder: Path | str = FOLDER, catalogue: Catalogue | None = None) 
 
 
 def restrict(split: Split, catalogue: Catalogue) -> Dataset:
-    """Users, candidates and train matrix of a catalogue."""
+    """Restrict a split to the users, candidates and purchases of a catalogue."""
     members = split.members(catalogue)
     counts = split.counts(split.train, members)
     users = np.flatnonzero(np.diff(counts.indptr)).astype(np.int32)
@@ -159,13 +194,13 @@ def restrict(split: Split, catalogue: Catalogue) -> Dataset:
 
 
 def _rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 2) users and items, and (n,) days."""
+    """Read users and items, (n, 2), and days, (n,)."""
     table = pd.read_parquet(path, columns=["user", "item", "day"]).astype(np.int32)
     return table[["user", "item"]].to_numpy(), table["day"].to_numpy()
 
 
 def _part(matrix: sp.csr_matrix, users: np.ndarray, items: np.ndarray) -> sp.csr_matrix:
-    """These rows and columns (all that are filled), in their order: entries stay where they are in `data`."""
+    """Return these rows and columns, all that hold an entry, in their order: entries keep their position in `data`."""
     number = np.zeros(matrix.shape[1], dtype=np.int32)
     number[items] = np.arange(len(items), dtype=np.int32)
     bounds = np.append(matrix.indptr[users], matrix.indptr[-1])
@@ -173,27 +208,27 @@ def _part(matrix: sp.csr_matrix, users: np.ndarray, items: np.ndarray) -> sp.csr
 
 
 def _last_days(counts: sp.csr_matrix, pairs: np.ndarray, day: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """The latest day of each pair: (counts.nnz,) int32."""
-    kept = members[pairs[:, 1]]
+    """Return the latest day of each pair: (counts.nnz,) int32."""
+    chosen = members[pairs[:, 1]]
     last = np.full(counts.nnz, np.iinfo(np.int32).min, dtype=np.int32)
-    place = np.searchsorted(_keys(counts), pairs[kept, 0].astype(np.int64) * counts.shape[1] + pairs[kept, 1])
-    np.maximum.at(last, place, day[kept])
+    keys = pairs[chosen, 0].astype(np.int64) * counts.shape[1] + pairs[chosen, 1]
+    np.maximum.at(last, np.searchsorted(_keys(counts), keys), day[chosen])
     return last
 
 
 def _only_in(part: sp.csr_matrix, whole: sp.csr_matrix) -> sp.csr_matrix:
-    """The pairs whose every purchase of `whole` is in `part`, as a binary matrix."""
-    part.data = (part.data == whole.data[_places(whole, part)]).astype(np.float32)
+    """Return the pairs whose every purchase of `whole` is in `part`, as a binary matrix."""
+    part.data = (part.data == whole.data[_positions(whole, part)]).astype(np.float32)
     part.eliminate_zeros()
     return part
 
 
-def _places(whole: sp.csr_matrix, part: sp.csr_matrix) -> np.ndarray:
-    """Where the entries of `part`, all of them in `whole`, are in its `data`: (part.nnz,)."""
+def _positions(whole: sp.csr_matrix, part: sp.csr_matrix) -> np.ndarray:
+    """Find the entries of `part`, all of them in `whole`, in its `data`: (part.nnz,)."""
     return np.searchsorted(_keys(whole), _keys(part))
 
 
 def _keys(matrix: sp.csr_matrix) -> np.ndarray:
-    """One ascending number per entry: (nnz,) int64."""
+    """Return one ascending number per entry: (nnz,) int64."""
     row = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
     return row * matrix.shape[1] + matrix.indices

@@ -11,37 +11,58 @@ class Scorer(Protocol):
     """A fitted recommender."""
 
     def scores(self, users: np.ndarray) -> np.ndarray | sp.csr_matrix:
-        """Scores of every item for these rows of train: (len(users), n_items) float32; what a sparse matrix lacks is 0."""
+        """Score every item for some users.
+
+        Args:
+            users: rows of train, (n,).
+
+        Returns:
+            (n, n_items) float32; an entry that a sparse matrix does not store is 0.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class Product:
-    """Scores that are a product of two sparse matrices without negative entries."""
+class SparseProduct:
+    """Scores that are a product of two sparse matrices without negative entries.
 
-    left: sp.csr_matrix  # (n_users, n_between) float32
-    right: sp.csr_matrix  # (n_between, n_items) float32
+    Attributes:
+        left: (n_users, n_between) float32.
+        right: (n_between, n_items) float32.
+    """
+
+    left: sp.csr_matrix
+    right: sp.csr_matrix
 
     def scores(self, users: np.ndarray) -> sp.csr_matrix:
+        """Score every item for some users: (len(users), n_items)."""
         return self.left[users] @ self.right
 
 
 @dataclass(frozen=True)
-class Shared:
-    """The same scores for every user."""
+class SameForAll:
+    """The same scores for every user.
 
-    item: np.ndarray  # (n_items,) float32
+    Attributes:
+        item: (n_items,) float32.
+    """
+
+    item: np.ndarray
 
     def scores(self, users: np.ndarray) -> np.ndarray:
+        """Return the scores once for each user: (len(users), n_items)."""
         return np.broadcast_to(self.item, (len(users), len(self.item)))
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A random order of the items for each user, of whom it alone depends; only its beginning is drawn."""
+class RandomOrder:
+    """A random order of the items for each user, which depends on the seed and the user alone.
+
+    Only the beginning of an order is drawn, so there are no scores of every item.
+    """
 
     seed: int
 
     def first(self, user: int, size: int, n_items: int) -> np.ndarray:
-        """The first `size` of n_items: (size,) different numbers."""
+        """Draw the first items of a user's order: (size,) different numbers below `n_items`."""
         return np.random.default_rng((self.seed, user)).choice(n_items, size, replace=False)

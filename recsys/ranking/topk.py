@@ -1,8 +1,8 @@
-"""The k largest entries of each row, ties to the lower column, from what compiled code keeps of a sparse product.
+"""The k largest entries of each row, ties to the lower column, from a sparse product that is never held in memory.
 
-sparse_dot_topn keeps the n largest entries of each row of a product without ever holding the product; which of several
-equal ones it keeps is arbitrary. So a few more are asked for than needed. Where even so an entry that was left out may
-equal the last one chosen, the row is asked again for more: the result is a function of the data alone.
+sparse_dot_topn returns the n largest entries of each row of a product; which of several equal entries it returns is
+arbitrary. So some more than needed are requested. Where an entry that was left out may still equal the last one taken,
+the row is computed again with more: the result is a function of the data alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,66 +11,79 @@ import numpy as np
 import scipy.sparse as sp
 from sparse_dot_topn import sp_matmul_topn
 
-NONE = -1  # in the place of a column where a row has fewer than k
-MORE = 4  # times as many are asked for again
-CELLS = 1 << 20  # entries kept at once: 8 MB of keys
-SMALL = 50_000_000  # rows × columns of a product that a second thread would only wait for
+NONE = -1  # the column where a row has fewer than k
+MORE = 4  # how many times as many entries the next try requests
+CELLS = 1 << 20  # entries held at once: 8 MB of keys
+SMALL = 50_000_000  # rows × columns of a product on which a second thread only waits
 
 Lists = tuple[np.ndarray, np.ndarray]  # columns (n_rows, k) int32, values (n_rows, k) float32; NONE and −inf for none
 Find = Callable[[np.ndarray, int, float], sp.csr_matrix]  # rows, how many, above what -> the largest of each row
 
 
-def largest(finds: Sequence[Find], n_rows: int, k: int, asked: int, without: np.ndarray | None = None) -> Lists:
-    """The k largest entries of each row, all above 0, largest first and on ties the lower column.
+def find_largest(finds: Sequence[Find], n_rows: int, k: int, n: int, without: np.ndarray | None = None) -> Lists:
+    """Find the k largest entries of each row, all above 0, largest first and on ties the lower column.
 
     The columns come in groups, from left to right. Once a row has k entries, only larger ones of later groups matter:
-    compiled code is told so, which saves it most of its work. Rows that need about as much are asked together.
+    that bound goes to the compiled code, which then skips most of its work. Rows with similar bounds go together.
+
+    >>> table = sp.csr_matrix(np.array([[1, 3, 3], [0, 2, 0]], dtype=np.float32))
+    >>> columns, values = find_largest([lambda rows, n, above: table[rows]], n_rows=2, k=2, n=3)
+    >>> columns.tolist(), values.tolist()
+    ([[1, 2], [1, -1]], [[3.0, 3.0], [2.0, -inf]])
 
     Args:
-        finds: of each group of columns the `asked` largest entries of these rows, all above a value: (n_part, n_group).
-        asked: how many to look at first.
+        finds: for each group of columns a function that returns the n largest entries of some rows above a value, in
+            any order: (n_part, n_group).
+        n_rows: how many rows there are.
+        k: how many entries to find in each row.
+        n: how many entries the first try requests.
         without: (n_rows,) a column of each row that is not taken.
     """
     columns, values = np.full((n_rows, k), NONE, np.int32), np.full((n_rows, k), -np.inf, np.float32)
     first = 0
     for find in finds:
         needed = np.maximum(values[:, -1], np.float32(0))
-        open_ = [(np.sort(rows), asked) for rows in _parts(np.argsort(needed, kind="stable"), asked)]
-        while open_:
-            rows, n = open_.pop()
-            group = find(rows, n, float(needed[rows].min()))
-            keys, least = _keys(group, n, first, None if without is None else without[rows])
+        todo = [(np.sort(rows), n) for rows in _parts(np.argsort(needed, kind="stable"), n)]
+        while todo:
+            rows, size = todo.pop()
+            group = find(rows, size, float(needed[rows].min()))
+            keys, least = _keys(group, size, first, None if without is None else without[rows])
             if first:
-                known = np.where(columns[rows] >= 0, packed(values[rows], columns[rows]), np.uint64(0))
+                known = np.where(columns[rows] >= 0, pack(values[rows], columns[rows]), np.uint64(0))
                 keys = np.concatenate([known, keys], axis=1)
-            best = unpacked(highest(keys, k))
-            cut = (least > needed[rows]) & (least >= best[1][:, -1])  # it may have lost one to a tie
+            best = unpack(take_highest(keys, k))
+            cut = (least > needed[rows]) & (least >= best[1][:, -1])  # an equal entry may have been left out
             columns[rows[~cut]], values[rows[~cut]] = best[0][~cut], best[1][~cut]
-            if cut.any():  # no smaller ones need be asked for, now
+            if cut.any():  # the next try needs no smaller entries than these
                 needed[rows[cut]] = np.maximum(needed[rows[cut]], np.nextafter(best[1][cut, -1], np.float32(-np.inf)))
-                open_ += [(part, n * MORE) for part in _parts(rows[cut], n * MORE)]
+                todo += [(part, size * MORE) for part in _parts(rows[cut], size * MORE)]
         first += group.shape[1]
     return columns, values
 
 
-def product_topn(left: sp.csr_matrix, right: sp.csr_matrix, n: int, above: float, threads: int) -> sp.csr_matrix:
-    """The n largest entries above a value of each row of left × right, in no order."""
+def multiply_topn(left: sp.csr_matrix, right: sp.csr_matrix, n: int, above: float, threads: int) -> sp.csr_matrix:
+    """Compute the n largest entries above a value of each row of left × right, in no order."""
     small = left.shape[0] * right.shape[1] < SMALL
     return sp_matmul_topn(left, right, n, threshold=above, n_threads=1 if small else threads)
 
 
-def packed(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """uint64 keys that sort by value, then by the lower column. Never 0 for a value of 0 or more.
+def pack(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Pack values and columns into uint64 keys that sort by value, then by the lower column.
 
     The bits of a float sort as an integer does once negative numbers are inverted and positive ones get the top bit.
+    A value of 0 or more never has the key 0, which stands for no entry.
+
+    >>> keys = pack(np.array([2, 1, 2], dtype=np.float32), np.array([7, 5, 3], dtype=np.int32))
+    >>> np.argsort(keys)[::-1].tolist()
+    [2, 0, 1]
     """
     bits = (values + np.float32(0)).view(np.int32)  # + 0 turns −0 into 0
     ordered = (bits ^ (bits >> 31 | np.int32(-0x80000000))).view(np.uint32)
     return (ordered.astype(np.uint64) << np.uint64(32)) | ~columns.astype(np.uint32)
 
 
-def unpacked(keys: np.ndarray) -> Lists:
-    """Columns and values of keys; a key of 0 is none."""
+def unpack(keys: np.ndarray) -> Lists:
+    """Return the columns and values of keys; a key of 0 becomes NONE and −inf."""
     bits = (keys >> np.uint64(32)).astype(np.uint32)
     values = np.where(bits >> 31, bits & np.uint32(0x7FFFFFFF), ~bits).astype(np.uint32).view(np.float32)
     columns = np.uint32(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
@@ -78,33 +91,38 @@ def unpacked(keys: np.ndarray) -> Lists:
     return np.where(none, NONE, columns.view(np.int32)), np.where(none, np.float32(-np.inf), values)
 
 
-def highest(keys: np.ndarray, k: int) -> np.ndarray:
-    """The k highest of each row, in this order, 0 where there are fewer: (n_rows, k). Sorts the keys where they are."""
+def take_highest(keys: np.ndarray, k: int) -> np.ndarray:
+    """Sort the keys in place, and return the k highest of each row: (n_rows, k), 0 where there are fewer."""
     keys.sort(axis=1)
-    found = keys[:, : -k - 1 : -1]
-    return np.pad(found, ((0, 0), (0, k - found.shape[1])))
+    top = keys[:, : -k - 1 : -1]
+    return np.pad(top, ((0, 0), (0, k - top.shape[1])))
 
 
-def _parts(rows: np.ndarray, asked: int) -> list[np.ndarray]:
-    step = max(1, CELLS // asked)
+def _parts(rows: np.ndarray, n: int) -> list[np.ndarray]:
+    step = max(1, CELLS // n)
     return [rows[start : start + step] for start in range(0, len(rows), step)]
 
 
-def _keys(group: sp.csr_matrix, asked: int, first: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Keys of the entries above 0, 0 for none: (n_rows, most found); the least of a row where some were left out, else 0.
+def _keys(group: sp.csr_matrix, n: int, first: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pack the entries above 0 of a group, and find the least of each row that may have lost some.
 
     Args:
+        group: (n_rows, n_group), at most n entries a row.
+        n: how many entries were requested.
         first: the number of the group's first column, among all.
         without: (n_rows,) a column of each row, among all, that is not taken.
+
+    Returns:
+        Keys, 0 for none: (n_rows, most entries of a row). The least entry of a row that has n, else 0: (n_rows,).
     """
-    counts, n_found = np.diff(group.indptr), group.indptr[-1]
-    values, columns = group.data[:n_found], group.indices[:n_found] + np.int32(first)
+    counts, n_entries = np.diff(group.indptr), group.indptr[-1]
+    values, columns = group.data[:n_entries], group.indices[:n_entries] + np.int32(first)
     taken = values > 0
     if without is not None:
         taken &= columns != np.repeat(without, counts)
     keys = np.zeros((len(counts), counts.max(initial=0)), dtype=np.uint64)
-    keys[np.arange(keys.shape[1]) < counts[:, None]] = np.where(taken, packed(values, columns), np.uint64(0))
+    keys[np.arange(keys.shape[1]) < counts[:, None]] = np.where(taken, pack(values, columns), np.uint64(0))
     least = np.zeros(len(counts), dtype=np.float32)
-    cut = np.flatnonzero((counts == asked) & (asked < group.shape[1]))
-    least[cut] = values[group.indptr[cut, None] + np.arange(asked)].min(axis=1, initial=np.inf)
+    cut = np.flatnonzero((counts == n) & (n < group.shape[1]))
+    least[cut] = values[group.indptr[cut, None] + np.arange(n)].min(axis=1, initial=np.inf)
     return keys, least

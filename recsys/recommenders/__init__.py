@@ -1,16 +1,68 @@
-"""Recommenders, one file each, loaded by name. A file holds
+"""Recommenders: one file each, loaded by name.
 
-- `fit(data, options, seed, features=None) -> Scorer`: data is a `recsys.purchases.dataset.Dataset`, whose `train` is (n_users, n_items)
-  binary float32 CSR with sorted indices; features a `features.files.Rows` of (n_items, dim), or None;
-- `SEEDED`: whether the result depends on the seed, so that `seeds` runs are made;
-- `NEEDS_FEATURES`: whether `features` must be given.
+A file has four names (`Recommender`):
 
-A scorer that is a `Product`, `Shared` or `Drawn` is ranked without a score for every user and item (`recsys.ranking.recommend`); any
-other gives dense blocks of scores.
+- `Settings`: the keys of its sub-section of `rec_fit` in params.yaml, a `Section`; a recommender without keys has an
+  empty class, and `{}` in params.yaml;
+- `SEEDED`: whether its lists depend on the seed, so that `seeds` runs are made;
+- `NEEDS_FEATURES`: whether it needs the features of items;
+- `fit`: learns from a data set, and returns what scores items.
 
-A recommender that needs no features is added by one file here and its name under `recommenders` in params.yaml. One that needs
-features is run with `python -m recsys.fit --recommender NAME --features F` and, on anyone's purchases, with
-`lookbook recommend --model NAME --features FOLDER`. In the line it has cells like `rec_fit_image` and `rec_fit_text` of dvc.yaml,
-beside these and with its name for `vbpr`: they make its lists. Its name in `CONTENT_RECOMMENDERS` of `recsys.scoring.arms` has these
-lists scored, compared and shown.
+`lookbook check` and every run import the file before they have read params.yaml: what is slow to import (torch) is
+imported inside functions. A file whose name begins with `_` is shared by recommenders, and is none itself.
+
+A scorer that is a `SparseProduct`, `SameForAll` or `RandomOrder` is ranked without a score for every user and item
+(`recsys.ranking.recommend`); any other returns dense blocks of scores.
+
+A recommender that needs no features is added by one file here, its name under `recommenders` in params.yaml and its
+sub-section of `rec_fit`. One that needs features is run with
+`python -m recsys.fit --recommender NAME --catalogue C --features F` and, on the purchases of a file, with
+`lookbook recommend --model NAME --features FOLDER`. In the line it has cells like `rec_fit_image` and `rec_fit_text` of
+dvc.yaml, with its name for `vbpr`. What scores, compares and shows lists of features knows `vbpr-F` alone (`arms` in
+`recsys.score`, `lookbook.compare`, `lookbook.reporting.tables.recommendations`): its name is added there.
 """
+
+import importlib
+from typing import Any, Protocol, TypeVar, cast
+
+from features.files import Rows
+from pipeline.core.params import Section
+from pipeline.names import check_name
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.scorers import RandomOrder, Scorer
+from recsys.ranking.settings import Run
+
+OwnSettings = TypeVar("OwnSettings", bound=Section)
+
+
+class Recommender(Protocol[OwnSettings]):
+    """A file of this folder."""
+
+    SEEDED: bool
+    NEEDS_FEATURES: bool
+
+    @property
+    def Settings(self) -> type[OwnSettings]:  # noqa: N802  # a class of the file
+        """The keys of its sub-section of `rec_fit`."""
+        ...
+
+    def fit(self, data: Dataset, settings: OwnSettings, run: Run, features: Rows | None = None) -> Scorer | RandomOrder:
+        """Learn from the purchases.
+
+        Args:
+            data: `data.train` is (n_users, n_items), binary, float32, CSR with sorted indices.
+            settings: the recommender's own sub-section of `rec_fit`.
+            run: seed, list length, device, threads and folder of checkpoints.
+            features: (n_items, dim) in the order of `data.item_ids`; None where the recommender needs none.
+        """
+        ...
+
+
+def load(name: str) -> Recommender[Any]:
+    """Import a recommender by its name.
+
+    Raises:
+        UserError: there is no such recommender.
+    """
+    check_name("recommender", name, "recsys/recommenders")
+    return cast(Recommender[Any], importlib.import_module(f"recsys.recommenders.{name}"))

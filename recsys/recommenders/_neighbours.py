@@ -1,49 +1,74 @@
 """The k nearest rows of a sparse matrix by cosine or Jaccard, without rows × rows memory (sparse_dot_topn).
 
-- cosine = a · b / (|a| |b| + shrink). Without shrink it is float32, computed as scikit-learn's `cosine_similarity` does (rows
-  divided by their norm, then multiplied): exact ones break some ties of binary data otherwise (about 2 % of users).
-- jaccard = |a ∩ b| / (|a ∪ b| + shrink), of what is there, whatever its value.
+- cosine = a · b / (|a| |b| + shrink). Without shrink it is float32, computed as scikit-learn's `cosine_similarity` does
+  (rows divided by their norm, then multiplied): exact values would break some ties of binary data in another way (about
+  2 % of users).
+- jaccard = |a ∩ b| / (|a ∪ b| + shrink) of the entries that are stored, whatever their value.
 
 Ties: similarity descending, then index ascending.
 
-Cosines without shrink never exist but for the largest: the product is cut into blocks of columns, so that the sums of a
-row stay in the processor's first cache, and the blocks into groups, each as many as all before it: what a row has found
-in those is the least that later ones are asked for (four times faster for users). The others need every pair of rows
-that meet, a block of rows at a time.
+Cosines without shrink are never stored but for the largest: the product is cut into blocks of columns, so that the sums
+of a row stay in the processor's first cache, and the blocks into groups, each as many as all before it: the least of
+the k entries found so far is the bound for later groups (four times faster for users). The other similarities need
+every pair of rows with a common column, a block of rows at a time.
 """
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from pydantic import Field
 from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 from sparse_dot_topn import sp_matmul, zip_sp_matmul_topn
 
-from recsys.ranking.topk import Find, largest, product_topn
+from pipeline.core.params import Section
+from recsys.ranking.settings import Count
+from recsys.ranking.topk import Find, find_largest, multiply_topn
 
-SPARE = 24  # neighbours asked for beyond those needed, so that a tie at the last place is mostly seen whole
-WHOLE = 200_000  # so many columns are not cut: what a block saves, its overhead costs
-COLUMNS = 8_192  # a block: 64 kB of sums and links
+SPARE = 24  # neighbours requested beyond those needed, so that a tie at the last rank is mostly seen whole
+WHOLE = 200_000  # so many columns are not cut: a block would cost more than it saves
+COLUMNS = 8_192  # of a block: 64 kB of sums and links
 FIRST = 4  # blocks of the first group
-PAIRS = 20_000_000  # pairs of rows that are held at once
+PAIRS = 20_000_000  # pairs of rows in memory at once
 
 Similarity = Literal["cosine", "jaccard"]
 
 
-def nearest(
+class NeighbourSettings(Section):
+    """The keys of userknn and itemknn."""
+
+    k: Count
+    neighbourhood: Literal["elliot", "standard"]
+    similarity: Similarity
+    shrink: Annotated[float, Field(ge=0)]
+
+
+def find_nearest(
     rows: sp.csr_matrix, k: int, itself: bool, threads: int = 1, similarity: Similarity = "cosine", shrink: float = 0.0
 ) -> sp.csr_matrix:
-    """Row i holds the similarities of the k rows nearest to row i, zeros never: (n_rows, n_rows) float32, indices sorted.
+    """Find the k rows nearest to each row.
+
+    >>> rows = sp.csr_matrix(np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1]], dtype=np.float32))
+    >>> find_nearest(rows, k=1, itself=False).toarray().round(2).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.5, 0.0, 0.0]]
 
     Args:
+        rows: (n_rows, n_columns).
+        k: how many neighbours.
         itself: whether a row counts as one of its own k neighbours (it does in Elliot) or is left out.
+        threads: CPU threads.
+        similarity: cosine or jaccard.
+        shrink: added to the divider of a similarity.
+
+    Returns:
+        Row i holds the similarities of its neighbours, never a zero: (n_rows, n_rows) float32, indices sorted.
     """
     own = None if itself else np.arange(rows.shape[0])
-    asked = k + (not itself) + SPARE
+    n = k + (not itself) + SPARE
     finds = _ratios(rows, threads, similarity, shrink) if similarity != "cosine" or shrink else _cosines(rows, threads)
-    return _matrix(*largest(finds, rows.shape[0], k, asked, own))
+    return _matrix(*find_largest(finds, rows.shape[0], k, n, own))
 
 
 def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:
@@ -53,15 +78,18 @@ def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:
 
 
 def _whole(unit: sp.csr_matrix, threads: int) -> Find:
-    """Of all columns at once. Long rows stand first: the compiled code then meets the large cosines first, and replaces fewer."""
+    """Multiply with all columns at once.
+
+    Long rows come first: the compiled code then computes the large cosines first, and replaces fewer.
+    """
     order = np.argsort(-np.diff(unit.indptr), kind="stable").astype(np.int32)
     across = unit[order].T.tocsr()
 
-    def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
+    def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
         left = unit if len(part) == unit.shape[0] else unit[part]
-        found = product_topn(left, across, asked, above, threads)
-        found.indices = order[found.indices]
-        return found
+        top = multiply_topn(left, across, n, above, threads)
+        top.indices = order[top.indices]
+        return top
 
     return find
 
@@ -69,18 +97,18 @@ def _whole(unit: sp.csr_matrix, threads: int) -> Find:
 def _in_groups(unit: sp.csr_matrix, threads: int) -> list[Find]:
     across = [unit[start : start + COLUMNS].T.tocsr() for start in range(0, unit.shape[0], COLUMNS)]
 
-    def among(blocks: list[sp.csr_matrix]) -> Find:
-        def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
+    def find_in(blocks: list[sp.csr_matrix]) -> Find:
+        def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
             left = unit[part]
-            tops = [product_topn(left, block, asked, above, threads) for block in blocks]
-            return zip_sp_matmul_topn(asked, tops)
+            tops = [multiply_topn(left, block, n, above, threads) for block in blocks]
+            return zip_sp_matmul_topn(n, tops)
 
         return find
 
     bounds = [0, FIRST]
     while bounds[-1] < len(across):
         bounds.append(2 * bounds[-1])
-    return [among(across[start:end]) for start, end in pairwise(bounds)]
+    return [find_in(across[start:end]) for start, end in pairwise(bounds)]
 
 
 def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: float) -> list[Find]:
@@ -89,19 +117,17 @@ def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: f
         pattern.data[:] = 1
     across = pattern.T.tocsr()
     size = np.asarray(pattern.multiply(pattern).sum(1), dtype=np.float64).ravel()
-    meetings = pattern.astype(bool).astype(np.int64) @ np.diff(
-        across.indptr
-    )  # pairs of rows that a row can meet, at most
+    n_pairs = pattern.astype(bool).astype(np.int64) @ np.diff(across.indptr)  # of each row with others, at most
     each = sp.identity(rows.shape[0], dtype=np.float32, format="csr")
     ratio = _jaccard if similarity == "jaccard" else _cosine
 
-    def find(part: np.ndarray, asked: int, above: float) -> sp.csr_matrix:
+    def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
         tops = []
-        for piece in np.split(part, np.flatnonzero(np.diff(np.cumsum(meetings[part]) // PAIRS)) + 1):
-            met = sp_matmul(pattern[piece], across, n_threads=threads)
-            owner = np.repeat(piece, np.diff(met.indptr))
-            met.data = ratio(met.data, size[owner], size[met.indices], shrink).astype(np.float32)
-            tops.append(product_topn(met, each, asked, above, threads))
+        for piece in np.split(part, np.flatnonzero(np.diff(np.cumsum(n_pairs[part]) // PAIRS)) + 1):
+            pairs = sp_matmul(pattern[piece], across, n_threads=threads)
+            owner = np.repeat(piece, np.diff(pairs.indptr))
+            pairs.data = ratio(pairs.data, size[owner], size[pairs.indices], shrink).astype(np.float32)
+            tops.append(multiply_topn(pairs, each, n, above, threads))
         return sp.vstack(tops).tocsr()
 
     return [find]
@@ -119,10 +145,10 @@ def _jaccard(both: np.ndarray, left: np.ndarray, right: np.ndarray, shrink: floa
 
 
 def _matrix(columns: np.ndarray, values: np.ndarray) -> sp.csr_matrix:
-    """Lists of columns, NONE for none, as a square matrix with sorted indices."""
-    there = columns >= 0
-    bounds = np.concatenate([[0], np.cumsum(there.sum(1))])
+    """Return lists of columns, NONE for none, as a square matrix with sorted indices."""
+    filled = columns >= 0
+    bounds = np.concatenate([[0], np.cumsum(filled.sum(1))])
     n_rows = len(columns)
-    matrix = sp.csr_matrix((values[there], columns[there], bounds.astype(np.int32)), shape=(n_rows, n_rows))
+    matrix = sp.csr_matrix((values[filled], columns[filled], bounds.astype(np.int32)), shape=(n_rows, n_rows))
     matrix.sort_indices()
     return matrix

@@ -1,13 +1,19 @@
-"""Random: unseen items in a random order, none twice (Elliot draws with replacement: duplicates in a list)."""
+"""Random: unseen items in a random order, no item twice (Elliot draws with replacement: duplicates in a list)."""
 
 from features.files import Rows
+from pipeline.core.params import Section
 from recsys.purchases.dataset import Dataset
-from recsys.ranking.options import Options
-from recsys.ranking.scorers import Drawn
+from recsys.ranking.scorers import RandomOrder
+from recsys.ranking.settings import Run
 
 SEEDED = True
 NEEDS_FEATURES = False
 
 
-def fit(data: Dataset, options: Options, seed: int, features: Rows | None = None) -> Drawn:
-    return Drawn(seed)
+class Settings(Section):
+    """Section `rec_fit.random` of params.yaml: no keys."""
+
+
+def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> RandomOrder:
+    """Return random orders that depend on the seed and the user alone."""
+    return RandomOrder(run.seed)

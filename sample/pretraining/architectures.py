@@ -51,7 +51,7 @@ def create_captioner(family: str, tokenizer: PreTrainedTokenizerFast, size: Size
     model = create_llava(tokenizer, size) if family == "llava" else create_blip2(family, tokenizer, size)
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return modelling.Captioner(
-        model, module.processor(model, create_image_processor(family, size.image), tokenizer), module
+        model, module.make_processor(model, create_image_processor(family, size.image), tokenizer), module
     )
 
 

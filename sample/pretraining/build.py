@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from transformers import CLIPProcessor, PreTrainedTokenizerFast
 
-from captioning.modelling import Captioner, facts, image_inputs, pixel_values
-from captioning.modelling.captioner import pixels as pixels_of
+from captioning.modelling import Captioner, describe, make_pixel_values, prepare_images
+from captioning.modelling.captioner import process_images
 from pipeline.core.outputs import new_folder
 from sample.pretraining.architectures import Size, create_captioner, create_clip, create_image_processor
 from sample.pretraining.clip import retrieval, train_clip
@@ -57,7 +57,7 @@ def build_captioner(folder: Path, family: str, recipe: Recipe) -> dict[str, floa
     with new_folder(folder) as partial:
         captioner.base.half().save_pretrained(partial)
         captioner.processor.save_pretrained(partial)
-        about = {**facts(captioner), "final_loss": sum(losses[-50:]) / len(losses[-50:])}
+        about = {**describe(captioner), "final_loss": sum(losses[-50:]) / len(losses[-50:])}
         _write_provenance(partial, recipe, about, quality, seconds)
     return quality
 
@@ -66,7 +66,7 @@ def train_captioner(family: str, recipe: Recipe) -> tuple[Captioner, list[float]
     """Train a captioner; return it and the losses of its language stage."""
     pictures, texts = _draw_pictures(recipe), write_proses(recipe.proses, recipe.seed)
     captioner = _create_untrained(family, recipe)
-    pixels = pixel_values(captioner, [picture.image for picture in pictures])
+    pixels = make_pixel_values(captioner, [picture.image for picture in pictures])
     vision = _train_vision_side("llava" if family == "llava" else "blip2_opt", recipe)
     captioner.base.load_state_dict(vision, strict=False)
     alts = [picture.alt for picture in pictures]
@@ -76,7 +76,7 @@ def train_captioner(family: str, recipe: Recipe) -> tuple[Captioner, list[float]
 def caption_quality(captioner: Captioner, recipe: Recipe) -> dict[str, float]:
     """Measure on new pictures the shares of captions with the right type, colour and pattern, and of finished ones."""
     unseen = draw_pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)
-    inputs = image_inputs(captioner, [picture.image for picture in unseen])
+    inputs = prepare_images(captioner, [picture.image for picture in unseen])
     captions = captioner.family.generate(captioner, inputs, MAX_NEW_TOKENS)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in unseen])
     return {**shares, "finished": sum(caption.finished for caption in captions) / len(captions)}
@@ -93,7 +93,7 @@ def build_clip(folder: Path, recipe: Recipe) -> dict[str, float]:
     vision = _train_vision_side("llava", recipe)
     tower = {name.removeprefix("model.vision_tower."): weight for name, weight in vision.items()}
     model.vision_model.load_state_dict(tower)
-    pixels = pixels_of(processor.image_processor, [picture.image for picture in pictures])
+    pixels = process_images(processor.image_processor, [picture.image for picture in pictures])
     train_clip(model, processor, pixels, [picture.alt for picture in pictures], recipe.clip_steps, recipe.seed)
     unseen = draw_pictures(recipe.held_out, recipe.seed + HELD_OUT_SEED)
     inputs = processor.image_processor([picture.image for picture in unseen], return_tensors="pt")
@@ -119,7 +119,7 @@ def _draw_pictures(recipe: Recipe) -> list[Picture]:
 def _train_vision_side(family: str, recipe: Recipe) -> dict[str, torch.Tensor]:
     """Train a vision side and return its weights, once in a process, because both BLIP-2 models use the same side."""
     captioner, pictures = _create_untrained(family, recipe), _draw_pictures(recipe)
-    pixels = pixel_values(captioner, [picture.image for picture in pictures])
+    pixels = make_pixel_values(captioner, [picture.image for picture in pictures])
     train_vision(captioner, pixels, [picture.alt for picture in pictures], recipe.vision_steps, recipe.seed)
     return select_vision_weights(captioner)
 

@@ -8,7 +8,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.blip_2.modeling_blip_2 import BaseModelOutputWithVisionQformerOutputs
 
-from captioning.modelling import IGNORED, Captioner, Example, collate, example, freeze_vision, token_ids
+from captioning.modelling import IGNORED, Captioner, Example, collate, freeze_vision, make_example, tokenize
 from sample.pretraining.loop import optimise
 from sample.pretraining.vision import encode_images, list_vision_weights
 
@@ -23,7 +23,7 @@ def train_language(
     """Train projection and language model in place, with the vision side frozen; return the loss of each step."""
     freeze_vision(captioner)
     features = encode_pictures(captioner, pixels)
-    paired = [example(captioner, None, ids) for ids in token_ids(captioner, list(alts))]
+    paired = [make_example(captioner, None, ids) for ids in tokenize(captioner, list(alts))]
     rng = Random(f"language {seed}")
     unpaired = build_text_examples(captioner, proses, rng)
     torch.manual_seed(seed)
@@ -65,7 +65,7 @@ def _project(model: Any, features: torch.Tensor) -> BaseModelOutputWithPooling:
 
 def build_text_examples(captioner: Captioner, texts: Sequence[str], rng: Random) -> list[Example]:
     """Build examples without a picture: BOS, text and EOS, or for T5 up to a third of a text and its continuation."""
-    eos, encoded = captioner.eos_id, token_ids(captioner, texts)
+    eos, encoded = captioner.eos_id, tokenize(captioner, texts)
     if captioner.base.config.text_config.is_encoder_decoder:
         cuts = [rng.randint(0, max(1, len(ids) // 3)) for ids in encoded]
         return [Example([*ids[:cut], eos], [*ids[cut:], eos]) for ids, cut in zip(encoded, cuts, strict=True)]

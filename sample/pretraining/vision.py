@@ -80,7 +80,7 @@ def list_vision_weights(captioner: Captioner) -> list[nn.Parameter]:
     """List the weights of the vision side."""
     model = captioner.base
     queries = [model.query_tokens] if hasattr(model, "query_tokens") else []
-    return queries + [weight for part in captioner.family.vision_parts(model) for weight in part.parameters()]
+    return queries + [weight for part in captioner.family.find_vision_parts(model) for weight in part.parameters()]
 
 
 def select_vision_weights(captioner: Captioner) -> dict[str, torch.Tensor]:

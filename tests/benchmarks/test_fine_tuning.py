@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Blip2ForConditionalGeneration
 
-from captioning.modelling import collate, example, load, token_ids
+from captioning.modelling import collate, load, make_example, tokenize
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,10 +30,10 @@ fine_tuning, full_shapes = module("fine_tuning"), module("full_shapes")
 def test_padding_to_512_changes_no_loss() -> None:
     """The small model has 160 positions, but OPT counts them by the mask."""
     captioner = load(ROOT / fine_tuning.MODEL, "blip2_opt", torch.float32)
-    captions = token_ids(captioner, ["a red shirt", "striped blue trousers in cotton twill with a zip fly and button"])
+    captions = tokenize(captioner, ["a red shirt", "striped blue trousers in cotton twill with a zip fly and button"])
     torch.manual_seed(0)
     images = [{"pixel_values": torch.randn(1, 3, 64, 64)} for _ in captions]
-    batch = collate([example(captioner, None, ids) for ids in captions], images, captioner.pad_id)
+    batch = collate([make_example(captioner, None, ids) for ids in captions], images, captioner.pad_id)
     wide = fine_tuning.pad(batch, fine_tuning.STUDY_TOKENS, captioner.pad_id)
     assert {wide[name].shape[1] for name in ("input_ids", "attention_mask", "labels")} == {512}
     with torch.no_grad():
@@ -86,5 +86,5 @@ def test_full_shapes_are_those_of_the_published_model(tmp_path: Path) -> None:
     assert 3.74e9 < sum(weights.numel() for weights in model.parameters()) < 3.75e9
     folder = full_shapes.write(tmp_path / "model", 4, ROOT / fine_tuning.MODEL)
     captioner = load(folder, "blip2_opt", torch.bfloat16)
-    assert captioner.family.image_tokens(captioner) == 32
+    assert captioner.family.count_image_tokens(captioner) == 32
     assert captioner.base.num_parameters() < 0.1e9

@@ -1,4 +1,4 @@
-"""Captioners with random weights, small enough to be built in every test that wants one."""
+"""Captioners with random weights, small enough to be built in every test."""
 
 import io
 from collections.abc import Callable
@@ -25,13 +25,13 @@ SMALL = Size(image=32, vision_width=16, vision_layers=1, queries=3, qformer_laye
 
 @pytest.fixture
 def tiny_captioner() -> Callable[[str], Captioner]:
-    """`tiny_captioner(family)`: a fresh captioner with random weights (the same ones each time), images of 32 pixels."""
+    """`tiny_captioner(family)`: a new captioner with the same random weights each time, images of 32 pixels."""
 
     def build(family: str) -> Captioner:
         torch.manual_seed(0)
-        made = create_captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
-        made.model.eval()
-        return made
+        untrained = create_captioner(family, train_tokenizer(family, TEXTS, 320), SMALL)
+        untrained.model.eval()
+        return untrained
 
     return build
 
@@ -41,9 +41,9 @@ def tiny_folder(tiny_captioner: Callable[[str], Captioner], tmp_path: Path) -> C
     """`tiny_folder(family)`: such a captioner saved as a model folder, float16 safetensors and processor files."""
 
     def save(family: str) -> Path:
-        made, folder = tiny_captioner(family), tmp_path / "models" / family
-        made.model.half().save_pretrained(folder)
-        made.processor.save_pretrained(folder)
+        untrained, folder = tiny_captioner(family), tmp_path / "models" / family
+        untrained.model.half().save_pretrained(folder)
+        untrained.processor.save_pretrained(folder)
         return folder
 
     return save
@@ -55,8 +55,8 @@ def tiny_project(
 ) -> Callable[..., Path]:
     """`tiny_project(family, {"lr": 0.01, "caption_train.patience": 3})`: a project to train and to caption in.
 
-    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description; `times` as many),
-    the captioner as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
+    It has data/prepared (24 items for training, 8 for validation, 4 for the test, 2 without description; `times` as
+    many), the captioner as data/models/tiny and a params.yaml with a short run; it becomes the working directory.
     """
 
     def make(family: str, changes: dict[str, object] | None = None, times: int = 1) -> Path:
@@ -76,8 +76,8 @@ SHORT_RUN = {
     "batch_size": 8,
     "epochs": 3,
     "lora_rank": 4,
-    "caption_train.device_batch_size": 8,
-    "caption_train.checkpoint_steps": 2,
+    "machine.device_batch_size": 8,
+    "machine.checkpoint_steps": 2,
     "caption_generate.max_new_tokens": 6,
     "caption_generate.batch_size": 4,
 }

@@ -1,4 +1,4 @@
-"""BLIP-2's features: one forward pass, each row with its item, and signs that are a property of the data."""
+"""The stage caption_features: both feature sets, an adapter's features, and what is refused."""
 
 import io
 import os
@@ -16,14 +16,15 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from captioning import features
-from captioning.modelling import Captioner, apply_lora, load, pixel_values
+from captioning.modelling import apply_lora, load
+from captioning.vision_features.extraction import compute_features
 from features.files import read_features
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_parquet
+from tests.helpers.code_deps import code_deps
 
 ROOT = Path(__file__).parents[2]
 IDS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999)]
-Make = Callable[[str], Captioner]
 
 
 @pytest.fixture
@@ -32,58 +33,9 @@ def store() -> dict[str, Image.Image]:
     return {item: Image.fromarray(random.integers(0, 256, (36, 30, 3), dtype=np.uint8)) for item in IDS}
 
 
-@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5"])
-def test_features_equal_the_parts_of_the_model_called_by_hand(tiny_captioner: Make, store: dict, family: str) -> None:
-    captioner = tiny_captioner(family)
-    visual, queries = features.features(captioner, IDS, store, batch_size=2)
-    model = captioner.base
-    for row, item in enumerate(IDS):
-        with torch.inference_mode():
-            tokens = model.vision_model(pixel_values(captioner, [store[item]])).last_hidden_state  # (1, tokens, width)
-            answers = model.qformer(query_embeds=model.query_tokens, encoder_hidden_states=tokens).last_hidden_state
-        np.testing.assert_allclose(visual[row], tokens[0].mean(dim=0).numpy(), atol=1e-5)
-        np.testing.assert_allclose(queries[row], answers[0].numpy(), atol=1e-5)
-    assert queries.shape == (5, model.config.num_query_tokens, model.config.qformer_config.hidden_size)
-
-
-def test_permuted_ids_find_every_row_still_with_its_item(tiny_captioner: Make, store: dict) -> None:
-    captioner = tiny_captioner("blip2_opt")
-    straight, turned = (features.features(captioner, ids, store, batch_size=3) for ids in (IDS, IDS[::-1]))
-    for one, other in zip(straight, turned, strict=True):
-        np.testing.assert_allclose(one, other[::-1], atol=1e-5)
-        assert len(np.unique(one.reshape(5, -1).round(4), axis=0)) == 5
-
-
-def test_one_forward_pass_a_batch(tiny_captioner: Make, store: dict) -> None:
-    captioner, passes = tiny_captioner("blip2_opt"), []
-    captioner.base.vision_model.register_forward_hook(lambda *_: passes.append(1))
-    features.features(captioner, IDS, store, batch_size=2)
-    assert len(passes) == 3
-
-
-def in_blocks(array: np.ndarray, size: int = 7) -> features.Blocks:
-    return lambda: (array[start : start + size] for start in range(0, len(array), size))
-
-
-def reduced(queries: np.ndarray, how: Any) -> np.ndarray:
-    return np.concatenate(list(features.reduced(in_blocks(queries), how)))
-
-
-def test_queries_flat_and_mean() -> None:
-    queries = np.arange(24.0).reshape(2, 3, 4)
-    assert reduced(queries, "flat").tolist() == [list(range(12)), list(range(12, 24))]
-    assert reduced(queries, "mean").tolist() == [[4, 5, 6, 7], [16, 17, 18, 19]]
-    assert reduced(queries.astype(np.float16), "mean").dtype == np.float32
-
-
-def test_pca_of_one_item_is_refused() -> None:
-    with pytest.raises(UserError, match="at least two items"):
-        reduced(np.zeros((1, 3, 4)), "pca95")
-
-
 @pytest.fixture
 def study(tmp_path: Path, tiny_folder: Callable[[str], Path], store: dict) -> Path:
-    """A project of five pictures whose writer has random weights."""
+    """Makes a project of five pictures whose captioner has random weights."""
     tiny_folder("blip2_opt").rename(tmp_path / "weights")
     (tmp_path / "data/models").mkdir(parents=True)
     (tmp_path / "weights").rename(tmp_path / "data/models/tiny-blip2-opt")
@@ -112,7 +64,7 @@ def run_stage(study: Path) -> subprocess.CompletedProcess[str]:
 
 
 def save_adapter(study: Path, scope: Any) -> None:
-    """Not as LoRA begins: its second matrix is not zero."""
+    """Saves an adapter whose second matrix is not zero, unlike that of a new adapter."""
     torch.manual_seed(0)
     loaded = load("data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
     captioner = apply_lora(loaded, "all-linear", 4, 64, 0.0, True, scope)
@@ -122,7 +74,7 @@ def save_adapter(study: Path, scope: Any) -> None:
     captioner.model.save_pretrained(study / "data/adapters/tiny-blip2-opt")
 
 
-def written(study: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_written(study: Path) -> tuple[np.ndarray, np.ndarray]:
     visual, queries = (read_features(study / "data/features/image" / name).take(IDS) for name in features.NAMES)
     return visual, queries
 
@@ -132,8 +84,8 @@ def test_the_stage_writes_both_feature_sets(study: Path, store: dict) -> None:
     ended = run_stage(study)
     assert ended.returncode == 0, ended.stderr
     captioner = load(study / "data/models/tiny-blip2-opt", "blip2_opt", torch.float32)
-    expected = features.features(captioner, IDS, store, batch_size=5)
-    visual, queries = written(study)
+    expected = compute_features(captioner, IDS, store, batch_size=5)
+    visual, queries = read_written(study)
     np.testing.assert_allclose(visual, expected[0], atol=2e-3)
     np.testing.assert_allclose(queries, expected[1].mean(axis=1), atol=2e-3)
     assert list((study / ".checkpoints").iterdir()) == []
@@ -144,13 +96,13 @@ def test_features_of_an_adapter_that_reaches_the_vision_side(study: Path, monkey
     save_adapter(study, "all")
     set_params(study)
     features.main()
-    plain = written(study)
+    plain = read_written(study)
     set_params(study, features_adapter="tiny-blip2-opt")
     features.main()
-    adapted = written(study)
-    for one, other in zip(plain, adapted, strict=True):
-        assert one.shape == other.shape
-        assert not np.allclose(one, other, atol=0.05)
+    tuned = read_written(study)
+    for before, after in zip(plain, tuned, strict=True):
+        assert before.shape == after.shape
+        assert not np.allclose(before, after, atol=0.05)
 
 
 def test_an_adapter_of_the_language_model_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,25 +113,25 @@ def test_an_adapter_of_the_language_model_is_refused(study: Path, monkeypatch: p
         features.main()
 
 
-def test_a_run_that_was_killed_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_killed_resumes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     features.main()
     expected = [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))]
     monkeypatch.setattr("features.shards.SHARD_ITEMS", 2)
-    real, calls = features.features, []
+    calls = []
 
     def dies(*args: Any) -> Any:
         calls.append(args[1])
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*args)
+        return compute_features(*args)
 
-    monkeypatch.setattr(features, "features", dies)
+    monkeypatch.setattr("captioning.vision_features.extraction.compute_features", dies)
     with pytest.raises(KeyboardInterrupt):
         features.main()
     features.main()
-    assert [len(some) for some in calls] == [2, 2, 2, 1]
+    assert [len(keys) for keys in calls] == [2, 2, 2, 1]
     assert calls[2] == calls[1]
     assert [path.read_bytes() for path in sorted((study / "data/features/image").rglob("*.npy"))] == expected
 
@@ -188,12 +140,12 @@ def test_bfloat16_is_near(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     features.main()
-    full = written(study)
+    full = read_written(study)
     set_params(study, precision="bf16")
     features.main()
-    for one, other in zip(full, written(study), strict=True):
-        assert not np.array_equal(one, other)
-        np.testing.assert_allclose(one, other, atol=0.1)
+    for expected, rounded in zip(full, read_written(study), strict=True):
+        assert not np.array_equal(expected, rounded)
+        np.testing.assert_allclose(expected, rounded, atol=0.1)
 
 
 def test_an_item_without_picture_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +156,7 @@ def test_an_item_without_picture_is_named(study: Path, monkeypatch: pytest.Monke
         features.main()
 
 
-def test_a_gpu_that_is_not_there_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(study)
     set_params(study)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -217,7 +169,10 @@ def test_a_family_without_these_features_is_found_before_torch_is_imported(tmp_p
     (tmp_path / "params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("  family: blip2_opt", "  family: llava")
     )
-    code = "import sys\nfrom captioning.features import main\ntry: main()\nexcept Exception as error: print(error, 'torch' in sys.modules)"
+    code = (
+        "import sys\nfrom captioning.features import main\n"
+        "try: main()\nexcept Exception as error: print(error, 'torch' in sys.modules)"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -227,3 +182,8 @@ def test_a_family_without_these_features_is_found_before_torch_is_imported(tmp_p
     )
     assert "no known family with BLIP-2 features; must be one of: blip2_opt, blip2_t5" in ended.stdout
     assert ended.stdout.strip().endswith("False")
+
+
+def test_the_key_covers_the_code_that_the_line_names() -> None:
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports."""
+    assert {*features.CODE, "captioning/families/blip2_opt.py"} == code_deps("caption_features", "blip2_opt")

@@ -1,4 +1,4 @@
-"""The stages caption_generate_pt and _ft: which items get a caption, and what is written about each."""
+"""The stages caption_generate_pt and _ft: which items get a caption, and what the table says of each."""
 
 import shutil
 import subprocess
@@ -13,11 +13,13 @@ import torch
 
 from captioning import generate
 from captioning.families import llava
-from captioning.modelling import image_inputs, load
+from captioning.generation import batch_files
+from captioning.modelling import load, prepare_images
 from catalogue.prepared.images import ImageStore
 from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
-from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
+from tests.helpers.code_deps import code_deps
+from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change_params, run_stage, save_adapter
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -44,7 +46,7 @@ def test_each_caption_belongs_to_its_image(tiny_project: Project, monkeypatch: p
     table = run_stage(monkeypatch, family).set_index("item_id")
     captioner, store = load("data/models/tiny", family, torch.float32), ImageStore(generate.IMAGES)
     for item in TO_CAPTION[::-1]:
-        alone = captioner.family.generate(captioner, image_inputs(captioner, [store[item]]), 6)[0]
+        alone = captioner.family.generate(captioner, prepare_images(captioner, [store[item]]), 6)[0]
         assert (alone.text, alone.tokens, alone.finished) == tuple(table.loc[item])
 
 
@@ -68,28 +70,32 @@ def test_the_same_bytes_every_time(tiny_project: Project, monkeypatch: pytest.Mo
 def test_the_batch_size_does_not_matter(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     by_four = run_stage(monkeypatch, "blip2_opt")
-    change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 1")
+    change_params("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 1")
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "blip2_opt"), by_four)
 
 
-def test_bfloat16_says_something_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_writes_captions_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava", {"caption_generate.precision": "bf16"})
-    seen: list[torch.dtype] = []
-    real = llava.generate
-    monkeypatch.setattr(llava, "generate", lambda made, *rest: (seen.append(made.base.dtype), real(made, *rest))[1])
-    assert len(run_stage(monkeypatch, "llava")) == len(TO_CAPTION)
-    assert set(seen) == {torch.bfloat16}
-
-
-def test_four_bits_say_something_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_project("llava", {"caption_generate.quantization": "nf4"})
-    seen: list[bool] = []
+    dtypes: list[torch.dtype] = []
     real = llava.generate
     monkeypatch.setattr(
-        llava, "generate", lambda made, *rest: (seen.append(made.base.is_loaded_in_4bit), real(made, *rest))[1]
+        llava, "generate", lambda captioner, *rest: (dtypes.append(captioner.base.dtype), real(captioner, *rest))[1]
     )
     assert len(run_stage(monkeypatch, "llava")) == len(TO_CAPTION)
-    assert set(seen) == {True}
+    assert set(dtypes) == {torch.bfloat16}
+
+
+def test_four_bits_write_captions_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava", {"caption_generate.quantization": "nf4"})
+    in_4bit: list[bool] = []
+    real = llava.generate
+    monkeypatch.setattr(
+        llava,
+        "generate",
+        lambda captioner, *rest: (in_4bit.append(captioner.base.is_loaded_in_4bit), real(captioner, *rest))[1],
+    )
+    assert len(run_stage(monkeypatch, "llava")) == len(TO_CAPTION)
+    assert set(in_4bit) == {True}
 
 
 def test_out_of_memory_names_what_to_lower(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +109,7 @@ def test_out_of_memory_names_what_to_lower(tiny_project: Project, monkeypatch: p
         run_stage(monkeypatch, "llava")
 
 
-def test_out_of_memory_while_loading_is_told_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_while_loading_is_reported_too(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
 
     def full(*_: Any, **__: Any) -> None:
@@ -118,14 +124,14 @@ def test_images_opened_ahead_on_threads_get_the_same_captions(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_project("llava")
-    change("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
+    change_params("max_new_tokens: 6\n  batch_size: 4", "max_new_tokens: 6\n  batch_size: 5")
     expected = run_stage(monkeypatch, "llava")
-    monkeypatch.setattr(generate, "reader_threads", lambda device: 3)
-    monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
+    monkeypatch.setattr(batch_files, "reader_threads", lambda device: 3)
+    monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), expected)
 
 
-def test_a_gpu_that_is_not_there_is_told(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava", {"device": "cuda"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="device: cuda, but PyTorch finds no GPU here; use device: cpu"):
@@ -184,7 +190,7 @@ def test_what_is_missing_is_named(tiny_project: Project, monkeypatch: pytest.Mon
 
 
 def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
-    """Trainer and what it imports cost seconds that a cell of captions need not spend."""
+    """Trainer and what it imports take seconds, which captioning does not need."""
     tiny_project("llava")
     code = (
         "import sys; sys.argv = ['generate', '--captioner', 'tiny', '--family', 'llava']\n"
@@ -192,5 +198,11 @@ def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
         "print([name for name in ('transformers.trainer', 'dvclive', 'sklearn', 'codecarbon') if name in sys.modules])"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert found.stdout.splitlines()[-1] == "[]", found.stderr
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
+
+
+@pytest.mark.parametrize("variant", ["pt", "ft"])
+def test_the_key_covers_the_code_that_the_line_names(variant: str) -> None:
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports."""
+    assert {*generate.CODE, "captioning/families/llava.py"} == code_deps(f"caption_generate_{variant}", "llava")

@@ -1,4 +1,4 @@
-"""caption_generate goes on where it was killed, and shares its work among processes: the captions are the same."""
+"""caption_generate resumes where it was killed, and shares its work among processes: the captions are the same."""
 
 import os
 import subprocess
@@ -8,18 +8,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 
 from captioning import generate
 from captioning.families import llava
-from captioning.modelling import load
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.generation import FAMILIES, TO_CAPTION, Project, change, run_stage, save_adapter
+from tests.helpers.generation import FAMILIES, Project, change_params, run_stage, save_adapter
 
 
-def test_a_run_that_was_killed_goes_on_with_its_next_batch(
+def test_a_run_that_was_killed_resumes_at_its_next_batch(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_project("llava", {"caption_generate.batch_size": 2})
@@ -39,51 +37,39 @@ def test_a_run_that_was_killed_goes_on_with_its_next_batch(
         run_stage(monkeypatch, "llava")
     assert not Path("data/captions/tiny-pt.parquet").exists()
     run_stage(monkeypatch, "llava")
-    assert calls == [2, 2, 2, 2]  # the first batch once, the one that was interrupted again
+    assert calls == [2, 2, 2, 2]  # the first batch once, the interrupted batch again
     assert Path("data/captions/tiny-pt.parquet").read_bytes() == expected
     assert list(Path(".checkpoints").iterdir()) == []
 
 
-def test_a_damaged_batch_is_captioned_again(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_project("llava", {"caption_generate.batch_size": 2})
-    captioner = load("data/models/tiny", "llava", torch.float32)
-    section = read(generate.Params).caption_generate
-    parts = generate.generate(captioner, TO_CAPTION, section, Path("work"))
-    said = [generate.read_batch(part) for part in parts]
-    damaged = [parts[1].read_bytes()[:-3] + b"xyz", parts[2].read_bytes()[:40]]
-    for part, content in zip(parts[1:], damaged, strict=True):
-        part.write_bytes(content)
-    assert generate.generate(captioner, TO_CAPTION, section, Path("work")) == parts
-    assert [part.read_bytes() == content for part, content in zip(parts[1:], damaged, strict=True)] == [False, False]
-    assert [generate.read_batch(part) for part in parts] == said
-
-
 @pytest.mark.slow
-def test_what_sigkill_leaves_is_gone_on_with(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_from_what_sigkill_leaves(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava", {"caption_generate.batch_size": 2})
     code = (
         "import os, signal, sys\n"
         "from captioning import generate\n"
         "from captioning.families import llava\n"
         "real, calls = llava.generate, []\n"
-        "def dies(*given):\n"
+        "def dies(*arguments):\n"
         "    calls.append(1)\n"
         "    if len(calls) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return real(*given)\n"
+        "    return real(*arguments)\n"
         "llava.generate = dies\n"
         "sys.argv = ['generate', '--captioner', 'tiny', '--family', 'llava']\n"
         "generate.main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == -9
-    seen: list[int] = []
+    sizes: list[int] = []
     real = llava.generate
-    monkeypatch.setattr(llava, "generate", lambda made, images, n: (seen.append(len(images)), real(made, images, n))[1])
+    monkeypatch.setattr(
+        llava, "generate", lambda captioner, images, n: (sizes.append(len(images)), real(captioner, images, n))[1]
+    )
     table = run_stage(monkeypatch, "llava")
-    assert seen == [2]  # two of three batches were there
-    seen.clear()
+    assert sizes == [2]  # two of three batches were finished
+    sizes.clear()
     pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava"), table)
-    assert seen == [2, 2, 2]
+    assert sizes == [2, 2, 2]
 
 
 def test_another_parameter_never_meets_batches_of_the_last_one(
@@ -92,23 +78,24 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
     tiny_project("llava")
     folders = []
     for precision, processes in (("fp32", 1), ("bf16", 1), ("fp32", 2)):
-        params = read(generate.Params).model_copy(update={"processes": processes})
+        params = read(generate.Params)
+        params = params.model_copy(update={"machine": params.machine.model_copy(update={"processes": processes})})
         section = params.caption_generate.model_copy(update={"precision": precision})
         changed = params.model_copy(update={"caption_generate": section})
-        folders.append(generate.work_folder(Path("data/models/tiny"), "llava", None, changed))
+        folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, changed))
     assert folders[0] != folders[1]
-    assert folders[0] == folders[2]  # what several processes have begun, one may end
+    assert folders[0] == folders[2]  # a single process may finish what several began
 
 
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
-    folder = generate.work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
+    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
     with checkpoint_folder(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
 
 
 def run_two_processes(family: str) -> "subprocess.CompletedProcess[str]":
-    change("processes: 1", "processes: 2")
+    change_params("processes: 1", "processes: 2")
     options = ["--captioner", "tiny", "--family", family, "--adapter", "adapter"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "captioning.generate", *options]
@@ -117,7 +104,9 @@ def run_two_processes(family: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_two_processes_say_what_one_says(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
+def test_two_processes_write_the_captions_of_one(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
     tiny_project(family, {"caption_generate.batch_size": 2})
     save_adapter(family, Path("adapter"))
     run_stage(monkeypatch, family, "adapter")
@@ -131,10 +120,10 @@ def test_two_processes_say_what_one_says(tiny_project: Project, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_where_one_of_two_processes_is_refused_both_end(tiny_project: Project) -> None:
+def test_when_a_process_is_refused_both_end(tiny_project: Project) -> None:
     tiny_project("llava")
     save_adapter("llava", Path("adapter"))
-    folder = generate.work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
+    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
     with checkpoint_folder(folder):
         ended = run_two_processes("llava")
     assert ended.returncode == 1

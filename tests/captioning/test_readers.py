@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from captioning import features, generate, train
+from captioning import features, train
+from captioning.generation import batch_files
 from captioning.training import examples, feature_cache
 from tests.captioning.families import auto_models
 from tests.helpers import fine_tuning, generation
@@ -18,7 +19,7 @@ Make = Callable[[str], Path]
 
 @pytest.fixture
 def project(tiny_project: generation.Project) -> Make:
-    """`project(family)`: 152 pictures and a captioner; of family `auto` it is one whose prompt differs by image."""
+    """`project(family)`: 152 pictures and a captioner; of family `auto` its prompt differs by image."""
 
     def make(family: str) -> Path:
         folder = tiny_project("blip2_opt" if family == "auto" else family, {"epochs": 1}, times=4)
@@ -43,7 +44,7 @@ def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: s
 @pytest.mark.parametrize("family", ["blip2_t5", "llava", "auto"])
 def test_caption_generate(project: Make, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project(family)
-    monkeypatch.setattr(generate, "OPENED_TOGETHER", 2)
+    monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)
     check_readers_change_nothing(partial(generation.run_stage, monkeypatch, family), monkeypatch)
 
 

@@ -16,7 +16,8 @@ from captioning.scores.study import load
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-COLOURS, TYPES = ("red", "blue", "green", "white"), ("dress", "skirt", "jacket")
+COLOURS = ("red", "blue", "green", "white")
+TYPES = ("dress", "skirt", "jacket")
 SETS = [
     ("one", "pt"),
     ("one", "ft"),
@@ -75,9 +76,9 @@ def write_study(folder: Path, spice: str) -> None:
 
 def write_classifier(folder: Path) -> None:
     from captioning.classifiers.logistic import fit, save
-    from features import minilm
+    from features.sentences import encode
 
-    save(folder, fit(minilm.encode(list(TYPES)), TYPES, 1.0))
+    save(folder, fit(encode(list(TYPES)), TYPES, 1.0))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The stage caption_train: parameters, outputs, and what it must leave alone."""
+"""The stage caption_train: parameters, outputs, and files that it must not change."""
 
 import json
 import os
@@ -15,10 +15,11 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from captioning import train
-from captioning.modelling import example, load, token_ids
+from captioning.modelling import load, make_example, tokenize
 from captioning.training import checkpoints, settings
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from tests.helpers.code_deps import code_deps
 from tests.helpers.fine_tuning import Unmetered, run_stage
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
@@ -26,18 +27,19 @@ ROOT = Path(__file__).parents[2]
 Project = Callable[..., Path]
 
 
-def params_with(tmp_path: Path, **changes: object) -> Path:
+def write_params(tmp_path: Path, **changes: object) -> Path:
     yaml = YAML()
     values = yaml.load(ROOT / "studies" / "sample.yaml")
     for name, value in changes.items():
-        (values["caption_train"] if name in values["caption_train"] else values)[name] = value
+        section = next((section for section in ("caption_train", "machine") if name in values[section]), None)
+        (values[section] if section else values)[name] = value
     yaml.dump(values, tmp_path / "params.yaml")
     return tmp_path / "params.yaml"
 
 
 def test_the_study_as_shipped_is_valid() -> None:
     params = read(settings.Params, ROOT / "params.yaml")
-    assert params.batch_size % params.caption_train.device_batch_size == 0
+    assert params.batch_size % params.machine.device_batch_size == 0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_the_study_as_shipped_is_valid() -> None:
         ({"country": "Germany"}, "caption_train.country"),
         ({"precision": "fp16"}, "caption_train.precision"),
         ({"patience": 0}, "caption_train.patience"),
-        ({"device_batch_size": "most"}, "caption_train.device_batch_size"),
+        ({"device_batch_size": "most"}, "machine.device_batch_size"),
         ({"quantization": "int8"}, "caption_train.quantization"),
         ({"gradient_checkpointing": "yes"}, "caption_train.gradient_checkpointing"),
         ({"sharding": "zero"}, "caption_train.sharding"),
@@ -59,12 +61,12 @@ def test_the_study_as_shipped_is_valid() -> None:
 )
 def test_wrong_parameters_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read(settings.Params, params_with(tmp_path, **changes))
+        read(settings.Params, write_params(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("rate", ["1e-05", "1e-5", "5e-05", "0.0001", "1"])
 def test_a_rate_in_any_notation_is_a_number(tmp_path: Path, rate: str) -> None:
-    path = params_with(tmp_path)
+    path = write_params(tmp_path)
     path.write_text(path.read_text().replace("\nlr: 0.0005", f"\nlr: {rate}"))
     assert read(settings.Params, path).lr == float(rate)
 
@@ -74,15 +76,15 @@ def test_parameters_are_read_before_torch_is_loaded() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
 
 
-@pytest.mark.parametrize("gone", ["data/prepared/items.parquet", "data/prepared/images", "data/models/tiny"])
-def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+@pytest.mark.parametrize("missing", ["data/prepared/items.parquet", "data/prepared/images", "data/models/tiny"])
+def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     project = tiny_project("llava")
-    (project / gone).rename(project / "elsewhere")
-    with pytest.raises(UserError, match=gone):
+    (project / missing).rename(project / "elsewhere")
+    with pytest.raises(UserError, match=missing):
         run_stage(monkeypatch, "llava")
 
 
-def test_an_unknown_captioner_is_met_with_the_nearest_name(
+def test_an_unknown_captioner_is_refused_with_the_nearest_name(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_project("llava")
@@ -135,9 +137,7 @@ def test_the_stage_writes_what_the_line_expects(
     assert capsys.readouterr().out.startswith("done: wrote data/adapters/tiny: validation loss")
 
 
-def test_a_repository_without_a_commit_is_refused_in_words(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_without_a_commit_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVCLive asks git for the current commit."""
     project = tiny_project("llava")
     monkeypatch.setattr(train, "Meter", Unmetered)
@@ -148,16 +148,14 @@ def test_a_repository_without_a_commit_is_refused_in_words(
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
-def test_the_adapter_changes_what_the_captioner_says(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
-) -> None:
+def test_the_adapter_changes_the_captions(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project = tiny_project(family, {"epochs": 1})
     monkeypatch.setattr(train, "Meter", Unmetered)
     run_stage(monkeypatch, family)
     model, adapter = project / "data" / "models" / "tiny", project / "data" / "adapters" / "tiny"
     assert len(load_file(adapter / "adapter_model.safetensors")) > 0
     plain, tuned = load(model, family, torch.float32), load(model, family, torch.float32, adapter=adapter)
-    framed = example(plain, None, token_ids(plain, ["a red shirt"])[0])
+    framed = make_example(plain, None, tokenize(plain, ["a red shirt"])[0])
     batch = {"pixel_values": torch.ones(1, 3, 32, 32), "input_ids": torch.tensor([framed.input_ids])}
     batch |= {"labels": torch.tensor([framed.labels])}
     with torch.no_grad():
@@ -170,8 +168,8 @@ def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     project = tiny_project("blip2_opt")
     monkeypatch.setattr(train, "Meter", Unmetered)
     used = []
-    folder_for = checkpoints.folder_for
-    monkeypatch.setattr(checkpoints, "folder_for", lambda *args: used.append(folder_for(*args)) or used[-1])
+    name_run_folder = checkpoints.name_run_folder
+    monkeypatch.setattr(checkpoints, "name_run_folder", lambda *args: used.append(name_run_folder(*args)) or used[-1])
     run_stage(monkeypatch, "blip2_opt")
     run_stage(monkeypatch, "blip2_opt")
     text = (project / "params.yaml").read_text()
@@ -180,17 +178,9 @@ def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     assert used[0] == used[1] != used[2]
 
 
-def test_what_was_spent_before_a_resume_is_added() -> None:
-    record = train.spent({"seconds": 10.0, "kwh": 0.2, "kg_co2": 0.1}, seconds_before=30.0)
-    assert record == {"seconds": 40.0, "kwh": pytest.approx(0.8), "kg_co2": pytest.approx(0.4)}
-    assert train.spent({"seconds": 10.0}, 0.0) == {"seconds": 10.0}
-
-
 def test_the_key_covers_the_code_that_the_line_names() -> None:
-    """dvc.yaml's deps are compared with what a cell imports elsewhere."""
-    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["caption_train"]["do"]["deps"]
-    code = {name.replace("${item.family}", "llava") for name in deps if not name.startswith("data/")}
-    assert {str(path.relative_to(ROOT)) for path in train.code("llava")} == code
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports."""
+    assert {*train.CODE, "captioning/families/llava.py"} == code_deps("caption_train", "llava")
 
 
 @pytest.mark.slow
@@ -209,8 +199,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tiny_project: Project)
     assert not adapter.exists()
     finish(start(project, "blip2_t5"))
     assert adapter.read_bytes() == expected
-    left = [path.name for path in (project / ".checkpoints").iterdir()]
-    assert all(name.startswith("features") for name in left)  # which the next run may share
+    remaining = [path.name for path in (project / ".checkpoints").iterdir()]
+    assert all(name.startswith("features") for name in remaining)  # which the next run may share
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from features.components import fit_components, project_blocks
 from pipeline.core.errors import UserError
 
 
-def kept(array: np.ndarray, share: float, size: int = 7) -> np.ndarray:
+def reduce(array: np.ndarray, share: float, size: int = 7) -> np.ndarray:
     def blocks() -> Iterator[np.ndarray]:
         return (array[start : start + size] for start in range(0, len(array), size))
 
@@ -19,12 +19,12 @@ def kept(array: np.ndarray, share: float, size: int = 7) -> np.ndarray:
 def test_keeps_the_variance_and_no_component_more() -> None:
     random = np.random.default_rng(0)
     array = random.normal(size=(60, 12)) * np.array([8, 5, 3, 2, 1, *[0.3] * 7])
-    fewer = kept(array, 0.95)
-    assert fewer.shape == (60, 4)
+    reduced = reduce(array, 0.95)
+    assert reduced.shape == (60, 4)
     total = array.var(axis=0).sum()
-    assert fewer.var(axis=0).sum() >= 0.95 * total > fewer[:, :-1].var(axis=0).sum()
+    assert reduced.var(axis=0).sum() >= 0.95 * total > reduced[:, :-1].var(axis=0).sum()
     distances = lambda rows: np.linalg.norm(rows[:, None] - rows[None], axis=2)  # noqa: E731
-    np.testing.assert_allclose(distances(kept(array, 0.999999)), distances(array), rtol=1e-2)
+    np.testing.assert_allclose(distances(reduce(array, 0.999999)), distances(array), rtol=1e-2)
 
 
 def test_is_scikit_learn_s_but_for_the_signs() -> None:
@@ -32,34 +32,34 @@ def test_is_scikit_learn_s_but_for_the_signs() -> None:
 
     array = np.random.default_rng(1).normal(size=(40, 6)) * np.array([5, 4, 3, 2, 1, 0.1]) + 100
     pca = PCA(n_components=0.95, svd_solver="full")
-    expected, found = pca.fit_transform(array), kept(array, 0.95)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-4)
+    expected, projection = pca.fit_transform(array), reduce(array, 0.95)
+    assert projection.shape == expected.shape
+    np.testing.assert_allclose(np.abs(projection), np.abs(expected), atol=1e-4)
 
 
 def test_has_the_signs_of_the_data_and_not_of_the_solver() -> None:
     array = np.random.default_rng(1).normal(size=(40, 6))
-    fewer = kept(array, 0.95)
-    np.testing.assert_array_equal(kept(array, 0.95), fewer)
+    reduced = reduce(array, 0.95)
+    np.testing.assert_array_equal(reduce(array, 0.95), reduced)
     turned = np.vstack([array[20:], array[:20]])
-    np.testing.assert_allclose(kept(turned, 0.95), np.vstack([fewer[20:], fewer[:20]]), atol=1e-5)
-    components, *_ = np.linalg.lstsq(array - array.mean(axis=0), fewer, rcond=None)  # (6, fewer)
+    np.testing.assert_allclose(reduce(turned, 0.95), np.vstack([reduced[20:], reduced[:20]]), atol=1e-5)
+    components, *_ = np.linalg.lstsq(array - array.mean(axis=0), reduced, rcond=None)  # (6, reduced)
     assert all(column[np.abs(column).argmax()] > 0 for column in components.T)
 
 
 def test_of_items_that_are_all_alike_has_one_component() -> None:
-    assert kept(np.ones((5, 3)), 0.95).tolist() == [[0.0]] * 5
+    assert reduce(np.ones((5, 3)), 0.95).tolist() == [[0.0]] * 5
 
 
 def test_blocks_do_not_matter() -> None:
     array = np.random.default_rng(3).normal(size=(40, 6))
-    np.testing.assert_allclose(kept(array, 0.95, size=40), kept(array, 0.95, size=3), atol=1e-6)
+    np.testing.assert_allclose(reduce(array, 0.95, size=40), reduce(array, 0.95, size=3), atol=1e-6)
 
 
 def test_other_rows_may_take_the_same_components() -> None:
     array = np.random.default_rng(4).normal(size=(40, 6)) * [9, 8, 7, 0, 0, 0]
-    found = fit_components(lambda: iter([array]), 0.95, "key").project(array[5:6])
-    np.testing.assert_allclose(found, kept(array, 0.95)[5:6], atol=1e-5)
+    projection = fit_components(lambda: iter([array]), 0.95, "key").project(array[5:6])
+    np.testing.assert_allclose(projection, reduce(array, 0.95)[5:6], atol=1e-5)
 
 
 def test_one_row_is_refused() -> None:

@@ -20,13 +20,13 @@ def vector_of(item: str) -> list[float]:
 
 @given(st.permutations(ITEMS), st.lists(st.sampled_from(ITEMS), max_size=20))
 def test_permuted_ids_find_every_row_still_with_its_item(
-    tmp_path_factory: pytest.TempPathFactory, stored: list[str], asked: list[str]
+    tmp_path_factory: pytest.TempPathFactory, stored: list[str], requested: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("features") / "resnet50"
     write_features(folder, stored, np.array([vector_of(item) for item in stored]))
-    rows = read_features(folder).take(asked)
-    assert rows.shape == (len(asked), 3)
-    assert rows.tolist() == [vector_of(item) for item in asked]
+    rows = read_features(folder).take(requested)
+    assert rows.shape == (len(requested), 3)
+    assert rows.tolist() == [vector_of(item) for item in requested]
 
 
 def test_leading_zeros_of_ids_survive(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Shards: a killed extraction goes on, no batch changes, what is not finite is named."""
+"""Shards: a killed extraction resumes, no batch changes, values that are not finite are named."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ class Numbers:
     """Two outputs of each key; counts its calls and may end at one of them."""
 
     def __init__(self, killed_at: int = 0) -> None:
-        self.asked: list[list[str]] = []
+        self.calls: list[list[str]] = []
         self.killed_at = killed_at
 
     def __call__(self, keys: Sequence[str]) -> tuple[np.ndarray, ...]:
-        self.asked.append(list(keys))
-        if len(self.asked) == self.killed_at:
+        self.calls.append(list(keys))
+        if len(self.calls) == self.killed_at:
             raise KeyboardInterrupt
         numbers = np.array([float(key.split()[1]) for key in keys], dtype=np.float32)
         return numbers[:, None], np.stack([numbers, -numbers], axis=1)
@@ -35,35 +35,35 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_blocks_follow_the_keys_in_whole_batches(tmp_path: Path) -> None:
     compute = Numbers()
-    made = Shards(tmp_path, KEYS, compute, batch_size=3)
-    assert [len(keys) for keys in compute.asked] == [9, 9, 5]
-    assert made.read(0)[:, 0].tolist() == list(range(23))
-    assert made.read(1).shape == (23, 2)
-    assert {block.dtype for block in made.blocks(1)} == {np.dtype(np.float16)}
+    numbers = Shards(tmp_path, KEYS, compute, batch_size=3)
+    assert [len(keys) for keys in compute.calls] == [9, 9, 5]
+    assert numbers.read(0)[:, 0].tolist() == list(range(23))
+    assert numbers.read(1).shape == (23, 2)
+    assert {block.dtype for block in numbers.blocks(1)} == {np.dtype(np.float16)}
 
 
-def test_a_killed_extraction_goes_on_after_the_last_whole_shard(tmp_path: Path) -> None:
-    wanted = Shards(tmp_path / "whole", KEYS, Numbers(), batch_size=3).read(1)
+def test_a_killed_extraction_resumes_after_the_last_whole_shard(tmp_path: Path) -> None:
+    expected = Shards(tmp_path / "whole", KEYS, Numbers(), batch_size=3).read(1)
     with pytest.raises(KeyboardInterrupt):
         Shards(tmp_path / "killed", KEYS, Numbers(killed_at=3), batch_size=3)
     again = Numbers()
-    found = Shards(tmp_path / "killed", KEYS, again, batch_size=3).read(1)
-    assert again.asked == [KEYS[18:]]
-    assert found.tobytes() == wanted.tobytes()
+    resumed = Shards(tmp_path / "killed", KEYS, again, batch_size=3).read(1)
+    assert again.calls == [KEYS[18:]]
+    assert resumed.tobytes() == expected.tobytes()
 
 
-def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:
-    wanted = Shards(tmp_path, KEYS, Numbers(), batch_size=3).read()
+def test_a_damaged_shard_is_computed_again(tmp_path: Path) -> None:
+    expected = Shards(tmp_path, KEYS, Numbers(), batch_size=3).read()
     path = sorted(tmp_path.glob("*.safetensors"))[1]
     path.write_bytes(path.read_bytes()[:-3] + b"bad")
     again = Numbers()
-    found = Shards(tmp_path, KEYS, again, batch_size=3).read()
-    assert again.asked == [KEYS[9:18]]
-    assert found.tobytes() == wanted.tobytes()
+    resumed = Shards(tmp_path, KEYS, again, batch_size=3).read()
+    assert again.calls == [KEYS[9:18]]
+    assert resumed.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_what_does_not_fit_float16_is_counted_and_named(tmp_path: Path, value: float) -> None:
+def test_values_that_do_not_fit_float16_are_counted_and_named(tmp_path: Path, value: float) -> None:
     def compute(keys: Sequence[str]) -> tuple[np.ndarray, ...]:
         array = np.ones((len(keys), 2), dtype=np.float32)
         array[2:9, 1] = value
@@ -74,6 +74,6 @@ def test_what_does_not_fit_float16_is_counted_and_named(tmp_path: Path, value: f
         Shards(tmp_path, KEYS, compute, batch_size=3)
 
 
-def test_rows_that_are_lost_are_noticed(tmp_path: Path) -> None:
+def test_missing_rows_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="8 rows for 9 keys"):
         Shards(tmp_path, KEYS, lambda keys: (np.ones((len(keys) - 1, 2)),), batch_size=3)

@@ -1,4 +1,4 @@
-"""What tests of caption_train do with a `tiny_project`."""
+"""Run the stage caption_train in a `tiny_project`."""
 
 import sys
 
@@ -13,7 +13,7 @@ def run_stage(monkeypatch: pytest.MonkeyPatch, family: str) -> None:
 
 
 class Unmetered:
-    """In the place of the meter, whose start takes seconds."""
+    """Replaces the meter, whose start takes seconds."""
 
     def __init__(self, country: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What tests of caption_generate do with a `tiny_project`."""
+"""Run the stage caption_generate in a `tiny_project`."""
 
 import sys
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def run_stage(monkeypatch: pytest.MonkeyPatch, family: str, adapter: str | None 
 
 
 def save_adapter(family: str, folder: Path) -> None:
-    """An adapter that matters: LoRA's second matrix, zero before training, is not."""
+    """Saves an adapter that changes captions: LoRA's second matrix, zero before training, is random."""
     torch.manual_seed(0)
     captioner = apply_lora(load("data/models/tiny", family, torch.float32), "all-linear", 4, 64, 0.0, True)
     for name, parameter in captioner.model.named_parameters():
@@ -33,7 +33,7 @@ def save_adapter(family: str, folder: Path) -> None:
     captioner.model.save_pretrained(folder)
 
 
-def change(old: str, new: str) -> None:
+def change_params(old: str, new: str) -> None:
     params = Path("params.yaml")
     assert old in params.read_text()
     params.write_text(params.read_text().replace(old, new))

@@ -15,7 +15,7 @@ PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
 def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame:
-    """12 purchases a user, of items of the user's own parity; some articles twice; item 0 and 1 by nobody but at the end."""
+    """Draw 12 purchases a user, of items of the user's own parity; some repeated; items 0 and 1 only at the end."""
     rows = []
     for user in range(N_USERS):
         items = random.choice(np.arange(2 + user % 2, N_ITEMS, 2), 11, replace=False).tolist()
@@ -27,12 +27,8 @@ def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame
 def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there."""
     monkeypatch.chdir(folder)
-    params = (
-        PARAMS.read_text()
-        .replace("  batch_size: 4096\n", "  batch_size: 256\n")
-        .replace("  epochs: 16\n", "  epochs: 3\n")
-    )
-    (folder / "params.yaml").write_text(params)
+    params = PARAMS.read_text().replace("    batch_size: 4096\n", "    batch_size: 256\n")
+    (folder / "params.yaml").write_text(params.replace("    epochs: 16\n", "    epochs: 3\n"))
     random = np.random.default_rng(0)
     ids = [f"{number:010}" for number in range(100, 100 + N_ITEMS)]
     original = np.arange(N_ITEMS) % 4 < 2  # both parities

@@ -3,7 +3,9 @@
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.names import allowed_names, check_name, explain_unknown_name
+from pipeline.core.params import REFERENCE, load
+from pipeline.names import allowed_names, check_name, explain_unknown_name, with_sections
+from recsys.fit import Params
 
 
 def test_the_names_are_the_files_of_the_folder() -> None:
@@ -25,3 +27,14 @@ def test_the_nearest_name_is_offered() -> None:
     assert explain_unknown_name("extractor", "sbrt", ["clip", "sbert"]).endswith("did you mean sbert?")
     assert explain_unknown_name("extractor", 5, ["clip"]) == "5 is no known extractor; must be one of: clip"
     assert explain_unknown_name("extractor", "clip", ["clip"]) == ""
+
+
+def test_a_section_has_a_sub_section_for_each_file_that_is_named() -> None:
+    values = load(REFERENCE)
+    itemknn = with_sections(Params, ["itemknn"])
+    assert list(itemknn.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds", "itemknn"]
+    known = {key: value for key, value in values.items() if key in Params.model_fields}
+    assert itemknn.model_validate(known).rec_fit.itemknn.k == values["rec_fit"]["itemknn"]["k"]
+    every = list(with_sections(Params).model_fields["rec_fit"].annotation.model_fields)
+    assert every[2:] == allowed_names("recsys/recommenders")
+    assert list(Params.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds"]

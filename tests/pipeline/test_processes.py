@@ -91,7 +91,7 @@ def test_a_killed_launcher_ends_its_processes(tmp_path: Path) -> None:
 def test_another_number_than_the_parameters_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "4", "RANK": "2", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match="processes: 2, but torchrun started 4; set processes: 4"):
+    with pytest.raises(UserError, match=r"processes: 2, but torchrun started 4; set machine\.processes: 4"):
         processes.share(2, "captioning.train")
     assert (processes.world_size(), processes.rank(), processes.local_rank()) == (4, 2, 0)
     processes.check_number(4)

@@ -4,20 +4,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from features.files import Rows, read_features, write_features
 from pipeline.core.errors import UserError
+from pipeline.core.params import read
+from pipeline.names import with_sections
 from recsys import fit, interactions
-from recsys.pairwise import Factors
+from recsys.fitting.cells import parse_cell
+from recsys.fitting.runs import derive_seed
+from recsys.pairwise.factors import Factors
 from recsys.purchases.dataset import Dataset, read_split, restrict
-from recsys.ranking.options import Options
+from recsys.ranking.settings import Run
 from recsys.recommenders import bpr
+from tests.test_line import CELLS, COMMANDS, covers, needed_by
 
 
 def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> pd.DataFrame:
     monkeypatch.setattr(sys, "argv", ["recsys.fit", *arguments.split()])
     fit.main()
-    return pd.read_parquet(fit.parse().output)
+    return pd.read_parquet(output())
+
+
+def output() -> Path:
+    """The file of lists of the cell on the command line."""
+    cell = parse_cell()
+    return fit.FOLDER / cell.arm / f"{cell.name}.parquet"
 
 
 @pytest.mark.parametrize(
@@ -41,24 +53,23 @@ def test_lists_of_every_run_and_user(study: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_killed_fit_keeps_its_runs_and_ends_with_the_same_bytes(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted, learned, seeds = run(monkeypatch, "--recommender bpr --catalogue all"), bpr.fit, []
-    output = fit.parse().output
-    whole = output.read_bytes()
-    output.unlink()
+    expected, learn, seeds = run(monkeypatch, "--recommender bpr --catalogue all"), bpr.fit, []
+    whole = output().read_bytes()
+    output().unlink()
 
-    def dying(data: Dataset, options: Options, seed: int, features: Rows | None = None) -> Factors:
-        seeds.append(seed)
+    def dying(data: Dataset, settings: bpr.Settings, run: Run, features: Rows | None = None) -> Factors:
+        seeds.append(run.seed)
         if len(seeds) == 2:
             raise KeyboardInterrupt
-        return learned(data, options, seed, features)
+        return learn(data, settings, run, features)
 
     monkeypatch.setattr(bpr, "fit", dying)
     with pytest.raises(KeyboardInterrupt):
         fit.main()
-    assert not output.exists()
+    assert not output().exists()
     fit.main()
-    assert output.read_bytes() == whole
-    assert len(seeds) == wanted["run"].nunique() + 1  # the run that was killed, again; the one before it is kept
+    assert output().read_bytes() == whole
+    assert len(seeds) == expected["run"].nunique() + 1  # the run that was killed, again; the one before it is kept
     assert not list(Path(".checkpoints").glob("rec_fit-*"))
 
 
@@ -86,13 +97,13 @@ def test_moving_the_rows_of_the_features_changes_nothing(study: Path, monkeypatc
 
 
 def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fit.run_seed(42, 0) == fit.run_seed(42, 0)
-    assert len({fit.run_seed(seed, number) for seed in (41, 42) for number in range(3)}) == 6
+    assert derive_seed(42, 0) == derive_seed(42, 0)
+    assert len({derive_seed(seed, number) for seed in (41, 42) for number in range(3)}) == 6
     first = (study / "params.yaml").read_text()
     three = run(monkeypatch, "--recommender bpr --catalogue original")
     (study / "params.yaml").write_text(first.replace("  seeds: 3", "  seeds: 1"))
-    one = run(monkeypatch, "--recommender bpr --catalogue original")
-    pd.testing.assert_frame_equal(three[three["run"] == 0].reset_index(drop=True), one)
+    single = run(monkeypatch, "--recommender bpr --catalogue original")
+    pd.testing.assert_frame_equal(three[three["run"] == 0].reset_index(drop=True), single)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +153,61 @@ def test_published_catalogues_are_fitted_on_their_own_split(study: Path, monkeyp
         assert table["candidates"].unique().tolist() == [catalogue]
         assert sorted(table["user"].unique()) == restrict(split, catalogue).users.tolist()
         assert not set(zip(table["user"], table["item"], strict=True)) & set(map(tuple, split.train.tolist()))
+
+
+def folder_of(arguments: str) -> Path:
+    """The checkpoints of a cell by the params.yaml here."""
+    cell = parse_cell(arguments.split())
+    return fit.checkpoint_folder(cell, read(with_sections(fit.Params, [cell.recommender])))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "other"),
+    [
+        ("itemknn", "k", {"itemknn"}),
+        ("bpr", "epochs", {"bpr"}),
+        ("vbpr", "epochs", {"vbpr"}),
+        (None, "top_k", {"random", "itemknn", "bpr", "vbpr"}),
+    ],
+)
+def test_checkpoints_go_by_what_a_cell_reads(study: Path, section: str | None, key: str, other: set[str]) -> None:
+    cells = {name: f"--recommender {name} --catalogue all" for name in ("random", "itemknn", "bpr")}
+    cells["vbpr"] = "--recommender vbpr --catalogue all --features parity"
+    before = {name: folder_of(arguments) for name, arguments in cells.items()}
+    yaml = YAML()
+    params = yaml.load(study / "params.yaml")
+    values = params["rec_fit"] if section is None else params["rec_fit"][section]
+    values[key] = 50
+    yaml.dump(params, study / "params.yaml")
+    assert {name for name, arguments in cells.items() if folder_of(arguments) != before[name]} == other
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith("rec_fit")])
+def test_checkpoints_go_by_the_code_that_a_cell_imports(name: str) -> None:
+    own = f"recsys/recommenders/{CELLS[name]['cmd'].partition('--recommender ')[2].split()[0]}.py"
+    listed = {Path(path) for path in (*fit.CODE, own)}
+    imported = {path for path in needed_by(name) if path.parts[0] != "pipeline"}
+    assert sorted(str(path) for path in imported if not any(covers(code, path) for code in listed)) == []
+
+
+def set_two_threads() -> None:
+    text = Path("params.yaml").read_text()
+    assert "threads: 1" in text
+    Path("params.yaml").write_text(text.replace("threads: 1", "threads: 2"))
+
+
+@pytest.mark.parametrize("recommender", ["mostpop", "userknn", "itemknn", "bpr"])
+def test_more_threads_leave_the_same_bytes(study: Path, monkeypatch: pytest.MonkeyPatch, recommender: str) -> None:
+    run(monkeypatch, f"--recommender {recommender} --catalogue all")
+    with_one = output().read_bytes()
+    set_two_threads()
+    run(monkeypatch, f"--recommender {recommender} --catalogue all")
+    assert output().read_bytes() == with_one
+
+
+def test_more_threads_leave_vbpr_equal_to_rounding(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = "--recommender vbpr --text masked-ft --features words"
+    best = [run(monkeypatch, arguments).query("rank == 1")["score"].to_numpy()]
+    set_two_threads()
+    best.append(run(monkeypatch, arguments).query("rank == 1")["score"].to_numpy())
+    assert np.allclose(*best, rtol=1e-3)

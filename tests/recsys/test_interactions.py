@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from pipeline.core.errors import UserError
 from pipeline.core.params import REFERENCE, load
 from recsys import interactions
-from recsys.interactions import RecInteractions
+from recsys.purchases import sampling
 from recsys.purchases.dataset import read_split, restrict
+from recsys.purchases.settings import RecInteractions
 from recsys.purchases.splits import Purchases
+from recsys.purchases.writing import write_interactions
 
 PARAMS = load(REFERENCE)["rec_interactions"]
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=60)
@@ -100,7 +102,7 @@ def divide(
     users, user = np.unique(purchases.user, return_inverse=True)
     purchases = Purchases(user.astype(np.int32), purchases.item, purchases.day)
     names = np.array([f"u{user}" for user in users], dtype=object)
-    interactions.write(folder, items, names, purchases, params(**chosen))
+    write_interactions(folder, items, names, purchases, params(**chosen))
     return items, purchases, params(**chosen)
 
 
@@ -248,16 +250,16 @@ def test_an_empty_side_is_refused(tmp_path: Path, chosen: dict[str, Any], name: 
 
 def test_a_sample_has_its_own_users(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Purchases(*np.array([(user, user % 3, day) for user in range(40) for day in (1, 1, 2)], dtype=np.int32).T)
-    monkeypatch.setitem(interactions.SAMPLES, "2M", 30)
+    monkeypatch.setitem(sampling.SAMPLES, "2M", 30)
     ids = np.array([f"u{user:02}" for user in range(40)], dtype=object)
-    sample, sample_ids = interactions.drawn(whole, ids, params(sampling="2M"))
+    sample, sample_ids = sampling.draw_sample(whole, ids, params(sampling="2M"))
     assert len(sample) == 30
     assert sorted(set(sample.user)) == list(range(10))
     assert [int(name[1:]) % 3 for name in sample_ids[sample.user]] == sample.item.tolist()
-    sparser, _ = interactions.drawn(whole, ids, params(sampling="2M", sampling_study=True))
+    sparser, _ = sampling.draw_sample(whole, ids, params(sampling="2M", sampling_study=True))
     assert len(sparser) == 30
     assert len(set(sparser.user)) == 15  # two days each: the second purchase of day 1 is lost
-    assert interactions.drawn(whole, ids, params())[0] is whole
+    assert sampling.draw_sample(whole, ids, params())[0] is whole
 
 
 def test_the_studys_sampling_needs_a_sample() -> None:

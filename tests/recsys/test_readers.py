@@ -39,7 +39,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shipped = (ROOT / "studies" / "sample.yaml").read_text()
     texts = shipped[shipped.index("\ntexts:") : shipped.index("\nrecommenders:")]
     Path("params.yaml").write_text(
-        shipped.replace(texts, "\ntexts:\n- original").replace("\n  batch_size: 32\n", "\n  batch_size: 4\n")
+        shipped.replace(texts, "\ntexts:\n- original").replace("\n    batch_size: 32\n", "\n    batch_size: 4\n")
     )
     return tmp_path
 

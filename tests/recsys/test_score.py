@@ -13,7 +13,7 @@ from pipeline.core.errors import UserError
 from recsys import fit, interactions, score
 from recsys.purchases.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
 from recsys.ranking.recommend import recommend
-from recsys.ranking.scorers import Shared
+from recsys.ranking.scorers import SameForAll
 from recsys.scoring.metrics import gini, long_tail, novelty, popularity, popularity_lift
 from tests.helpers.interactions import small_study
 
@@ -303,7 +303,7 @@ def published(study: Path) -> Path:
     for catalogue in CATALOGUES:
         data = restrict(read_split(catalogue=catalogue), catalogue)
         buyers = np.bincount(data.train.indices, minlength=len(data.items)).astype(np.float32)
-        lists = recommend(Shared(buyers), data.train, 12, {"own": np.ones(len(data.items), bool)})["own"]
+        lists = recommend(SameForAll(buyers), data.train, 12, {"own": np.ones(len(data.items), bool)})["own"]
         user, rank = np.nonzero(lists[0] >= 0)
         columns = {
             "candidates": catalogue,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from captioning.modelling import image_inputs, load
+from captioning.modelling import load, prepare_images
 from pipeline.core.errors import UserError
 from sample import models
 from sample.garments.wording import describe
@@ -102,7 +102,7 @@ def test_captions_of_new_pictures_name_type_colour_and_pattern(name: str) -> Non
     captioner = load(FOLDER / name, models.CAPTIONERS[name], torch.float32)
     # A jumper and a t-shirt with the same neck and sleeves are drawn alike: nobody could tell them apart.
     shown = [picture for picture in draw_pictures(90, seed=77) if picture.garment.type not in ("jumper", "t-shirt")]
-    captions = captioner.family.generate(captioner, image_inputs(captioner, [picture.image for picture in shown]), 48)
+    captions = captioner.family.generate(captioner, prepare_images(captioner, [picture.image for picture in shown]), 48)
     shares = core_accuracy([caption.text for caption in captions], [picture.garment for picture in shown])
     assert min(shares.values()) > 0.85
     assert all(caption.finished for caption in captions)

@@ -44,8 +44,8 @@ def fetch(folder: Path) -> None:
         UserError: the network cannot be reached or a file is damaged; the message says how to go on.
     """
     named = os.environ.get("CORENLP")
-    if named or has_corenlp(stored()):
-        _copy(Path(named) if named else stored(), folder)
+    if named or has_corenlp(user_folder()):
+        _copy(Path(named) if named else user_folder(), folder)
         return
     with tempfile.TemporaryDirectory(prefix="corenlp-") as cache:
         code, models = (_resolve(classifier, Path(cache)) for classifier in SHA256)
@@ -60,7 +60,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookbook"
 
 
-def stored() -> Path:
+def user_folder() -> Path:
     """Return the folder that `lookbook fetch corenlp` fills."""
     return cache_folder() / f"corenlp-{VERSION}"
 
@@ -83,10 +83,10 @@ def find() -> Path | None:
     if named:
         _refuse_incomplete(Path(named))
         return Path(named)
-    return next((folder for folder in (OUT, stored()) if has_corenlp(folder)), None)
+    return next((folder for folder in (OUT, user_folder()) if has_corenlp(folder)), None)
 
 
-def jars(folder: Path) -> list[Path]:
+def list_jars(folder: Path) -> list[Path]:
     """List the jars of CoreNLP in a folder, which may hold other files: code, then models."""
     return [path for path in (folder / CODE, *_model_jars(folder)) if path.exists()]
 
@@ -100,7 +100,7 @@ def program_version(folder: Path) -> str:
     assert package is not None
     assert package.submodule_search_locations is not None
     spice = Path(package.submodule_search_locations[0]) / "spice"
-    read = [*jars(folder), spice / "spice-1.0.jar", *(spice / "lib").glob("*.jar")]
+    read = [*list_jars(folder), spice / "spice-1.0.jar", *(spice / "lib").glob("*.jar")]
     sums = sorted({entry for jar in read for entry in _entries(jar)})
     return f"SPICE 1.0, CoreNLP {VERSION}, {hashlib.sha256(repr(sums).encode()).hexdigest()}"
 
@@ -151,7 +151,7 @@ def _copy(source: Path, folder: Path) -> None:
         UserError: the folder lacks a file, or a file is not that of Maven Central.
     """
     _refuse_incomplete(source)
-    code, models = jars(source)
+    code, models = list_jars(source)
     sums = hash_file(code), hash_file(models)
     if sums[0] != SHA256[""] or sums[1] not in (SHA256["models"], SMALL_SHA256):
         raise UserError(

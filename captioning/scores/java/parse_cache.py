@@ -103,7 +103,7 @@ class ParseCache:
 
     def _recreate(self, error: Exception) -> None:
         self.close()
-        _warn(f"{self.path}: damaged ({error}); it is written anew, and texts are parsed again")
+        _warn(f"{self.path}: damaged ({error}); it is written again, and texts are parsed again")
         try:
             for end in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from captioning.scores.java.corenlp import jars
+from captioning.scores.java.corenlp import list_jars
 from pipeline.core.errors import UserError
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -48,7 +48,7 @@ class Jvm:
         self.loading_seconds = loading_seconds
         self._command = [sys.executable, "-P", str(WORKER), str(threads)]
         if spice_folder is not None:
-            self._command += [str(path.resolve()) for path in jars(spice_folder)]
+            self._command += [str(path.resolve()) for path in list_jars(spice_folder)]
         self._lock = threading.Lock()
         self._start()
 

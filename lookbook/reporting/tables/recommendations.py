@@ -28,8 +28,8 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
         "captioner. unfilled: the same articles, missing descriptions left empty. Lists and purchases are restricted "
         "to the articles that every catalogue has, so that the rows can be compared.",
         "same: equal to augmented by construction, as no description enters these recommenders.",
-        "VBPR's features: resnet50 is the image model that rec_features.image_model names, sbert is MiniLM of the "
-        "text, resbert is both, clip is picture and text by rec_features.clip_model.",
+        "VBPR's features: resnet50 is the image model that rec_features.resnet50.model names, sbert is MiniLM of the "
+        "text, resbert is both, clip is picture and text by rec_features.clip.model.",
         f"{MARKS}: against the original catalogue, over the users of both.",
     ]
     return Table(

@@ -20,7 +20,10 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from pipeline.core.outputs import new_file
-from recsys.ranking.options import RecFit
+from recsys.pairwise.settings import PairwiseSettings
+from recsys.ranking.settings import RecFit
+from recsys.recommenders import bpr, itemknn, mostpop, userknn, vbpr
+from recsys.recommenders._neighbours import NeighbourSettings
 from recsys.scoring import arms
 
 OURS = {  # a model's name in Elliot's files → our recommender
@@ -35,6 +38,16 @@ METRICS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision":
 DATASET = "lookbook"
 
 
+class ElliotFit(RecFit):
+    """Section `rec_fit` of params.yaml with the recommenders that Elliot has too."""
+
+    mostpop: mostpop.Settings
+    userknn: userknn.Settings
+    itemknn: itemknn.Settings
+    bpr: bpr.Settings
+    vbpr: vbpr.Settings
+
+
 def name_dataset(features: str | None) -> str:
     """Return the `dataset` of a configuration, which is the name of its folder of results.
 
@@ -45,7 +58,7 @@ def name_dataset(features: str | None) -> str:
 
 
 def build_configuration(
-    fit: RecFit, cutoffs: list[int], seed: int, recommenders: list[str], features: str | None, ducho: bool, gpu: bool
+    fit: ElliotFit, cutoffs: list[int], seed: int, recommenders: list[str], features: str | None, ducho: bool, gpu: bool
 ) -> dict[str, Any]:
     """Return a configuration: of VBPR where `features` names a feature set, else of the recommenders without features.
 
@@ -75,48 +88,47 @@ def build_configuration(
     return {"experiment": experiment}
 
 
-def configure_models(fit: RecFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
+def configure_models(fit: ElliotFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return our recommender → its name and section in Elliot.
 
     Learning rate and regularisation have the study's values. In Elliot they do not mean the same, as its BPRMF makes
     plain gradient steps of one triple; in Ducho-meets-Elliot (Adam, batches) they do.
     """
-    seeded = {"seed": seed, "epochs": fit.epochs, "factors": fit.factors, "lr": fit.learning_rate}
-    batched = seeded | {"batch_size": fit.batch_size, "l_w": fit.regularisation}
-    last = {"validation_rate": fit.epochs}
     every = {
         "random": ("Random", _meta({}) | {"random_seed": seed}),
         "mostpop": ("MostPop", _meta({})),
-        "userknn": ("UserKNN", _meta({}) | _neighbours(fit, fit.userknn_k)),
-        "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit, fit.itemknn_k)),
+        "userknn": ("UserKNN", _meta({}) | _neighbours(fit.userknn)),
+        "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit.itemknn)),
     }
     if ducho:
-        every["bpr"] = ("external.BPRMF", _meta(last) | batched)
+        every["bpr"] = ("external.BPRMF", _in_batches(fit.bpr, seed))
         loaders = {"modalities": "('visual',)", "loaders": "('VisualAttribute',)", "comb_mod": "concat"}
-        every["vbpr"] = ("external.VBPR", _meta(last) | batched | loaders)
+        every["vbpr"] = ("external.VBPR", _in_batches(fit.vbpr, seed) | loaders)
         return every
     kinds = ("user", "positive_item", "negative_item")
-    regularisation = {f"{kind}_regularization": fit.regularisation for kind in kinds}
-    every["bpr"] = ("BPRMF", _meta(last) | seeded | regularisation | {"bias_regularization": fit.regularisation})
-    seen = fit.factors // 2  # ours shares its factors half and half between purchases and features
-    shared = {"factors": fit.factors - seen, "factors_d": seen, "l_b": fit.regularisation, "l_e": 0}
-    every["vbpr"] = ("VBPR", _meta(last) | batched | shared | {"batch_eval": 512, "loader": "VisualAttribute"})
+    regularisation = {f"{kind}_regularization": fit.bpr.regularisation for kind in (*kinds, "bias")}
+    every["bpr"] = ("BPRMF", _in_epochs(fit.bpr, seed) | regularisation)
+    seen = fit.vbpr.factors // 2  # ours shares its factors half and half between purchases and features
+    shared = {"factors": fit.vbpr.factors - seen, "factors_d": seen, "l_b": fit.vbpr.regularisation, "l_e": 0}
+    loader = {"batch_eval": 512, "loader": "VisualAttribute"}
+    every["vbpr"] = ("VBPR", _in_batches(fit.vbpr, seed) | shared | loader)
     return every
 
 
-def list_differences(fit: RecFit, recommenders: list[str]) -> list[str]:
+def list_differences(fit: ElliotFit, recommenders: list[str]) -> list[str]:
     """Return a sentence for each of the study's recommenders that no configuration of Elliot equals."""
     sentences = []
-    if "mostpop" in recommenders and fit.half_life_days:
+    if "mostpop" in recommenders and fit.mostpop.half_life_days:
         sentences.append(
             "Elliot's MostPop has no decay: its figures are of another recommender than the study's; set "
-            "rec_fit.half_life_days to 0 to compare them"
+            "rec_fit.mostpop.half_life_days to 0 to compare them"
         )
-    neighbours = [name for name in ("userknn", "itemknn") if name in recommenders]
-    if neighbours and fit.neighbourhood == "standard":
+    both = {"userknn": fit.userknn, "itemknn": fit.itemknn}
+    neighbours = [name for name, own in both.items() if name in recommenders and own.neighbourhood == "standard"]
+    if neighbours:
         sentences.append(
-            f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another "
-            "recommender than the study's; set rec_fit.neighbourhood to elliot to compare them"
+            f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than "
+            "the study's; set their neighbourhood to elliot to compare them"
         )
     return sentences
 
@@ -134,12 +146,21 @@ def _meta(more: dict[str, Any]) -> dict[str, Any]:
     return {"meta": {"verbose": False, "save_recs": True, "save_weights": False} | more}
 
 
-def _neighbours(fit: RecFit, k: int) -> dict[str, Any]:
-    values: dict[str, Any] = {"neighbors": k, "similarity": fit.similarity, "implementation": "standard"}
-    if fit.similarity == "cosine" and not fit.shrink:
+def _neighbours(own: NeighbourSettings) -> dict[str, Any]:
+    values: dict[str, Any] = {"neighbors": own.k, "similarity": own.similarity, "implementation": "standard"}
+    if own.similarity == "cosine" and not own.shrink:
         return values
-    itself = fit.neighbourhood == "elliot"  # one of our k; of k = 1 none is left, which aiolli understands
-    return values | {"neighbors": k - itself, "implementation": "aiolli", "shrink": fit.shrink}
+    itself = own.neighbourhood == "elliot"  # one of our k; of k = 1 none is left, which aiolli understands
+    return values | {"neighbors": own.k - itself, "implementation": "aiolli", "shrink": own.shrink}
+
+
+def _in_epochs(own: PairwiseSettings, seed: int) -> dict[str, Any]:
+    values = {"seed": seed, "epochs": own.epochs, "factors": own.factors, "lr": own.learning_rate}
+    return _meta({"validation_rate": own.epochs}) | values
+
+
+def _in_batches(own: PairwiseSettings, seed: int) -> dict[str, Any]:
+    return _in_epochs(own, seed) | {"batch_size": own.batch_size, "l_w": own.regularisation}
 
 
 def _represent_float(representer: SafeRepresenter, value: float) -> ScalarNode:

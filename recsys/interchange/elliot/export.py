@@ -26,6 +26,7 @@ from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
 from recsys.interchange.elliot.about import ABOUT, About
 from recsys.interchange.elliot.configuration import (
+    ElliotFit,
     build_configuration,
     list_differences,
     name_dataset,
@@ -34,7 +35,6 @@ from recsys.interchange.elliot.configuration import (
 from recsys.interchange.reading import SECONDS_A_DAY
 from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
-from recsys.ranking.options import RecFit
 from recsys.scoring.settings import RecScore
 
 METRICS = Path("metrics/recommendations.json")
@@ -45,7 +45,7 @@ class Params(Section):
 
     seed: Annotated[int, Field(ge=0)]
     recommenders: list[str]
-    rec_fit: RecFit
+    rec_fit: ElliotFit
     rec_score: RecScore
 
 

@@ -1,4 +1,4 @@
-"""Newer vision-language models of the real classes, small and with random weights, their processors and chat templates."""
+"""Small vision-language models of newer classes with random weights, their processors and chat templates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,8 @@ TEXT = {
 QWEN2_VL = (
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
     "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
-    "{% for content in message['content'] %}{% if content['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% for content in message['content'] %}{% if content['type'] == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>"
     "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
@@ -64,7 +65,8 @@ SMOLVLM = (
     "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
 GEMMA3 = (
-    "{{ bos_token }}{% for message in messages %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
+    "{{ bos_token }}{% for message in messages %}"
+    "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
     "{{ '<start_of_turn>' + role + '\n' }}{% for item in message['content'] %}{% if item['type'] == 'image' %}"
     "{{ '<start_of_image>' }}{% elif item['type'] == 'text' %}{{ item['text'] | trim }}{% endif %}{% endfor %}"
     "{{ '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
@@ -72,7 +74,7 @@ GEMMA3 = (
 
 
 def build(name: str) -> Captioner:
-    """A fresh captioner of family `auto`, the same random weights each time."""
+    """Builds a captioner of family `auto`, with the same random weights each time."""
     torch.manual_seed(0)
     model, processor = MAKERS[name]()
     model.eval()
@@ -80,14 +82,15 @@ def build(name: str) -> Captioner:
 
 
 def save(name: str, folder: Path) -> Path:
-    made = build(name)
-    made.model.half().save_pretrained(folder)
-    made.processor.save_pretrained(folder)
+    """Saves the captioner as a model folder, with float16 weights."""
+    captioner = build(name)
+    captioner.model.half().save_pretrained(folder)
+    captioner.processor.save_pretrained(folder)
     return folder
 
 
 def qwen2_vl() -> tuple[Any, Any]:
-    words = tokenizer(
+    words = make_tokenizer(
         [
             "<|endoftext|>",
             "<|im_start|>",
@@ -147,7 +150,7 @@ def smolvlm() -> tuple[Any, Any]:
 
 
 def paligemma() -> tuple[Any, Any]:
-    words = tokenizer(
+    words = make_tokenizer(
         ["<pad>", "<eos>", "<bos>", "<unk>", "<image>"],
         eos_token="<eos>",
         bos_token="<bos>",
@@ -168,7 +171,7 @@ def paligemma() -> tuple[Any, Any]:
 
 
 def gemma3() -> tuple[Any, Any]:
-    words = tokenizer(
+    words = make_tokenizer(
         [
             "<pad>",
             "<eos>",
@@ -206,29 +209,29 @@ def gemma3() -> tuple[Any, Any]:
     return model, Gemma3Processor(pictures, words, chat_template=GEMMA3, image_seq_length=4)
 
 
-def tokenizer(special: list[str], begins: bool = False, **roles: Any) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer of 340 entries; with `begins` it puts BOS before a text, as Gemma's does."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+def make_tokenizer(special: list[str], begins: bool = False, **roles: Any) -> PreTrainedTokenizerFast:
+    """Makes a byte-level tokenizer of 340 entries; with `begins` it puts BOS before a text, as Gemma's does."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=340, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
-    made.train_from_iterator(TEXTS, trainer)
+    trained.train_from_iterator(TEXTS, trainer)
     if begins:
         bos = roles["bos_token"]
-        made.post_processor = processors.TemplateProcessing(
-            single=f"{bos} $A", special_tokens=[(bos, made.token_to_id(bos))]
+        trained.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, trained.token_to_id(bos))]
         )
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, additional_special_tokens=special, clean_up_tokenization_spaces=False, **roles
+        tokenizer_object=trained, additional_special_tokens=special, clean_up_tokenization_spaces=False, **roles
     )
 
 
 def _smol_words() -> PreTrainedTokenizerFast:
     tiles = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
-    return tokenizer(
+    return make_tokenizer(
         [
             "<|endoftext|>",
             "<|im_start|>",

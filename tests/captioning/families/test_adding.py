@@ -1,4 +1,4 @@
-"""A new family is one file, and a captioner of it one line: what other captioners made stays current, as `dvc status` sees it."""
+"""A new family is one file, and a captioner of it one line: `dvc status` finds no result of other captioners stale."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Any other vision-language model: the contract with small models of the real classes, and what their templates say."""
+"""Any other vision-language model: the contract with small models of the real classes, and their chat templates."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from captioning.modelling import Captioner, ImageInputs, apply_lora, load
 from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
 from tests.captioning.families.contract import Contract
-from tests.captioning.families.examples import examples_of
+from tests.captioning.families.examples import make_examples
 
 
 class AutoContract(Contract):
@@ -45,7 +45,7 @@ class AutoContract(Contract):
         path.write_text(path.read_text().replace(self.room[0], self.room[1]))
         with pytest.raises(
             UserError,
-            match=r"makes room for \d+ image tokens, the model makes \d+|cannot read what the processor makes",
+            match=r"leaves \d+ image tokens, the model fills \d+|cannot read what the processor makes",
         ):
             load(folder, "auto", torch.float32)
 
@@ -59,7 +59,7 @@ class TestQwen2VL(AutoContract):
     room = ('"merge_size": 2', '"merge_size": 1')
 
     def test_image_tokens_follow_the_shape_of_the_image(self, captioner: Captioner, images: list[ImageInputs]) -> None:
-        assert len({captioner.family.image_tokens(captioner, image) for image in images}) > 1
+        assert len({captioner.family.count_image_tokens(captioner, image) for image in images}) > 1
 
 
 class TestIdefics3(AutoContract):
@@ -71,7 +71,7 @@ class TestIdefics3(AutoContract):
     room = ('"image_seq_len": 4', '"image_seq_len": 5')
 
     def test_image_tokens_follow_the_shape_of_the_image(self, captioner: Captioner, images: list[ImageInputs]) -> None:
-        assert len({captioner.family.image_tokens(captioner, image) for image in images}) > 1
+        assert len({captioner.family.count_image_tokens(captioner, image) for image in images}) > 1
 
 
 class TestSmolVLM(TestIdefics3):
@@ -89,9 +89,9 @@ class TestPaliGemma(AutoContract):
     def test_the_prompt_is_seen_whole_and_the_caption_word_by_word(
         self, captioner: Captioner, images: list[ImageInputs]
     ) -> None:
-        for one in examples_of(captioner, images):
-            types = one.fields["token_type_ids"]
-            assert [kind == 1 for kind in types] == [label != -100 for label in one.labels]
+        for example in make_examples(captioner, images):
+            types = example.fields["token_type_ids"]
+            assert [kind == 1 for kind in types] == [label != -100 for label in example.labels]
 
 
 class TestGemma3(AutoContract):
@@ -101,8 +101,10 @@ class TestGemma3(AutoContract):
     room = ('"image_seq_length": 4', '"image_seq_length": 3')
 
 
-def test_a_model_with_a_family_of_its_own_is_sent_there(tiny_folder: Callable[[str], Path]) -> None:
-    with pytest.raises(UserError, match="blip2_opt or blip2_t5, not auto"):
+def test_a_model_with_a_family_of_its_own_is_refused(tiny_folder: Callable[[str], Path]) -> None:
+    with pytest.raises(
+        UserError, match="family auto does not fit: blip-2 has a family of its own: blip2_opt or blip2_t5"
+    ):
         load(tiny_folder("blip2_opt"), "auto", torch.float32)
 
 

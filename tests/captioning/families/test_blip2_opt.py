@@ -2,7 +2,7 @@
 
 from captioning.modelling import Captioner, ImageInputs
 from tests.captioning.families.contract import Contract
-from tests.captioning.families.examples import IMAGES, examples_of, say
+from tests.captioning.families.examples import IMAGES, force_token, make_examples
 
 
 class TestBlip2Opt(Contract):
@@ -20,6 +20,6 @@ class TestBlip2Opt(Contract):
         # as the published checkpoints have it
         newline = captioner.tokenizer("\n", add_special_tokens=False)["input_ids"][-1]
         captioner.base.config.text_config.eos_token_id = newline
-        assert examples_of(captioner, images)[0].labels[-1] == newline
-        say(captioner, newline, after=3)
+        assert make_examples(captioner, images)[0].labels[-1] == newline
+        force_token(captioner, newline, after=3)
         assert captioner.family.generate(captioner, images[:1], 9)[0].tokens == 3

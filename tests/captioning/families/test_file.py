@@ -8,9 +8,9 @@ import pytest
 from captioning.families.file import read_captions
 from pipeline.core.errors import UserError
 
-WANTED = [f"{number:010d}" for number in (3, 7, 9)]
-KNOWN = [f"{number:010d}" for number in range(12)]
-CAPTIONS = {item: f"a shirt, {number}" for number, item in enumerate(KNOWN[::-1])}
+IDS = [f"{number:010d}" for number in (3, 7, 9)]
+ALL_IDS = [f"{number:010d}" for number in range(12)]
+CAPTIONS = {item: f"a shirt, {number}" for number, item in enumerate(ALL_IDS[::-1])}
 TABLE = pd.DataFrame({"id": list(CAPTIONS), "caption": list(CAPTIONS.values())})
 
 
@@ -27,16 +27,16 @@ def write(folder: Path, table: pd.DataFrame, name: str = "captions.csv") -> Path
 
 def refused(match: str, folder: Path) -> None:
     with pytest.raises(UserError, match=match):
-        read_captions(folder, "pt", WANTED, KNOWN)
+        read_captions(folder, "pt", IDS, ALL_IDS)
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 @pytest.mark.parametrize("key", ["id", "item_id", "image_id"])
-def test_every_format_says_the_same(tmp_path: Path, ending: str, key: str) -> None:
+def test_every_format_gives_the_same_table(tmp_path: Path, ending: str, key: str) -> None:
     folder = write(tmp_path, TABLE.rename(columns={"id": key}).assign(more=1), f"captions.{ending}")
-    table = read_captions(folder, "pt", WANTED, KNOWN)
-    assert table["item_id"].tolist() == WANTED
-    assert table["caption"].tolist() == [CAPTIONS[item] for item in WANTED]
+    table = read_captions(folder, "pt", IDS, ALL_IDS)
+    assert table["item_id"].tolist() == IDS
+    assert table["caption"].tolist() == [CAPTIONS[item] for item in IDS]
     assert table["tokens"].tolist() == [3, 3, 3]
     assert table["finished"].tolist() == [True] * 3
 
@@ -44,8 +44,8 @@ def test_every_format_says_the_same(tmp_path: Path, ending: str, key: str) -> No
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_what_a_captioner_wrote_here_comes_back_whole(tmp_path: Path, ending: str) -> None:
     rows = TABLE.rename(columns={"id": "item_id"}).assign(tokens=range(12), finished=[True, False] * 6)
-    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "ft", WANTED, KNOWN)
-    expected = rows.set_index("item_id").loc[WANTED].reset_index()
+    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "ft", IDS, ALL_IDS)
+    expected = rows.set_index("item_id").loc[IDS].reset_index()
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
 
 
@@ -57,15 +57,15 @@ def test_what_a_captioner_wrote_here_comes_back_whole(tmp_path: Path, ending: st
         ("finished", "", "neither true nor false"),
     ],
 )
-def test_a_cell_that_says_nothing_is_refused_by_id(tmp_path: Path, column: str, value: str, message: str) -> None:
+def test_an_unreadable_cell_is_refused_by_id(tmp_path: Path, column: str, value: str, message: str) -> None:
     rows = TABLE.assign(**{column: ["1" if column == "tokens" else "True"] * 11 + [value]})
     with pytest.raises(UserError, match=f"1 values of .*{message}, first {TABLE['id'].iloc[-1]}"):
-        read_captions(write(tmp_path, rows), "pt", WANTED, KNOWN)
+        read_captions(write(tmp_path, rows), "pt", IDS, ALL_IDS)
 
 
 def test_an_empty_caption_and_words_that_pandas_takes_for_missing_are_captions(tmp_path: Path) -> None:
     rows = TABLE.assign(caption=["", "N/A", "null", *TABLE["caption"][3:]])
-    table = read_captions(write(tmp_path, rows), "pt", KNOWN[:0:-1][:3], KNOWN)
+    table = read_captions(write(tmp_path, rows), "pt", ALL_IDS[:0:-1][:3], ALL_IDS)
     assert table["caption"].tolist() == ["", "N/A", "null"]
     assert table["tokens"].tolist() == [0, 1, 1]
 
@@ -73,20 +73,20 @@ def test_an_empty_caption_and_words_that_pandas_takes_for_missing_are_captions(t
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_of_several_ids_the_item_id_counts(tmp_path: Path, ending: str) -> None:
     """As for `lookbook score`: tests/captioning/interchange/test_caption_files.py."""
-    rows = TABLE.rename(columns={"id": "item_id"}).assign(image_id=KNOWN, id=range(12))
-    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "pt", WANTED, KNOWN)
-    assert table["caption"].tolist() == [CAPTIONS[item] for item in WANTED]
+    rows = TABLE.rename(columns={"id": "item_id"}).assign(image_id=ALL_IDS, id=range(12))
+    table = read_captions(write(tmp_path, rows, f"captions.{ending}"), "pt", IDS, ALL_IDS)
+    assert table["caption"].tolist() == [CAPTIONS[item] for item in IDS]
 
 
 def test_before_and_after_may_differ(tmp_path: Path) -> None:
     write(tmp_path, TABLE)
     write(tmp_path, TABLE.assign(caption="after"), "captions-ft.json")
-    captions = {variant: set(read_captions(tmp_path, variant, WANTED, KNOWN)["caption"]) for variant in ("pt", "ft")}
-    assert captions == {"pt": {CAPTIONS[item] for item in WANTED}, "ft": {"after"}}
+    captions = {variant: set(read_captions(tmp_path, variant, IDS, ALL_IDS)["caption"]) for variant in ("pt", "ft")}
+    assert captions == {"pt": {CAPTIONS[item] for item in IDS}, "ft": {"after"}}
 
 
 def test_missing_ids_are_counted_and_named(tmp_path: Path) -> None:
-    write(tmp_path, TABLE[TABLE["id"].isin(KNOWN[8:])])
+    write(tmp_path, TABLE[TABLE["id"].isin(ALL_IDS[8:])])
     refused(
         "2 of 3 items of the test split or without description have no caption, first 0000000003, 0000000007", tmp_path
     )

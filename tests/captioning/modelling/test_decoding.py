@@ -1,4 +1,4 @@
-"""Captions that leave the batch when they are finished: the same words as by transformers' own loop, for less work."""
+"""Captions that leave the batch when they are finished: the words of transformers' own loop, for less work."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,60 +7,60 @@ import pytest
 import torch
 from PIL import Image
 
-from captioning.modelling import Captioner, image_inputs
-from captioning.modelling.decoding import LEAVE
-from captioning.modelling.generation import greedy
-from tests.captioning.families.examples import random_adapter, speaking
+from captioning.modelling import Captioner, prepare_images
+from captioning.modelling.decoding import DROP_AT_ONE_IN
+from captioning.modelling.generation import generate_greedily
+from tests.captioning.families.examples import add_random_adapter, randomize_weights
 
 FAMILIES = ["blip2_opt", "blip2_t5", "llava"]
 LONGEST = 24
 
 
-def coloured(n: int) -> list[Image.Image]:
-    """Images that differ."""
+def make_images(n: int) -> list[Image.Image]:
+    """Makes images of different colours."""
     return [Image.new("RGB", (32, 32), (row * 255 // n, 255 - row * 99 // n, row * 31 % 256)) for row in range(n)]
 
 
-def ending(captioner: Captioner, images: list[Any]) -> set[int]:
-    """Makes the word end captions that these reach at the most different steps; the lengths that they then have."""
-    said: list[list[int]] = []
+def choose_eos(captioner: Captioner, images: list[Any]) -> set[int]:
+    """Makes a word EOS so that captions have as many different lengths as possible, and returns these lengths."""
+    rows: list[list[int]] = []
 
-    def as_transformers(model: Any, *args: Any, **options: Any) -> torch.Tensor:
+    def decode_as_transformers(model: Any, *args: Any, **options: Any) -> torch.Tensor:
         ids = model._sample(*args, **options)
-        said.extend(ids[:, -LONGEST:].tolist())
+        rows.extend(ids[:, -LONGEST:].tolist())
         return ids
 
     captioner.eos_ids = [len(captioner.tokenizer) - 1]
-    greedy(captioner, images, LONGEST, as_transformers)
-    words = sorted({word for row in said for word in row})
-    captioner.eos_ids = [max(words, key=lambda word: len({row.index(word) for row in said if word in row}))]
-    return {caption.tokens for caption in greedy(captioner, images, LONGEST, None)}
+    generate_greedily(captioner, images, LONGEST, decode_as_transformers)
+    words = sorted({word for row in rows for word in row})
+    captioner.eos_ids = [max(words, key=lambda word: len({row.index(word) for row in rows if word in row}))]
+    return {caption.tokens for caption in generate_greedily(captioner, images, LONGEST, None)}
 
 
-def rows_at_each_step(lengths: list[int]) -> list[int]:
-    """Captions leave when an eighth of those in the batch, or more, are finished."""
+def count_rows_at_each_step(lengths: list[int]) -> list[int]:
+    """Counts the rows of each step: captions leave when an eighth of the batch, or more, is finished."""
     steps, step = [], 0
     while lengths:
         steps.append(len(lengths))
         step += 1
         going = [length for length in lengths if length > step]
-        if len(lengths) - len(going) >= len(lengths) / LEAVE:
+        if len(lengths) - len(going) >= len(lengths) / DROP_AT_ONE_IN:
             lengths = going
     return steps
 
 
-@pytest.mark.parametrize("adapted", [False, True])
+@pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_words_are_those_of_transformers_for_less_work(
-    family: str, adapted: bool, tiny_captioner: Callable[[str], Captioner]
+    family: str, tuned: bool, tiny_captioner: Callable[[str], Captioner]
 ) -> None:
-    captioner = speaking(tiny_captioner(family))
-    captioner = random_adapter(captioner) if adapted else captioner
-    images = image_inputs(captioner, coloured(20))
-    assert len(ending(captioner, images)) > 3
-    expected, seen = greedy(captioner, images, LONGEST, None), []
+    captioner = randomize_weights(tiny_captioner(family))
+    captioner = add_random_adapter(captioner) if tuned else captioner
+    images = prepare_images(captioner, make_images(20))
+    assert len(choose_eos(captioner, images)) > 3
+    expected, n_rows = generate_greedily(captioner, images, LONGEST, None), []
     head = captioner.base.get_output_embeddings()
-    head.register_forward_hook(lambda module, inputs, logits: seen.append(len(logits)))
-    assert greedy(captioner, images, LONGEST) == expected
-    assert seen == rows_at_each_step([caption.tokens for caption in expected])
-    assert sum(seen) < 20 * len(seen)
+    head.register_forward_hook(lambda module, inputs, logits: n_rows.append(len(logits)))
+    assert generate_greedily(captioner, images, LONGEST) == expected
+    assert n_rows == count_rows_at_each_step([caption.tokens for caption in expected])
+    assert sum(n_rows) < 20 * len(n_rows)

@@ -1,4 +1,4 @@
-"""Batches: images of different shapes side by side, and tokens padded on the side that was asked for."""
+"""Batches: images of different shapes side by side, and tokens padded on either side."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning.modelling import Example, collate, join_images
-from captioning.modelling.encoding import tokens
+from captioning.modelling.encoding import pad_examples
 
 SHAPES = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=5)
 
@@ -16,20 +16,20 @@ def test_joined_images_hold_every_image_and_zeros_elsewhere(shapes: list[tuple[i
     images = [{"pixel_values": torch.rand(shape) + 1, "prompt_input_ids": torch.ones(1, 2)} for shape in shapes]
     joined = join_images(images)
     assert set(joined) == {"pixel_values"}
-    row, seen = 0, 0.0
+    row, total = 0, 0.0
     for image in images:
         n, height, width = image["pixel_values"].shape
         assert torch.equal(joined["pixel_values"][row : row + n, :height, :width], image["pixel_values"])
-        row, seen = row + n, seen + image["pixel_values"].sum().item()
+        row, total = row + n, total + image["pixel_values"].sum().item()
     assert len(joined["pixel_values"]) == row
-    assert joined["pixel_values"].sum().item() == pytest.approx(seen, rel=1e-5)
+    assert joined["pixel_values"].sum().item() == pytest.approx(total, rel=1e-5)
 
 
 def test_masks_and_cached_features_join_too() -> None:
     masks = join_images([{"mask": torch.ones(1, 2, dtype=torch.int64)}, {"mask": torch.ones(1, 3, dtype=torch.int64)}])
     assert masks["mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
     features = [{"features": torch.rand(1, 3, 4)} for _ in range(2)]
-    assert torch.equal(join_images(features)["features"], torch.cat([one["features"] for one in features]))
+    assert torch.equal(join_images(features)["features"], torch.cat([image["features"] for image in features]))
     assert join_images([]) == {}
     assert join_images([{}, {}]) == {}
 
@@ -37,11 +37,11 @@ def test_masks_and_cached_features_join_too() -> None:
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=6), min_size=1, max_size=5), st.booleans())
 def test_tokens_are_padded_on_one_side(rows: list[list[int]], left: bool) -> None:
     examples = [Example(row, [], {"token_type_ids": [1] * len(row)}) for row in rows]
-    batch = tokens(examples, pad_id=0, left=left)
-    for name, wanted in [("input_ids", rows), ("attention_mask", [[1] * len(row) for row in rows])]:
-        for found, row in zip(batch[name].tolist(), wanted, strict=True):
-            padding = [0] * (len(found) - len(row))
-            assert found == (padding + row if left else row + padding)
+    batch = pad_examples(examples, pad_id=0, left=left)
+    for name, expected in [("input_ids", rows), ("attention_mask", [[1] * len(row) for row in rows])]:
+        for ids, row in zip(batch[name].tolist(), expected, strict=True):
+            padding = [0] * (len(ids) - len(row))
+            assert ids == (padding + row if left else row + padding)
     assert torch.equal(batch["token_type_ids"], batch["attention_mask"])
 
 

@@ -1,4 +1,4 @@
-"""Adapters where they are asked for, and what frozen and opened sides do with dropout."""
+"""Adapters inside and outside the language model, and dropout on a frozen or trained vision side."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,27 +6,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from captioning.modelling import Captioner, apply_lora, image_inputs, join_images, load
-from captioning.modelling.lora import beside_language_model, language_model_name
+from captioning.modelling import Captioner, apply_lora, join_images, load, prepare_images
+from captioning.modelling.lora import find_language_model, list_modules_beside_language_model
 from pipeline.core.errors import UserError
 from tests.captioning.families.examples import IMAGES
 
 
 def test_where_the_language_model_is_and_what_lies_beside_it(tiny_captioner: Callable[[str], Captioner]) -> None:
-    found = {family: tiny_captioner(family).base for family in ("blip2_opt", "blip2_t5", "llava")}
-    assert [language_model_name(model) for model in found.values()] == ["language_model"] * 2 + ["model.language_model"]
+    models = [tiny_captioner(family).base for family in ("blip2_opt", "blip2_t5", "llava")]
+    assert [find_language_model(model) for model in models] == ["language_model"] * 2 + ["model.language_model"]
     blip2 = ["vision_model", "qformer", "language_projection"]
     llava = ["model.vision_tower", "model.multi_modal_projector"]
-    assert [beside_language_model(model) for model in found.values()] == [blip2, blip2, llava]
+    assert [list_modules_beside_language_model(model) for model in models] == [blip2, blip2, llava]
 
 
 def test_a_family_with_a_careless_expression_is_refused(
     tiny_captioner: Callable[[str], Captioner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The suffixes of the study's code: in LLaVA they are names in the CLIP tower too, and BLIP-2's reach only the Q-Former."""
+    """The suffixes of the study's code: LLaVA's reach the CLIP tower too, and BLIP-2's only the Q-Former."""
     for family, targets in [("llava", r".*\.(q_proj|v_proj)"), ("blip2_opt", r".*\.(query|value)")]:
         captioner = tiny_captioner(family)
-        monkeypatch.setattr(captioner.family, "lora_targets", lambda *_, targets=targets: targets)
+        monkeypatch.setattr(captioner.family, "choose_lora_targets", lambda *_, targets=targets: targets)
         with pytest.raises(UserError, match="outside the language model"):
             apply_lora(captioner, "query-value", 2, 4, 0.0, True)
 
@@ -35,21 +35,21 @@ def test_an_opened_vision_side_has_dropout_in_training_and_none_after(
     tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     folder = tiny_folder("blip2_opt")
-    adapted = apply_lora(load(folder, "blip2_opt", torch.float32), "all-linear", 2, 4, 0.5, True, scope="all")
+    tuned = apply_lora(load(folder, "blip2_opt", torch.float32), "all-linear", 2, 4, 0.5, True, scope="all")
     with torch.no_grad():
-        for name, weight in adapted.base.named_parameters():
+        for name, weight in tuned.base.named_parameters():
             if "lora_B" in name:
                 weight.normal_(std=0.1)
-    adapted.model.train()
-    assert len(set(features_twice(adapted))) == 2
-    adapted.model.eval()
-    (expected,) = set(features_twice(adapted))
-    adapted.model.save_pretrained(tmp_path / "adapter")
+    tuned.model.train()
+    assert len(set(features_twice(tuned))) == 2
+    tuned.model.eval()
+    (expected,) = set(features_twice(tuned))
+    tuned.model.save_pretrained(tmp_path / "adapter")
     back = load(folder, "blip2_opt", torch.float32, adapter=tmp_path / "adapter")
     assert set(features_twice(back)) == {expected}
 
 
 def features_twice(captioner: Captioner) -> list[float]:
-    images = join_images(image_inputs(captioner, IMAGES))
+    images = join_images(prepare_images(captioner, IMAGES))
     with torch.no_grad():
         return [captioner.base.get_image_features(**images).pooler_output.double().sum().item() for _ in range(2)]

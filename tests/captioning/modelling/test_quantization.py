@@ -1,4 +1,4 @@
-"""4-bit weights on a CPU: the language model alone is quantised, trains, and takes an adapter back."""
+"""4-bit weights on a CPU: only the language model is quantised; it trains, and its adapter loads again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from captioning.modelling import Captioner, image_inputs, join_images, load
+from captioning.modelling import Captioner, join_images, load, prepare_images
 from captioning.modelling.lora import checkpoint_activations
-from captioning.training.loss import summed_loss, supervised
+from captioning.training.loss import count_supervised, sum_loss
 from pipeline.core.errors import UserError
-from tests.captioning.families.examples import IMAGES, batch_of, random_adapter
+from tests.captioning.families.examples import IMAGES, add_random_adapter, make_batch
 
 pytest.importorskip("bitsandbytes")
 
@@ -29,9 +29,9 @@ def test_only_the_language_model_is_quantised(family: str, tiny_folder: Callable
     names = [name for name, part in small.base.named_modules() if type(part).__name__ == "Linear4bit"]
     assert len(names) == LINEAR[family]
     assert all("language_model." in name and "lm_head" not in name for name in names)
-    images = join_images(image_inputs(plain, IMAGES))
-    features = [one.base.get_image_features(**images).pooler_output for one in (small, plain)]
-    assert all(torch.equal(one, other) for one, other in zip(*features, strict=True))
+    images = join_images(prepare_images(plain, IMAGES))
+    features = [captioner.base.get_image_features(**images).pooler_output for captioner in (small, plain)]
+    assert all(torch.equal(*pair) for pair in zip(*features, strict=True))
 
 
 def test_it_trains_after_an_evaluation_and_its_adapter_comes_back(
@@ -39,26 +39,26 @@ def test_it_trains_after_an_evaluation_and_its_adapter_comes_back(
 ) -> None:
     folder = tiny_folder("blip2_opt")
     captioner = quantised(folder, "blip2_opt")
-    images = image_inputs(captioner, IMAGES)
+    images = prepare_images(captioner, IMAGES)
     captioner.family.generate(captioner, images, 4)
-    adapted = random_adapter(captioner)
-    checkpoint_activations(adapted)
-    batch = batch_of(adapted, images)
-    weights = [weight for weight in adapted.model.parameters() if weight.requires_grad]
+    tuned = add_random_adapter(captioner)
+    checkpoint_activations(tuned)
+    batch = make_batch(tuned, images)
+    weights = [weight for weight in tuned.model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=0.02)
-    before = loss_of(adapted, batch)
+    before = loss_of(tuned, batch)
     for _ in range(5):
-        adapted.model.train()
-        loss = summed_loss(adapted, adapted.model, batch) / supervised(batch["labels"])
+        tuned.model.train()
+        loss = sum_loss(tuned, tuned.model, batch) / count_supervised(batch["labels"])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        after = loss_of(adapted, batch)
+        after = loss_of(tuned, batch)
     assert after < before
-    adapted.model.save_pretrained(tmp_path / "adapter")
+    tuned.model.save_pretrained(tmp_path / "adapter")
     back = quantised(folder, "blip2_opt", tmp_path / "adapter")
     assert loss_of(back, batch) == after
-    assert back.family.generate(back, images, 4) == adapted.family.generate(adapted, images, 4)
+    assert back.family.generate(back, images, 4) == tuned.family.generate(tuned, images, 4)
 
 
 def test_without_bitsandbytes_it_says_what_to_install(
@@ -72,4 +72,4 @@ def test_without_bitsandbytes_it_says_what_to_install(
 @torch.no_grad()
 def loss_of(captioner: Captioner, batch: dict[str, torch.Tensor]) -> float:
     captioner.model.eval()
-    return summed_loss(captioner, captioner.model, batch).item()
+    return sum_loss(captioner, captioner.model, batch).item()

@@ -5,7 +5,8 @@ import pytest
 
 from captioning.classifiers.logistic import fit, save, zero_shot
 from captioning.scores.accuracy import classify, compare, count_confusions
-from features import minilm
+from features import sentences
+from features.sentences import encode
 from pipeline.core.errors import UserError
 
 TRAINING = {
@@ -19,7 +20,7 @@ TRAINING = {
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classifier")
     texts = [(text, category) for category, group in TRAINING.items() for text in group]
-    save(folder, fit(minilm.encode([text for text, _ in texts]), [category for _, category in texts], 10.0))
+    save(folder, fit(encode([text for text, _ in texts]), [category for _, category in texts], 10.0))
     return folder
 
 
@@ -49,13 +50,13 @@ def test_the_same_on_every_call(classifier: Path) -> None:
     words = ["of", "a", "thing", "that", "is", "hard", "to", "place", "anywhere", "at", "all"]
     captions = [f"caption {word}" for word in words] * 5
     assert classify(captions, classifier) == classify(captions, classifier)
-    assert not minilm.load_minilm()[1].training
+    assert not sentences.load_sentence_model(sentences.MINILM).training
 
 
 def test_zero_shot_is_the_nearest_name() -> None:
     names = ["Trousers", "Dress", "Boots"]
-    vectors = minilm.encode(["dress", "boots", "a pair of trousers"])
-    distances = ((vectors[:, None] - minilm.encode([name.lower() for name in names])[None]) ** 2).sum(axis=2)
+    vectors = encode(["dress", "boots", "a pair of trousers"])
+    distances = ((vectors[:, None] - encode([name.lower() for name in names])[None]) ** 2).sum(axis=2)
     assert (
         zero_shot(vectors, names)
         == [names[best] for best in np.argmin(distances, axis=1)]

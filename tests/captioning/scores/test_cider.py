@@ -25,7 +25,7 @@ def test_a_caption_equal_to_its_only_reference_scores_10():
     assert cider.score([("1", "a red dress with long sleeves")]) == pytest.approx([10.0])
 
 
-def test_document_frequencies_come_from_all_references_whatever_is_scored():
+def test_document_frequencies_come_from_all_references_not_only_those_scored():
     references = {"1": ["a red dress"], "2": ["a blue dress"], "3": ["a cap in cotton"]}
     cider = Cider(references)
     alone = cider.score([("1", "a red coat")])

@@ -91,7 +91,7 @@ def test_negative_cosines_count_as_zero(
     def encode_texts(texts: list[str]) -> np.ndarray:
         return np.array([planes.get(text, np.array([1.0, 0.0])) for text in texts])
 
-    monkeypatch.setattr(clip_score, "encoders", lambda *_: (encode_images, encode_texts))
+    monkeypatch.setattr(clip_score, "load_encoders", lambda *_: (encode_images, encode_texts))
     table = clip_scores([(ITEMS[0], "caption")], {ITEMS[0]: ["reference"]}, images, CLIP)
     assert table.iloc[0].tolist() == pytest.approx(expected)
 

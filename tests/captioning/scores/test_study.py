@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.scores.study import wrong_items
+from captioning.scores.study import choose_wrong_items
 
 GROUPS = st.lists(st.integers(0, 8), max_size=40).map(
     lambda groups: {f"{index:03}": group for index, group in enumerate(groups)}
@@ -12,7 +12,7 @@ GROUPS = st.lists(st.integers(0, 8), max_size=40).map(
 
 @given(GROUPS)
 def test_every_item_gets_one_of_another_group_and_each_is_taken_once(groups):
-    donors = wrong_items(groups)
+    donors = choose_wrong_items(groups)
     possible = bool(groups) and 2 * max(Counter(groups.values()).values()) <= len(groups)
     assert bool(donors) == possible
     if donors:
@@ -24,4 +24,4 @@ def test_every_item_gets_one_of_another_group_and_each_is_taken_once(groups):
 def test_the_order_of_the_items_does_not_matter(groups, random):
     shuffled = list(groups.items())
     random.shuffle(shuffled)
-    assert wrong_items(dict(shuffled)) == wrong_items(groups)
+    assert choose_wrong_items(dict(shuffled)) == choose_wrong_items(groups)

@@ -1,6 +1,6 @@
-"""The batch that fits: found once, kept by the run, the same result; and what is said where none fits.
+"""The largest batch that fits: it is searched once per run and changes no result; and the error where none fits.
 
-Memory runs out for real: PyTorch is asked for more than any machine has once a batch is larger than the test allows.
+Memory runs out for real: a batch larger than the test allows makes PyTorch allocate more than any machine has.
 """
 
 import json
@@ -14,7 +14,7 @@ import torch
 from captioning.families import blip2_opt
 from captioning.train import IMAGES, ITEMS
 from captioning.training import batch_size, fine_tuning, trainer
-from captioning.training.loss import summed_loss
+from captioning.training.loss import sum_loss
 from captioning.training.settings import Params
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
@@ -23,17 +23,17 @@ MODEL = Path("data/models/tiny")
 Project = Callable[..., Path]
 
 
-def memory_for(rows: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """From now on a batch of more rows does not fit; the sizes that were tried."""
+def limit_memory(rows: int, module: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Makes batches of more rows not fit, and returns the list that will hold the sizes tried."""
     tried: list[int] = []
 
     def limited(captioner: Any, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         tried.append(len(batch["labels"]))
         if len(batch["labels"]) > rows:
             torch.empty(1 << 55, dtype=torch.uint8)
-        return summed_loss(captioner, model, batch)
+        return sum_loss(captioner, model, batch)
 
-    monkeypatch.setattr(module, "summed_loss", limited)
+    monkeypatch.setattr(module, "sum_loss", limited)
     return tried
 
 
@@ -48,54 +48,54 @@ def set_size(size: int | str) -> None:
     params.write_text(text)
 
 
-def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_if_it_had_been_given(
+def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_with_that_size(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 12: not 5, the most that fits, but 4. Resumed, it is not searched again."""
-    tiny_project("blip2_opt", {"batch_size": 12, "caption_train.device_batch_size": "auto"})
-    tried = memory_for(5, batch_size, monkeypatch)
+    """Of 12, 5 would fit but does not divide; 4 does. A resumed run does not search again."""
+    tiny_project("blip2_opt", {"batch_size": 12, "machine.device_batch_size": "auto"})
+    tried = limit_memory(5, batch_size, monkeypatch)
     result, adapter = train("auto")
     assert tried == [12, 6, 4]
     assert result.metrics["device_batch_size"] == 4
-    assert json.loads(Path("auto", batch_size.FOUND).read_text()) == 4
+    assert json.loads(Path("auto", batch_size.SIZE_FILE).read_text()) == 4
     train("auto")
     assert tried == [12, 6, 4]
     set_size(4)
-    assert train("given")[1] == adapter
+    assert train("fixed")[1] == adapter
 
 
 def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
     params, widths = read(Params), []
-    captioner = fine_tuning.adapted(MODEL, "blip2_opt", params)
-    training, _ = fine_tuning.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
+    captioner = fine_tuning.load_with_adapter(MODEL, "blip2_opt", params)
+    training, _ = fine_tuning.load_splits(captioner, MODEL, ITEMS, IMAGES, params, Path("run"))
     monkeypatch.setattr(
-        batch_size, "summed_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or summed_loss(*args)
+        batch_size, "sum_loss", lambda *args: widths.append(args[2]["labels"].shape[1]) or sum_loss(*args)
     )
-    assert batch_size.largest(captioner, training, 8) == 8
+    assert batch_size.find_largest(captioner, training, 8) == 8
     assert widths == [max(len(training[row]["example"].labels) for row in range(len(training)))]
     assert all(weight.grad is None for weight in captioner.model.parameters())
 
 
-def test_where_nothing_fits_it_says_what_needs_less(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
-    memory_for(0, batch_size, monkeypatch)
+def test_where_nothing_fits_the_error_names_what_needs_less(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("blip2_opt", {"machine.device_batch_size": "auto"})
+    limit_memory(0, batch_size, monkeypatch)
     with pytest.raises(UserError, match=r"device_batch_size: 1 .*smallest.*gradient_checkpointing"):
         train("run")
 
 
 def test_out_of_memory_names_device_batch_size(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("blip2_opt")
-    memory_for(4, trainer, monkeypatch)
-    with pytest.raises(UserError, match=r"caption_train.device_batch_size: 8 .auto, or a smaller divisor"):
+    limit_memory(4, trainer, monkeypatch)
+    with pytest.raises(UserError, match=r"machine.device_batch_size: 8 .auto, or a smaller divisor"):
         train("run")
 
 
-def test_weights_that_do_not_fit_are_said_to_be_too_large(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the memory of the machine runs out while the model is read, which PyTorch calls a RuntimeError."""
-    tiny_project("blip2_opt", {"caption_train.device_batch_size": "auto"})
+def test_weights_that_do_not_fit_are_reported(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of the machine may run out while the model is read, which PyTorch reports as a RuntimeError."""
+    tiny_project("blip2_opt", {"machine.device_batch_size": "auto"})
 
     def full(*_: Any, **__: Any) -> None:
         torch.empty(1 << 55, dtype=torch.uint8)
@@ -106,5 +106,5 @@ def test_weights_that_do_not_fit_are_said_to_be_too_large(
 
 
 def test_other_errors_are_left_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), batch_size.named_out_of_memory(8):
+    with pytest.raises(RuntimeError, match="shapes"), batch_size.explain_out_of_memory(8):
         raise RuntimeError("shapes do not fit")

@@ -1,4 +1,4 @@
-"""Checkpoints: whose they are, whole or absent, damaged ones, and one writer."""
+"""Checkpoints: a folder per run, whole or absent, damaged checkpoints, and one writer."""
 
 import json
 import os
@@ -28,8 +28,8 @@ def test_the_last_two_and_the_best_are_kept(tmp_path: Path) -> None:
     save(tmp_path, 20, {10: 1.0, 20: 2.0})
     save(tmp_path, 100, {10: 1.0, 20: 2.0, 100: 3.0})
     assert names(tmp_path) == ["checkpoint-10", "checkpoint-100", "checkpoint-20"]
-    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-100"
-    assert checkpoints.best_of(tmp_path / "checkpoint-100") == tmp_path / "checkpoint-10"
+    assert checkpoints.find_latest(tmp_path) == tmp_path / "checkpoint-100"
+    assert checkpoints.find_best(tmp_path / "checkpoint-100") == tmp_path / "checkpoint-10"
 
 
 def test_the_one_before_can_stand_alone_when_the_last_was_a_new_best(
@@ -39,9 +39,9 @@ def test_the_one_before_can_stand_alone_when_the_last_was_a_new_best(
     save(tmp_path, 15, {10: 1.0})
     save(tmp_path, 20, {10: 1.0, 20: 0.5})
     (tmp_path / "checkpoint-20" / "weights").write_text("weights at 2o")
-    found = checkpoints.latest(tmp_path)
-    assert found == tmp_path / "checkpoint-15"
-    assert (checkpoints.best_of(found) / "weights").read_text() == "weights at 10"
+    latest = checkpoints.find_latest(tmp_path)
+    assert latest == tmp_path / "checkpoint-15"
+    assert (checkpoints.find_best(latest) / "weights").read_text() == "weights at 10"
     assert "checkpoint-20 is damaged" in caplog.text
 
 
@@ -60,7 +60,7 @@ def test_a_damaged_checkpoint_is_named_and_left_for_the_one_before(
         (last / checkpoints.MANIFEST).unlink()
     else:
         (last / checkpoints.MANIFEST).write_text("{")
-    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-1"
+    assert checkpoints.find_latest(tmp_path) == tmp_path / "checkpoint-1"
     assert str(last) in caplog.text
 
 
@@ -68,7 +68,7 @@ def test_without_its_best_epoch_a_checkpoint_is_of_no_use(tmp_path: Path) -> Non
     save(tmp_path, 10, {10: 1.0})
     save(tmp_path, 20, {10: 1.0, 20: 2.0})
     (tmp_path / "checkpoint-10" / "weights").unlink()
-    assert checkpoints.latest(tmp_path) is None
+    assert checkpoints.find_latest(tmp_path) is None
 
 
 def test_what_was_not_finished_does_not_count(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_was_not_finished_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-2.partial").mkdir()
     with pytest.raises(RuntimeError), checkpoints.new_checkpoint(tmp_path, 3):
         raise RuntimeError("killed while writing")
-    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-1"
+    assert checkpoints.find_latest(tmp_path) == tmp_path / "checkpoint-1"
 
 
 def test_the_folder_changes_with_every_parameter_input_and_line_of_code(
@@ -89,26 +89,26 @@ def test_the_folder_changes_with_every_parameter_input_and_line_of_code(
     code.write_text("x = 1")
 
     def folder(**params: float) -> Path:
-        return checkpoints.folder_for("tiny", params, [images, code])
+        return checkpoints.name_run_folder("tiny", params, [images, code])
 
     first = folder(lr=1e-4)
     assert first == folder(lr=1e-4)
     assert first.parent == tmp_path / "elsewhere"
-    seen = {
+    folders = {
         first,
         folder(lr=5e-4),
         folder(lr=1e-4, seed=1),
-        checkpoints.folder_for("other", {"lr": 1e-4}, [images, code]),
+        checkpoints.name_run_folder("other", {"lr": 1e-4}, [images, code]),
     }
     (images / "00000.parquet").write_text("pixelz")
-    seen.add(folder(lr=1e-4))
+    folders.add(folder(lr=1e-4))
     (images / "00000.parquet").rename(images / "00001.parquet")
-    seen.add(folder(lr=1e-4))
+    folders.add(folder(lr=1e-4))
     code.write_text("x = 2")
-    seen.add(folder(lr=1e-4))
-    assert len(seen) == 7
+    folders.add(folder(lr=1e-4))
+    assert len(folders) == 7
     (tmp_path / "images" / "old.pyc").write_text("")
-    assert folder(lr=1e-4) in seen
+    assert folder(lr=1e-4) in folders
 
 
 def test_a_second_writer_is_refused_with_the_first_ones_process(tmp_path: Path) -> None:

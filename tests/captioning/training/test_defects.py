@@ -1,4 +1,4 @@
-"""The training defects of the study's own code, each put back into a copy of ours: a named test must notice (`.ci/full`)."""
+"""The training defects of the study's own code, each put into a copy of ours: a named test must fail (`.ci/full`)."""
 
 import os
 import shutil
@@ -9,83 +9,96 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-COPIED = ["captioning", "catalogue", "pipeline", "tests/captioning", "studies", "params.yaml", "pyproject.toml"]
-ENCODING, RUN = "captioning/modelling/encoding.py", "captioning/training/fine_tuning.py"
-FAMILIES, TRAINING = "tests/captioning/families", "tests/captioning/training"
+COPIED = [
+    "captioning",
+    "catalogue",
+    "features",
+    "pipeline",
+    "sample",
+    "tests/captioning",
+    "tests/helpers",
+    "studies",
+    "params.yaml",
+    "pyproject.toml",
+]
+ENCODING = "captioning/modelling/encoding.py"
+FINE_TUNING = "captioning/training/fine_tuning.py"
+FAMILY_TESTS = "tests/captioning/families"
+TRAINING_TESTS = "tests/captioning/training"
 
-# What it was, where, the code as it is, the code as it would be, and the test.
+# The defect, its file, the code as it is, the code with the defect, and the test that must fail.
 DEFECTS = {
     "T5's encoder sees the caption": (
         ENCODING,
         "return Example(prompt.input_ids, answer)",
         "return Example(ids, answer)",
-        f"{FAMILIES}/test_blip2_t5.py::TestBlip2T5::test_the_input_is_the_prompt_and_only_a_decoder_s_holds_the_caption",
+        f"{FAMILY_TESTS}/test_blip2_t5.py::TestBlip2T5::test_the_input_is_the_prompt_and_only_a_decoder_s_holds_the_caption",
     ),
     "padding to 512": (
         ENCODING,
         "longest = max(map(len, rows))",
         "longest = 512",
-        f"{FAMILIES}/test_blip2_opt.py::TestBlip2Opt::test_padding_is_never_supervised_and_ends_with_the_longest",
+        f"{FAMILY_TESTS}/test_blip2_opt.py::TestBlip2Opt::test_padding_is_never_supervised_and_ends_with_the_longest",
     ),
     "padding supervised": (
         ENCODING,
-        "padded([example.labels for example in examples], IGNORED)",
-        "padded([example.labels for example in examples], pad_id)",
-        f"{FAMILIES}/test_blip2_opt.py::TestBlip2Opt::test_padding_is_never_supervised_and_ends_with_the_longest",
+        "pad([example.labels for example in examples], IGNORED)",
+        "pad([example.labels for example in examples], pad_id)",
+        f"{FAMILY_TESTS}/test_blip2_opt.py::TestBlip2Opt::test_padding_is_never_supervised_and_ends_with_the_longest",
     ),
     "no EOS": (
         ENCODING,
         "[*caption, captioner.eos_id]",
         "[*caption]",
-        f"{FAMILIES}/test_llava.py::TestLlava::test_the_last_supervised_token_is_the_only_eos",
+        f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_the_last_supervised_token_is_the_only_eos",
     ),
     "prompt supervised": (
         ENCODING,
         "[IGNORED] * len(prompt.input_ids) + answer",
         "ids",
-        f"{FAMILIES}/test_llava.py::TestLlava::test_exactly_the_caption_and_eos_are_supervised",
+        f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_exactly_the_caption_and_eos_are_supervised",
     ),
     "LoRA by suffix, in the CLIP tower too": (
         "captioning/families/llava.py",
         r'r".*language_model.*\.(q_proj|v_proj)"',
         r'r".*\.(q_proj|v_proj)"',
-        f"{FAMILIES}/test_llava.py::TestLlava::test_lora_stays_inside_the_language_model",
+        f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_lora_stays_inside_the_language_model",
     ),
     "adapter ignored for LLaVA": (
         "captioning/modelling/loading.py",
         "if adapter is not None:",
         'if adapter is not None and family != "llava":',
-        "tests/captioning/test_train.py::test_the_adapter_changes_what_the_captioner_says[llava]",
+        "tests/captioning/test_train.py::test_the_adapter_changes_the_captions[llava]",
     ),
     "max_length counts the prompt": (
         "captioning/modelling/generation.py",
         "max_new_tokens=max_new_tokens,",
         "max_length=max_new_tokens,",
-        f"{FAMILIES}/test_llava.py::TestLlava::test_max_new_tokens_does_not_count_the_prompt",
+        f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_max_new_tokens_does_not_count_the_prompt",
     ),
     "no seed": (
-        RUN,
+        FINE_TUNING,
         "set_seed(params.seed)",
         "torch.seed()",
-        f"{TRAINING}/test_run.py::test_the_seed_decides_the_bytes",
+        f"{TRAINING_TESTS}/test_fine_tuning.py::test_the_seed_decides_the_bytes",
     ),
     "the last epoch instead of the best": (
         "captioning/training/history.py",
-        "min(evaluations(log), key=lambda one: (one.loss, one.step), default=None)",
-        "max(evaluations(log), key=lambda one: one.step, default=None)",
-        f"{TRAINING}/test_run.py::test_the_best_epoch_is_kept_not_the_last",
+        "min(list_evaluations(log), key=lambda evaluation: (evaluation.loss, evaluation.step), default=None)",
+        "max(list_evaluations(log), key=lambda evaluation: evaluation.step, default=None)",
+        f"{TRAINING_TESTS}/test_fine_tuning.py::test_the_best_epoch_is_kept_not_the_last",
     ),
     "a cosine that rises again": (
         "captioning/training/schedule.py",
         "min((step - rising) / falling, 1.0)",
         "(step - rising) / (falling / 2)",
-        f"{TRAINING}/test_run.py::test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run",
+        f"{TRAINING_TESTS}/test_fine_tuning.py::test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run",
     ),
     "no resume": (
-        RUN,
+        FINE_TUNING,
         "resume_from_checkpoint=str(checkpoint) if checkpoint else None",
         "resume_from_checkpoint=None",
-        f"{TRAINING}/test_run.py::test_interrupted_equals_uninterrupted[blip2_opt]",
+        f"{TRAINING_TESTS}/test_fine_tuning.py::test_interrupted_equals_uninterrupted[blip2_opt]",
     ),
 }
 
@@ -113,13 +126,13 @@ def run_test(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes: .ci/full runs it")
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_put_back_it_is_noticed(defect: str, copy: Path) -> None:
-    file, ours, theirs, name = DEFECTS[defect]
+    file, right, wrong, name = DEFECTS[defect]
     text = (copy / file).read_text()
-    assert text.count(ours) == 1, f"{file} has changed: say here what the defect would look like now"
+    assert text.count(right) == 1, f"{file} has changed: update the code of this defect here"
     assert run_test(copy, name).returncode == 0
-    (copy / file).write_text(text.replace(ours, theirs))
+    (copy / file).write_text(text.replace(right, wrong))
     try:
         noticed = run_test(copy, name)
     finally:
         (copy / file).write_text(text)
-    assert noticed.returncode == 1, noticed.stdout  # 1: a test failed; what could not be run ends otherwise
+    assert noticed.returncode == 1, noticed.stdout  # 1: a test failed; a test that cannot run gives another code

@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from captioning.modelling import image_inputs, load
+from captioning.modelling import load, prepare_images
 from captioning.train import IMAGES, ITEMS
 from captioning.training import checkpoints, fine_tuning, history
 from captioning.training.examples import read_split
+from captioning.training.outputs import write_adapter
 from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
 from catalogue.prepared.images import ImageStore
@@ -33,12 +34,12 @@ Project = Callable[..., Path]
 def train(family: str, folder: str) -> tuple[fine_tuning.Result, bytes]:
     """A run of the project in the working directory, from where `folder` has got to; and the bytes of its adapter."""
     result = fine_tuning.fine_tune(MODEL, family, ITEMS, IMAGES, read(Params), Path(folder))
-    fine_tuning.write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
+    write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
     return result, Path(f"{folder}-adapter/adapter_model.safetensors").read_bytes()
 
 
 class KilledError(Exception):
-    """Stands for the end of the process."""
+    """Ends a run as a kill would."""
 
 
 class KillAt(TrainerCallback):
@@ -51,10 +52,10 @@ class KillAt(TrainerCallback):
 
 
 class Steps(TrainerCallback):
-    """The steps that a run makes."""
+    """Records the steps that a run makes."""
 
-    def __init__(self, made: list[int]) -> None:
-        self.on_step_end = lambda args, state, control, **kwargs: made.append(state.global_step)
+    def __init__(self, steps: list[int]) -> None:
+        self.on_step_end = lambda args, state, control, **kwargs: steps.append(state.global_step)
 
 
 @contextlib.contextmanager
@@ -79,17 +80,17 @@ def train_until(family: str, folder: str, event: str, step: int, monkeypatch: py
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
 def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """3 epochs of 3 steps, saved every 2: killed between checkpoints, before an evaluation, just after saving."""
-    tiny_project(family, {"caption_train.device_batch_size": 4})
+    tiny_project(family, {"machine.device_batch_size": 4})
     whole, expected = train(family, "whole")
     train_until(family, "parts", "on_step_end", 3, monkeypatch)
     assert sorted(path.name for path in Path("parts").glob("checkpoint-*")) == ["checkpoint-2"]
     train_until(family, "parts", "on_evaluate", 6, monkeypatch)
     train_until(family, "parts", "on_save", 8, monkeypatch)
-    made: list[int] = []
-    with watched_by(Steps(made), monkeypatch):
-        parts, found = train(family, "parts")
-    assert made == [9]  # what was left, and no step twice
-    assert found == expected
+    steps: list[int] = []
+    with watched_by(Steps(steps), monkeypatch):
+        parts, adapter = train(family, "parts")
+    assert steps == [9]  # the last step, and no step twice
+    assert adapter == expected
     assert parts.curve == whole.curve
     assert parts.metrics == whole.metrics
     assert parts.samples == whole.samples
@@ -129,7 +130,7 @@ def test_a_disk_that_fills_up_while_saving_loses_nothing(
 
 @pytest.mark.parametrize("family", ["blip2_opt", "llava"])
 def test_a_few_validation_items_are_captioned_after_each_epoch(family: str, tiny_project: Project) -> None:
-    """Always the same ones, as generation would; what DVCLive's folder shows is what the run returns."""
+    """The items are the same after each epoch, captions are those of generation, and DVCLive's folder has them too."""
     tiny_project(family, {"epochs": 2})
     result, _ = train(family, "run")
     items = read_split(ITEMS, "validation").set_index("item_id")["description"]
@@ -139,11 +140,11 @@ def test_a_few_validation_items_are_captioned_after_each_epoch(family: str, tiny
     assert all(row["reference"] == items[row["item_id"]] for row in result.samples)
     shown = pd.read_csv("run/live/samples.csv", dtype="str", keep_default_na=False)
     assert shown["caption"].tolist() == [row["caption"] for row in result.samples]
-    last = checkpoints.latest(Path("run"))
+    last = checkpoints.find_latest(Path("run"))
     tuned = load(MODEL, family, torch.float32, adapter=last)
-    images = image_inputs(tuned, [ImageStore(IMAGES)[item] for item in sorted(items.index)[:5]])
-    said = [caption.text for caption in tuned.family.generate(tuned, images, 64)]
-    assert said == [row["caption"] for row in result.samples if row["epoch"] == 2]
+    images = prepare_images(tuned, [ImageStore(IMAGES)[item] for item in sorted(items.index)[:5]])
+    captions = [caption.text for caption in tuned.family.generate(tuned, images, 64)]
+    assert captions == [row["caption"] for row in result.samples if row["epoch"] == 2]
 
 
 def test_checkpointed_activations_give_the_same_run(tiny_project: Project) -> None:
@@ -191,8 +192,8 @@ def test_a_finished_run_is_not_trained_again(tiny_project: Project, monkeypatch:
     tiny_project("blip2_opt")
     first, expected = train("blip2_opt", "run")
     monkeypatch.setattr(CaptionTrainer, "train", lambda *args, **kwargs: pytest.fail("trained again"))
-    second, found = train("blip2_opt", "run")
-    assert (second.metrics, second.curve, found) == (first.metrics, first.curve, expected)
+    second, adapter = train("blip2_opt", "run")
+    assert (second.metrics, second.curve, adapter) == (first.metrics, first.curve, expected)
 
 
 def test_the_seed_decides_the_bytes(tiny_project: Project) -> None:
@@ -204,7 +205,7 @@ def test_the_seed_decides_the_bytes(tiny_project: Project) -> None:
 
 
 def test_the_best_epoch_is_kept_not_the_last(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The validation loss is made to rise after the second epoch: the adapter is that of step 6."""
+    """Makes the validation loss rise after the second epoch: the adapter is that of step 6."""
     tiny_project("blip2_opt", {"epochs": 9, "caption_train.patience": 2})
     losses, weights = iter([3.0, 1.0, 2.0, 1.5, 0.1]), {}
     log = CaptionTrainer.log
@@ -240,7 +241,7 @@ def test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run(tiny_pro
     assert rates[-1] == pytest.approx(0.0005, rel=1e-12)
 
 
-def test_validation_loss_is_the_mean_over_tokens_whatever_the_batches(tiny_project: Project) -> None:
+def test_validation_loss_is_the_mean_over_tokens_for_any_batches(tiny_project: Project) -> None:
     tiny_project("blip2_t5", {"epochs": 1})
     whole = train("blip2_t5", "whole")[0].metrics["validation_loss"]
     params = Path("params.yaml")
@@ -254,10 +255,10 @@ def test_validation_loss_is_the_mean_over_tokens_whatever_the_batches(tiny_proje
 
 def trainer_at(folder: Path, params: Params) -> CaptionTrainer:
     """A trainer with the weights of the best epoch of a run."""
-    captioner = fine_tuning.adapted(MODEL, "blip2_t5", params)
-    best = checkpoints.best_of(checkpoints.latest(folder))
+    captioner = fine_tuning.load_with_adapter(MODEL, "blip2_t5", params)
+    best = checkpoints.find_best(checkpoints.find_latest(folder))
     captioner.model.load_adapter(str(best), "default", is_trainable=True)
-    validation = fine_tuning.splits(captioner, MODEL, ITEMS, IMAGES, params, Path("other"))[1]
+    validation = fine_tuning.load_splits(captioner, MODEL, ITEMS, IMAGES, params, Path("other"))[1]
     return fine_tuning.make_trainer(captioner, validation, validation, params, Path("other"))
 
 
@@ -289,16 +290,16 @@ def test_a_process_has_one_gpu_however_many_it_sees(tiny_project: Project, monke
     """Trainer would make batches for all of them, and DataParallel share them out."""
     tiny_project("blip2_opt", {"device": "cuda"})
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
-    args = fine_tuning.arguments(read(Params), Path("run"), 4)
+    args = fine_tuning.make_arguments(read(Params), Path("run"), 4)
     assert (args.n_gpu, args.train_batch_size, args.gradient_accumulation_steps) == (1, 4, 2)
 
 
 def test_parameters_reach_the_adapter_and_the_optimiser(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"lora_alpha": 24, "lora_dropout": 0.25, "use_rslora": False, "weight_decay": 0.125}
+    changes = {"lora_alpha": 24, "lora_dropout": 0.25, "use_rslora": False, "weight_decay": 0.125}
     tiny_project(
         "blip2_opt",
         {"epochs": 1, "lora_rank": 3, "lora_layers": "query-value"}
-        | {f"caption_train.{name}": value for name, value in told.items()},
+        | {f"caption_train.{name}": value for name, value in changes.items()},
     )
     groups: list[dict[str, Any]] = []
     steps = Steps([])
@@ -315,7 +316,7 @@ def test_any_other_model_trains_and_resumes_to_the_same_bytes(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model with a prompt for each image (SmolVLM), in the real run."""
-    project = tiny_project("blip2_opt", {"caption_train.device_batch_size": 4})
+    project = tiny_project("blip2_opt", {"machine.device_batch_size": 4})
     shutil.rmtree(project / MODEL)
     auto_models.save("smolvlm", project / MODEL)
     whole, expected = train("auto", "whole")
@@ -326,7 +327,7 @@ def test_any_other_model_trains_and_resumes_to_the_same_bytes(
     assert train("auto", "parts")[1] == expected
 
 
-def test_a_missing_gpu_is_said_before_anything_is_loaded(tiny_project: Project) -> None:
+def test_a_missing_gpu_is_refused_before_anything_is_loaded(tiny_project: Project) -> None:
     tiny_project("blip2_opt", {"device": "cuda"})
     if fine_tuning.torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -338,4 +339,7 @@ def test_the_curve_has_a_loss_for_every_epoch(tiny_project: Project) -> None:
     tiny_project("blip2_opt")
     result, _ = train("blip2_opt", "run")
     assert [row["step"] for row in result.curve if row["validation_loss"] is not None] == [3, 6, 9]
-    assert history.best(checkpoints.log_of(checkpoints.latest(Path("run")))).loss == result.metrics["validation_loss"]
+    assert (
+        history.find_best_evaluation(checkpoints.read_log(checkpoints.find_latest(Path("run")))).loss
+        == result.metrics["validation_loss"]
+    )

@@ -1,4 +1,4 @@
-"""Twenty runs killed at random moments end with the same adapter bytes as one that was left alone (`.ci/full`)."""
+"""Twenty runs killed at random moments end with the same adapter bytes as a run that was not killed (`.ci/full`)."""
 
 import os
 import random
@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ADAPTER = Path("data/adapters/tiny/adapter_model.safetensors")
-KILLS, SEED = 20, 20_26
+KILLS = 20
+SEED = 20_26
 
 
 def start() -> subprocess.Popen[str]:
@@ -39,7 +40,7 @@ def wait_for_training(process: subprocess.Popen[str]) -> None:
 @pytest.mark.timeout(1800)
 def test_twenty_kills_at_random_moments_change_no_byte(tiny_project: Callable[..., Path]) -> None:
     """Each kill falls somewhere in the time that training, evaluation, saving and writing the outputs take."""
-    tiny_project("blip2_t5", {"epochs": 20, "caption_train.patience": 20, "caption_train.checkpoint_steps": 2})
+    tiny_project("blip2_t5", {"epochs": 20, "caption_train.patience": 20, "machine.checkpoint_steps": 2})
     first = start()
     wait_for_training(first)
     began = time.monotonic()

@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from captioning.modelling import IGNORED, Captioner, apply_lora, collate, example, token_ids
+from captioning.modelling import IGNORED, Captioner, apply_lora, collate, make_example, tokenize
 from captioning.train import IMAGES, ITEMS
 from captioning.training.examples import CaptionedImages, read_split
 from captioning.training.fine_tuning import make_trainer, prepare_torch
-from captioning.training.loss import summed_loss, supervised
+from captioning.training.loss import count_supervised, sum_loss
 from captioning.training.settings import Params
 from captioning.training.trainer import CaptionTrainer
 from catalogue.prepared.images import ImageStore
@@ -28,7 +28,7 @@ CAPTIONS = [
 
 def batch_of(captioner: Captioner, captions: list[str]) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
-    examples = [example(captioner, None, ids) for ids in token_ids(captioner, captions)]
+    examples = [make_example(captioner, None, ids) for ids in tokenize(captioner, captions)]
     images = [{"pixel_values": torch.randn(1, 3, 32, 32)} for _ in captions]
     return collate(examples, images, captioner.pad_id)
 
@@ -38,7 +38,7 @@ def test_over_one_batch_it_is_the_models_own_mean(family: str, tiny_captioner: C
     captioner = tiny_captioner(family)
     batch = batch_of(captioner, CAPTIONS)
     with torch.no_grad():
-        ours = summed_loss(captioner, captioner.model, batch) / supervised(batch["labels"])
+        ours = sum_loss(captioner, captioner.model, batch) / count_supervised(batch["labels"])
         torch.testing.assert_close(ours, captioner.model(**batch).loss, rtol=1e-5, atol=0)
 
 
@@ -48,18 +48,18 @@ def test_only_tokens_with_a_label_count(family: str, tiny_captioner: Callable[[s
     captioner = tiny_captioner(family)
     batch = batch_of(captioner, CAPTIONS[:1])
     labels = batch["labels"]
-    if family == "blip2_t5":  # its decoder reads labels, so hiding one changes what follows: hide the last only
-        places = [labels.shape[1] - 1]
+    if family == "blip2_t5":  # its decoder reads labels: hiding a label changes what follows, so hide only the last
+        positions = [labels.shape[1] - 1]
     else:
-        places = labels[0].ne(IGNORED).nonzero().flatten().tolist()
+        positions = labels[0].ne(IGNORED).nonzero().flatten().tolist()
     with torch.no_grad():
-        whole = summed_loss(captioner, captioner.model, batch)
+        whole = sum_loss(captioner, captioner.model, batch)
         parts = []
-        for place in places:
+        for position in positions:
             hidden = labels.clone()
-            hidden[0, place] = IGNORED
-            parts.append(whole - summed_loss(captioner, captioner.model, batch | {"labels": hidden}))
-        nothing = summed_loss(captioner, captioner.model, batch | {"labels": torch.full_like(labels, IGNORED)})
+            hidden[0, position] = IGNORED
+            parts.append(whole - sum_loss(captioner, captioner.model, batch | {"labels": hidden}))
+        nothing = sum_loss(captioner, captioner.model, batch | {"labels": torch.full_like(labels, IGNORED)})
     assert all(part > 0 for part in parts)
     assert nothing == 0
     if family != "blip2_t5":
@@ -82,7 +82,7 @@ def test_any_split_of_the_batch_gives_the_same_gradient_and_loss(
     tiny_captioner: Callable[[str], Captioner],
     tiny_project: Callable[..., Path],
 ) -> None:
-    project = tiny_project(family, {"batch_size": 16, "caption_train.device_batch_size": 16})
+    project = tiny_project(family, {"batch_size": 16, "machine.device_batch_size": 16})
     text, gradients, losses = Path("params.yaml").read_text(), [], []
     for size in (16, 4, 1):
         Path("params.yaml").write_text(text.replace("device_batch_size: 16", f"device_batch_size: {size}"))

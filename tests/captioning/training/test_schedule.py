@@ -7,16 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.training.schedule import cosine
+from captioning.training.schedule import make_cosine_schedule
 
-RATE, LOWEST = 5e-4, 1e-6
+RATE = 5e-4
+LOWEST = 1e-6
 
 
-def rates(steps: int, warmup: float, beyond: int = 0) -> list[float]:
-    """What an optimiser stepped by torch's own LambdaLR uses."""
+def list_rates(steps: int, warmup: float, beyond: int = 0) -> list[float]:
+    """Lists the rates of an optimiser that torch's own LambdaLR steps."""
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.AdamW([weight], lr=RATE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, RATE, LOWEST, warmup))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, make_cosine_schedule(steps, RATE, LOWEST, warmup))
     used = []
     for _ in range(steps + beyond):
         used.append(optimizer.param_groups[0]["lr"])
@@ -27,7 +28,7 @@ def rates(steps: int, warmup: float, beyond: int = 0) -> list[float]:
 
 @given(st.integers(2, 300), st.floats(0, 0.5))
 def test_rises_once_then_falls_to_the_lowest_rate_at_the_last_step(steps: int, warmup: float) -> None:
-    used = rates(steps, warmup, beyond=10)
+    used = list_rates(steps, warmup, beyond=10)
     rising = round(warmup * steps)
     up, down = pairwise(used[: min(rising + 1, steps - 1)]), pairwise(used[rising:])
     assert all(before < after for before, after in up)
@@ -37,7 +38,7 @@ def test_rises_once_then_falls_to_the_lowest_rate_at_the_last_step(steps: int, w
 
 
 def test_highest_rate_follows_the_warmup() -> None:
-    used = rates(100, 0.1)
+    used = list_rates(100, 0.1)
     assert used[10] == pytest.approx(RATE)
     assert max(used) == used[10]
     assert used[0] == pytest.approx(RATE / 11)
@@ -51,8 +52,8 @@ def test_without_warmup_it_is_torchs_cosine() -> None:
         expected.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         reference.step()
-    assert rates(50, 0.0) == pytest.approx(expected, rel=1e-9)
+    assert list_rates(50, 0.0) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_run_of_one_step_uses_the_lowest_rate() -> None:
-    assert rates(1, 0.03) == [pytest.approx(LOWEST)]
+    assert list_rates(1, 0.03) == [pytest.approx(LOWEST)]

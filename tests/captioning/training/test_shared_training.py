@@ -1,4 +1,4 @@
-"""Training shared by two processes (gloo, CPU): what one process would have done, resumed to the same bytes, or refused."""
+"""Training shared by two processes (gloo, CPU): the curve of one process, resumed to the same bytes, or refused."""
 
 import json
 import os
@@ -25,24 +25,24 @@ Project = Callable[..., Path]
 # 24 items: an epoch is two steps of 10 and one of 4, which leaves one process without items of its own.
 RUN = {
     "batch_size": 10,
-    "caption_train.device_batch_size": 5,
+    "machine.device_batch_size": 5,
     "caption_train.lora_dropout": 0.0,
     "caption_train.lr_min": 0.001,
 }
 ADAPTER = Path("data/adapters/tiny/adapter_model.safetensors")
 
 
-def project_without_dropout(tiny_project: Project, family: str, changes: dict[str, object] | None = None) -> Path:
+def make_project_without_dropout(tiny_project: Project, family: str, changes: dict[str, object] | None = None) -> Path:
     project = tiny_project(family, RUN | (changes or {}))
     config = project / "data/models/tiny/config.json"
-    config.write_text(json.dumps(without_dropout(json.loads(config.read_text()))))
+    config.write_text(json.dumps(remove_dropout(json.loads(config.read_text()))))
     return project
 
 
-def without_dropout(config: Any) -> Any:
+def remove_dropout(config: Any) -> Any:
     if not isinstance(config, dict):
         return config
-    return {key: 0.0 if "dropout" in key or "drop" in key else without_dropout(value) for key, value in config.items()}
+    return {key: 0.0 if "dropout" in key or "drop" in key else remove_dropout(value) for key, value in config.items()}
 
 
 def set_params(processes: int, sharding: str = "none") -> None:
@@ -51,14 +51,14 @@ def set_params(processes: int, sharding: str = "none") -> None:
     Path("params.yaml").write_text(text)
 
 
-def stage(*launcher: str, family: str = "blip2_t5") -> subprocess.Popen[str]:
+def start_stage(*launcher: str, family: str = "blip2_t5") -> subprocess.Popen[str]:
     command = [*(launcher or [sys.executable]), "-m", "captioning.train", "--captioner", "tiny", "--family", family]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """The curve and the adapter of a run that ended well."""
+def finish(process: subprocess.Popen[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Waits for a run to end well, and returns its curve and its adapter."""
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     adapter = load_file(ADAPTER)
@@ -69,54 +69,54 @@ def finished(process: subprocess.Popen[str]) -> tuple[pd.DataFrame, dict[str, np
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
 def test_two_processes_and_sharded_weights_give_the_curve_of_one(family: str, tiny_project: Project) -> None:
-    project_without_dropout(tiny_project, family)
-    alone, adapter = finished(stage(family=family))
+    make_project_without_dropout(tiny_project, family)
+    alone, adapter = finish(start_stage(family=family))
     assert len(alone) == 9
     for sharding in ("none", "fsdp"):
         set_params(2, sharding)
-        shared, found = finished(stage(family=family))
+        shared, weights = finish(start_stage(family=family))
         np.testing.assert_allclose(shared["loss"], alone["loss"], rtol=1e-5)
         np.testing.assert_allclose(shared["validation_loss"], alone["validation_loss"], rtol=1e-5)
         np.testing.assert_array_equal(shared["lr"], alone["lr"])
-        assert found.keys() == adapter.keys()
+        assert weights.keys() == adapter.keys()
         for name in adapter:
-            np.testing.assert_allclose(found[name], adapter[name], atol=1e-4)
+            np.testing.assert_allclose(weights[name], adapter[name], atol=1e-4)
 
 
 @pytest.mark.slow
 def test_started_by_torchrun_it_trains_in_as_many_processes_and_refuses_another_number(tiny_project: Project) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    project_without_dropout(tiny_project, "blip2_opt", {"epochs": 1})
-    refused = stage(*torchrun, family="blip2_opt")
+    make_project_without_dropout(tiny_project, "blip2_opt", {"epochs": 1})
+    refused = start_stage(*torchrun, family="blip2_opt")
     _, errors = refused.communicate(timeout=300)
     assert refused.returncode
     assert "processes: 1, but torchrun started 2" in errors
     assert not ADAPTER.exists()
     set_params(2)
-    curve, _ = finished(stage(*torchrun, family="blip2_opt"))
+    curve, _ = finish(start_stage(*torchrun, family="blip2_opt"))
     assert len(curve) == 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sharding", ["none", "fsdp"])
 def test_killed_it_goes_on_to_the_same_bytes(sharding: str, tiny_project: Project) -> None:
-    """With dropout: the random numbers of both processes are in the checkpoints. The started process takes the others along."""
+    """With dropout: checkpoints hold the random numbers of both processes, which end with the killed launcher."""
     project = tiny_project("blip2_t5", RUN | {"epochs": 12, "caption_train.patience": 12})
     set_params(2, sharding)
-    finished(stage())
+    finish(start_stage())
     expected = ADAPTER.read_bytes()
     ADAPTER.unlink()
-    first = stage()
+    first = start_stage()
     wait_for_checkpoint(project, 4)
     first.send_signal(signal.SIGKILL)
     first.wait()
     wait_until_unlocked(project)
-    finished(stage())
+    finish(start_stage())
     assert ADAPTER.read_bytes() == expected
 
 
 def wait_until_unlocked(project: Path) -> None:
-    """The processes of a killed one end by themselves within a second or two."""
+    """Waits for the processes of a killed launcher, which end by themselves within a second or two."""
     import fcntl
 
     (lock,) = project.glob(".checkpoints/tiny-*/lock")
@@ -134,20 +134,20 @@ def wait_until_unlocked(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"processes": 3}, "processes: 3 does not divide batch_size: 10"),
-        ({"processes": 5}, "device_batch_size: 5 does not divide batch_size: 10 / processes: 5"),
-        ({"caption_train.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but processes: 1"),
+        ({"machine.processes": 3}, "processes: 3 does not divide batch_size: 10"),
+        ({"machine.processes": 5}, "device_batch_size: 5 does not divide batch_size: 10 / machine.processes: 5"),
+        ({"caption_train.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but machine.processes: 1"),
         (
-            {"processes": 2, "caption_train.sharding": "fsdp", "caption_train.quantization": "nf4"},
-            "caption_train.quantization: nf4 does not go with sharding: fsdp",
+            {"machine.processes": 2, "caption_train.sharding": "fsdp", "caption_train.quantization": "nf4"},
+            "caption_train.quantization: nf4 does not go with caption_train.sharding: fsdp",
         ),
         (
-            {"processes": 2, "caption_train.sharding": "fsdp", "caption_train.device_batch_size": "auto"},
-            "caption_train.device_batch_size: auto does not go with sharding: fsdp",
+            {"machine.processes": 2, "caption_train.sharding": "fsdp", "machine.device_batch_size": "auto"},
+            "machine.device_batch_size: auto does not go with caption_train.sharding: fsdp",
         ),
     ],
 )
-def test_what_cannot_be_shared_out_is_refused(tiny_project: Project, changes: dict, message: str) -> None:
+def test_what_processes_cannot_share_is_refused(tiny_project: Project, changes: dict, message: str) -> None:
     tiny_project("blip2_opt", RUN | changes)
     with pytest.raises(UserError, match=message):
         read(Params)

@@ -217,7 +217,7 @@ def test_jaccard_and_shrinkage_ask_for_elliots_other_implementation(study: Path)
         ({}, "standard", (20, 10)),
         ({"similarity: cosine": "similarity: jaccard"}, "aiolli", (19, 9)),
         ({"shrink: 0.0": "shrink: 5.0"}, "aiolli", (19, 9)),
-        ({"shrink: 0.0": "shrink: 5.0", "itemknn_k: 20": "itemknn_k: 1"}, "aiolli", (0, 9)),
+        ({"shrink: 0.0": "shrink: 5.0", "k: 20": "k: 1"}, "aiolli", (0, 9)),
         ({"shrink: 0.0": "shrink: 5.0", "hood: elliot": "hood: standard"}, "aiolli", (20, 10)),
         ({"hood: elliot": "hood: standard"}, "standard", (20, 10)),
     ],

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from transformers import AutoModelForImageTextToText, Blip2ForConditionalGeneration
 from typer.testing import CliRunner
 
-from captioning.modelling import Captioner, apply_lora, image_inputs, load
+from captioning.modelling import Captioner, apply_lora, load, prepare_images
 from lookbook.cli.main import app
 from sample.pretraining.examples import draw_pictures
 
@@ -96,7 +96,7 @@ def refuse(*words: str) -> str:
 
 
 def caption_pictures(captioner: Captioner) -> list[str]:
-    images = image_inputs(captioner, [picture.image for picture in draw_pictures(4, seed=5)])
+    images = prepare_images(captioner, [picture.image for picture in draw_pictures(4, seed=5)])
     return [caption.text for caption in captioner.family.generate(captioner, images, 20)]
 
 

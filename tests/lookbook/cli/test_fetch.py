@@ -24,7 +24,7 @@ def jars(folder: Path) -> Path:
 def test_what_is_there_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKBOOK_CACHE", str(tmp_path))
     monkeypatch.setattr(corenlp, "fetch", lambda folder: pytest.fail("fetched again"))
-    jars(corenlp.stored())
+    jars(corenlp.user_folder())
     ended = fetch()
     assert (ended.exit_code, "has it already" in ended.output) == (0, True)
 
@@ -51,5 +51,5 @@ def test_a_carried_folder_is_found(fetched_corenlp: Path, tmp_path: Path, monkey
     shutil.rmtree(carried)
     monkeypatch.delenv("CORENLP")
     monkeypatch.chdir(tmp_path)
-    assert corenlp.find() == corenlp.stored()
-    assert corenlp.program_version(corenlp.stored()) == corenlp.program_version(fetched_corenlp)
+    assert corenlp.find() == corenlp.user_folder()
+    assert corenlp.program_version(corenlp.user_folder()) == corenlp.program_version(fetched_corenlp)

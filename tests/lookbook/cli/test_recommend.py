@@ -185,7 +185,7 @@ def test_features_that_do_not_match_are_counted_and_named(train: Path) -> None:
     (folder / "ids.txt").write_text("i0\ni1\ni2\ni1\n")
     assert "ids.txt has 1 items more than once, first i1" in error(recommend(train, "vbpr", out, "--features", folder))
     (folder / "ids.txt").write_text("i0\ni1\ni2\n")
-    assert "4 rows for 3 ids" in error(recommend(train, "vbpr", out, "--features", folder))
+    assert "features.npy has 4 rows and ids.txt 3 ids" in error(recommend(train, "vbpr", out, "--features", folder))
     vectors = np.ones((10, 2), np.float32)
     vectors[[3, 5]] = np.nan
     np.save(folder / "features.npy", vectors)
@@ -200,10 +200,7 @@ def test_features_without_ids_or_of_another_shape_are_explained(train: Path) -> 
     folder.mkdir()
     np.save(folder / "features.npy", np.ones((10, 2), np.float32))
     message = error(recommend(train, "vbpr", out, "--features", folder))
-    assert (
-        "features: no ids.txt; expected features.npy (n_items, dim), and ids.txt with the id of each of its rows"
-        in message
-    )
+    assert "features: no ids.txt; expected" in message
     (folder / "ids.txt").write_text("".join(f"i{item}\n" for item in range(10)))
     for wrong, shown in (
         (np.ones(10, np.float32), "float32 of shape (10,)"),
@@ -260,7 +257,9 @@ def test_a_missing_file_and_the_file_itself_are_refused(train: Path) -> None:
     assert train.read_text().startswith("u00\t")
 
 
-@pytest.mark.parametrize(("name", "message"), [("recs.tsv.gz", "lists are written plain"), ("recs.tsv", "have a tab")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("recs.tsv.gz", "text files of lists are not compressed"), ("recs.tsv", "have a tab")]
+)
 def test_a_file_that_cannot_be_written_is_refused_before_the_fit(
     train: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:

@@ -14,22 +14,22 @@ FAULTS = """
 import resource
 import sys
 import numpy as np
-from pipeline.memory import keep_freed_memory
+from pipeline.core.memory import keep_freed_memory
 
 def arrays():
-    one, other = np.ones(8 << 20, dtype=np.uint8), np.ones(8 << 20, dtype=np.uint8)
+    first, second = np.ones(8 << 20, dtype=np.uint8), np.ones(8 << 20, dtype=np.uint8)
 
-kept = keep_freed_memory() if sys.argv[1] == "keep" else False
+was_set = keep_freed_memory() if sys.argv[1] == "keep" else False
 arrays()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(50):
     arrays()
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(was_set, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 def faults(word: str, **environment: str) -> tuple[str, int]:
-    """Whether the setting took, and how many pages 50 pairs of arrays of 8 MiB had mapped anew."""
+    """Return whether the setting worked, and how many pages 50 pairs of arrays of 8 MiB had mapped anew."""
     outside = {name: value for name, value in os.environ.items() if name not in GLIBC_VARIABLES}
     ended = subprocess.run(
         [sys.executable, "-c", FAULTS, word],
@@ -38,14 +38,14 @@ def faults(word: str, **environment: str) -> tuple[str, int]:
         text=True,
         check=True,
     )
-    kept, pages = ended.stdout.split()
-    return kept, int(pages)
+    was_set, pages = ended.stdout.split()
+    return was_set, int(pages)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_arrays_are_not_mapped_anew() -> None:
-    (_, left_alone), (kept, pages) = faults("leave"), faults("keep")
-    assert kept == "True"
+    (_, left_alone), (was_set, pages) = faults("leave"), faults("keep")
+    assert was_set == "True"
     assert 10 * pages < left_alone
 
 

@@ -1,4 +1,4 @@
-"""Outputs are whole or absent, the old one stays until the new one is whole, and equal values give equal bytes."""
+"""Outputs are whole or absent, an old output stays until the new one is whole, equal values give equal bytes."""
 
 import json
 import math
@@ -18,7 +18,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "down" / "out.txt"
+    target = tmp_path / "new" / "folder" / "out.txt"
     with new_file(target) as partial:
         partial.write_text("new")
         assert not target.exists()

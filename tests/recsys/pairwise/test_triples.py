@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from pipeline.core.errors import UserError
-from recsys.pairwise import Triples
+from recsys.pairwise.triples import Triples
 from tests.recsys.recommenders.contract import shop
 
 
@@ -24,11 +24,11 @@ def test_triples_are_a_bought_and_another_item_of_the_user_drawn_uniformly() -> 
 def test_draws_are_a_function_of_the_key() -> None:
     triples = Triples(shop())
     first = triples.draw(500, 1, 0, 2)
-    assert all((one == other).all() for one, other in zip(first, triples.draw(500, 1, 0, 2), strict=True))
+    assert all((batch == repeated).all() for batch, repeated in zip(first, triples.draw(500, 1, 0, 2), strict=True))
     for key in ((1, 0, 3), (1, 1, 2), (2, 0, 2)):
-        assert any((one != other).any() for one, other in zip(first, triples.draw(500, *key), strict=True))
+        assert any((batch != repeated).any() for batch, repeated in zip(first, triples.draw(500, *key), strict=True))
 
 
-def test_nothing_to_learn_from_is_said() -> None:
+def test_nothing_to_learn_from_is_an_error() -> None:
     with pytest.raises(UserError, match="nothing to learn from"):
         Triples(sp.csr_matrix(np.ones((3, 4), np.float32)))

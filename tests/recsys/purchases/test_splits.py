@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.purchases import splits
+from recsys.purchases.settings import FewPurchases
 from recsys.purchases.splits import Purchases
 
 ROWS = st.lists(
@@ -17,15 +18,15 @@ def purchases(rows: list[tuple[int, int, int]]) -> Purchases:
 
 def of_user(rows: list[tuple[int, int, int]], user: int) -> list[int]:
     """The user's rows by day and file order."""
-    return sorted((row for row, one in enumerate(rows) if one[0] == user), key=lambda row: (rows[row][2], row))
+    return sorted((row for row, (owner, _, _) in enumerate(rows) if owner == user), key=lambda row: (rows[row][2], row))
 
 
 @settings(deadline=None)
 @given(rows=ROWS, tenths=st.integers(1, 9), least=st.integers(1, 5), few=st.sampled_from(["train", "drop", "study"]))
 def test_by_user_equals_the_rule_read_aloud(
-    rows: list[tuple[int, int, int]], tenths: int, least: int, few: splits.FewPurchases
+    rows: list[tuple[int, int, int]], tenths: int, least: int, few: FewPurchases
 ) -> None:
-    test = splits.test_by_user(purchases(rows), tenths / 10, least, few)
+    test = splits.is_test_by_user(purchases(rows), tenths / 10, least, few)
     for user in range(7):
         own = of_user(rows, user)
         n_train = max(1, (10 - tenths) * len(own) // 10)
@@ -37,9 +38,9 @@ def test_by_user_equals_the_rule_read_aloud(
 @settings(deadline=None)
 @given(rows=ROWS, days=st.integers(1, 4), least=st.integers(1, 5), few=st.sampled_from(["train", "drop", "study"]))
 def test_by_date_cuts_all_users_at_the_same_day(
-    rows: list[tuple[int, int, int]], days: int, least: int, few: splits.FewPurchases
+    rows: list[tuple[int, int, int]], days: int, least: int, few: FewPurchases
 ) -> None:
-    test = splits.test_by_date(purchases(rows), days, least, few)
+    test = splits.is_test_by_date(purchases(rows), days, least, few)
     last = max(day for _, _, day in rows)
     for row, (user, _, day) in enumerate(rows):
         expected = day > last - days if len(of_user(rows, user)) >= least else few == "study"
@@ -49,33 +50,33 @@ def test_by_date_cuts_all_users_at_the_same_day(
 def test_four_fifths_rounded_down_are_train() -> None:
     for n, n_train in ((2, 1), (3, 2), (4, 3), (5, 4), (9, 7), (10, 8), (11, 8)):
         whole = purchases([(0, day, day) for day in range(n)])
-        assert (~splits.test_by_user(whole, 0.2, 2, "train")).sum() == n_train
+        assert (~splits.is_test_by_user(whole, 0.2, 2, "train")).sum() == n_train
 
 
 def test_a_user_with_one_purchase_is_entirely_in_train_unless_it_is_done_as_in_the_study() -> None:
     """In the study ⌊0.8 · 1⌋ = 0: these users were entirely in test, where nothing can be recommended to them."""
     rows = purchases([(0, 0, 1), (1, 0, 1), (1, 1, 2)])
-    assert splits.test_by_user(rows, 0.2, 2, "train").tolist() == [False, False, True]
-    assert splits.test_by_user(rows, 0.2, 2, "study").tolist() == [True, False, True]
+    assert splits.is_test_by_user(rows, 0.2, 2, "train").tolist() == [False, False, True]
+    assert splits.is_test_by_user(rows, 0.2, 2, "study").tolist() == [True, False, True]
     assert splits.has_few(rows, 2).tolist() == [True, False, False]
 
 
 def test_the_same_day_keeps_file_order_and_loses_nothing() -> None:
     same_day = purchases([(0, item, 4) for item in range(5)])
-    assert splits.test_by_user(same_day, 0.2, 2, "train").tolist() == [False, False, False, False, True]
+    assert splits.is_test_by_user(same_day, 0.2, 2, "train").tolist() == [False, False, False, False, True]
 
 
 def test_the_studys_sampler_lost_all_but_the_first_purchase_of_a_day() -> None:
     rows = purchases([(0, 1, 4), (1, 1, 4), (0, 2, 4), (0, 3, 5), (1, 2, 3)])
-    assert splits.first_of_day(rows).tolist() == [True, True, False, True, True]
+    assert splits.is_first_of_day(rows).tolist() == [True, True, False, True, True]
 
 
 @settings(deadline=None)
 @given(rows=ROWS)
 def test_first_of_day_and_of_item_equal_the_rule_read_aloud(rows: list[tuple[int, int, int]]) -> None:
-    by_day, by_item = splits.first_of_day(purchases(rows)), splits.first_of_item(purchases(rows))
+    by_day, by_item = splits.is_first_of_day(purchases(rows)), splits.is_first_of_item(purchases(rows))
     for row, (user, item, day) in enumerate(rows):
-        assert by_day[row] == (not any(one[0] == user and one[2] == day for one in rows[:row]))
+        assert by_day[row] == (not any((owner, date) == (user, day) for owner, _, date in rows[:row]))
         same = [other for other in of_user(rows, user) if rows[other][1] == item]
         assert by_item[row] == (same[0] == row)
 
@@ -86,20 +87,20 @@ def test_a_sample_is_of_whole_users_and_as_large_as_fits(
     rows: list[tuple[int, int, int]], target: int, seed: int
 ) -> None:
     whole = purchases(rows)
-    kept = splits.sampled(whole, target, seed)
-    assert kept.sum() <= target
-    taken, left = set(whole.user[kept]), set(whole.user[~kept])
+    chosen = splits.is_in_sample(whole, target, seed)
+    assert chosen.sum() <= target
+    taken, left = set(whole.user[chosen]), set(whole.user[~chosen])
     assert not taken & left
-    if left:  # the next user drawn was one too many
-        assert kept.sum() + np.bincount(whole.user).max() > target
-    assert (splits.sampled(whole, target, seed) == kept).all()
+    if left:  # the next user would have been too many
+        assert chosen.sum() + np.bincount(whole.user).max() > target
+    assert (splits.is_in_sample(whole, target, seed) == chosen).all()
 
 
 def test_another_seed_draws_other_users() -> None:
     whole = purchases([(user, 0, 0) for user in range(50)])
-    drawn = [tuple(np.flatnonzero(splits.sampled(whole, 20, seed))) for seed in range(5)]
-    assert all(len(users) == 20 for users in drawn)
-    assert len(set(drawn)) == 5
+    samples = [tuple(np.flatnonzero(splits.is_in_sample(whole, 20, seed))) for seed in range(5)]
+    assert all(len(users) == 20 for users in samples)
+    assert len(set(samples)) == 5
 
 
 @settings(deadline=None)
@@ -107,7 +108,7 @@ def test_another_seed_draws_other_users() -> None:
 def test_validation_is_the_end_of_train_and_never_all_of_a_user(
     rows: list[tuple[int, int, int]], per_user: int
 ) -> None:
-    late = splits.validation(purchases(rows), per_user)
+    late = splits.is_validation(purchases(rows), per_user)
     for user in range(7):
         own = of_user(rows, user)
         n_late = min(per_user, max(0, len(own) - 1))
@@ -117,4 +118,4 @@ def test_validation_is_the_end_of_train_and_never_all_of_a_user(
 @pytest.mark.parametrize("day", [0, 17_794, -3])
 def test_by_user_is_by_user_day_and_file_order(day: int) -> None:
     rows = purchases([(1, 0, day + 2), (0, 0, day + 1), (1, 1, day), (0, 1, day + 1)])
-    assert splits.by_user(rows).tolist() == [1, 3, 2, 0]
+    assert splits.order_by_user(rows).tolist() == [1, 3, 2, 0]

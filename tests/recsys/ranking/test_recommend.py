@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import recsys.ranking.recommend
-from recsys.ranking.recommend import best, first_absent, recommend
-from recsys.ranking.scorers import Product, Shared
+from recsys.ranking.recommend import list_first_absent, rank_columns, recommend
+from recsys.ranking.scorers import SameForAll, SparseProduct
 
 SCORES = st.sampled_from([-np.inf, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]) | st.floats(-4, 4, width=32)
 
@@ -20,7 +20,7 @@ SCORES = st.sampled_from([-np.inf, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]) | st.f
     k=st.integers(1, 14),
 )
 def test_best_equals_sorting_every_row(scores: np.ndarray, k: int) -> None:
-    items, values = best(scores, k)
+    items, values = rank_columns(scores, k)
     assert items.shape == values.shape == (len(scores), k)
     for row, listed, value in zip(scores, items, values, strict=True):
         order = [
@@ -34,7 +34,7 @@ def test_best_equals_sorting_every_row(scores: np.ndarray, k: int) -> None:
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="not a number"):
-        best(np.array([[1, np.nan]], dtype=np.float32), 1)
+        rank_columns(np.array([[1, np.nan]], dtype=np.float32), 1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def test_lists_do_not_depend_on_the_block_and_pools_share_the_scores(monkeypatch
     assert (scorer.matrix == before).all()
     some = whole["some"][0]
     assert (some[some >= 0] % 3 == 0).all()
-    shown, _ = best(
+    shown, _ = rank_columns(
         np.where(train.toarray() > 0, -np.inf, np.where(pools["some"], scorer.matrix, -np.inf)).astype(np.float32), 6
     )
     assert (some == shown).all()
@@ -82,7 +82,7 @@ def scored(draw: st.DrawFn) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix
 
 
 def expected(scores: np.ndarray, train: sp.csr_matrix, pool: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    return best(np.where((train.toarray() > 0) | ~pool, -np.inf, scores).astype(np.float32), k)
+    return rank_columns(np.where((train.toarray() > 0) | ~pool, -np.inf, scores).astype(np.float32), k)
 
 
 @settings(deadline=None, max_examples=200)
@@ -94,7 +94,7 @@ def test_a_product_is_ranked_as_all_its_scores_would_be(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recsys.ranking.recommend, "BLOCK_USERS", users)
         patch.setattr(recsys.ranking.recommend, "SPARE", 0)
-        ours = recommend(Product(left, right), train, k, {"pool": pool, "all": np.ones_like(pool)})
+        ours = recommend(SparseProduct(left, right), train, k, {"pool": pool, "all": np.ones_like(pool)})
     for name, members in (("pool", pool), ("all", np.ones_like(pool))):
         items, scores = expected((left @ right).toarray(), train, members, k)
         assert ours[name][0].tolist() == items.tolist()
@@ -110,10 +110,10 @@ def test_a_shared_score_is_ranked_as_everybodys_own_would_be(
     values = values[: train.shape[1]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recsys.ranking.recommend, "BLOCK_USERS", 3)
-        items, scores = recommend(Shared(values), train, k, {"pool": pool})["pool"]
-    wanted = expected(np.tile(values, (train.shape[0], 1)), train, pool, k)
-    assert items.tolist() == wanted[0].tolist()
-    assert scores.tolist() == wanted[1].tolist()
+        items, scores = recommend(SameForAll(values), train, k, {"pool": pool})["pool"]
+    reference = expected(np.tile(values, (train.shape[0], 1)), train, pool, k)
+    assert items.tolist() == reference[0].tolist()
+    assert scores.tolist() == reference[1].tolist()
 
 
 @settings(deadline=None)
@@ -121,7 +121,7 @@ def test_a_shared_score_is_ranked_as_everybodys_own_would_be(
 def test_first_absent_equals_looking_one_by_one(rows: list[set[int]], k: int, n: int) -> None:
     pairs = [(row, number) for row, numbers in enumerate(rows) for number in numbers]
     row, present = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    found = first_absent(row, present, len(rows), k, n)
-    for listed, numbers in zip(found.tolist(), rows, strict=True):
+    result = list_first_absent(row, present, len(rows), k, n)
+    for listed, numbers in zip(result.tolist(), rows, strict=True):
         absent = [number for number in range(n) if number not in numbers][:k]
         assert listed == absent + [-1] * (k - len(absent))

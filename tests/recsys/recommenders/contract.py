@@ -9,17 +9,18 @@ import scipy.sparse as sp
 from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend
+from recsys.ranking.settings import Run
 
-OPTIONS: dict[str, Any] = load(REFERENCE)["rec_fit"] | {
-    "seeds": 2,
-    "neighbourhood": "standard",
-    "factors": 8,
-    "epochs": 15,
-    "batch_size": 64,
-    "learning_rate": 0.05,
-}
+SMALL = {"neighbourhood": "standard", "factors": 8, "epochs": 15, "batch_size": 64, "learning_rate": 0.05}
+RUN = Run(seed=1, top_k=12)
+
+
+def settings_of(module: ModuleType, **changes: Any) -> Any:
+    """The module's section of studies/sample.yaml with the values for small data, and with these changes."""
+    section = load(REFERENCE)["rec_fit"][module.__name__.rpartition(".")[2]]
+    small = {key: value for key, value in SMALL.items() if key in section}
+    return module.Settings(**(section | small | changes))
 
 
 def checkerboard(n: int = 40) -> sp.csr_matrix:
@@ -50,10 +51,13 @@ class Behaviour:
 
     module: ClassVar[ModuleType]
 
-    def lists(self, train: sp.csr_matrix, seed: int = 1, k: int = 12, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    def lists(
+        self, train: sp.csr_matrix, seed: int = 1, top: int = 12, **changes: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
         features = all_rows(parity_features(train.shape[1])) if self.module.NEEDS_FEATURES else None
-        scorer = self.module.fit(dataset_of(train), Options(**(OPTIONS | options)), seed, features)
-        return recommend(scorer, train, k, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
+        settings, run = settings_of(self.module, **changes), Run(seed, top_k=12)
+        scorer = self.module.fit(dataset_of(train), settings, run, features)
+        return recommend(scorer, train, top, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
 
     def test_a_list_has_twelve_different_unseen_items_best_first(self) -> None:
         train = shop()
@@ -90,5 +94,5 @@ class PersonalBehaviour(Behaviour):
     """Of recommenders that know a user's taste."""
 
     def test_the_square_that_is_left_on_the_checkerboard_comes_first(self) -> None:
-        items, _ = self.lists(checkerboard(), k=1)
+        items, _ = self.lists(checkerboard(), top=1)
         assert (items[:, 0] == np.arange(40)).all()

@@ -3,10 +3,9 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.recommenders import itemknn
 from tests.helpers import elliot
-from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, checkerboard, shop
+from tests.recsys.recommenders.contract import RUN, PersonalBehaviour, checkerboard, settings_of, shop
 
 
 class TestItemKnn(PersonalBehaviour):
@@ -26,7 +25,7 @@ class TestItemKnn(PersonalBehaviour):
         reference = elliot.read("pinned", "small_real", "ItemKNN_aiolli_explicit")
         same = []
         for k in (20, 21):
-            items, _ = self.lists(reference.train().astype(np.float32), neighbourhood="elliot", itemknn_k=k)
+            items, _ = self.lists(reference.train().astype(np.float32), neighbourhood="elliot", k=k)
             ours = [reference.items[row[row >= 0]].tolist() for row in items]
             same.append(
                 np.mean([reference.lists[user] == row for user, row in zip(reference.users, ours, strict=True)])
@@ -43,11 +42,11 @@ class TestItemKnn(PersonalBehaviour):
                 others = [item for item in range(train.shape[1]) if item != bought and cosine[bought, item] > 0]
                 for near in sorted(others, key=lambda item: (-cosine[bought, item], item))[:4]:
                     expected[user, near] += cosine[bought, near]
-        scorer = itemknn.fit(dataset_of(train), Options(**(OPTIONS | {"itemknn_k": 4})), 0)
+        scorer = itemknn.fit(dataset_of(train), settings_of(itemknn, k=4), RUN)
         np.testing.assert_allclose(scorer.scores(np.arange(60)).toarray(), expected, rtol=1e-5)
 
     @pytest.mark.parametrize("neighbourhood", ["elliot", "standard"])
     def test_other_similarities_find_the_square_that_is_left(self, neighbourhood: str) -> None:
         for chosen in ({"similarity": "jaccard"}, {"shrink": 5.0}, {"similarity": "jaccard", "shrink": 5.0}):
-            items, _ = self.lists(checkerboard(), k=1, neighbourhood=neighbourhood, **chosen)
+            items, _ = self.lists(checkerboard(), top=1, neighbourhood=neighbourhood, **chosen)
             assert (items[:, 0] == np.arange(40)).all()

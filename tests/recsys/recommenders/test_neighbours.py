@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 import recsys.ranking.topk
 import recsys.recommenders._neighbours
-from recsys.recommenders._neighbours import nearest
+from recsys.recommenders._neighbours import find_nearest
 
 
 def cosine(rows: sp.csr_matrix, shrink: float) -> np.ndarray:
@@ -23,12 +23,12 @@ def jaccard(rows: sp.csr_matrix, shrink: float) -> np.ndarray:
 
 
 def slow(similarity: np.ndarray, k: int, itself: bool) -> np.ndarray:
-    kept = np.zeros_like(similarity)
+    nearest = np.zeros_like(similarity)
     for row in range(len(similarity)):
-        others = [other for other in range(len(kept)) if similarity[row, other] > 0 and (itself or other != row)]
+        others = [other for other in range(len(nearest)) if similarity[row, other] > 0 and (itself or other != row)]
         for other in sorted(others, key=lambda other: (-similarity[row, other], other))[:k]:
-            kept[row, other] = similarity[row, other]
-    return kept
+            nearest[row, other] = similarity[row, other]
+    return nearest
 
 
 def small(monkeypatch: pytest.MonkeyPatch, spare: int, columns: int) -> sp.csr_matrix:
@@ -49,7 +49,7 @@ def test_equals_sorting_every_cosine_however_many_ties(
     itself: bool, spare: int, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = small(monkeypatch, spare, columns)
-    np.testing.assert_array_equal(nearest(rows, 5, itself).toarray(), slow(cosine(rows, 0), 5, itself))
+    np.testing.assert_array_equal(find_nearest(rows, 5, itself).toarray(), slow(cosine(rows, 0), 5, itself))
 
 
 @pytest.mark.parametrize("itself", [True, False])
@@ -62,15 +62,15 @@ def test_other_similarities_equal_sorting_every_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = small(monkeypatch, 0, 50)
-    ours = nearest(rows, 5, itself, similarity=similarity.__name__, shrink=shrink)
+    ours = find_nearest(rows, 5, itself, similarity=similarity.__name__, shrink=shrink)
     np.testing.assert_array_equal(ours.toarray(), slow(similarity(rows, shrink), 5, itself))
 
 
 def test_rows_without_entries_have_no_neighbours() -> None:
     rows = sp.csr_matrix(np.array([[1, 1], [0, 0], [1, 0]], dtype=np.float32))
-    assert np.diff(nearest(rows, 2, itself=False).indptr).tolist() == [1, 0, 1]
+    assert np.diff(find_nearest(rows, 2, itself=False).indptr).tolist() == [1, 0, 1]
 
 
 def test_threads_do_not_change_the_result() -> None:
     rows = sp.csr_matrix(np.random.default_rng(1).random((300, 40)) < 0.2, dtype=np.float32)
-    assert (nearest(rows, 5, True, threads=1) != nearest(rows, 5, True, threads=2)).nnz == 0
+    assert (find_nearest(rows, 5, True, threads=1) != find_nearest(rows, 5, True, threads=2)).nnz == 0

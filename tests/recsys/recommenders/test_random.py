@@ -1,10 +1,10 @@
 import numpy as np
 
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend
+from recsys.ranking.settings import Run
 from recsys.recommenders import random
-from tests.recsys.recommenders.contract import OPTIONS, Behaviour, shop
+from tests.recsys.recommenders.contract import Behaviour, settings_of, shop
 
 
 class TestRandom(Behaviour):
@@ -27,7 +27,8 @@ class TestRandom(Behaviour):
 
     def test_a_list_among_few_candidates_is_of_them_and_unseen(self) -> None:
         train, pool = shop(), np.arange(90) % 7 == 0
-        items, scores = recommend(random.fit(dataset_of(train), Options(**OPTIONS), 3), train, 12, {"few": pool})["few"]
+        scorer = random.fit(dataset_of(train), settings_of(random), Run(seed=3, top_k=12))
+        items, scores = recommend(scorer, train, 12, {"few": pool})["few"]
         for row, bought in zip(items, train, strict=True):
             left = set(np.flatnonzero(pool)) - set(bought.indices)
             assert len(set(row[row >= 0])) == min(12, len(left))

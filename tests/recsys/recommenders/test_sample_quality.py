@@ -1,6 +1,7 @@
 """NDCG on the sample's purchases, against a slow and obvious BPR and VBPR: within the spread of seeds."""
 
 from random import Random
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ import scipy.sparse as sp
 from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.ranking.recommend import recommend
+from recsys.ranking.settings import Run
 from recsys.recommenders import bpr, vbpr
 from recsys.scoring.metrics import compute_metrics
 from sample.market.assortment import build_articles, build_truth, draw_assortment
@@ -33,8 +34,8 @@ def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
     ).sort_values(["customer_id", "t_dat"], kind="stable")
     user = pd.factorize(bought["customer_id"])[0]
     item = pd.Index(table["article_id"]).get_indexer(bought["article_id"])
-    place = bought.groupby("customer_id").cumcount().to_numpy()
-    test = place >= np.maximum(1, np.floor(0.8 * np.bincount(user)))[user]
+    rank = bought.groupby("customer_id").cumcount().to_numpy()
+    test = rank >= np.maximum(1, np.floor(0.8 * np.bincount(user)))[user]
 
     def matrix(chosen: np.ndarray) -> sp.csr_matrix:
         values = sp.csr_matrix(
@@ -49,17 +50,19 @@ def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
 
 
 class Slow:
-    """VBPR as in the paper (BPR without features) by NumPy: dense gradients, Adam on every parameter, triples one by one."""
+    """VBPR as in the paper (BPR without features) by NumPy: dense gradients, Adam on all parameters, single triples."""
 
-    def __init__(self, train: sp.csr_matrix, features: np.ndarray | None, options: Options, seed: int) -> None:
-        self.random, self.options, self.t = np.random.default_rng((99, seed)), options, 0
+    def __init__(
+        self, train: sp.csr_matrix, features: np.ndarray | None, settings: bpr.Settings | vbpr.Settings, seed: int
+    ) -> None:
+        self.random, self.settings, self.t = np.random.default_rng((99, seed)), settings, 0
         self.bought = [set(row) for row in np.split(train.indices, train.indptr[1:-1])]
         self.n_users, self.n_items, self.n_triples = *train.shape, train.nnz
         looks = np.zeros((self.n_items, 1)) if features is None else features
         spread = looks.std(0)
         self.f = (looks - looks.mean(0)) / np.where(spread > 0, spread, 1) / np.sqrt(max(1, (spread > 0).sum()))
-        seen = 0 if features is None else options.factors // 2
-        shapes = [(self.n_users, options.factors - seen), (self.n_items, options.factors - seen), (self.n_items,)]
+        seen = 0 if features is None else settings.factors // 2
+        shapes = [(self.n_users, settings.factors - seen), (self.n_items, settings.factors - seen), (self.n_items,)]
         shapes += [(self.n_users, seen), (self.f.shape[1], seen), (self.f.shape[1],)]
         self.p = [0.1 * self.random.normal(size=shape) * (len(shape) == 2) for shape in shapes]
         self.m, self.v = [np.zeros(shape) for shape in shapes], [np.zeros(shape) for shape in shapes]
@@ -82,7 +85,7 @@ class Slow:
         higher = (gamma[user] * (item[better] - item[worse])).sum(1) + bias[better] - bias[worse]
         higher += (theta[user] * (apart @ e)).sum(1) + apart @ appeal
         pull = (-1 / (1 + np.exp(higher)) / len(rows))[:, None]
-        decay = 2 * self.options.regularisation / len(rows)
+        decay = 2 * self.settings.regularisation / len(rows)
         g = [np.zeros_like(part) for part in self.p]
         np.add.at(g[0], user, pull * (item[better] - item[worse]) + decay * gamma[user])
         np.add.at(g[1], better, pull * gamma[user] + decay * item[better])
@@ -96,13 +99,13 @@ class Slow:
         for p, m, v, gradient in zip(self.p, self.m, self.v, g, strict=True):
             m += 0.1 * (gradient - m)
             v += 0.001 * (gradient**2 - v)
-            p -= self.options.learning_rate * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
+            p -= self.settings.learning_rate * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
 
     def fit(self) -> "Slow":
-        for _ in range(self.options.epochs):
+        for _ in range(self.settings.epochs):
             left = self.n_triples
             while left:
-                size = min(left, self.options.batch_size)
+                size = min(left, self.settings.batch_size)
                 self.step(self.batch(size))
                 left -= size
         return self
@@ -115,10 +118,10 @@ class Slow:
 @pytest.mark.slow
 @pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
 def test_ndcg_is_that_of_a_slow_obvious_implementation(
-    sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray], module: object
+    sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray], module: Any
 ) -> None:
     train, test, looks = sample
-    options = Options(**load(REFERENCE)["rec_fit"])
+    own = module.Settings(**load(REFERENCE)["rec_fit"][module.__name__.rpartition(".")[2]])
     features = looks if module is vbpr else None
 
     def ndcg(scorer: object) -> float:
@@ -126,8 +129,8 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
         return float(np.nanmean(compute_metrics(lists, test, [12])["ndcg_12"]))
 
     rows = None if features is None else all_rows(features)
-    ours = [ndcg(module.fit(dataset_of(train), options, seed, rows)) for seed in SEEDS]
-    slow = [ndcg(Slow(train, features, options, seed).fit()) for seed in SEEDS]
+    ours = [ndcg(module.fit(dataset_of(train), own, Run(seed, top_k=12), rows)) for seed in SEEDS]
+    slow = [ndcg(Slow(train, features, own, seed).fit()) for seed in SEEDS]
     print(module, np.round(ours, 4), np.round(slow, 4))
     assert abs(np.mean(ours) - np.mean(slow)) <= max(np.ptp(ours), np.ptp(slow))
     assert min(*ours, *slow) > 0.05  # most popular: 0.04

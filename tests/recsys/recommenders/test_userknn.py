@@ -3,10 +3,9 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.recommenders import userknn
 from tests.helpers import elliot
-from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, shop
+from tests.recsys.recommenders.contract import RUN, PersonalBehaviour, settings_of, shop
 
 
 class TestUserKnn(PersonalBehaviour):
@@ -29,14 +28,12 @@ class TestUserKnn(PersonalBehaviour):
             others = [other for other in range(60) if other != user and cosine[user, other] > 0]
             for near in sorted(others, key=lambda other: (-cosine[user, other], other))[:4]:
                 expected[user] += cosine[user, near] * train[near].toarray()[0]
-        scorer = userknn.fit(dataset_of(train), Options(**(OPTIONS | {"userknn_k": 4})), 0)
+        scorer = userknn.fit(dataset_of(train), settings_of(userknn, k=4), RUN)
         np.testing.assert_allclose(scorer.scores(np.arange(60)).toarray(), expected, rtol=1e-5)
 
     def test_elliots_neighbourhood_is_the_transposed_one(self) -> None:
         train = shop()
-        own = userknn.fit(dataset_of(train), Options(**(OPTIONS | {"neighbourhood": "standard"})), 0).left
-        transposed = userknn.fit(
-            dataset_of(train), Options(**(OPTIONS | {"neighbourhood": "elliot", "userknn_k": 11})), 0
-        ).left
+        own = userknn.fit(dataset_of(train), settings_of(userknn, neighbourhood="standard"), RUN).left
+        transposed = userknn.fit(dataset_of(train), settings_of(userknn, neighbourhood="elliot", k=11), RUN).left
         transposed.setdiag(0)  # each user is one of its own neighbours there
         assert abs(transposed.T - own).max() < 1e-6

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from features.files import all_rows
 from pipeline.core.errors import UserError
-from recsys.pairwise import Adam, Pairwise, Visual, step, visual
+from recsys.pairwise import visual
+from recsys.pairwise.adam import Adam
+from recsys.pairwise.model import PairwiseModel, step
+from recsys.pairwise.visual import Visual
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.options import Options
 from recsys.recommenders import vbpr
-from tests.recsys.recommenders.contract import OPTIONS, PersonalBehaviour, checkerboard, parity_features, shop
+from tests.recsys.recommenders.contract import RUN, PersonalBehaviour, checkerboard, parity_features, settings_of, shop
 
 TRACE = Path(__file__).parents[2] / "golden" / "elliot" / "vbpr_tiny"
 IDS = [str(item) for item in range(90)]
@@ -34,12 +36,12 @@ class TestVbprDucho(PersonalBehaviour):
         return super().lists(*arguments, **(self.changes | options))
 
 
-def model_of(variant: str, features: np.ndarray) -> Pairwise:
-    options = Options(**(OPTIONS | {"variant": variant}))
+def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
+    own = settings_of(vbpr, variant=variant)
     rows = all_rows(features)
     if variant == "ducho":
-        return vbpr.ducho(60, rows, options, 1)
-    model = vbpr.paper(60, rows, *vbpr.standards(rows, IDS), options, 1)
+        return vbpr.new_ducho_model(60, rows, own, RUN)
+    model = vbpr.new_paper_model(60, rows, *vbpr.find_standards(rows, IDS), own, RUN)
     random = torch.Generator().manual_seed(0)
     model.items.values[:, -1] = torch.randn(90, generator=random)
     assert model.visual is not None
@@ -50,12 +52,12 @@ def model_of(variant: str, features: np.ndarray) -> Pairwise:
 def test_scores_are_those_of_the_paper() -> None:
     features = parity_features(90)
     model = model_of("paper", features)
-    centre, scale = vbpr.standards(all_rows(features), IDS)
+    centre, scale = vbpr.find_standards(all_rows(features), IDS)
     ready = torch.from_numpy((features - centre) * scale)
     users, items, weights = model.users.values, model.items.values, model.visual.weights.values
     gamma, theta = users.split([4, 4], dim=1)
     scores = items[:, 4] + gamma @ items[:, :4].T + theta @ (ready @ weights[:, :4]).T + ready @ weights[:, 4]
-    np.testing.assert_allclose(vbpr.fitted_paper(model).scores(np.arange(60)), scores, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(vbpr.read_paper_factors(model).scores(np.arange(60)), scores, rtol=1e-4, atol=1e-5)
 
 
 def test_scores_are_those_of_the_fork() -> None:
@@ -66,14 +68,14 @@ def test_scores_are_those_of_the_fork() -> None:
         torch.from_numpy(features), model.visual.weights.values.T, model.visual.offset.values[0]
     )
     scores = gamma @ model.items.values.T + theta @ (seen / seen.norm(dim=1, keepdim=True)).T
-    np.testing.assert_allclose(vbpr.fitted_ducho(model).scores(np.arange(60)), scores, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(vbpr.read_ducho_factors(model).scores(np.arange(60)), scores, rtol=1e-4, atol=1e-5)
 
 
 @VARIANTS
 @pytest.mark.parametrize("size", [3, 200], ids=["rows gathered", "every item projected"])
 def test_the_loss_of_a_batch_is_that_of_the_scores(variant: str, size: int) -> None:
     model = model_of(variant, parity_features(90))
-    fitted = vbpr.fitted_paper if variant == "paper" else vbpr.fitted_ducho
+    fitted = vbpr.read_paper_factors if variant == "paper" else vbpr.read_ducho_factors
     scores = fitted(model).scores(np.arange(60)).astype(np.float64)
     random = np.random.default_rng(0)
     user, bought, other = (random.integers(n, size=size) for n in (60, 90, 90))
@@ -94,22 +96,22 @@ def test_ducho_replays_every_batch_of_the_fork() -> None:
     users, items, matrix, offset = (Adam(torch.from_numpy(part), 0.005) for part in weights("init"))
     features = trace["F"]
     plain = {"centre": np.zeros(features.shape[1], np.float32), "scale": np.ones(features.shape[1], np.float32)}
-    model = Pairwise(users, items, vbpr.compare_ducho, Visual(all_rows(features), matrix, offset, **plain))
+    model = PairwiseModel(users, items, vbpr.compare_ducho, Visual(all_rows(features), matrix, offset, **plain))
     for number, loss in enumerate(losses, 1):
         batch = tuple(torch.from_numpy(column.copy()) for column in trace[f"batch{number}"].T)
         assert abs(float(step(model, batch, 1e-5)) - loss) <= 1e-6
         if number in (1, 5, len(losses)):
-            for table, wanted in zip(
+            for table, reference in zip(
                 model.parameters, weights(f"step{number}" if number < 6 else "final"), strict=True
             ):
-                np.testing.assert_allclose(table.values.numpy(), wanted, rtol=0, atol=1e-5)
+                np.testing.assert_allclose(table.values.numpy(), reference, rtol=0, atol=1e-5)
     assert len(losses) == 25
 
 
 def test_ducho_starts_from_the_distributions_of_the_fork() -> None:
     trace = np.load(TRACE / "trace.npz")
-    options = Options(**(OPTIONS | {"variant": "ducho", "factors": 64}))
-    model = vbpr.ducho(48, all_rows(trace["F"]), options, 1)
+    own = settings_of(vbpr, variant="ducho", factors=64)
+    model = vbpr.new_ducho_model(48, all_rows(trace["F"]), own, RUN)
     gamma, theta = model.users.values.split(64, dim=1)
     assert model.visual is not None
     named = {"Gu": gamma, "Gi": model.items.values, "Tu": theta, "proj": model.visual.weights.values}
@@ -124,12 +126,12 @@ def test_features_that_do_not_fit_in_memory_give_the_same_factors(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, features = dataset_of(shop()), all_rows(parity_features(90))
-    options = Options(**(OPTIONS | {"variant": variant, "epochs": 3}))
-    wanted = vbpr.fit(data, options, 1, features)
+    own = settings_of(vbpr, variant=variant, epochs=3)
+    expected = vbpr.fit(data, own, RUN, features)
     monkeypatch.setattr(visual, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(visual, "BLOCK_BYTES", 4 * 6 * 7)  # seven items at once
-    found = vbpr.fit(data, options, 1, features)
-    np.testing.assert_allclose(found.scores(np.arange(60)), wanted.scores(np.arange(60)), rtol=1e-3, atol=1e-3)
+    factors = vbpr.fit(data, own, RUN, features)
+    np.testing.assert_allclose(factors.scores(np.arange(60)), expected.scores(np.arange(60)), rtol=1e-3, atol=1e-3)
 
 
 def test_an_item_bought_once_is_ranked_by_its_features() -> None:
@@ -139,13 +141,13 @@ def test_an_item_bought_once_is_ranked_by_its_features() -> None:
     train[2, 0] = 1
     features = np.random.default_rng(0).normal(0, 0.1, (40, 6)).astype(np.float32)
     features[:, 0] += np.arange(40) % 2
-    fitted = vbpr.fit(dataset_of(train.tocsr()), Options(**OPTIONS), 1, all_rows(features))
+    fitted = vbpr.fit(dataset_of(train.tocsr()), settings_of(vbpr), RUN, all_rows(features))
     scores = fitted.scores(np.arange(4, 40, 2))
     assert (scores[:, 0] > scores[:, 1::2].max(1)).mean() > 0.9
 
 
 def standardised(features: np.ndarray) -> np.ndarray:
-    centre, scale = vbpr.standards(all_rows(features), [str(item) for item in range(len(features))])
+    centre, scale = vbpr.find_standards(all_rows(features), [str(item) for item in range(len(features))])
     return (features - centre) * scale
 
 
@@ -179,9 +181,9 @@ def test_features_that_are_not_finite_are_counted_and_five_named() -> None:
     with pytest.raises(
         UserError, match="10 of 90 items have features that are not finite, first 10, 11, 12, 13, 14, …;"
     ):
-        vbpr.fit(dataset_of(shop()), Options(**OPTIONS), 1, all_rows(features))
+        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, all_rows(features))
 
 
 def test_another_number_of_features_than_of_items_is_refused() -> None:
     with pytest.raises(UserError, match="89 rows of features for 90 items"):
-        vbpr.fit(dataset_of(shop()), Options(**OPTIONS), 1, all_rows(parity_features(89)))
+        vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, all_rows(parity_features(89)))

@@ -8,8 +8,8 @@ import pytest
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.names import ROOT, allowed_names
-from recsys import score
-from recsys.fit import parse
+from recsys import fit, score
+from recsys.fitting.cells import parse_cell
 from recsys.recommenders import bpr, itemknn, mostpop, random, userknn, vbpr
 from recsys.scoring import arms
 
@@ -45,10 +45,11 @@ def test_a_second_recommender_with_features_is_scored_wherever_the_first_is(monk
 
 def test_its_lists_lie_where_they_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
-    outputs = {
-        parse(f"--recommender second {arguments}".split()).output
+    cells = [
+        parse_cell(f"--recommender second {arguments}".split())
         for arguments in ("--catalogue all --features resnet50", "--text masked-ft --features sbert")
-    }
+    ]
+    outputs = {fit.FOLDER / cell.arm / f"{cell.name}.parquet" for cell in cells}
     params = read(score.Params, ROOT / "studies" / "sample.yaml")
     scored = {file.path(score.LISTS) for file in score.name_files(params)}
     assert outputs == {

@@ -1,4 +1,4 @@
-"""Parses on disk: what was written is read, whatever happens to the file or beside it."""
+"""Parses on disk: what was written is read, also after damage to the file or beside other processes."""
 
 import sqlite3
 import subprocess
@@ -29,7 +29,7 @@ def test_another_version_has_parses_of_its_own(tmp_path):
         assert cache.read(list(PARSES)) == {}
 
 
-def test_a_damaged_file_is_made_anew_with_a_warning(tmp_path, capsys):
+def test_a_damaged_file_is_made_again_with_a_warning(tmp_path, capsys):
     with ParseCache("spice 1", tmp_path) as cache:
         cache.write(PARSES)
         path = cache.path

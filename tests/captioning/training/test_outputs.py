@@ -1,4 +1,4 @@
-"""Training where there is nothing to train: every output is there, and says so."""
+"""Outputs of training: the cost of a resumed run, and every output where there is nothing to train."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from captioning import train
-from captioning.training.untrained import METRICS
+from captioning.training.outputs import UNTRAINED_METRICS, with_earlier_cost
 from lookbook.reporting.drawing import draw_learning_curves
 
 ROOT = Path(__file__).parents[3]
@@ -23,12 +23,18 @@ def test_a_captioner_of_family_file_trains_nothing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train", "--captioner", "replay", "--family", "file"])
     train.main()
-    assert "nothing to train" in capsys.readouterr().out
+    assert "nothing is trained" in capsys.readouterr().out
     assert "made elsewhere" in Path("data/adapters/replay/README.txt").read_text()
     metrics = json.loads(Path("metrics/train/replay.json").read_text())
-    assert metrics == METRICS
+    assert metrics == UNTRAINED_METRICS
     assert {metrics[name] for name in ("seconds", "kwh", "kg_co2")} == {0.0}
     curve = pd.read_csv("metrics/curves/replay.csv")
     assert curve.empty
     assert draw_learning_curves({"replay": curve}).startswith(b"<?xml")  # the report draws it
     assert pd.read_csv("data/samples/replay.csv").empty
+
+
+def test_the_cost_before_a_resume_is_added() -> None:
+    record = with_earlier_cost({"seconds": 10.0, "kwh": 0.2, "kg_co2": 0.1}, seconds_before=30.0)
+    assert record == {"seconds": 40.0, "kwh": pytest.approx(0.8), "kg_co2": pytest.approx(0.4)}
+    assert with_earlier_cost({"seconds": 10.0}, 0.0) == {"seconds": 10.0}

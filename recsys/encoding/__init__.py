@@ -1,0 +1,1 @@
+"""Pictures and texts to feature files, by an extractor."""

@@ -1,0 +1,98 @@
+"""An extractor at work: vectors of pictures and of texts, with finished parts on disk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from catalogue.descriptions.variants import SHOP_SOURCES, SOURCES
+from catalogue.prepared.images import ImageStore
+from features.components import VARIANCE_SHARE, fit_components, project_blocks
+from features.shards import Shards
+from recsys.extractors import Extractor, ExtractorSettings, ImageExtractor, TextExtractor
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An extractor with its settings, the device, and the folder for parts that are finished."""
+
+    name: str
+    extractor: Extractor
+    settings: ExtractorSettings
+    device: str
+    work: Path
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether a row holds the vector of a picture."""
+        return isinstance(self.extractor, ImageExtractor)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether a row holds the vector of a text."""
+        return isinstance(self.extractor, TextExtractor)
+
+    def encode_pictures(self, ids: Sequence[str], images: Path) -> Shards:
+        """Encode the pictures of some items.
+
+        Args:
+            ids: the items.
+            images: the folder of packed images.
+
+        Raises:
+            UserError: an item has no picture, or a vector is not finite.
+        """
+        assert isinstance(self.extractor, ImageExtractor)
+        image_vectors, store = self.extractor.image_vectors, ImageStore(images)
+        store.require(ids)
+        return self._encode("pictures", ids, lambda part: image_vectors(part, store, self.settings, self.device))
+
+    def encode_texts(self, tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
+        """Encode each different text once, beside texts of its own source alone.
+
+        The last bits of a vector depend on the texts in its batch. Fine-tuned captions come last, so that new ones
+        change no bit of the features of other texts, and no run that reads those is repeated.
+
+        Args:
+            tables: `text` and `source` of each text variant.
+
+        Returns:
+            Text → its vector, (dim,).
+        """
+        assert isinstance(self.extractor, TextExtractor)
+        text_vectors = self.extractor.text_vectors
+        vectors: dict[str, np.ndarray] = {}
+        for source in SOURCES:
+            texts = {text for table in tables for text in table.loc[table["source"] == source, "text"]}
+            new = sorted(texts - vectors.keys())
+            if new:
+                shards = self._encode(
+                    f"texts-{source}", new, lambda part: text_vectors(part, self.settings, self.device)
+                )
+                vectors |= dict(zip(new, shards.read(), strict=True))
+        return self._reduce_texts(vectors, tables) if self._reduces and vectors else vectors
+
+    def reduce_pictures(self, pictures: Shards) -> Iterator[np.ndarray]:
+        """Return the vectors block by block, on their principal components where `reduce` is pca95."""
+        return project_blocks(pictures.blocks, VARIANCE_SHARE, self._key) if self._reduces else pictures.blocks()
+
+    def _reduce_texts(self, vectors: dict[str, np.ndarray], tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
+        """Project on the components of the shop's own descriptions, or of all texts where it has none."""
+        own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
+        rows = np.stack([vectors[text] for text in sorted(own or vectors)])
+        principal = fit_components(lambda: iter([rows]), VARIANCE_SHARE, self._key)
+        return dict(zip(vectors, principal.project(np.stack(list(vectors.values()))), strict=True))
+
+    @property
+    def _reduces(self) -> bool:
+        return self.settings.reduce == "pca95"
+
+    @property
+    def _key(self) -> str:
+        """The parameter to name in messages."""
+        return f"rec_features.{self.name}.reduce"
+
+    def _encode(self, part: str, keys: Sequence[str], encode: Callable[[Sequence[str]], np.ndarray]) -> Shards:
+        return Shards(self.work / part, keys, lambda some: (encode(some),), self.settings.batch_size)

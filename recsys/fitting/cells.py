@@ -1,0 +1,96 @@
+"""A cell: a recommender, the catalogue or text that it is fitted on, and its features; read from the command line."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.files import Rows, read_features
+from pipeline.core.errors import UserError
+from recsys.purchases.dataset import Catalogue
+from recsys.recommenders import Recommender, load
+from recsys.scoring.arms import build_name, catalogue_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one run of the stage fits.
+
+    Attributes:
+        recommender: the name of a file of recsys/recommenders.
+        catalogue: the catalogue whose items are ranked.
+        text: the text whose features are used; None: features of images, or none.
+        features: the name of a set of features; None: the recommender needs none.
+    """
+
+    recommender: str
+    catalogue: Catalogue
+    text: str | None = None
+    features: str | None = None
+
+    @property
+    def arm(self) -> str:
+        """The text or, where there is none, the catalogue."""
+        return self.catalogue if self.text is None else self.text
+
+    @property
+    def name(self) -> str:
+        """The name of the cell's lists: `itemknn`, or `vbpr-sbert`."""
+        return build_name(self.recommender, self.features)
+
+    def features_folder(self, root: Path) -> Path | None:
+        """Return the folder of the cell's features below the folder of all features."""
+        if self.features is None:
+            return None
+        return root / "image" / self.features if self.text is None else root / "text" / self.text / self.features
+
+
+def parse_cell(arguments: list[str] | None = None) -> Cell:
+    """Read a cell from the command line.
+
+    Raises:
+        UserError: there is no such text.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m recsys.fit", description="Rank the best unseen items of every user."
+    )
+    parser.add_argument("--recommender", required=True, help="the name of a file in recsys/recommenders/")
+    parser.add_argument(
+        "--features", help="a folder of data/features/image or, with --text, of data/features/text/TEXT"
+    )
+    arm = parser.add_mutually_exclusive_group(required=True)
+    arm.add_argument("--catalogue", choices=["original", "all"])
+    arm.add_argument("--text", help="a text of params.yaml; ranked are the items of its catalogue")
+    words = parser.parse_args(arguments)
+    catalogue = words.catalogue if words.text is None else catalogue_of(words.text)
+    return Cell(words.recommender, catalogue, words.text, words.features)
+
+
+def load_recommender(cell: Cell) -> Recommender[Any]:
+    """Import the cell's recommender.
+
+    Raises:
+        UserError: there is no such recommender, features are missing, or features are named that it does not use.
+    """
+    recommender = load(cell.recommender)
+    if recommender.NEEDS_FEATURES and cell.features is None:
+        raise UserError(
+            f"{cell.recommender} needs --features, the name of a folder of data/features/image or "
+            "data/features/text/TEXT; `recommenders` in params.yaml are those that need none"
+        )
+    if not recommender.NEEDS_FEATURES and cell.features is not None:
+        raise UserError(f"{cell.recommender} uses no features: leave out --features {cell.features}")
+    return recommender
+
+
+def find_rows(folder: Path, item_ids: list[str]) -> Rows:
+    """Find the features of some items by id: (n_items, dim), not read yet.
+
+    Raises:
+        UserError: the folder is missing, or an item has no row.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
+        )
+    return read_features(folder).select(item_ids)

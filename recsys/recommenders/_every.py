@@ -1,0 +1,13 @@
+"""Every recommender as a `Recommender` of its own settings, for mypy.
+
+Nothing imports this file. A test compares these names with the files of the folder.
+"""
+
+from recsys.recommenders import Recommender, bpr, itemknn, mostpop, random, userknn, vbpr
+
+BPR: Recommender[bpr.Settings] = bpr
+ITEMKNN: Recommender[itemknn.Settings] = itemknn
+MOSTPOP: Recommender[mostpop.Settings] = mostpop
+RANDOM: Recommender[random.Settings] = random
+USERKNN: Recommender[userknn.Settings] = userknn
+VBPR: Recommender[vbpr.Settings] = vbpr
