@@ -1,4 +1,4 @@
-"""python benchmarks/image_features.py [--items 256] [--batch-size 64] [--divide 4] [--device cuda]: time image features.
+"""python benchmarks/image_features.py [--items 256] [--batch-size 64] [--divide 4] [--device cuda]: image features.
 
 Compares images per second of the image features in batches, as the stages rec_features_image and caption_features
 compute them, with one image at a time by transformers' processor and model. The models are ResNet50, CLIP (ViT-B/32)

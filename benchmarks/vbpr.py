@@ -1,10 +1,10 @@
 """python benchmarks/vbpr.py [--size 20k|hm/16|hm] [--dim 512] [--variants paper,ducho] [--seconds 60] [--device cpu]
 
-Triples a second of VBPR: drawing them, both steps of learning, Adam. Synthetic purchases as in `benchmarks/knn.py`, random
-float16 features of `--dim` dimensions, batches and factors of studies/sample.yaml, 2 threads; each variant a process of
-its own, one round of 100,000 triples to warm up, then blocks of them for `--seconds`. `plain` is the paper's model as one
-writes it with torch alone: tables of nn.Embedding, a linear projection, torch.optim.Adam over everything. Peak is of the
-whole process, features and purchases included.
+Prints the triples a second that VBPR learns from: drawing them, both steps of learning, Adam. Purchases are synthetic,
+as in `benchmarks/knn.py`; features are random float16 of `--dim` dimensions; batches and factors are those of
+studies/sample.yaml; 2 threads. Each variant runs in a process of its own: 100,000 triples to warm up, then blocks of
+them for `--seconds`. `plain` is the paper's model in plain torch: nn.Embedding, a linear projection, and
+torch.optim.Adam over everything. Peak memory is that of the whole process, features and purchases included.
 """
 
 import argparse

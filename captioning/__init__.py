@@ -1,1 +1,1 @@
-"""Left wing: images to words."""
+"""Images to words: captioners, fine-tuning, generation, attributes, caption scores."""

@@ -123,7 +123,7 @@ def load_sentence_model(model: str, device: str = "cpu", precision: str = "fp32"
         )
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
         raise UserError(
-            f"{folder}: cannot load a sentence model (it needs safetensors weights, a tokenizer, and no code of its own): "
+            f"{folder}: cannot load a sentence model (it needs safetensors weights, a tokenizer, and no own code): "
             f"{error}"
         ) from error
     return network.eval().requires_grad_(False)

@@ -1,1 +1,1 @@
-"""Roof: what both wings say together."""
+"""Comparison, report and command line: what captioning and recsys say together."""

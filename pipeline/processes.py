@@ -29,8 +29,9 @@ def share(processes: int, module: str) -> None:
     if is_distributed():
         if world_size() != processes:
             raise UserError(
-                f"params.yaml: machine.processes: {processes}, but torchrun started {world_size()}; set machine.processes: "
-                f"{world_size()}, or start `python -m {module}` without torchrun, which starts as many as it needs"
+                f"params.yaml: machine.processes: {processes}, but torchrun started {world_size()}; "
+                f"set machine.processes: {world_size()}, or start `python -m {module}` "
+                "without torchrun, which starts as many as it needs"
             )
         end_with_launcher()
     elif processes > 1:

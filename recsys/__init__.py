@@ -1,1 +1,1 @@
-"""Right wing: purchases to lists."""
+"""Purchases to lists: interactions, recommenders, extractors, ranking metrics."""

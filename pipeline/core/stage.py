@@ -38,7 +38,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def print_summary(message: str, threads: int | None = None) -> None:
-    """Print the last line of a stage: its outputs, the key figures and, where rounding depends on them, its CPU threads."""
+    """Print the last line of a stage: outputs, key figures and, where rounding depends on them, CPU threads."""
     with_threads = f" ({threads} thread{'s' * (threads > 1)})" if threads else ""
     print(f"{os.environ.get('DVC_STAGE', 'done')}: {message}{with_threads}", flush=True)
 

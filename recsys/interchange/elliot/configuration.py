@@ -127,8 +127,8 @@ def list_differences(fit: ElliotFit, recommenders: list[str]) -> list[str]:
     neighbours = [name for name, own in both.items() if name in recommenders and own.neighbourhood == "standard"]
     if neighbours:
         sentences.append(
-            f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another recommender than "
-            "the study's; set their neighbourhood to elliot to compare them"
+            f"Elliot has no `neighbourhood: standard`: its figures of {' and '.join(neighbours)} are of another "
+            "recommender than the study's; set their neighbourhood to elliot to compare them"
         )
     return sentences
 

@@ -1,0 +1,101 @@
+"""The cells that an edit makes stale: each source file and parameter by a table, six files by `dvc status`."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.helpers.finished_study import read_status, write_finished_study
+from tests.test_line import CELLS, COMMANDS, PACKAGES, ROOT, code_of, covers, needed_by
+
+TABLE = YAML(typ="safe").load(ROOT / "tests" / "stale_stages.yaml")
+SOURCES = sorted(
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+
+def stages_of(cells: list[str]) -> list[str]:
+    """Return the stages of cells, without repeats, in the order of dvc.yaml."""
+    return list(dict.fromkeys(cell.split("@")[0] for cell in cells))
+
+
+def stale_cells(path: Path) -> list[str]:
+    """Return the cells whose dependencies hold a file of code."""
+    return [cell for cell in CELLS if any(covers(dep, path) for dep in code_of(cell))]
+
+
+@cache
+def files_of(command: str) -> set[Path]:
+    """Return the files that the cells of a command import, directly or not; read once."""
+    return needed_by(next(cell for cell in COMMANDS if CELLS[cell]["cmd"] == command))
+
+
+def importing_cells(path: Path) -> list[str]:
+    """Return the cells that import a file of code, directly or not."""
+    return [cell for cell in COMMANDS if path in files_of(CELLS[cell]["cmd"])]
+
+
+def expected_stages(path: Path) -> list[str]:
+    """Return the stages that the table gives a file: by its own row, or the row of its nearest folder."""
+    row = next(place for place in (path, *path.parents) if str(place) in TABLE["code"])
+    return TABLE["code"][str(row)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_an_edit_of_a_file_makes_stale_what_the_table_says(path: Path) -> None:
+    assert sorted(stages_of(stale_cells(path))) == sorted(expected_stages(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_an_edit_of_a_file_makes_stale_only_stages_that_import_it(path: Path) -> None:
+    """A folder among the dependencies covers all its files; the table lists those that a stage does not import."""
+    needless = set(stages_of(stale_cells(path))) - set(stages_of(importing_cells(path))) - {"sample_models"}
+    assert sorted(needless) == TABLE["covered_by_a_folder"].get(str(path), [])
+
+
+def cells_reading(key: str) -> list[str]:
+    """Return the cells that depend on a parameter, or on the section that holds it."""
+    parents = {".".join(key.split(".")[:depth]) for depth in range(1, key.count(".") + 2)}
+    return [cell for cell in CELLS if CELLS[cell]["params"] & parents]
+
+
+@pytest.mark.parametrize(("key", "stages"), TABLE["params"].items())
+def test_a_parameter_makes_stale_what_the_table_says(key: str, stages: list[str]) -> None:
+    assert stages_of(cells_reading(key)) == stages
+
+
+def test_one_recommenders_parameters_leave_the_others_current() -> None:
+    assert {cell.split("@")[1] for cell in cells_reading("rec_fit.itemknn.k")} == {"original-itemknn", "all-itemknn"}
+    assert not [cell for cell in cells_reading("rec_fit.bpr.factors") if "bpr" not in cell]
+
+
+def test_no_stage_depends_on_the_machine() -> None:
+    assert cells_reading("machine.threads") == []
+
+
+COPIED = [*PACKAGES]
+SIX = {
+    "features/clip.py": {"caption_score", "rec_features_text"},
+    "pipeline/orphans.py": {"caption_train"},
+    "captioning/families/llava.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},
+    "recsys/recommenders/itemknn.py": {"rec_fit"},
+    "lookbook/reporting/figures.py": {"report"},
+    "lookbook/cli/score.py": set(),
+}
+
+
+@pytest.mark.slow
+def test_dvc_status_names_the_same_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_finished_study(tmp_path, COPIED, COMMANDS, monkeypatch)
+    assert not read_status(COMMANDS)
+    for name, stages in SIX.items():
+        before = Path(name).read_text(encoding="utf-8")
+        Path(name).write_text(before + "# an edit\n", encoding="utf-8")
+        stale = {cell for cell in read_status(COMMANDS) if cell in COMMANDS}
+        assert {cell.split("@")[0] for cell in stale} == stages, name
+        assert stale == set(stale_cells(Path(name))) & set(COMMANDS), name
+        Path(name).write_text(before, encoding="utf-8")
