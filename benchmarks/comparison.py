@@ -1,8 +1,8 @@
 """python benchmarks/comparison.py [--users 1362281] [--runs 5] [--folder F]: scoring and comparing at H&M's size.
 
 Purchases are those of `synthetic.py`, split by `rec_interactions`. Lists of 12 items are drawn at random for three
-texts (masked-ft, masked-pt, masked-none) in as many runs as a study makes. Prints seconds and peak memory of `rec_score`, and
-of the comparison of the texts, for all users and by slice, with 10,000 draws.
+texts (masked-ft, masked-pt, masked-none) in as many runs as a study makes. Prints seconds and peak memory of
+`rec_score`, and of the comparison of the texts, for all users and by slice, with 10,000 draws.
 `--growth`: for a sixteenth and a quarter of the users, and for all.
 """
 
