@@ -24,10 +24,10 @@ def table_row(label: str) -> list[float]:
 def test_the_table_is_what_the_study_measured() -> None:
     captions, lists = metrics("captions")["tiny-blip2-opt"], metrics("recommendations")
     rows = {
-        "the shop's own description": "reference",
+        "the shop's own": "reference",
         "fine-tuned caption (FT)": "ft",
         "pre-trained caption (PT)": "pt",
-        "no description": "none",
+        "none": "none",
     }
     for label, variant in rows.items():
         shown, arm = table_row(label), lists[f"masked-{variant}"]
@@ -35,7 +35,8 @@ def test_the_table_is_what_the_study_measured() -> None:
         if variant in captions:
             scores = captions[variant]
             assert shown[3:] == [round(scores["bleu_4"], 3), round(scores["cider"], 2), round(scores["core_type"], 2)]
-    assert f"Pictures alone, without any text: {lists['original']['vbpr-resnet50']['ndcg_masked_12']:.4f}" in README
+    for arm, words in (("bpr", "ranks the same garments with"), ("vbpr-resnet50", "VBPR on pictures alone has")):
+        assert f"{words} {lists['original'][arm]['ndcg_masked_12']:.4f}." in README
 
 
 def test_the_differences_under_it_are_too() -> None:
@@ -47,6 +48,16 @@ def test_the_differences_under_it_are_too() -> None:
     for name in ("vbpr-sbert", "vbpr-resbert", "vbpr-clip"):
         difference, low, high = (f"{rows[name][key]:+.4f}" for key in ("difference", "low", "high"))
         assert f"{difference} [{low}, {high}]" in README.replace("\N{MINUS SIGN}", "-")
+    shown = rows["vbpr-sbert"]["low"] > 0 or rows["vbpr-sbert"]["high"] < 0
+    assert ("a difference is not shown" in README) == (not shown)
+
+
+def test_the_headline_is_the_one_in_git() -> None:
+    """The column HEAD of `dvc metrics diff HEAD pt --precision 3`: the keys that PT changes."""
+    headline = metrics("headline")
+    rows = dict(re.findall(r"^((?:caption|rec_masked)_\w+) +(\S+) ", README, flags=re.MULTILINE))
+    assert set(rows) == {key for key in headline if key.startswith(("caption_", "rec_masked_"))}
+    assert {key: float(value) for key, value in rows.items()} == {key: round(headline[key], 3) for key in rows}
 
 
 def test_the_two_commands_are_those_that_ci_runs() -> None:
