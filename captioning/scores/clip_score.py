@@ -67,7 +67,7 @@ def clip_scores(
     items = sorted({item for item, _ in pairs})
     texts = sorted({caption for _, caption in pairs} | {text for item in items for text in references[item]})
     images.require(items)
-    encode_images, encode_texts = encoders(model_folder, images, device)
+    encode_images, encode_texts = load_encoders(model_folder, images, device)
     pictures = _embed(items, encode_images, "CLIP, pictures", work)
     words = _embed(texts, encode_texts, "CLIP, texts", work)
     to_picture = np.array([WEIGHT * max(float(words[caption] @ pictures[item]), 0.0) for item, caption in pairs])
@@ -79,7 +79,7 @@ def clip_scores(
     return pd.DataFrame({"clip_score": to_picture, "ref_clip_score": harmonic}, dtype=np.float64)
 
 
-def encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
+def load_encoders(model_folder: Path, images: ImageStore, device: str) -> tuple[Encoder, Encoder]:
     """Load CLIP and return the functions that embed pictures (by item) and texts (with the prompt).
 
     CLIP does not read the end of a text that is longer than its longest input.

@@ -180,8 +180,8 @@ def find_standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.
 
     A dimension that is constant gets scale 0, and does not count among the √dim. Features are read a block at a time.
 
-    >>> from features.files import rows_of
-    >>> centre, scale = find_standards(rows_of(np.array([[1, 5], [3, 5]], dtype=np.float32)), ["a", "b"])
+    >>> from features.files import all_rows
+    >>> centre, scale = find_standards(all_rows(np.array([[1, 5], [3, 5]], dtype=np.float32)), ["a", "b"])
     >>> centre.tolist(), scale.tolist()
     ([2.0, 5.0], [1.0, 0.0])
 
