@@ -18,7 +18,7 @@ from catalogue.prepared import images
 from catalogue.prepared.images import ImageStore, pack_images, shrink
 from pipeline.core.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def encoded(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
