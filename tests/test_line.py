@@ -11,9 +11,8 @@ from ruamel.yaml import YAML
 from pipeline.core.params import NAMED_BY_FILES
 from pipeline.machine import MACHINE
 from pipeline.names import allowed_names, with_sections
+from tests.helpers.repository import PACKAGES, ROOT
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
 LOADED_BY_NAME = {
     "catalogue.prepare": ["catalogue/readers/hm.py", "catalogue/readers/facad.py", "catalogue/readers/shop.py"],
     "captioning.train": ["captioning/families/{family}.py"],

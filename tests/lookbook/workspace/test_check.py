@@ -16,8 +16,7 @@ from ruamel.yaml import YAML
 from lookbook.workspace import check
 from pipeline.core.errors import UserError
 from tests.helpers.projects import write_project
-
-ROOT = Path(__file__).parents[3]
+from tests.helpers.repository import PACKAGES, ROOT
 
 
 @pytest.fixture
@@ -218,7 +217,7 @@ def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> Non
 
     The extractor takes `text_vectors` from another file, so its text does not hold the words `def text_vectors`.
     """
-    for package in ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample", "studies"):
+    for package in (*PACKAGES, "studies"):
         shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "dvc.yaml", project)
     shutil.copy(project / "recsys/recommenders/mostpop.py", project / "recsys/recommenders/mine.py")
