@@ -38,10 +38,9 @@ def main() -> None:
         print(f"{users:,} users, {items:,} items\n{'command':<28}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}")
         for model in arguments.models.split(","):
             lists = folder / f"{model}.tsv"
-            files = ("--train", folder / "train.tsv", "--out", lists)
-            run_command(f"recommend {model}", "recommend", "--model", model, *files, "--threads", 2)
-            files = ("--train", folder / "train.tsv", "--test", folder / "test.tsv", "--recs", lists)
-            run_command(f"evaluate {model}", "evaluate", *files)
+            train = ("--train", folder / "train.tsv")
+            run_command(f"recommend {model}", "recommend", "--model", model, *train, "--out", lists, "--threads", 2)
+            run_command(f"evaluate {model}", "evaluate", *train, "--test", folder / "test.tsv", "--recs", lists)
 
 
 def write(folder: Path, n_users: int, n_items: int) -> None:

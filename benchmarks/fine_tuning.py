@@ -27,54 +27,25 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-ITEMS, IMAGES = Path("data/prepared/items.parquet"), Path("data/prepared/images")
+ITEMS = Path("data/prepared/items.parquet")
+IMAGES = Path("data/prepared/images")
 MODEL = Path("data/models/tiny-blip2-opt")
 ARMS = ["study", "plain", "ours"]
 STUDY_TOKENS = 512  # image tokens included
 EPOCHS_SHOWN = 10
 ROWS_AT_ONCE = 64
+TIMED = {"load": "loading", "load_splits": "preparing"}  # functions of captioning.training.fine_tuning, as parts
 
 
-class Clock:
-    """Counts wall and CPU seconds of this process, divided into parts."""
-
-    def __init__(self) -> None:
-        self.start, self.parts = self.now(), {"loading": (0.0, 0.0), "preparing": (0.0, 0.0)}
-
-    @staticmethod
-    def now() -> tuple[float, float]:
-        """Return wall and CPU seconds."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return time.perf_counter(), usage.ru_utime + usage.ru_stime
-
-    def since(self, start: tuple[float, float]) -> tuple[float, float]:
-        """Return wall and CPU seconds since then."""
-        wall, cpu = self.now()
-        return wall - start[0], cpu - start[1]
-
-    def watch(self, module: Any, name: str, part: str) -> None:
-        """Count the seconds of `module.name` as `part` from now on."""
-        function: Callable[..., Any] = getattr(module, name)
-
-        def run_timed(*args: Any, **kwargs: Any) -> Any:
-            start = self.now()
-            result = function(*args, **kwargs)
-            seconds = self.since(start)
-            self.parts[part] = (self.parts[part][0] + seconds[0], self.parts[part][1] + seconds[1])
-            return result
-
-        setattr(module, name, run_timed)
-
-
-def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
+def measure_arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
     """Run an arm in this process, with its checkpoints in `folder`; seconds are without loading."""
+    import plain_trainer
     import torch
+    from clock import Clock
 
     from captioning.training import fine_tuning
     from captioning.training.settings import Params
@@ -83,16 +54,17 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
 
     params = read(Params, items.parent / "params.yaml")
     clock = Clock()
-    clock.watch(fine_tuning, "load", "loading")
-    clock.watch(fine_tuning, "splits", "preparing")
+    for function, part in TIMED.items():
+        clock.watch(fine_tuning, function, part)
     if name == "ours":
         keep_freed_memory()
         adapter = fine_tuning.fine_tune(model, "blip2_opt", items, IMAGES, params, folder).best
     else:
-        adapter = stock(params, items, model, folder, STUDY_TOKENS if name == "study" else None)
+        tokens = STUDY_TOKENS if name == "study" else None
+        adapter = plain_trainer.train(params, items, IMAGES, model, folder, tokens)
     wall, cpu = clock.since(clock.start)
     (load_wall, load_cpu), (prepare_wall, _) = clock.parts["loading"], clock.parts["preparing"]
-    peak = torch.cuda.max_memory_allocated() if params.device == "cuda" else maximum_rss()
+    peak = torch.cuda.max_memory_allocated() if params.device == "cuda" else peak_memory()
     return {
         "wall": wall - load_wall,
         "cpu": cpu - load_cpu,
@@ -102,87 +74,9 @@ def arm(name: str, folder: Path, items: Path, model: Path) -> dict[str, float]:
     }
 
 
-def maximum_rss() -> int:
+def peak_memory() -> int:
     """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def stock(params: Any, items: Path, model: Path, folder: Path, tokens: int | None) -> Path:
-    """Train the captioner with our adapter by transformers' Trainer; `tokens` pads every caption to that length.
-
-    Returns:
-        The folder of the last adapter.
-    """
-    import torch
-    from transformers import Trainer, TrainingArguments
-
-    from captioning.modelling import collate
-    from captioning.training import fine_tuning
-    from captioning.training.examples import read_split
-    from catalogue.prepared.images import ImageStore
-
-    fine_tuning.prepare_torch(params)
-    captioner, section = fine_tuning.load_with_adapter(model, "blip2_opt", params), params.caption_train
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=params.epochs,
-        per_device_train_batch_size=params.machine.device_batch_size,
-        per_device_eval_batch_size=params.machine.device_batch_size,
-        gradient_accumulation_steps=params.batch_size // params.machine.device_batch_size,
-        learning_rate=params.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=section.warmup,
-        weight_decay=section.weight_decay,
-        seed=params.seed,
-        use_cpu=params.device == "cpu",
-        bf16=section.precision == "bf16",
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=2,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        dataloader_pin_memory=False,
-    )
-    images, dtype = ImageStore(IMAGES), captioner.base.dtype
-    training, validation = (Decoded(captioner, images, read_split(items, split)) for split in ("train", "validation"))
-
-    def batch(rows: list[tuple[Any, Any]]) -> dict[str, torch.Tensor]:
-        tensors = collate([row[0] for row in rows], [row[1] for row in rows], captioner.pad_id)
-        tensors["pixel_values"] = tensors["pixel_values"].to(dtype)
-        return tensors if tokens is None else pad(tensors, tokens, captioner.pad_id)
-
-    data: dict[str, Any] = {"train_dataset": training, "eval_dataset": validation, "data_collator": batch}
-    Trainer(captioner.model, arguments, **data).train()
-    captioner.model.save_pretrained(folder / "adapter")
-    return folder / "adapter"
-
-
-class Decoded:
-    """A dataset that decodes and prepares an image at each access, as in the examples of transformers."""
-
-    def __init__(self, captioner: Any, images: Any, items: Any) -> None:
-        self.captioner, self.images = captioner, images
-        self.ids, self.captions = items["item_id"].tolist(), items["description"].tolist()
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, row: int) -> tuple[Any, Any]:
-        from captioning.modelling import make_example, prepare_images, tokenize
-
-        image = prepare_images(self.captioner, [self.images[self.ids[row]]])[0]
-        return make_example(self.captioner, image, tokenize(self.captioner, [self.captions[row]])[0]), image
-
-
-def pad(batch: dict[str, Any], tokens: int, pad_id: int) -> dict[str, Any]:
-    """Pad a batch to a fixed length: (rows, tokens)."""
-    from torch.nn import functional
-
-    fill = {"input_ids": pad_id, "attention_mask": 0, "labels": -100}
-    missing = tokens - batch["input_ids"].shape[1]
-    return batch | {name: functional.pad(batch[name], (0, missing), value=value) for name, value in fill.items()}
 
 
 def measure_loss(params: Any, items: Path, model: Path, adapter: Path) -> dict[str, float]:
@@ -293,7 +187,7 @@ def main() -> None:
     arguments = parse_arguments()
     if arguments.arm:
         name, folder, items, model = arguments.arm
-        print(json.dumps(arm(name, Path(folder) / "run", Path(items), Path(model))))
+        print(json.dumps(measure_arm(name, Path(folder) / "run", Path(items), Path(model))))
         return
     if not ITEMS.exists():
         sys.exit(f"{ITEMS}: no such file; run `dvc repro catalogue_prepare`")

@@ -31,7 +31,8 @@ def write(folder: Path, divide: int, tokenizer_from: Path, text_layers: int | No
     """
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_from)
     shapes = config(tokenizer, divide)
-    shapes.text_config.num_hidden_layers = text_layers or shapes.text_config.num_hidden_layers
+    if text_layers:
+        shapes.get_text_config().num_hidden_layers = text_layers
     random_weights(shapes).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     BlipImageProcessorPil(size={"height": PIXELS, "width": PIXELS}).save_pretrained(folder)

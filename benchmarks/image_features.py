@@ -48,8 +48,9 @@ def clip(folder: Path, divide: int) -> None:
 
     vision = full_shapes.sizes(768, 12, 12, 1) | {"hidden_size": 768 // divide, "intermediate_size": 3072 // divide}
     text = full_shapes.sizes(512, 12, 8, 1) | {"hidden_size": 512 // divide, "intermediate_size": 2048 // divide}
-    shapes = {"vision_config": vision | {"image_size": 224, "patch_size": 32}, "text_config": text}
-    CLIPModel(CLIPConfig(**shapes, projection_dim=512)).save_pretrained(folder)
+    config = CLIPConfig(vision_config=vision | {"image_size": 224, "patch_size": 32}, text_config=text)
+    config.projection_dim = 512
+    CLIPModel(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(SMALL).save_pretrained(folder)
     CLIPImageProcessorPil().save_pretrained(folder)
 

@@ -38,7 +38,8 @@ BLOCK = 100_000
 Learn = Callable[[Any], None]  # a block of triples: users, bought, other
 
 
-def ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+def prepare_ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+    """Return what learns a block of triples by our model, of the paper or of the fork."""
     from recsys.pairwise.model import step
 
     names = [str(item) for item in range(train.shape[1])]
@@ -55,29 +56,30 @@ def ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run
     return learn
 
 
-def plain(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+def prepare_plain(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
+    """Return what learns a block of triples by the paper's model in plain torch."""
     import torch
 
     n_users, n_items = train.shape
     half = settings.factors // 2
-    seen = torch.from_numpy(features.take(np.arange(n_items))).to(run.device)
-    seen = (seen - seen.mean(0)) / seen.std(0) / seen.shape[1] ** 0.5
+    inputs = torch.from_numpy(features.take(np.arange(n_items))).to(run.device)
+    inputs = (inputs - inputs.mean(0)) / inputs.std(0) / inputs.shape[1] ** 0.5
     users, items = torch.nn.Embedding(n_users, settings.factors), torch.nn.Embedding(n_items, half + 1)
-    look = torch.nn.Linear(seen.shape[1], half + 1, bias=False)
-    parts = torch.nn.ModuleList([users, items, look]).to(run.device)
+    projection = torch.nn.Linear(inputs.shape[1], half + 1, bias=False)
+    parts = torch.nn.ModuleList([users, items, projection]).to(run.device)
     adam = torch.optim.Adam(parts.parameters(), lr=settings.learning_rate)
 
     def score(user: Any, item: Any) -> Any:
-        own, visible = items(item), look(seen[item])
-        sides = torch.cat([own[:, :-1], visible[:, :-1]], 1)
-        return (user * sides).sum(1) + own[:, -1] + visible[:, -1], own.square().sum(1)
+        own, projected = items(item), projection(inputs[item])
+        sides = torch.cat([own[:, :-1], projected[:, :-1]], 1)
+        return (user * sides).sum(1) + own[:, -1] + projected[:, -1], own.square().sum(1)
 
     def learn(block: Any) -> None:
-        for one, bought, other in zip(*(part.split(settings.batch_size) for part in block), strict=True):
-            user = users(one)
-            (better, length), (worse, more) = score(user, bought), score(user, other)
-            loss = torch.nn.functional.softplus(worse - better).mean()
-            loss = loss + settings.regularisation * (user.square().sum(1) + length + more).mean()
+        for rows, bought, other in zip(*(part.split(settings.batch_size) for part in block), strict=True):
+            user = users(rows)
+            (of_bought, length), (of_other, other_length) = score(user, bought), score(user, other)
+            loss = torch.nn.functional.softplus(of_other - of_bought).mean()
+            loss = loss + settings.regularisation * (user.square().sum(1) + length + other_length).mean()
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -86,7 +88,7 @@ def plain(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Ru
 
 
 def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: str) -> None:
-    """One variant in this process; prints a line of JSON."""
+    """Learn by a variant in this process, and print a line of JSON."""
     import torch
 
     from recsys.pairwise.triples import Triples
@@ -100,20 +102,21 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     changed = {"variant": "ducho" if variant == "ducho" else "paper"}
     settings = vbpr.Settings(**(load(REFERENCE)["rec_fit"]["vbpr"] | changed))
     run = Run(seed=1, top_k=12, device=device, threads=2)
-    learn = (plain if variant == "plain" else ours)(train, features, settings, run)
-    triples, done = Triples(train, device), 0
+    learn = (prepare_plain if variant == "plain" else prepare_ours)(train, features, settings, run)
+    triples, n_blocks = Triples(train, device), 0
     learn(triples.draw(BLOCK, 1, 0))
     started, cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
-        learn(triples.draw(BLOCK, 1, done + 1))
+        learn(triples.draw(BLOCK, 1, n_blocks + 1))
         if device != "cpu":
             torch.cuda.synchronize()
-        done += 1
+        n_blocks += 1
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps({"triples": done * BLOCK, "wall": wall, "cpu": cpu, "peak_mb": synthetic.peak_mb()}))
+    print(json.dumps({"triples": n_blocks * BLOCK, "wall": wall, "cpu": cpu, "peak_mb": synthetic.peak_mb()}))
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="hm/16")
     parser.add_argument("--dim", type=int, default=512)
@@ -122,24 +125,24 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", type=Path, help="where the purchases are kept from one run to the next")
     parser.add_argument("--run", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.run:
-        run_variant(given.folder, given.run, given.dim, given.seconds, given.device)
+    arguments = parser.parse_args()
+    if arguments.run:
+        run_variant(arguments.folder, arguments.run, arguments.dim, arguments.seconds, arguments.device)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = (given.folder or Path(scratch)) / given.size.replace("/", "-")
+        folder = (arguments.folder or Path(scratch)) / arguments.size.replace("/", "-")
         if not (folder / "train.npz").exists():
-            synthetic.apart(synthetic.write, folder, *SIZES[given.size])
-        users, items, _ = SIZES[given.size]
-        print(f"{users:,} users × {items:,} items, {given.dim} dimensions, {given.device}, 2 threads")
+            synthetic.call_apart(synthetic.write, folder, *SIZES[arguments.size])
+        users, items, _ = SIZES[arguments.size]
+        print(f"{users:,} users × {items:,} items, {arguments.dim} dimensions, {arguments.device}, 2 threads")
         print(f"{'variant':10}{'triples/s':>12}{'per CPU s':>12}{'peak MB':>10}")
-        for variant in given.variants.split(","):
-            command = [sys.executable, __file__, "--folder", str(folder), "--run", variant, "--dim", str(given.dim)]
-            command += ["--seconds", str(given.seconds), "--device", given.device]
+        for variant in arguments.variants.split(","):
+            command = [sys.executable, __file__, "--folder", str(folder), "--run", variant, "--dim", str(arguments.dim)]
+            command += ["--seconds", str(arguments.seconds), "--device", arguments.device]
             ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found = json.loads(ended.stdout.splitlines()[-1])
-            rates = [found["triples"] / found[key] for key in ("wall", "cpu")]
-            print(f"{variant:10}{rates[0]:12,.0f}{rates[1]:12,.0f}{found['peak_mb']:10.0f}", flush=True)
+            result = json.loads(ended.stdout.splitlines()[-1])
+            rates = [result["triples"] / result[key] for key in ("wall", "cpu")]
+            print(f"{variant:10}{rates[0]:12,.0f}{rates[1]:12,.0f}{result['peak_mb']:10.0f}", flush=True)
 
 
 if __name__ == "__main__":

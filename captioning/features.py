@@ -12,7 +12,7 @@ items are kept until all are computed, so that a run that was killed resumes.
 from collections.abc import Sequence
 from pathlib import Path
 
-from captioning.vision_features.settings import Params
+from captioning.vision_features.settings import NAMES, QUERIES, VISUAL, Params
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
 from features.files import read_features, write_features
@@ -29,9 +29,6 @@ ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 ADAPTERS = Path("data/adapters")
 FOLDER = Path("data/features/image")
-VISUAL = "blip2-visual"
-QUERIES = "blip2-queries"
-NAMES = (VISUAL, QUERIES)  # as under image_features in params.yaml
 CODE = (  # with the family's file, what a feature depends on: the code in `deps` of dvc.yaml
     "pipeline/batches.py",
     "pipeline/checkpoints.py",

@@ -1,8 +1,9 @@
 """Add one of each kind by the files and lines that CONTRIBUTING.md names, and use it in a copy of the project.
 
-Each new file builds on a file of its kind, so that it is as short as such a file can be.
+tests/helpers/additions.py has the new files.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,70 +19,11 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from tests.helpers.additions import CONTENT_SCORE, EXTRACTOR, FAMILY, IMAGE_EXTRACTOR, READER, RECOMMENDER, SCORE
 from tests.helpers.raw_data import write_hm_zip, write_sample
+from tests.helpers.repository import PACKAGES, ROOT
+from tests.helpers.scored_study import write_classifier, write_study
 
-ROOT = Path(__file__).parent.parent
-CODE = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
-FAMILY = '''
-"""Caption as LLaVA, in capital letters."""
-
-from dataclasses import replace
-
-from captioning.families import llava
-from captioning.families.llava import *  # noqa: F403
-
-
-def generate(*arguments, **options):
-    return [replace(caption, text=caption.text.upper()) for caption in llava.generate(*arguments, **options)]
-'''
-SCORE = '''
-"""Share of a caption's words that a reference has."""
-
-import numpy as np
-
-METRICS = ("word_overlap",)
-
-
-def score(pairs):
-    return np.array([[_share(caption.split(), references)] for caption, references in pairs.tokenized])
-
-
-def _share(words, references):
-    known = {word for text in references for word in text.split()}
-    return sum(word in known for word in words) / len(words) if words else 0.0
-'''
-RECOMMENDER = '''
-"""Recommend what fewest users have bought."""
-
-from dataclasses import replace
-
-from recsys.recommenders import mostpop
-from recsys.recommenders.mostpop import *  # noqa: F403
-
-
-def fit(*arguments, **options):
-    scorer = mostpop.fit(*arguments, **options)
-    return replace(scorer, item=-scorer.item)
-'''
-EXTRACTOR = '''
-"""The vectors of sbert with the opposite sign."""
-
-from recsys.extractors import sbert
-from recsys.extractors.sbert import *  # noqa: F403
-
-
-def text_vectors(*arguments, **options):
-    return -sbert.text_vectors(*arguments, **options)
-'''
-READER = '''
-"""Read Kaggle's zip from a folder `kaggle`."""
-
-from catalogue.readers import hm
-
-
-def open_raw(folder, *settings):
-    return hm.open_raw(folder / "kaggle", *settings)
-'''
 pytestmark = pytest.mark.slow
 
 
@@ -89,7 +31,7 @@ pytestmark = pytest.mark.slow
 def project(tmp_path: Path) -> Path:
     """Copy the code, dvc.yaml and the parameters, and link the models."""
     folder = tmp_path / "project"
-    for name in (*CODE, "studies"):
+    for name in (*PACKAGES, "studies"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, folder)
@@ -119,11 +61,13 @@ def prepared(project: Path, sample: Path) -> Path:
     return project
 
 
-def run(project: Path, module: str, *words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a module of the copied project; with `check`, fail the test where it fails."""
+def run(
+    project: Path, module: str, *words: object, check: bool = True, study: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of the copied project, in `study` if given; with `check`, fail the test where it fails."""
     command = [sys.executable, "-m", module, *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(project)}
-    ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    ended = subprocess.run(command, cwd=study or project, env=environment, capture_output=True, text=True)
     assert not check or ended.returncode == 0, ended.stdout + ended.stderr
     return ended
 
@@ -199,6 +143,25 @@ def test_a_score_is_one_file_and_a_line_of_the_table_of_scores(project: Path) ->
     assert "WORD-OVERLAP" in lookbook(project, "compare", "captions.csv", "other.csv", "--metrics", "mine").stdout
 
 
+def test_a_content_based_score_is_one_file_and_a_line_of_the_table_of_scores(project: Path, tmp_path: Path) -> None:
+    write(project, "captioning/scores/mine.py", CONTENT_SCORE)
+    name = "captioning/scores/content_based.py"
+    insert(project, name, "from captioning.scores import ContentScore, Garments, ", "mine, ")
+    insert(project, name, "SCORES: tuple[ContentScore, ...] = (", "mine, ")
+    study = tmp_path / "study"
+    study.mkdir()
+    write_study(study, "skip")
+    write_classifier(study / "data/classifier")
+    run(project, "captioning.score", study=study)
+    metrics = json.loads((study / "metrics/captions.json").read_text())
+    assert metrics["one"]["pt"]["words"] == 6  # a photo of a red dress
+    assert metrics["two"]["pt"]["words"] == 6
+    assert [line for line in metrics["skipped"] if "words" in line and "two" in line and "empty" in line]
+    table = pd.read_parquet(study / "data/scores/captions.parquet")
+    words = table[table["metric"].eq("words") & table["captioner"].eq("two") & table["variant"].eq("pt")]["value"]
+    assert sorted(words.dropna()) == [6] * 11
+
+
 def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
     def add(params: Any) -> None:
         params["recommenders"].append("mine")
@@ -232,6 +195,24 @@ def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     np.testing.assert_array_equal(own, -usual)
     assert len(own) > 100
     assert list_cells(prepared).issuperset(("rec_features_text@mine", "rec_fit_text@unfilled-mine"))
+
+
+def test_an_image_extractor_is_one_file_its_name_and_a_word_of_dvc_yaml(prepared: Path) -> None:
+    def add(params: Any) -> None:
+        params["image_features"].append("mine")
+        copy_settings(params["rec_features"], "resnet50")
+
+    change_params(prepared, add)
+    assert "image_features.3: 'mine' is no known image feature" in lookbook(prepared, "check", check=False).stderr
+    write(prepared, "recsys/extractors/mine.py", IMAGE_EXTRACTOR)
+    insert(prepared, "dvc.yaml", "matrix: {extractor: [resnet50", ", mine")
+    assert "4 image features" in lookbook(prepared, "check").stdout
+    for extractor in ("resnet50", "mine"):
+        run(prepared, "recsys.features", "--extractor", extractor)
+    usual, own = (np.load(prepared / f"data/features/image/{name}/features.npy") for name in ("resnet50", "mine"))
+    np.testing.assert_array_equal(own, -usual)
+    assert len(own) > 100
+    assert list_cells(prepared).issuperset(("rec_features_image@mine", "rec_fit_image@original-mine"))
 
 
 def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> None:

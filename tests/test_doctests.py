@@ -2,12 +2,11 @@
 
 import doctest
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
+from tests.helpers.repository import PACKAGES, ROOT
+
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in PACKAGES

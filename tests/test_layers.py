@@ -8,9 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.helpers.imports import build_folder_graph, build_module_graph, find_circle, list_modules
+from tests.helpers.repository import PACKAGES, ROOT
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
 WITH_STAGES = ("catalogue", "captioning", "recsys", "lookbook", "sample")
 MAX_LINES = 120  # of a stage module
 MODULES = list_modules(ROOT, PACKAGES)

@@ -10,10 +10,9 @@ from ruamel.yaml import YAML
 
 from pipeline.core.params import NAMED_BY_FILES
 from pipeline.machine import MACHINE
-from pipeline.names import with_sections
+from pipeline.names import allowed_names, with_sections
+from tests.helpers.repository import PACKAGES, ROOT
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
 LOADED_BY_NAME = {
     "catalogue.prepare": ["catalogue/readers/hm.py", "catalogue/readers/facad.py", "catalogue/readers/shop.py"],
     "captioning.train": ["captioning/families/{family}.py"],
@@ -120,6 +119,16 @@ def covers(dep: Path, path: Path) -> bool:
 def test_deps_of_a_cell_cover_what_it_imports(name: str) -> None:
     code = code_of(name)
     assert sorted(str(path) for path in needed_by(name) if not any(covers(dep, path) for dep in code)) == []
+
+
+@pytest.mark.parametrize("family", allowed_names("captioning/families"))
+@pytest.mark.parametrize("stage", ["caption_train", "caption_generate_pt", "caption_generate_ft"])
+def test_deps_of_a_captioner_cover_what_any_family_imports(stage: str, family: str) -> None:
+    """Of families that params.yaml has no captioner of, too."""
+    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["do"]["deps"]
+    code = {Path(dep.replace("${item.family}", family)) for dep in deps}
+    needed = closure([ROOT / f"captioning/families/{family}.py"])
+    assert sorted(str(path) for path in needed if not any(covers(dep, path) for dep in code)) == []
 
 
 @pytest.mark.parametrize("stage", sorted({name.split("@")[0] for name in COMMANDS}))

@@ -7,7 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.helpers.finished_study import read_status, write_finished_study
-from tests.test_line import CELLS, COMMANDS, PACKAGES, ROOT, code_of, covers, needed_by
+from tests.helpers.repository import PACKAGES, ROOT
+from tests.test_line import CELLS, COMMANDS, code_of, covers, needed_by
 
 TABLE = YAML(typ="safe").load(ROOT / "tests" / "stale_stages.yaml")
 SOURCES = sorted(

@@ -4,18 +4,26 @@ data/models/replay/ holds `captions.csv` (or `.json`, a list of objects, or `.pa
 `item_id`, `image_id`) and `caption`, and `tokens` and `finished` where they are known; other columns are ignored.
 `captions-pt` and `captions-ft` instead of `captions` give different captions before and after fine-tuning. There is no
 model, so nothing is trained.
+
+`captioning.interchange.caption_files` reads the files of `lookbook score` and `lookbook compare` by the rows of this
+module. They stand here because a cell of this family depends on its file alone.
 """
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from captioning.interchange import caption_files
-from captioning.interchange.caption_files import FORMATS, Row, refuse
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, first_five
 
+FORMATS = (".csv", ".json", ".parquet")
+IDS = ("item_id", "image_id", "id")  # `id` comes last: in COCO's annotations it is the id of the annotation
 BOOLEANS = {"true": True, "false": False}
+Row = dict[str, Any]
 
 
 def read_captions(folder: Path, variant: str, ids: Sequence[str], all_ids: Sequence[str]) -> pd.DataFrame:
@@ -33,7 +41,7 @@ def read_captions(folder: Path, variant: str, ids: Sequence[str], all_ids: Seque
         UserError: there is no such file, or two; it lacks a column; or ids are missing, unknown or repeated.
     """
     path = find_file(folder, variant)
-    rows = caption_files.read_captions(path)
+    rows = read_caption_rows(path)
     allowed = set(all_ids)
     unknown = [item for item in rows if item not in allowed]
     refuse(path, "ids are not in data/prepared/items.parquet", unknown, len(rows))
@@ -74,3 +82,106 @@ def _as_table(rows: Mapping[str, Row]) -> pd.DataFrame:
         named = any(name in row for row in rows.values())
         table[name] = [row.get(name) for row in rows.values()] if named else default
     return table
+
+
+def read_caption_rows(path: Path) -> dict[str, Row]:
+    """Reads the rows of a caption file: id -> row, in the order of the file; each has a `caption`.
+
+    Raises:
+        UserError: the file is missing or is none of these; an id comes twice; a caption is missing or no text.
+    """
+    rows = read_rows(path)
+    ids = list_ids(rows, path)
+    refuse(path, "ids come more than once", [name for name, count in Counter(ids).items() if count > 1])
+    refuse_missing_key(path, rows, "caption")
+    by_id = dict(zip(ids, rows, strict=True))
+    refuse(path, "captions are no text", [name for name, row in by_id.items() if not is_text(row["caption"], path)])
+    return by_id
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Reads the rows of a JSON, CSV or Parquet file as they are; in CSV every value is a text.
+
+    Raises:
+        UserError: the file is missing, or is none of these.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        if path.suffix == ".json":
+            return _read_json(path)
+        if path.suffix == ".csv":
+            return _records(pd.read_csv(path, dtype=str, keep_default_na=False))
+        if path.suffix == ".parquet":
+            return _records(pd.read_parquet(path))
+    except (ValueError, OSError) as error:  # of json, pandas and pyarrow alike
+        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}") from None
+    raise UserError(f"{path}: the name of a caption file ends in {', '.join(FORMATS)}")
+
+
+def list_ids(rows: Sequence[Row], path: Path) -> list[str]:
+    """Lists the id of each row; of several columns of ids the first of IDS counts.
+
+    Raises:
+        UserError: there is no row, a row has no id, or an id is neither a text nor a whole number.
+    """
+    if not rows:
+        raise UserError(f"{path}: no rows; it needs one for each caption, with id and caption")
+    column = next((name for name in IDS if name in rows[0]), None)
+    if column is None:
+        raise UserError(f"{path}: no `id` (or {', '.join(IDS[:-1])}); it has {', '.join(map(str, rows[0]))}")
+    refuse_missing_key(path, rows, column)
+    return [convert_id(row[column], path, number) for number, row in enumerate(rows, 1)]
+
+
+def convert_id(value: object, path: Path, number: int, name: str = "id") -> str:
+    """Converts an id, or a group, to text: 7, 7.0 (an integer column with gaps) and "7" are the same.
+
+    Raises:
+        UserError: it is neither a text nor a whole number.
+    """
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, Integral | float) and not isinstance(value, bool) and value == value and value == int(value):
+        return str(int(value))
+    raise UserError(f"{path}: row {number} has the {name} {value!r}; it must be a text or a whole number")
+
+
+def is_text(value: object, path: Path) -> bool:
+    """Tells whether a value is text. In CSV, where every value is, `nan` stands for a missing value."""
+    return isinstance(value, str) and not (path.suffix == ".csv" and value.lower() == "nan")
+
+
+def refuse(path: Path, problem: str, ids: Sequence[str], of: int | None = None) -> None:
+    """Refuses a file for what is wrong with these ids; does nothing where there are none.
+
+    Raises:
+        UserError: there are such ids; the message counts them and names the first five.
+    """
+    if ids:
+        total = f" of {of}" if of else ""
+        raise UserError(f"{path}: {len(ids)}{total} {problem}, first {first_five(ids)}")
+
+
+def refuse_missing_key(path: Path, rows: Sequence[Row], name: str) -> None:
+    """Refuses a file in which a row lacks a key.
+
+    Raises:
+        UserError: there is such a row; the message names the first, and the keys that it has.
+    """
+    for number, row in enumerate(rows, 1):
+        if name not in row:
+            raise UserError(f"{path}: row {number} has no `{name}`; it has {', '.join(map(str, row))}")
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _read_json(path: Path) -> list[Row]:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(values, dict) and isinstance(values.get("annotations"), list):
+        values = values["annotations"]
+    if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
+        raise UserError(f'{path}: expected a list of objects, [{{"id": 7, "caption": "…", "references": ["…"]}}, …]')
+    return values

@@ -1,4 +1,4 @@
-"""The section `caption_features`, and the root keys that feature extraction reads."""
+"""The section `caption_features`, the root keys that feature extraction reads, and the names of its features."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,9 @@ from pipeline.machine import Machine
 from pipeline.names import allowed_names, explain_unknown_name
 
 BLIP2 = "blip2"  # how the names of its families begin
+VISUAL = "blip2-visual"
+QUERIES = "blip2-queries"
+NAMES = (VISUAL, QUERIES)  # as under image_features in params.yaml
 
 
 class CaptionFeatures(Section):

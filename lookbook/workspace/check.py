@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from captioning.features import NAMES as BLIP2_FEATURES
 from captioning.tagging.extract import remedy
+from captioning.vision_features.settings import NAMES as BLIP2_FEATURES
 from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, list_problems, load, suggest
 from pipeline.model_folders import MODELS, read_pin
 from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
+from recsys.extractors import TextExtractor
+from recsys.extractors import load as load_extractor
 
 Values = dict[str, Any]
 AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -58,11 +60,9 @@ def list_stage_modules() -> list[str]:
 
 
 def list_allowed_names() -> dict[str, list[str]]:
-    """List the names that each axis may hold: the files of the plugin folders, not what the files do."""
-    encodes_texts = {
-        name: "def text_vectors(" in (ROOT / f"recsys/extractors/{name}.py").read_text(encoding="utf-8")
-        for name in allowed_names("recsys/extractors")
-    }
+    """List the names that each axis may hold: files of the plugin folders, extractors by the functions they have."""
+    names = allowed_names("recsys/extractors")
+    encodes_texts = {name: isinstance(load_extractor(name), TextExtractor) for name in names}
     return {
         "catalogues": list(dict.fromkeys(CATALOGUE_OF.values())),
         "texts": list(CATALOGUE_OF),

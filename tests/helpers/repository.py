@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
 needs_a_study = pytest.mark.skipif(
     not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from captioning.interchange.caption_files import IDS, read_caption_file, read_captions, read_groups
+from captioning.families.file import IDS, read_caption_rows
+from captioning.interchange.caption_files import read_caption_file, read_groups
 
 ROWS = [
     {"id": 900, "image_id": 70, "item_id": "0007", "caption": "a red dress", "references": ["a red dress", "a dress"]},
@@ -41,7 +42,7 @@ def test_of_several_ids_the_first_of_one_order_counts(
     left_out = set(IDS) - set(columns)
     rows = [{name: value for name, value in row.items() if name not in left_out} for row in ROWS]
     path = write(tmp_path / f"file.{ending}", [row | {"group": number} for number, row in enumerate(rows)])
-    assert list(read_captions(path)) == ids
+    assert list(read_caption_rows(path)) == ids
     file = read_caption_file(path)
     assert file.captions == dict(zip(ids, ["a red dress", "a cap"], strict=True))
     assert file.references == dict(zip(ids, [["a red dress", "a dress"], ["a cap"]], strict=True))

@@ -16,8 +16,7 @@ from ruamel.yaml import YAML
 from lookbook.workspace import check
 from pipeline.core.errors import UserError
 from tests.helpers.projects import write_project
-
-ROOT = Path(__file__).parents[3]
+from tests.helpers.repository import PACKAGES, ROOT
 
 
 @pytest.fixture
@@ -28,7 +27,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def problems_with(changes: dict[str, Any]) -> list[str]:
-    """Return the problems of the shipped file after these changes; a dotted key goes down, None removes."""
+    """Return the problems of the shipped file after these changes."""
+    return check.find_problems(write_params(changes, "changed.yaml"))
+
+
+def write_params(changes: dict[str, Any], name: str) -> Path:
+    """Write the shipped file with these changes; a dotted key goes down, None removes."""
     yaml = YAML()
     values = yaml.load(Path("params.yaml"))
     for key, value in changes.items():
@@ -40,8 +44,8 @@ def problems_with(changes: dict[str, Any]) -> list[str]:
             del inner[last]
         else:
             inner[last] = value
-    yaml.dump(values, Path("changed.yaml"))
-    return check.find_problems(Path("changed.yaml"))
+    yaml.dump(values, Path(name))
+    return Path(name)
 
 
 def test_the_shipped_file_has_no_problems(project: Path) -> None:
@@ -201,26 +205,47 @@ def test_every_section_of_the_file_is_read_by_a_stage() -> None:
     assert set(YAML(typ="safe").load(ROOT / "params.yaml")) <= known
 
 
-def test_a_recommender_of_ones_own_is_checked_by_its_own_settings(project: Path) -> None:
-    """One file more in recsys/recommenders, which studies/sample.yaml does not know: in a copy of the project."""
-    for package in ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample", "studies"):
+CHECK_ALL = """import sys
+from pathlib import Path
+from lookbook.workspace.check import find_problems
+print([find_problems(Path(name)) for name in sys.argv[1:]])
+"""
+
+
+def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> None:
+    """A recommender and an extractor more, which studies/sample.yaml does not know: in a copy of the project.
+
+    The extractor takes `text_vectors` from another file, so its text does not hold the words `def text_vectors`.
+    """
+    for package in (*PACKAGES, "studies"):
         shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "dvc.yaml", project)
     shutil.copy(project / "recsys/recommenders/mostpop.py", project / "recsys/recommenders/mine.py")
-    code = "import pathlib, lookbook.workspace.check as c; print(c.find_problems(pathlib.Path('changed.yaml')))"
-
-    def problems_of_the_copy(sections: dict[str, Any]) -> list[str]:
-        problems_with({"recommenders": ["mine"], **sections})  # writes changed.yaml
-        environment = {**os.environ, "PYTHONPATH": str(project)}
-        ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        return ast.literal_eval(ended.stdout)
-
-    own: dict[str, Any] = {"rec_fit.mine": {"half_life_days": 3.0}}
-    assert problems_of_the_copy({}) == ["rec_fit.mine: missing; see recsys/recommenders/mine.py"]
-    assert problems_of_the_copy(own) == []
-    assert problems_of_the_copy(own | {"rec_fit.mine.half_live_days": 1.0}) == [
-        "rec_fit.mine.half_live_days: unknown key; did you mean half_life_days?"
+    (project / "recsys/extractors/words.py").write_text("from recsys.extractors.sbert import Settings, text_vectors\n")
+    sbert = YAML(typ="safe").load(project / "params.yaml")["rec_features"]["sbert"]
+    names = {"recommenders": ["mine"], "rec_features.words": sbert}
+    own = {**names, "rec_fit.mine": {"half_life_days": 3.0}}
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        (names, ["rec_fit.mine: missing; see recsys/recommenders/mine.py"]),
+        (own | {"text_features": ["words"]}, []),
+        (
+            own | {"rec_fit.mine": {"half_life_days": 3.0, "half_live_days": 1.0}},
+            ["rec_fit.mine.half_live_days: unknown key; did you mean half_life_days?"],
+        ),
+        (
+            own | {"image_features": ["words"]},
+            [
+                "image_features.0: 'words' is no known image feature; must be one of: resnet50, blip2-visual, "
+                "blip2-queries"
+            ],
+        ),
     ]
+    paths = [write_params(changes, f"{number}.yaml") for number, (changes, _) in enumerate(cases)]
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    command = [sys.executable, "-c", CHECK_ALL, *map(str, paths)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ast.literal_eval(ended.stdout) == [problems for _, problems in cases]
 
 
 def test_every_param_that_dvc_watches_exists() -> None:
