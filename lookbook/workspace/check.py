@@ -15,7 +15,17 @@ from pipeline.model_folders import MODELS, read_pin
 from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
 
 Values = dict[str, Any]
-AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
+AXES = (
+    "captioners",
+    "catalogues",
+    "texts",
+    "recommenders",
+    "image_features",
+    "text_features",
+    "sources",
+    "imputations",
+    "warm_imputations",
+)
 MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` of each section of rec_features
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
