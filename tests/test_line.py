@@ -20,6 +20,7 @@ LOADED_BY_NAME = {
     "captioning.generate": ["captioning/families/{family}.py"],
     "captioning.features": ["captioning/families/{family}.py"],
     "recsys.features": ["recsys/extractors/{extractor}.py"],
+    "recsys.features_sources": ["recsys/extractors/{extractor}.py"],
     "recsys.fit": ["recsys/recommenders/{recommender}.py"],
 }
 
