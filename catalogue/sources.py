@@ -1,7 +1,8 @@
 """python -m catalogue.sources: write the words of the arrivals from every source to data/sources/.
 
 Arrivals are the test items of the catalogue `original`. Each source is a table of its own, `<source>.parquet` with
-item_id and text of every arrival, so that new captions of one captioner change one file:
+item_id and text of every arrival, so that new captions of one captioner change one file. `none`, `table` and `nearest`
+have the validation items too (validation arrivals), where the best source that needs no caption is chosen:
 
 - `reference`: the shop's own description; `second`: another one of the same garment, where the data has it;
 - `none`: no word; `table`: category and colour of the shop's table as a sentence;
@@ -66,6 +67,7 @@ def read_arrivals(params: Params) -> Arrivals:
     items = items[items["original"]]
     return Arrivals(
         items=select_split(items, "test", ITEMS),
+        validation=items[items["split"] == "validation"],
         train=items[items["split"] == "train"].reset_index(drop=True),
         writer=params.writer,
         captions=CAPTIONS,

@@ -1,14 +1,14 @@
 """The words of every arrival from one source."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from catalogue.arrivals.controls import deal_to_other_products, replace_words
-from catalogue.descriptions.sources import CAPTIONS, name_captions, read_percent
+from catalogue.descriptions.sources import CAPTIONS, WITHOUT_CAPTIONS, name_captions, read_percent
 from features.files import read_features
 from features.neighbours import find_nearest
 from pipeline.core.errors import UserError, first_five
@@ -23,6 +23,7 @@ class Arrivals:
 
     Attributes:
         items: the arrivals, sorted by id, with item_id, description, group and the columns of TABLE.
+        validation: the validation arrivals in the same form.
         train: the items of split train in the same form; `nearest` alone reads them.
         writer: the captioner whose captions are shuffled.
         captions: the folder of caption files.
@@ -32,6 +33,7 @@ class Arrivals:
     """
 
     items: pd.DataFrame
+    validation: pd.DataFrame
     train: pd.DataFrame
     writer: str
     captions: Path
@@ -41,7 +43,9 @@ class Arrivals:
 
 
 def find_words(source: str, arrivals: Arrivals) -> pd.DataFrame:
-    """Find the words of every arrival: item_id and text, in the order of the arrivals.
+    """Find the words of every arrival, sorted by id: item_id and text.
+
+    A source that needs no caption has the words of the validation arrivals too.
 
     Args:
         source: a name from `expand_sources`.
@@ -50,6 +54,9 @@ def find_words(source: str, arrivals: Arrivals) -> pd.DataFrame:
     Raises:
         UserError: the source lacks an arrival.
     """
+    if source in WITHOUT_CAPTIONS:
+        both = pd.concat([arrivals.items, arrivals.validation]).sort_values("item_id", ignore_index=True)
+        arrivals = replace(arrivals, items=both)
     percent = read_percent(source)
     if source in FIND:
         text = FIND[source](arrivals)

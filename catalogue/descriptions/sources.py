@@ -14,6 +14,11 @@ from pipeline.core.params import suggest
 
 OWN = ("reference", "second", "none", "table", "nearest", "shuffled")
 CAPTIONS = ("pt", "ft")  # of every captioner: <captioner>-pt, <captioner>-ft
+WITHOUT_CAPTIONS = (
+    "none",
+    "table",
+    "nearest",
+)  # have words of validation arrivals too: the best of them is chosen there
 REPLACED = re.compile(r"replaced-([1-9][0-9]?)")  # so many percent of the words
 ALLOWED = (*OWN, "replaced-N (N from 1 to 99)", *CAPTIONS)
 
