@@ -21,7 +21,8 @@ from recsys.imputation.settings import Warm
 
 MOST_ITEMS = 10_000  # of a matrix that is inverted, or whose exponential is taken: 0.8 GB in float64
 BLOCK_ITEMS = 512
-NOTHING = 1e-12  # what is smaller is rounding
+DIGITS = 12  # that count where values are compared: rounding alone never breaks a tie
+NOTHING = 10.0**-DIGITS
 
 
 def fill_missing(
@@ -121,7 +122,7 @@ def _keep_largest(columns: np.ndarray, first: int, k: int) -> sp.csr_matrix:
     """
     n, width = columns.shape
     columns = np.where(columns > NOTHING, columns, 0)
-    row = np.argsort(-columns, axis=0, kind="stable")[: min(k, n)]
+    row = np.argsort(-columns.round(DIGITS), axis=0, kind="stable")[: min(k, n)]
     value = np.take_along_axis(columns, row, axis=0)
     value /= value.sum(axis=0)
     column = np.broadcast_to(first + np.arange(width), row.shape)
