@@ -112,8 +112,8 @@ def _take_nearest(arrivals: Arrivals) -> list[str]:
     if arrivals.train.empty:
         raise UserError("source nearest: no item has split train; take `nearest` out of `sources` in params.yaml")
     pictures = read_features(arrivals.pictures)
-    rows = [pictures.select(table["item_id"].tolist()) for table in (arrivals.items, arrivals.train)]
-    nearest = find_nearest(*rows, 1)[:, 0]
+    rows, train = (pictures.select(table["item_id"].tolist()) for table in (arrivals.items, arrivals.train))
+    nearest = find_nearest(rows, train, 1)[:, 0]
     return arrivals.train["description"].to_numpy(object)[nearest].tolist()
 
 

@@ -104,7 +104,7 @@ def place_side_by_side(
 
 def _encode(encoder: Encoder, tables: Sequence[pd.DataFrame]) -> tuple[dict[str, np.ndarray], Components | None]:
     """Encode the texts of all variants, fine-tuned captions last, and project them where `reduce` says so."""
-    groups = {
+    groups: dict[str, set[str]] = {
         source: {text for table in tables for text in table.loc[table["source"] == source, "text"]}
         for source in SOURCES
     }
