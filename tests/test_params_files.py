@@ -15,6 +15,7 @@ from pipeline.model_folders import read_pin
 
 ROOT = Path(__file__).parent.parent
 AXES = ["captioners", "catalogues", "texts", "recommenders", "image_features", "text_features"]
+AXES += ["sources", "imputations", "warm_imputations"]
 SWEPT = ["dataset", "lr", "batch_size", "epochs", "lora_rank", "lora_layers", "seed", "captions", "catalogue", "writer"]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 THESES = sorted((ROOT / "studies").glob("thesis-*.yaml"))

@@ -81,7 +81,7 @@ def test_no_stage_depends_on_the_machine() -> None:
 # A cell of each stage, since `dvc status` takes its time; compare reads a folder that other cells write to.
 CHOSEN = [*{cell.split("@")[0]: cell for cell in COMMANDS if cell != "compare"}.values()]
 SIX = {
-    "features/clip.py": {"caption_score", "rec_features_text"},
+    "features/clip.py": {"caption_score", "rec_features_text", "rec_features_sources"},
     "pipeline/orphans.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},
     "captioning/families/llava.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},
     "recsys/purchases/sampling.py": {"rec_interactions"},

@@ -61,6 +61,7 @@ def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(s
     cells = list_run_or_restored(result)
     stages = {cell.partition("@")[0] for cell in cells}
     always = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
+    always |= {"catalogue_sources", "rec_features_sources"}
     assert always <= stages <= always | {"rec_fit_text", "rec_score", "compare", "report"}
     texts = {cell.partition("@")[2].rpartition("-")[0] for cell in cells if cell.startswith("rec_fit_text@")}
     assert texts <= {"augmented", "masked-ft"}

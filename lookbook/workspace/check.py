@@ -17,7 +17,17 @@ from recsys.extractors import TextExtractor
 from recsys.extractors import load as load_extractor
 
 Values = dict[str, Any]
-AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
+AXES = (
+    "captioners",
+    "catalogues",
+    "texts",
+    "recommenders",
+    "image_features",
+    "text_features",
+    "sources",
+    "imputations",
+    "warm_imputations",
+)
 MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` of each section of rec_features
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
@@ -36,7 +46,7 @@ def find_problems(path: Path) -> list[str]:
     """
     values = load(path)
     problems = list_problems(values, load_sections())
-    for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes):
+    for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes, _check_arrivals):
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
 
@@ -133,6 +143,20 @@ def _check_axes(values: Values) -> Iterator[str]:
                 yield f"{axis}.{index}: {problem}"
             elif member in members[:index]:
                 yield f"{axis}.{index}: {member!r} is listed twice; remove one"
+
+
+def _check_arrivals(values: Values) -> Iterator[str]:
+    """Report what the stages of arrivals do not see by themselves: names listed twice, and unknown picture features."""
+    for axis in ("sources", "imputations", "warm_imputations"):
+        members = values.get(axis)
+        if isinstance(members, list):
+            for index, member in enumerate(members):
+                if member in members[:index]:
+                    yield f"{axis}.{index}: {member!r} is listed twice; remove one"
+    nearest = _as_mapping(values.get("catalogue_sources")).get("nearest")
+    problem = explain_unknown_name("set of image features", nearest, list_allowed_names()["image_features"])
+    if nearest is not None and problem:
+        yield f"catalogue_sources.nearest: {problem}"
 
 
 def _list_models() -> list[str]:

@@ -1,15 +1,13 @@
 """An extractor at work: vectors of pictures and of texts, with finished parts on disk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from catalogue.descriptions.variants import SHOP_SOURCES, SOURCES
 from catalogue.prepared.images import ImageStore
-from features.components import VARIANCE_SHARE, fit_components, project_blocks
+from features.components import VARIANCE_SHARE, Components, fit_components, project_blocks
 from features.shards import Shards
 from recsys.extractors import Extractor, ExtractorSettings, ImageExtractor, TextExtractor
 
@@ -49,14 +47,14 @@ class Encoder:
         store.require(ids)
         return self._encode("pictures", ids, lambda part: image_vectors(part, store, self.settings, self.device))
 
-    def encode_texts(self, tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
-        """Encode each different text once, beside texts of its own source alone.
+    def encode_texts(self, groups: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
+        """Encode each different text once, beside texts of its own group alone; `reduce` is left to the caller.
 
-        The last bits of a vector depend on the texts in its batch. Fine-tuned captions come last, so that new ones
-        change no bit of the features of other texts, and no run that reads those is repeated.
+        The last bits of a vector depend on the texts in its batch. What changes most often comes in the last group, so
+        that new captions change no bit of the features of other texts, and no run that reads those is repeated.
 
         Args:
-            tables: `text` and `source` of each text variant.
+            groups: name of a group → its texts; a text of several groups belongs to the first.
 
         Returns:
             Text → its vector, (dim,).
@@ -64,29 +62,32 @@ class Encoder:
         assert isinstance(self.extractor, TextExtractor)
         text_vectors = self.extractor.text_vectors
         vectors: dict[str, np.ndarray] = {}
-        for source in SOURCES:
-            texts = {text for table in tables for text in table.loc[table["source"] == source, "text"]}
-            new = sorted(texts - vectors.keys())
+        for name, texts in groups.items():
+            new = sorted(set(texts) - vectors.keys())
             if new:
-                shards = self._encode(
-                    f"texts-{source}", new, lambda part: text_vectors(part, self.settings, self.device)
-                )
+                shards = self._encode(f"texts-{name}", new, lambda part: text_vectors(part, self.settings, self.device))
                 vectors |= dict(zip(new, shards.read(), strict=True))
-        return self._reduce_texts(vectors, tables) if self._reduces and vectors else vectors
+        return vectors
+
+    def fit_words(self, vectors: Mapping[str, np.ndarray], own: Collection[str]) -> Components | None:
+        """Fit the principal components of words where `reduce` is pca95; None where nothing is projected.
+
+        Args:
+            vectors: of `encode_texts`.
+            own: the shop's own descriptions, on which they are fitted; all texts where it has none.
+        """
+        if not self.reduces or not vectors:
+            return None
+        rows = np.stack([vectors[text] for text in sorted(own or vectors)])
+        return fit_components(lambda: iter([rows]), VARIANCE_SHARE, self._key)
 
     def reduce_pictures(self, pictures: Shards) -> Iterator[np.ndarray]:
         """Return the vectors block by block, on their principal components where `reduce` is pca95."""
-        return project_blocks(pictures.blocks, VARIANCE_SHARE, self._key) if self._reduces else pictures.blocks()
-
-    def _reduce_texts(self, vectors: dict[str, np.ndarray], tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
-        """Project on the components of the shop's own descriptions, or of all texts where it has none."""
-        own = {text for table in tables for text in table.loc[table["source"].isin(SHOP_SOURCES), "text"]}
-        rows = np.stack([vectors[text] for text in sorted(own or vectors)])
-        principal = fit_components(lambda: iter([rows]), VARIANCE_SHARE, self._key)
-        return dict(zip(vectors, principal.project(np.stack(list(vectors.values()))), strict=True))
+        return project_blocks(pictures.blocks, VARIANCE_SHARE, self._key) if self.reduces else pictures.blocks()
 
     @property
-    def _reduces(self) -> bool:
+    def reduces(self) -> bool:
+        """Whether vectors are projected on principal components."""
         return self.settings.reduce == "pca95"
 
     @property

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from catalogue.descriptions.variants import SHOP_SOURCES, SOURCES
+from features.components import Components
 from features.files import read_features, write_features
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from recsys.encoding.encoder import Encoder
+from recsys.encoding.stored import project, write_layout
 
 BLOCK_ITEMS = 4_096  # written at once
 NOTE = "NOT_IN_THIS_STUDY.txt"
@@ -47,7 +50,7 @@ def write_text_features(
     Raises:
         UserError: an item has no picture and the extractor reads pictures, or a feature is not finite.
     """
-    vectors = encoder.encode_texts(list(tables.values()))
+    vectors, components = _encode(encoder, list(tables.values()))
     ids = sorted({item for table in tables.values() for item in table["item_id"]})
     pictures = np.empty((len(ids), 0), dtype=np.float16)  # (n_items, dim of the picture), dim 0 without pictures
     if encoder.reads_pictures and ids:
@@ -56,8 +59,10 @@ def write_text_features(
     dim = 0
     for text, table in tables.items():
         rows = pictures[[row_of_item[item] for item in table["item_id"]]]
-        blocks = _side_by_side(rows, table["text"].tolist(), vectors)
-        dim = _write(folders[text], table["item_id"].tolist(), blocks)
+        blocks = place_side_by_side(rows, table["text"].tolist(), vectors)
+        with new_folder(folders[text]) as folder:
+            dim = _write(folder, table["item_id"].tolist(), blocks)
+            write_layout(folder, pictures.shape[1], components)
     return len(vectors), dim
 
 
@@ -88,13 +93,24 @@ def read_text(path: Path) -> pd.DataFrame:
     return table
 
 
-def _side_by_side(
+def place_side_by_side(
     pictures: np.ndarray, texts: Sequence[str], vectors: Mapping[str, np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yield rows of picture and words, some thousand at a time: (n_block, dim)."""
     for start in range(0, len(texts), BLOCK_ITEMS):
         block = slice(start, start + BLOCK_ITEMS)
         yield np.hstack([pictures[block], np.stack([vectors[text] for text in texts[block]])])
+
+
+def _encode(encoder: Encoder, tables: Sequence[pd.DataFrame]) -> tuple[dict[str, np.ndarray], Components | None]:
+    """Encode the texts of all variants, fine-tuned captions last, and project them where `reduce` says so."""
+    groups: dict[str, set[str]] = {
+        source: {text for table in tables for text in table.loc[table["source"] == source, "text"]}
+        for source in SOURCES
+    }
+    vectors = encoder.encode_texts(groups)
+    components = encoder.fit_words(vectors, set().union(*(groups[source] for source in SHOP_SOURCES)))
+    return project(vectors, components), components
 
 
 def _write(folder: Path, ids: Sequence[str], blocks: Iterator[np.ndarray]) -> int:

@@ -52,7 +52,7 @@ def test_the_shipped_file_has_no_problems(project: Path) -> None:
     assert check.find_problems(Path("params.yaml")) == []
     assert check.summarise(Path("params.yaml")) == (
         "params.yaml: ok; sample, 3 captioners, 2 catalogues, 7 texts, 5 recommenders, "
-        "3 image features, 3 text features"
+        "3 image features, 3 text features, 11 sources, 3 imputations, 0 warm imputations"
     )
 
 
@@ -103,6 +103,16 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
         ),
         ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
         ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' is listed twice; remove one"),
+        ({"sources": ["pt", "replaced-25", "pt"]}, "sources.2: 'pt' is listed twice; remove one"),
+        ({"sources": ["tiny-llava-ft"]}, "sources.0: 'tiny-llava-ft' is no known source; must be one of: reference, "),
+        ({"imputations": ["mean", "mean"]}, "imputations.1: 'mean' is listed twice; remove one"),
+        ({"warm_imputations": ["hot"]}, "warm_imputations.0: 'hot' is not allowed; "),
+        ({"rec_impute.warm.definition": "correct"}, "rec_impute.warm.definition: 'correct' is not allowed; "),
+        (
+            {"catalogue_sources.nearest": "sbert"},
+            "catalogue_sources.nearest: 'sbert' is no known set of image features; must be one of: "
+            "resnet50, blip2-visual, blip2-queries",
+        ),
         (
             {"rec_features.clip.model": "tiny-clop"},
             "rec_features.clip.model: 'tiny-clop' is no known model; must be one of: ",

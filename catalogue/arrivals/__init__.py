@@ -1,0 +1,1 @@
+"""The words of arrivals from each source, and the two controls among the sources."""
