@@ -12,12 +12,12 @@ VISIBLE = ("type", "colour", "pattern", "sleeve", "neck", "length", "closure", "
 INVISIBLE = ("material",)
 # The words of the shop that name what no picture of the sample shows: the material, and what the last sentence says.
 INVISIBLE_WORDS = frozenset({
-    "breathable", "brushed", "canvas", "coated", "compartment", "cotton", "crepe", "cushioning", "denim", "drying",
-    "easy", "fabric", "fleece", "grained", "imitation", "inner", "inside", "insoles", "insulated", "iron", "jersey",
-    "knit", "knitted", "leather", "lined", "linen", "lyocell", "mesh", "modal", "nylon", "organic", "oxford",
-    "padded", "partly", "poplin", "quick", "quilted", "rib", "ribbed", "satin", "scuba", "silk", "slub", "smooth",
-    "soft", "stretch", "suede", "sweatshirt", "terry", "twill", "unlined", "velvet", "viscose", "waffle", "washed",
-    "wool", "woven",
+    "breathable", "brushed", "canvas", "coated", "compartment", "cotton", "crease", "crepe", "cushioning", "denim",
+    "easy", "fabric", "fleece", "grained", "imitation", "inner", "insoles", "insulated", "iron", "jersey", "knit",
+    "knitted", "leather", "lined", "linen", "lining", "lyocell", "mesh", "modal", "nylon", "organic", "oxford",
+    "padded", "poplin", "quilted", "resistant", "rib", "ribbed", "satin", "scuba", "silk", "slub", "smooth", "soft",
+    "stretch", "suede", "sweatshirt", "terry", "twill", "unlined", "velvet", "viscose", "waffle", "washed", "wool",
+    "woven",
 })  # fmt: skip
 
 # attribute -> value -> the phrases that name it in any of the three styles, all lower case.

@@ -98,11 +98,11 @@ _SOLE = {"flat": "flat soles", "chunky": "chunky soles", "heel": "block heels"}
 
 # A closing sentence about what a picture cannot show either; some descriptions have none.
 _TAILS: dict[str, Sequence[str]] = {
-    "light": ("Easy-iron.", "Quick-drying.", "Breathable."),
-    "warm": ("Brushed inside.", "Soft inside.", "Insulated."),
-    "lined": ("Lined.", "Unlined.", "Partly lined."),
+    "light": ("Easy-iron.", "Crease-resistant.", "Breathable."),
+    "warm": ("Brushed lining.", "Soft lining.", "Insulated."),
+    "lined": ("Lined.", "Unlined.", "Padded."),
     "shoe": ("Padded insoles.", "Cushioning insoles."),
-    "bag": ("Inner compartment.", "Lined inside."),
+    "bag": ("Inner compartment.", "Soft lining."),
 }
 _TAIL_OF = {
     "t-shirt": "light",
