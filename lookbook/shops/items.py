@@ -15,7 +15,7 @@ COLUMNS = {  # what -> its column in the items.csv that is written
     **{"item": "item_id", "description": "description", "category": "category", "product": "product_code"},
     **{"colour": "colour", "image": "image"},
 }
-FOUND_COLOUR = "colours of the variants"  # a column that the layout's find_colour makes
+ROOTS = ("home", "root", "root catalog", "default category", "all", "all products", "shop all")  # say nothing
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def build_items(table: Table, layout: Products, choice: Choice) -> Items:
     belongs = owner.notna()
     frame, notes = _join(pd.DataFrame(values)[belongs], owner[belongs], layout)
     if not belongs.all():
-        notes.append(f"{(~belongs).sum():,} rows belong to no product (translations, or without an id): left out")
+        notes.append(f"{(~belongs).sum():,} row(s) belong to no product (translations, or without an id): left out")
     columns = _list_id_columns(table, layout, choice)
     ids = {column: _map_ids(table.rows.loc[belongs, column], owner[belongs]) for column in columns}
     return Items(table, layout, choice, frame, ids, notes)
@@ -125,7 +125,7 @@ def _join_colours(colours: pd.Series, owner: pd.Series, order: pd.Series) -> tup
     counts = by_owner.nunique()
     colour = by_owner.first().where(counts == 1).reindex(order)
     several = int((counts > 1).sum())
-    notes = [f"{several:,} items come in several colours: their colour is left empty"] if several else []
+    notes = [f"{several:,} item(s) come in several colours: their colour is left empty"] if several else []
     return colour.astype(object).where(colour.notna(), None), notes
 
 
@@ -136,7 +136,8 @@ def _last_category(cell: str | None, layout: Products) -> str | None:
     paths = cell.split(layout.separator) if layout.separator else [cell]
     levels = "[>/]" if layout.separator else ">"
     parts = [[part.strip() for part in re.split(levels, path)] for path in paths]
-    return max(parts, key=len)[-1] or None
+    named = [path for path in parts if path[-1] and path[-1].casefold() not in ROOTS]
+    return max(named, key=len)[-1] if named else None
 
 
 def _list_id_columns(table: Table, layout: Products, choice: Choice) -> list[str]:

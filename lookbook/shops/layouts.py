@@ -30,7 +30,7 @@ class Products:
         find_owner: Gives each row the id of the product that it belongs to; None where it belongs to none.
         further_ids: Columns beside the id whose values orders may use for the product that owns the row.
         separator: What separates several categories in a cell; "" where a cell holds one.
-        find_colour: Gives the colours of each row, where no column of their own holds them.
+        find_colour: Gives the colours of each row, where no column of their own holds them; its docstring says how.
     """
 
     name: str

@@ -107,7 +107,7 @@ def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, l
     notes, kept = [], pd.Series(True, index=frame.index)
     for reason, left_out in reasons.items():
         if (kept & left_out).any():
-            notes.append(f"{(kept & left_out).sum():,} rows {reason}: left out")
+            notes.append(f"{(kept & left_out).sum():,} row(s) {reason}: left out")
         kept &= ~left_out
     frame = frame[kept].reset_index(drop=True)
     if holds_addresses(frame["user_id"]):

@@ -20,6 +20,7 @@ from pipeline.core.progress import track
 ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 SAFE_NAME = re.compile(r"[\w.-]+")
 HIDDEN = ("__MACOSX/", "._", ".")  # what archives of macOS hold beside each file, and hidden files
+VIEW = re.compile(r"(?P<id>.+)[-_ .](?P<number>\d{1,3})")  # the name of one of several pictures of an item
 FIRST = 5
 ADDRESS_SIGNS = "%:/?#[]@!$&'()*+,;=~"  # that stay as they are in an address
 
@@ -101,14 +102,14 @@ def find_pictures(items: Items, pictures: Pictures) -> tuple[pd.Series, list[str
         _refuse_all(items, pictures, str(first.dropna().iloc[0]))
     notes = []
     if (named.str.len() > 1).any():
-        notes.append(f"{(named.str.len() > 1).sum():,} items have several pictures: the first is taken")
+        notes.append(f"{(named.str.len() > 1).sum():,} item(s) have several pictures: the first is taken")
     lost = items.frame["item_id"][found.isna()].tolist()
     if lost:
         notes.append(f"{len(lost):,} of {len(found):,} items have no picture: {', '.join(lost[:FIRST])}{_more(lost)}")
     unused = sorted(set(pictures.names) - set(found.dropna()))
     if unused:
         notes.append(
-            f"{len(unused):,} pictures are of no item, or further ones: {', '.join(unused[:FIRST])}{_more(unused)}"
+            f"{len(unused):,} picture(s) are of no item, or further ones: {', '.join(unused[:FIRST])}{_more(unused)}"
         )
     return found, notes
 
@@ -118,20 +119,28 @@ def _more(names: list[str]) -> str:
 
 
 def _find_by_id(items: Items, pictures: Pictures) -> pd.Series:
-    """Find for each item the first picture whose file is named after one of its ids, in whatever case."""
+    """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
     by_stem: dict[str, str] = {}
+    by_view: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in reversed(pictures.names):
-        by_stem[_fold(PurePosixPath(name).stem)] = name
+        stem = fold(PurePosixPath(name).stem)
+        by_stem[stem] = name
+        view = VIEW.fullmatch(stem)
+        if view:
+            by_view[view["id"]].append((int(view["number"]), name))
+    ids = {(fold(value), item) for values in items.ids.values() for value, item in values.items()}
+    exact = {item: by_stem[value] for value, item in sorted(ids) if value in by_stem}
+    taken = set(exact.values())
     found: dict[str, str] = {}
-    for ids in items.ids.values():
-        for value, item in ids.items():
-            picture = by_stem.get(_fold(value))
-            if picture:
-                found.setdefault(item, picture)
-    return items.frame["item_id"].map(found)
+    for value, item in sorted(ids):
+        views = [name for _, name in sorted(by_view[value]) if name not in taken]
+        if views:
+            found.setdefault(item, views[0])
+    return items.frame["item_id"].map(found | exact)
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Fold the name of a file or an id, so that case, spaces around it and the form of accents make no difference."""
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 

@@ -23,7 +23,7 @@ class Table:
         path: The file.
         delimiter: What separates its cells.
         rows: Its cells under the names of its columns without spaces around them; None where a cell is empty.
-        as_read: Whether the names of its columns are written without spaces around them.
+        as_read: Whether its first row has these very names: none has spaces around it, is empty or stands there twice.
     """
 
     path: Path
@@ -52,22 +52,23 @@ def shorten(text: str) -> str:
     return line if len(line) <= EXAMPLE_LETTERS else line[: EXAMPLE_LETTERS - 1] + "…"
 
 
-def find_delimiter(path: Path) -> str:
-    r"""Find the delimiter of a CSV file: the one with which its first row has the most cells.
+def read_header(path: Path) -> tuple[str, list[str]]:
+    """Read the first row of a CSV file, with the delimiter that gives it most cells.
 
     Raises:
         UserError: the file is empty, or not UTF-8.
     """
-    counts = {}
+    headers = {}
     for delimiter in DELIMITERS:
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
-                counts[delimiter] = len(next(csv.reader(file, delimiter=delimiter), []))
+                headers[delimiter] = next(csv.reader(file, delimiter=delimiter), [])
         except (UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"{path}: not a CSV file in UTF-8 ({error}); export or save it as CSV, UTF-8") from None
-    if not max(counts.values()):
+    delimiter = max(headers, key=lambda sign: len(headers[sign]))
+    if not any(name.strip() for name in headers[delimiter]):
         raise UserError(f"{path}: empty; export it again")
-    return max(counts, key=lambda delimiter: counts[delimiter])
+    return delimiter, headers[delimiter]
 
 
 def read_table(path: Path, limit: int | None = None) -> Table:
@@ -80,7 +81,7 @@ def read_table(path: Path, limit: int | None = None) -> Table:
     Raises:
         UserError: it is not UTF-8, a row has more cells than the first, or there are no rows.
     """
-    delimiter = find_delimiter(path)
+    delimiter, header = read_header(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -103,4 +104,4 @@ def read_table(path: Path, limit: int | None = None) -> Table:
         raise UserError(f"{path}: a header and no rows; export it again")
     stripped = [str(name).strip() for name in rows.columns]
     texts = rows.astype(object).where(rows.notna(), None).set_axis(stripped, axis=1)
-    return Table(path, delimiter, texts, as_read=stripped == list(rows.columns))
+    return Table(path, delimiter, texts, as_read=stripped == header)

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from lookbook.shops.columns import REQUIRED, Choice, suggest_column
 from lookbook.shops.items import Items, build_items, choose_item_columns
 from lookbook.shops.layouts import PLAIN
 from lookbook.shops.orders import Purchases, build_purchases, choose_order_columns
-from lookbook.shops.pictures import Pictures, find_pictures
+from lookbook.shops.pictures import Pictures, find_pictures, fold
 from lookbook.shops.sources import SAMPLE_ROWS, Sources
 from lookbook.shops.tables import Table, read_table
 from pipeline.core.errors import UserError
@@ -183,7 +184,8 @@ def _is_plain(items: Items, found: pd.Series, pictures: Pictures) -> bool:
     if column:
         expected = items.frame["image"].str.removeprefix(shop.IMAGES)
     else:
-        by_stem = {Path(name).stem: name for name in reversed(pictures.names)}
+        stems = Counter(fold(Path(name).stem) for name in pictures.names)
+        by_stem = {Path(name).stem: name for name in pictures.names if stems[fold(Path(name).stem)] == 1}
         expected = items.frame["item_id"].map(by_stem)
     return bool((expected.fillna("") == found.fillna("")).all())
 
@@ -234,6 +236,8 @@ def describe(plan: Plan) -> Iterator[str]:
     for content, table, program, choice in tables:
         yield f"{content}: {table.path} ({program}, separated by {table.delimiter!r})"
         yield from _describe_choice(table, choice)
+        if table is plan.items.table and plan.items.layout.find_colour and not choice.columns["colour"]:
+            yield f"  colour       {(plan.items.layout.find_colour.__doc__ or '').splitlines()[0]}"
     yield f"pictures: {plan.pictures.path} ({len(plan.pictures.names):,})"
     yield from (f"note: {note}" for note in plan.notes)
 
@@ -244,6 +248,8 @@ def _describe_choice(table: Table, choice: Choice) -> Iterator[str]:
         how = "named" if what in choice.named else "guessed"
         examples = " | ".join(table.examples(column)) if column else ""
         yield f"  {what:<12} {column:<{width}}  {how}: {examples}" if column else f"  {what:<12} no such column"
-    for column in table.columns:
-        if column not in choice.columns.values():
-            yield f"  left out     {column:<{width}}  {' | '.join(table.examples(column)) or 'empty'}"
+    rest = {column: table.examples(column) for column in table.columns if column not in choice.columns.values()}
+    yield from (f"  left out     {column:<{width}}  {' | '.join(values)}" for column, values in rest.items() if values)
+    empty = [column for column, values in rest.items() if not values]
+    if empty:
+        yield f"  empty        {', '.join(empty)}"
