@@ -27,7 +27,7 @@ class Products:
         name: The program, for messages.
         needs: Simplified names of the columns by which it is recognised.
         columns: what -> usual names of its column, simplified.
-        find_owner: Gives each row the id of the product that it belongs to; None where it belongs to none.
+        find_owner: Gives each row the id of the product that it belongs to; missing where it belongs to none.
         further_ids: Columns beside the id whose values orders may use for the product that owns the row.
         separator: What separates several categories in a cell; "" where a cell holds one.
         find_colour: Gives the colours of each row, where no column of their own holds them; its docstring says how.
@@ -78,7 +78,7 @@ def find_by_parent(rows: Rows) -> pd.Series:
     owner[parent.index] = parent.map(by_sku).where(
         ~parent.fillna("").str.startswith("id:"), parent.str.removeprefix("id:")
     )
-    return owner.where(owner.notna(), None)
+    return owner
 
 
 def find_by_configurable(rows: Rows) -> pd.Series:
@@ -93,16 +93,15 @@ def find_by_configurable(rows: Rows) -> pd.Series:
         }
         owner = owner.map(lambda sku: parents.get(sku, sku))
     if "storeviewcode" in rows:
-        owner = owner.where(rows["storeviewcode"].isna(), None)
-    return owner.where(owner.notna(), None)
+        owner = owner.mask(rows["storeviewcode"].notna())
+    return owner
 
 
 def find_by_position(rows: Rows) -> pd.Series:
     """Give each row of BigCommerce the id of the product row above it: below stand its variants and pictures."""
     kind = rows["itemtype"] if "itemtype" in rows else rows["item"]
     ids = rows["productid"] if "productid" in rows else rows["id"]
-    owner = ids.where(kind.str.strip().str.casefold() == "product").ffill()
-    return owner.astype(object).where(owner.notna(), None)
+    return ids.where(kind.str.strip().str.casefold() == "product").ffill()
 
 
 def find_option_colour(rows: Rows) -> pd.Series:
@@ -131,7 +130,7 @@ def find_additional_colour(rows: Rows) -> pd.Series:
     if "additionalattributes" not in rows:
         return pd.Series(None, index=rows.index, dtype=object)
     found = rows["additionalattributes"].fillna("").str.extract(r'(?:^|,)"?colou?r=([^,"]+)', expand=False)
-    return found.astype(object).where(found.notna(), None)
+    return found
 
 
 def _is_colour(name: object) -> bool:

@@ -86,9 +86,8 @@ def write_pictures(folder: Path, name: Callable[[Garment], str] = lambda garment
 
 def write_shopify(folder: Path) -> None:
     """Write products_export.csv (text in the first row of a product alone), orders_export.csv and photos/."""
-    header = (
-        "Handle,Title,Body (HTML),Type,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price"
-    )
+    options = "Option1 Name,Option1 Value,Option2 Name,Option2 Value"
+    header = f"Handle,Title,Body (HTML),Type,{options},Variant SKU,Variant Price,Image Src,Image Position"
     rows: list[Sequence[object]] = []
     for garment in GARMENTS:
         handle = garment.title.lower().replace(" ", "-")
@@ -109,9 +108,8 @@ def write_shopify(folder: Path) -> None:
             moment = f"{day} 09:50:26 +0200"
             stated = [f"{user}@mail.example", "paid", moment] if row == 0 else ["", "", ""]
             rows.append([f"#{1000 + order}", *stated, 1, f"{garment.title} - Red / S", sku, ""])
-    rows.append(
-        ["#2000", "c1@mail.example", "voided", "2024-05-01 10:00:00 +0200", 1, GARMENTS[0].title, "", "2024-05-02"]
-    )
+    moment = "2024-05-01 10:00:00 +0200"
+    rows.append(["#2000", "c1@mail.example", "voided", moment, 1, GARMENTS[0].title, "", "2024-05-02"])
     write_rows(folder / "orders_export.csv", orders.split(","), rows)
     write_pictures(folder / "photos")
 
@@ -123,37 +121,19 @@ def write_woocommerce(folder: Path) -> None:
     rows: list[Sequence[object]] = []
     for garment in GARMENTS:
         identity = 100 + 10 * garment.number
-        text = [
-            garment.title,
-            1,
-            "Washed linen",
-            f"<p>{garment.text}</p>",
-            1,
-            "",
-            f"Clothing, Clothing > {garment.type}",
-        ]
+        text = [garment.title, 1, "Washed linen", f"<p>{garment.text}</p>", 1, ""]
         images = f"{ADDRESS}/{garment.picture}, {ADDRESS}/back-{garment.picture}"
         more = [f"Clothing, Clothing > {garment.type}", images, "", "Color", ", ".join(garment.colours)]
         rows.append([identity, "variable", garment.sku, *text, *more])
         for index, (sku, colour, size) in enumerate(garment.variants, 1):
             name = f"{garment.title} - {colour}, {size}"
             parent = garment.sku if index % 2 else f"id:{identity}"
-            rows.append(
-                [identity + index, "variation", sku, name, 1, "", "", 1, "49.90", "", "", parent, "Color", colour]
-            )
+            more = ["", "", 1, "49.90", "", "", parent, "Color", colour]
+            rows.append([identity + index, "variation", sku, name, 1, *more])
     write_rows(folder / "wc-product-export.csv", names, rows)
     orders = "Order Number,Order Status,Order Date,Email (Billing),Item #,SKU,Item Name,Quantity (- Refund)"
     rows = [
-        [
-            900 + n,
-            "wc-completed",
-            f"{day} 10:00",
-            f"{user}@mail.example",
-            1,
-            GARMENTS[g].variants[-1][0],
-            GARMENTS[g].title,
-            1,
-        ]
+        [900 + n, "wc-completed", f"{day} 10:00", f"{user}@mail.example", 1, *name_bought(g), 1]
         for n, (user, g, day) in enumerate(BOUGHT)
     ]
     rows.append([990, "wc-cancelled", "2024-05-01 10:00", "c1@mail.example", 1, GARMENTS[0].sku, GARMENTS[0].title, 1])
@@ -170,28 +150,16 @@ def write_magento(folder: Path) -> None:
         image = f"/l/i/{garment.picture}"
         paths = f"Default Category/Women,Default Category/Women/{garment.type}"
         for sku, colour, size in garment.variants:
-            more = f"color={colour},size={size}"
-            rows.append(
-                [sku, "", "Top", "simple", paths, f"{garment.title} {colour} {size}", "", "49.90", image, more, ""]
-            )
+            more = ["", "49.90", image, f"color={colour},size={size}", ""]
+            rows.append([sku, "", "Top", "simple", paths, f"{garment.title} {colour} {size}", *more])
         variations = "|".join(f"sku={sku},color={colour},size={size}" for sku, colour, size in garment.variants)
         text = [garment.title, f"<p>{garment.text}</p>"]
         rows.append([garment.sku, "", "Top", "configurable", paths, *text, "", image, "season=summer", variations])
-        rows.append(
-            [garment.sku, "de", "Top", "configurable", "", "Leinen", "<p>Gewaschenes Leinen</p>", "", "", "", ""]
-        )
+        rows.append([garment.sku, "de", "Top", "configurable", "", "Leinen", "<p>Gewaschen</p>", "", "", "", ""])
     write_rows(folder / "catalog_product.csv", names, rows)
     orders = "increment_id,created_at,status,customer_email,sku,name,qty_ordered"
     rows = [
-        [
-            f"{n:09}",
-            f"{day} 10:00:00",
-            "complete",
-            f"{user}@mail.example",
-            GARMENTS[g].variants[-1][0],
-            GARMENTS[g].title,
-            1,
-        ]
+        [f"{n:09}", f"{day} 10:00:00", "complete", f"{user}@mail.example", *name_bought(g), 1]
         for n, (user, g, day) in enumerate(BOUGHT)
     ]
     write_rows(folder / "sales_order_items.csv", orders.split(","), rows)
