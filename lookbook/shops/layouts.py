@@ -30,7 +30,8 @@ class Products:
         find_owner: Gives each row the id of the product that it belongs to; missing where it belongs to none.
         further_ids: Columns beside the id whose values orders may use for the product that owns the row.
         separator: What separates several categories in a cell; "" where a cell holds one.
-        find_colour: Gives the colours of each row, where no column of their own holds them; its docstring says how.
+        find_colour: Gives the colours of each row, where no column of their own holds them.
+        colour_from: What `find_colour` reads, for messages.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Products:
     further_ids: tuple[str, ...] = ()
     separator: str = ""
     find_colour: Callable[[Rows], pd.Series] | None = None
+    colour_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ PRODUCTS = (
         find_by_handle,
         ("variantsku", "variantbarcode"),
         find_colour=find_option_colour,
+        colour_from="Option … Value",
     ),
     Products(
         "WooCommerce",
@@ -168,6 +171,7 @@ PRODUCTS = (
         ("sku",),
         ",",
         find_attribute_colour,
+        "Attribute … value(s)",
     ),
     Products(
         "Magento",
@@ -180,6 +184,7 @@ PRODUCTS = (
         (),
         ",",
         find_additional_colour,
+        "additional_attributes",
     ),
     Products(
         "BigCommerce (bulk edit)",

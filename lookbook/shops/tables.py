@@ -43,12 +43,14 @@ class Table:
 
 
 def shorten(text: str) -> str:
-    """Write a text on one line of at most `EXAMPLE_LETTERS` letters.
+    """Write a text on one line of at most `EXAMPLE_LETTERS` letters; of an address its end.
 
     >>> shorten("a dress with long sleeves, a round neck and a bow")
     'a dress with long sleeves, …'
     """
     line = " ".join(text.split())
+    if line.startswith("http") and len(line) > EXAMPLE_LETTERS:
+        return "…" + line[1 - EXAMPLE_LETTERS :]
     return line if len(line) <= EXAMPLE_LETTERS else line[: EXAMPLE_LETTERS - 1] + "…"
 
 

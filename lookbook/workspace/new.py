@@ -22,7 +22,7 @@ from lookbook.shops.layouts import PLAIN
 from lookbook.shops.orders import Purchases, build_purchases, choose_order_columns
 from lookbook.shops.pictures import Pictures, find_pictures, fold
 from lookbook.shops.sources import SAMPLE_ROWS, Sources
-from lookbook.shops.tables import Table, read_table
+from lookbook.shops.tables import EXAMPLES, Table, read_table
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
 from pipeline.core.params import REFERENCE, suggest
@@ -235,19 +235,25 @@ def describe(plan: Plan) -> Iterator[str]:
         tables.append(("orders", plan.purchases.table, plan.purchases.layout.name, plan.purchases.choice))
     for content, table, program, choice in tables:
         yield f"{content}: {table.path} ({program}, separated by {table.delimiter!r})"
-        yield from _describe_choice(table, choice)
-        if table is plan.items.table and plan.items.layout.find_colour and not choice.columns["colour"]:
-            yield f"  colour       {(plan.items.layout.find_colour.__doc__ or '').splitlines()[0]}"
+        derived = _describe_colour(plan.items) if content == "products" else ""
+        yield from _describe_choice(table, choice, derived)
     yield f"pictures: {plan.pictures.path} ({len(plan.pictures.names):,})"
     yield from (f"note: {note}" for note in plan.notes)
 
 
-def _describe_choice(table: Table, choice: Choice) -> Iterator[str]:
+def _describe_colour(items: Items) -> str:
+    """Say from where the colours come, if the program that exported the items has no column of them."""
+    colours = list(items.frame["colour"].dropna().unique()[:EXAMPLES])
+    return f"{items.layout.colour_from}  guessed: {' | '.join(colours)}" if items.layout.colour_from and colours else ""
+
+
+def _describe_choice(table: Table, choice: Choice, colour: str) -> Iterator[str]:
     width = max(map(len, table.columns))
     for what, column in choice.columns.items():
         how = "named" if what in choice.named else "guessed"
         examples = " | ".join(table.examples(column)) if column else ""
-        yield f"  {what:<12} {column:<{width}}  {how}: {examples}" if column else f"  {what:<12} no such column"
+        without = colour if what == "colour" and colour else "no such column"
+        yield f"  {what:<12} {column:<{width}}  {how}: {examples}" if column else f"  {what:<12} {without}"
     rest = {column: table.examples(column) for column in table.columns if column not in choice.columns.values()}
     yield from (f"  left out     {column:<{width}}  {' | '.join(values)}" for column, values in rest.items() if values)
     empty = [column for column, values in rest.items() if not values]
