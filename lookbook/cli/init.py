@@ -40,6 +40,9 @@ def init(
     ] = "",
     family: Annotated[str, typer.Option(help="its family: a module of captioning/families/")] = "blip2_opt",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what is guessed and write nothing")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="write the data of this name anew, and keep the rest of its parameters")
+    ] = False,
     list_urls: Annotated[
         bool, typer.Option("--list-urls", help="print a configuration with which curl fetches the pictures")
     ] = False,
@@ -63,7 +66,7 @@ def init(
         return
     refuse_absent(sources, given)
     chosen = choose_captioner(captioner, family)
-    plan = plan_study(name or make_name(folder or Path(".")), sources, named, words)
+    plan = plan_study(name or make_name(folder or Path(".")), sources, named, words, replace)
     typer.echo("\n".join(describe(plan)))
     if plan.purchases is None:
         typer.echo("no orders: the study is about captions alone; recommendations are off")

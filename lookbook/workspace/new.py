@@ -76,7 +76,9 @@ def make_name(folder: Path) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", folder.resolve().name.lower()).strip("-_")
 
 
-def plan_study(name: str, sources: Sources, named: Mapping[str, str], command: Sequence[str]) -> Plan:
+def plan_study(
+    name: str, sources: Sources, named: Mapping[str, str], command: Sequence[str], again: bool = False
+) -> Plan:
     """Read a shop's tables and pictures, and plan what becomes of them. Nothing is written.
 
     Args:
@@ -84,11 +86,12 @@ def plan_study(name: str, sources: Sources, named: Mapping[str, str], command: S
         sources: The shop's files.
         named: what -> name of the column, where the user names it; the others are guessed.
         command: The words of the user's command, for messages.
+        again: Whether data and study of this name may exist.
 
     Raises:
         UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
     """
-    _check_name(name)
+    _check_name(name, again)
     items, sample = choose_all_columns(sources, named, command)
     pictures = Pictures(_require(sources.images))
     found, notes = find_pictures(items, pictures)
@@ -124,14 +127,16 @@ def _require(path: Path | None) -> Path:
     return path
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, again: bool) -> None:
     if not re.fullmatch(DATASET_NAME, name) or name in READERS:
         raise UserError(
             f"--name {name}: must be lower-case letters, digits, - and _, and none of: {', '.join(READERS)}"
         )
     for path in (RAW / name, STUDIES / f"{name}.yaml"):
-        if path.exists():
-            raise UserError(f"{path}: exists already; choose another --name, or remove it")
+        if path.exists() and not again:
+            raise UserError(f"{path}: exists already; choose another --name, or write its data anew with --replace")
+    if (RAW / name).is_symlink():
+        raise UserError(f"{RAW / name}: a link; choose another --name, or remove it")
 
 
 def choose_all_columns(
@@ -191,7 +196,7 @@ def _is_plain(items: Items, found: pd.Series, pictures: Pictures) -> bool:
 
 
 def write_plan(plan: Plan, captioner: tuple[str, str], device: str) -> None:
-    """Write data/raw/<name>/ and studies/<name>.yaml; both are new, or nothing is written.
+    """Write data/raw/<name>/ and studies/<name>.yaml; of a study that exists, only the names of columns change.
 
     Tables are linked where the reader reads them as they are. The pictures are packed into one zip: a link to a folder
     hides its files from DVC, and a hundred thousand files would slow down each of its commands.
@@ -214,13 +219,14 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
     """Write the sample's parameters and comments, for this shop; without purchases no recommendations."""
     yaml = YAML()
     yaml.preserve_quotes = True
-    params: Any = yaml.load(REFERENCE.read_text(encoding="utf-8"))
-    model, family = captioner
-    params["dataset"], params["writer"], params["device"] = plan.name, model, device
-    params["captioners"] = {model: {"family": family}}
+    old = plan.study if plan.study.exists() else REFERENCE
+    params: Any = yaml.load(old.read_text(encoding="utf-8"))
     params["catalogue_prepare"]["columns"].update(plan.columns.model_dump())
-    if plan.purchases is None:
-        for axis in NEED_PURCHASES:
+    if old is REFERENCE:
+        model, family = captioner
+        params["dataset"], params["writer"], params["device"] = plan.name, model, device
+        params["captioners"] = {model: {"family": family}}
+        for axis in NEED_PURCHASES if plan.purchases is None else ():
             params[axis] = []
     with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:
         yaml.dump(params, file)

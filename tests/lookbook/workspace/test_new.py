@@ -138,8 +138,19 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(project: Path, change:
 
 def test_a_name_is_taken_once(project: Path) -> None:
     create("boutique")
-    with pytest.raises(UserError, match=r"data/raw/boutique: exists already; choose another --name"):
+    with pytest.raises(UserError, match=r"data/raw/boutique: exists already; .* anew with --replace"):
         create("boutique")
+
+
+def test_data_is_written_anew_and_the_rest_of_the_study_kept(project: Path) -> None:
+    study = create("boutique").study
+    study.write_text(study.read_text().replace("epochs: 4", "epochs: 7"))
+    ITEMS.write_text(ITEMS.read_text().replace("title", "text", 1))
+    write_plan(plan_study("boutique", FILES, {}, [], again=True), ("another", "llava"), "cuda")
+    params = load(study)
+    assert params["epochs"] == 7
+    assert params["writer"] == "tiny-llava"
+    assert params["catalogue_prepare"]["columns"]["description"] == "text"
 
 
 def test_all_that_is_missing_is_said_at_once_with_a_command_that_works(tmp_path: Path) -> None:
