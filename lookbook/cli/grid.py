@@ -40,10 +40,13 @@ def grid(
 ) -> None:
     """Show what each cell of a grid of parameters reached: validation loss, scores, seconds, kg CO2."""
     from lookbook.workspace.grid import find_trained, find_waiting, make_table, queue_cells, read_grid, read_runs
+    from lookbook.workspace.raw_data import require_tracked
     from pipeline.core.outputs import new_file
     from pipeline.core.params import load
 
     params = load(Path("params.yaml"))
+    if queue:
+        require_tracked(str(params.get("dataset", "")))
     cells = read_grid(file, params)
     names = captioner or list(params["captioners"])
     runs = read_runs(names, all_commits)

@@ -1,158 +1,267 @@
-"""Create a study about a shop of your own: link its files and write a parameter file that names their columns."""
+"""Create a study about a shop of your own: choose its columns, and write its data and a parameter file."""
 
 import os
 import re
-import zipfile
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from ruamel.yaml import YAML
 
 from catalogue.readers import READERS, shop
-from catalogue.readers.files import Folder, list_images
 from catalogue.readers.settings import DATASET_NAME, Columns
-from catalogue.readers.tables import read_header
+from lookbook.shops import items as shop_items
+from lookbook.shops import orders
+from lookbook.shops.columns import REQUIRED, Choice, suggest_column
+from lookbook.shops.items import Items, build_items, choose_item_columns
+from lookbook.shops.layouts import PLAIN
+from lookbook.shops.orders import Purchases, build_purchases, choose_order_columns
+from lookbook.shops.pictures import Pictures, find_pictures, fold
+from lookbook.shops.sources import SAMPLE_ROWS, Sources
+from lookbook.shops.tables import EXAMPLES, Table, read_table
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
-from pipeline.core.params import REFERENCE
-from pipeline.core.progress import track
+from pipeline.core.params import REFERENCE, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
-GUESSES = {  # column -> usual names; the first that a table has is taken
-    "item": ("item_id", "article_id", "product_id", "item", "sku", "id"),
-    "description": ("description", "detail_desc", "text", "title", "name"),
-    "category": ("category", "product_type", "product_type_name", "type"),
-    "product": ("product", "product_code", "product_group", "group", "style", "model", "parent_id"),
-    "colour": ("colour", "color", "colour_group_name"),
-    "image": ("image", "image_file", "filename", "image_path"),
-    "user": ("user_id", "customer_id", "user", "customer"),
-    "purchased": ("item_id", "article_id", "product_id", "item", "sku", "id"),
-    "day": ("date", "day", "t_dat", "timestamp", "time"),
-}
-DESCRIPTIONS = {  # column -> how a message describes it
-    "item": "the item's id",
-    "purchased": "the purchased item (purchases)",
-    "user": "the user (purchases)",
-    "day": "the day (purchases)",
-}
-OPTIONAL = ("category", "product", "colour", "image")
 NEED_PURCHASES = ("catalogues", "texts", "recommenders", "image_features", "text_features")  # axes
 
 
-def create_study(
-    name: str,
-    items: Path,
-    images: Path,
-    purchases: Path | None,
-    column_names: dict[str, str],
-    captioner: tuple[str, str],
-) -> tuple[Path, Columns]:
-    """Write data/raw/<name>/ and studies/<name>.yaml; both are new, or nothing is written.
+@dataclass(frozen=True)
+class Plan:
+    """What `lookbook init` will write.
 
-    The tables are linked. The pictures are packed into one zip: a link to a folder hides its files from DVC, and a
-    hundred thousand files would slow down each of its commands.
+    Attributes:
+        name: Of the data set.
+        items: The items.
+        purchases: How orders are read; None: the study is about captions alone.
+        pictures: All pictures.
+        links: Tables that the reader reads as they are: file of data/raw/<name> -> the user's file.
+        writes: Tables that it does not: file of data/raw/<name> -> its rows.
+        columns: The columns of those files.
+        notes: What the user should know.
+    """
+
+    name: str
+    items: Items
+    purchases: Purchases | None
+    pictures: Pictures
+    links: dict[str, Path]
+    writes: dict[str, pd.DataFrame]
+    columns: Columns
+    notes: list[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where the data goes."""
+        return RAW / self.name
+
+    @property
+    def study(self) -> Path:
+        """Where the parameters go."""
+        return STUDIES / f"{self.name}.yaml"
+
+
+def make_name(folder: Path) -> str:
+    """Make the name of a data set from a folder's.
+
+    >>> make_name(Path("exports/My Shop (2024)"))
+    'my-shop-2024'
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", folder.resolve().name.lower()).strip("-_")
+
+
+def plan_study(
+    name: str, sources: Sources, named: Mapping[str, str], command: Sequence[str], again: bool = False
+) -> Plan:
+    """Read a shop's tables and pictures, and plan what becomes of them. Nothing is written.
 
     Args:
-        name: of the data set.
-        items: CSV with a row per item.
-        images: folder of pictures.
-        purchases: CSV with a row per purchase; None: the study is about captions alone.
-        column_names: what -> name of the column, where the user names it; the others are guessed from the headers.
-        captioner: name and family of the model that will describe the items.
-
-    Returns:
-        The parameter file, and which column is what.
+        name: Of the data set.
+        sources: The shop's files.
+        named: what -> name of the column, where the user names it; the others are guessed.
+        command: The words of the user's command, for messages.
+        again: Whether data and study of this name may exist.
 
     Raises:
-        UserError: a file is missing, the name is taken, or a column cannot be found.
+        UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
     """
-    _check(name, items, images, purchases)
-    columns = choose_columns(read_columns(items), read_columns(purchases) if purchases else [], column_names)
-    folder, study = RAW / name, STUDIES / f"{name}.yaml"
-    for path in (folder, study):
-        if path.exists():
-            raise UserError(f"{path}: exists already; choose another --name, or remove it")
-    with new_folder(folder) as partial:
-        pack_pictures(images, partial / shop.IMAGES_ZIP)
-        for target, source in ((shop.ITEMS, items), (shop.PURCHASES, purchases)):
-            if source:
-                (partial / target).symlink_to(os.path.relpath(source.resolve(), partial.resolve()))
-    write_study(study, name, columns, captioner, purchases is not None)
-    return study, columns
+    _check_name(name, again)
+    items, sample = choose_all_columns(sources, named, command)
+    pictures = Pictures(_require(sources.images))
+    found, notes = find_pictures(items, pictures)
+    links: dict[str, Path] = {}
+    writes: dict[str, pd.DataFrame] = {}
+    columns: dict[str, str] = {}
+    if _is_plain(items, found, pictures):
+        links[shop.ITEMS] = items.table.path
+        columns |= items.choice.columns
+    else:
+        frame = items.frame.assign(image=found)
+        writes[shop.ITEMS] = frame
+        columns |= {what: name for what, name in shop_items.COLUMNS.items() if frame[name].notna().any()}
+    notes = [*items.notes, *notes]
+    if sample:
+        orders.refuse_strangers(sample, items)
+        if orders.is_plain(sample, items):
+            links[shop.PURCHASES] = sample.table.path
+            columns |= sample.choice.columns
+        else:
+            whole = replace(sample, table=read_table(sample.table.path))
+            writes[shop.PURCHASES], more = build_purchases(whole, items)
+            notes += more
+            columns |= orders.COLUMNS
+    notes += [f"{path.name} is neither products nor orders: not read" for path in sources.unread]
+    defaults = orders.COLUMNS | dict.fromkeys(shop_items.COLUMNS, "")
+    return Plan(name, items, sample, pictures, links, writes, Columns(**defaults | columns), notes)
 
 
-def _check(name: str, items: Path, images: Path, purchases: Path | None) -> None:
+def _require(path: Path | None) -> Path:
+    if path is None:
+        raise ValueError("sources are checked by refuse_absent")
+    return path
+
+
+def _check_name(name: str, again: bool) -> None:
     if not re.fullmatch(DATASET_NAME, name) or name in READERS:
         raise UserError(
             f"--name {name}: must be lower-case letters, digits, - and _, and none of: {', '.join(READERS)}"
         )
-    for option, path in (("--items", items), ("--purchases", purchases)):
-        if path and not path.is_file():
-            raise UserError(f"{option} {path}: no such file")
-    if not images.is_dir():
-        raise UserError(f"--images {images}: no such folder")
+    for path in (RAW / name, STUDIES / f"{name}.yaml"):
+        if path.exists() and not again:
+            raise UserError(f"{path}: exists already; choose another --name, or write its data anew with --replace")
+    if (RAW / name).is_symlink():
+        raise UserError(f"{RAW / name}: a link; choose another --name, or remove it")
 
 
-def pack_pictures(images: Path, target: Path) -> None:
-    """Write every picture below `images` to a zip, unchanged; equal pictures give equal bytes.
-
-    Raises:
-        UserError: there are no pictures.
-    """
-    files = Folder(images)
-    names = list(list_images(files, "", shop.PICTURES))
-    if not names:
-        raise UserError(f"--images {images}: no pictures in it ({', '.join(shop.PICTURES)})")
-    with new_file(target) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for name in track(names, "packing pictures", len(names)):
-            archive.writestr(zipfile.ZipInfo(shop.IMAGES + name), files.read(name))
-
-
-def read_columns(path: Path) -> list[str]:
-    """Read the column names of a CSV file."""
-    with open(path, "rb") as file:
-        return [cell.strip().strip('"') for cell in read_header(file, str(path)).split(",")]
-
-
-def choose_columns(items_header: list[str], purchases_header: list[str], column_names: dict[str, str]) -> Columns:
-    """Choose each column by the user's name for it, else by its usual names.
-
-    >>> choose_columns(["sku", "title"], ["customer", "sku", "date"], {}).user
-    'customer'
+def choose_all_columns(
+    sources: Sources, named: Mapping[str, str], command: Sequence[str]
+) -> tuple[Items, Purchases | None]:
+    """Choose the columns of both tables; all that is missing is said at once.
 
     Raises:
-        UserError: a named column does not exist, or a required one cannot be guessed.
+        UserError: a column is missing or does not exist.
     """
-    chosen = {}
-    for what, usual in GUESSES.items():
-        header = purchases_header if what in ("user", "purchased", "day") else items_header
-        if what in column_names and column_names[what] not in header:
-            raise UserError(
-                f"--column {what}={column_names[what]}: no such column; there are: {', '.join(header) or 'none'}"
-            )
-        chosen[what] = column_names.get(what) or next((name for name in usual if name in header), "")
-        if not chosen[what] and what not in OPTIONAL and header:
-            raise UserError(
-                f"which column is {DESCRIPTIONS.get(what, what)}? There are: {', '.join(header)}; "
-                f"add --column {what}=NAME"
-            )
-        if not chosen[what] and not header:
-            chosen[what] = usual[0]  # without purchases: the name that a file added later would use
-    return Columns(**chosen)
+    table = read_table(_require(sources.items))
+    layout, choice = choose_item_columns(table, named)
+    chosen: list[tuple[Table, Choice]] = [(table, choice)]
+    items = None if choice.missing or choice.unknown else build_items(table, layout, choice)
+    purchases = None
+    if sources.purchases:
+        sample = read_table(sources.purchases, SAMPLE_ROWS)
+        known = items or Items(table, layout, choice, pd.DataFrame(), {}, [])
+        purchases = choose_order_columns(sample, named, known)
+        chosen.append((sample, purchases.choice))
+    if items is None or any(choice.missing or choice.unknown for _, choice in chosen):
+        raise UserError(_explain_missing(chosen, command))
+    return items, purchases
 
 
-def write_study(path: Path, name: str, columns: Columns, captioner: tuple[str, str], has_purchases: bool) -> None:
+def _explain_missing(chosen: list[tuple[Table, Choice]], command: Sequence[str]) -> str:
+    """Say every column that is missing or does not exist, what the tables have, and the command that names them."""
+    lines: list[str] = []
+    words = list(command)
+    for table, choice in chosen:
+        for what, name in choice.unknown.items():
+            lines.append(f"--column {what}={name}: no such column{suggest(name, table.columns)}")
+        if choice.missing:
+            lines.append(f"which column is {', '.join(REQUIRED[what] for what in choice.missing)}?")
+        if choice.missing or choice.unknown:
+            lines.append(f"{table.path} has: {', '.join(table.columns)}")
+        taken = [column for column in choice.columns.values() if column]
+        for what in [*choice.missing, *choice.unknown]:
+            column = suggest_column(table, what, taken)
+            taken.append(column)
+            words += ["--column", f"{what}={column}"]
+    return "\n".join([*lines, f"name them, for example: {shlex.join(words)}"])
+
+
+def _is_plain(items: Items, found: pd.Series, pictures: Pictures) -> bool:
+    """Whether the reader for any shop reads this table as it is, with the same pictures."""
+    table, column = items.table, items.choice.columns["image"]
+    if items.layout is not PLAIN or table.delimiter != "," or not table.as_read or len(items.frame) < len(table.rows):
+        return False
+    if column:
+        expected = items.frame["image"].str.removeprefix(shop.IMAGES)
+    else:
+        stems = Counter(fold(Path(name).stem) for name in pictures.names)
+        by_stem = {Path(name).stem: name for name in pictures.names if stems[fold(Path(name).stem)] == 1}
+        expected = items.frame["item_id"].map(by_stem)
+    return bool((expected.fillna("") == found.fillna("")).all())
+
+
+def write_plan(plan: Plan, captioner: tuple[str, str], device: str) -> None:
+    """Write data/raw/<name>/ and studies/<name>.yaml; of a study that exists, only the names of columns change.
+
+    Tables are linked where the reader reads them as they are. The pictures are packed into one zip: a link to a folder
+    hides its files from DVC, and a hundred thousand files would slow down each of its commands.
+
+    Args:
+        plan: What to write.
+        captioner: Name and family of the model that will describe the items.
+        device: Where the models run.
+    """
+    with new_folder(plan.folder) as partial:
+        plan.pictures.pack(partial / shop.IMAGES_ZIP)
+        for name, source in plan.links.items():
+            (partial / name).symlink_to(os.path.relpath(source.resolve(), partial.resolve()))
+        for name, frame in plan.writes.items():
+            frame.to_csv(partial / name, index=False, lineterminator="\n")
+    write_study(plan, captioner, device)
+
+
+def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
     """Write the sample's parameters and comments, for this shop; without purchases no recommendations."""
     yaml = YAML()
     yaml.preserve_quotes = True
-    params: Any = yaml.load(REFERENCE.read_text(encoding="utf-8"))
-    model, family = captioner
-    params["dataset"], params["writer"] = name, model
-    params["captioners"] = {model: {"family": family}}
-    params["catalogue_prepare"]["columns"].update(columns.model_dump())
-    if not has_purchases:
-        for axis in NEED_PURCHASES:
+    old = plan.study if plan.study.exists() else REFERENCE
+    params: Any = yaml.load(old.read_text(encoding="utf-8"))
+    params["catalogue_prepare"]["columns"].update(plan.columns.model_dump())
+    if old is REFERENCE:
+        model, family = captioner
+        params["dataset"], params["writer"], params["device"] = plan.name, model, device
+        params["captioners"] = {model: {"family": family}}
+        for axis in NEED_PURCHASES if plan.purchases is None else ():
             params[axis] = []
-    with new_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
+    with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:
         yaml.dump(params, file)
+
+
+def describe(plan: Plan) -> Iterator[str]:
+    """Yield lines that show which column is what, with examples, and what is left out."""
+    tables: list[tuple[str, Table, str, Choice]] = [
+        ("products", plan.items.table, plan.items.layout.name, plan.items.choice)
+    ]
+    if plan.purchases:
+        tables.append(("orders", plan.purchases.table, plan.purchases.layout.name, plan.purchases.choice))
+    for content, table, program, choice in tables:
+        yield f"{content}: {table.path} ({program}, separated by {table.delimiter!r})"
+        derived = _describe_colour(plan.items) if content == "products" else ""
+        yield from _describe_choice(table, choice, derived)
+    yield f"pictures: {plan.pictures.path} ({len(plan.pictures.names):,})"
+    yield from (f"note: {note}" for note in plan.notes)
+
+
+def _describe_colour(items: Items) -> str:
+    """Say from where the colours come, if the program that exported the items has no column of them."""
+    colours = list(items.frame["colour"].dropna().unique()[:EXAMPLES])
+    return f"{items.layout.colour_from}  guessed: {' | '.join(colours)}" if items.layout.colour_from and colours else ""
+
+
+def _describe_choice(table: Table, choice: Choice, colour: str) -> Iterator[str]:
+    width = max(map(len, table.columns))
+    for what, column in choice.columns.items():
+        how = "named" if what in choice.named else "guessed"
+        examples = " | ".join(table.examples(column)) if column else ""
+        without = colour if what == "colour" and colour else "no such column"
+        yield f"  {what:<12} {column:<{width}}  {how}: {examples}" if column else f"  {what:<12} {without}"
+    rest = {column: table.examples(column) for column in table.columns if column not in choice.columns.values()}
+    yield from (f"  left out     {column:<{width}}  {' | '.join(values)}" for column, values in rest.items() if values)
+    empty = [column for column, values in rest.items() if not values]
+    if empty:
+        yield f"  empty        {', '.join(empty)}"

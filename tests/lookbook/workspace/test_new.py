@@ -1,6 +1,7 @@
 """A shop's own tables and pictures become a study, read by the reader for any shop."""
 
 import json
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,16 +14,18 @@ from ruamel.yaml import YAML
 
 from catalogue import prepare
 from catalogue.prepared.images import ImageStore
+from lookbook.shops.sources import Sources
 from lookbook.workspace import check
-from lookbook.workspace.new import choose_columns, create_study
+from lookbook.workspace.new import Plan, choose_all_columns, describe, make_name, plan_study, write_plan
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 from tests.helpers.raw_data import write_sample, write_shop
+from tests.helpers.shop_exports import write_pictures, write_rows, write_shopify
 
 ROOT = Path(__file__).parents[3]
 TINY = ("tiny-llava", "llava")
-FILES = Path("elsewhere/catalogue.csv"), Path("elsewhere/pictures"), Path("elsewhere/orders.csv")
-TITLE = {"description": "title"}
+ITEMS, PICTURES, ORDERS = Path("elsewhere/catalogue.csv"), Path("elsewhere/pictures"), Path("elsewhere/orders.csv")
+FILES = Sources(ITEMS, ORDERS, PICTURES)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,13 @@ def project(small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
+def create(name: str, sources: Sources = FILES, **named: str) -> Plan:
+    """Plan and write a study."""
+    plan = plan_study(name, sources, named, ["lookbook", "init"])
+    write_plan(plan, TINY, "cpu")
+    return plan
+
+
 def prepared(study: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     Path("params.yaml").write_bytes(study.read_bytes())
     prepare.main()
@@ -47,9 +57,10 @@ def prepared(study: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def test_a_shop_is_prepared_under_its_own_names(project: Path) -> None:
-    study, columns = create_study("boutique", *FILES, TITLE, TINY)
+    plan = create("boutique")
+    study = plan.study
     assert study == Path("studies/boutique.yaml")
-    assert columns.model_dump() == {
+    assert plan.columns.model_dump() == {
         **{"item": "sku", "description": "title", "category": "type", "product": "style", "colour": "", "image": ""},
         **{"user": "customer", "purchased": "sku", "day": "date"},
     }
@@ -72,23 +83,22 @@ def test_a_shop_is_prepared_under_its_own_names(project: Path) -> None:
 
 
 def test_the_tables_are_linked_and_the_pictures_packed(project: Path) -> None:
-    create_study("boutique", *FILES, TITLE, TINY)
+    create("boutique")
     raw = project / "data/raw/boutique"
     assert sorted(path.name for path in raw.iterdir()) == ["images.zip", "items.csv", "purchases.csv"]
     assert all(
-        (raw / name).resolve() == file.resolve()
-        for name, file in (("items.csv", FILES[0]), ("purchases.csv", FILES[2]))
+        (raw / name).resolve() == file.resolve() for name, file in (("items.csv", ITEMS), ("purchases.csv", ORDERS))
     )
     with zipfile.ZipFile(raw / "images.zip") as archive:
-        assert archive.namelist() == [f"images/{path.name}" for path in sorted(FILES[1].iterdir())]
-        assert all(archive.read(f"images/{path.name}") == path.read_bytes() for path in FILES[1].iterdir())
+        assert archive.namelist() == [f"images/{path.name}" for path in sorted(PICTURES.iterdir())]
+        assert all(archive.read(f"images/{path.name}") == path.read_bytes() for path in PICTURES.iterdir())
     first = (raw / "images.zip").read_bytes()
-    create_study("again", *FILES, TITLE, TINY)
+    create("again")
     assert Path("data/raw/again/images.zip").read_bytes() == first
 
 
 def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
-    study, _ = create_study("boutique", FILES[0], FILES[1], None, TITLE, TINY)
+    study = create("boutique", Sources(ITEMS, None, PICTURES)).study
     params = load(study)
     assert all(
         params[axis] == [] for axis in ("catalogues", "texts", "recommenders", "image_features", "text_features")
@@ -100,7 +110,7 @@ def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
 
 
 def test_the_study_keeps_comments_and_keys_of_the_sample(project: Path) -> None:
-    study, _ = create_study("boutique", *FILES, TITLE, TINY)
+    study = create("boutique").study
     sample = ROOT / "studies/sample.yaml"
     assert list(load(study)) == list(load(sample))
     assert "# longest side in pixels" in study.read_text()
@@ -113,43 +123,94 @@ def test_the_study_keeps_comments_and_keys_of_the_sample(project: Path) -> None:
     [
         ({"name": "Boutique"}, r"--name Boutique: must be lower-case letters"),
         ({"name": "hm"}, r"--name hm: .* none of: sample, hm, facad"),
-        ({"items": Path("none.csv")}, r"--items none\.csv: no such file"),
         ({"images": Path("data/models/tiny-stanza")}, r"--images .*: no pictures in it"),
-        ({"images": Path("none")}, r"--images none: no such folder"),
-        ({"purchases": Path("none.csv")}, r"--purchases none\.csv: no such file"),
-        (
-            {"column_names": {"description": "text"}},
-            r"--column description=text: no such column; there are: sku, title",
-        ),
+        ({"description": "text"}, r"--column description=text: no such column.*catalogue\.csv has: sku, title"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_wrong_argument_is_named_and_nothing_is_written(project: Path, change: dict[str, Any], message: str) -> None:
-    arguments: dict[str, Any] = dict(zip(("items", "images", "purchases"), FILES, strict=True))
-    arguments |= {"name": "boutique", "column_names": TITLE, "captioner": TINY} | change
-    with pytest.raises(UserError, match=message):
-        create_study(**arguments)
+    sources = Sources(ITEMS, ORDERS, change.pop("images", PICTURES))
+    with pytest.raises(UserError, match=f"(?s){message}"):
+        create(change.pop("name", "boutique"), sources, **change)
     assert not (project / "studies").exists()
     assert not list((project / "data").glob("raw/*"))
 
 
 def test_a_name_is_taken_once(project: Path) -> None:
-    create_study("boutique", *FILES, TITLE, TINY)
-    with pytest.raises(UserError, match=r"data/raw/boutique: exists already; choose another --name"):
-        create_study("boutique", *FILES, TITLE, TINY)
+    create("boutique")
+    with pytest.raises(UserError, match=r"data/raw/boutique: exists already; .* anew with --replace"):
+        create("boutique")
 
 
-def test_a_column_that_cannot_be_guessed_must_be_named() -> None:
-    with pytest.raises(
-        UserError, match=r"which column is the item's id\? There are: ref, words; add --column item=NAME"
-    ):
-        choose_columns(["ref", "words"], [], {})
-    assert choose_columns(["ref", "words"], [], {"item": "ref", "description": "words"}).user == "user_id"
+def test_data_is_written_anew_and_the_rest_of_the_study_kept(project: Path) -> None:
+    study = create("boutique").study
+    study.write_text(study.read_text().replace("epochs: 4", "epochs: 7"))
+    ITEMS.write_text(ITEMS.read_text().replace("title", "text", 1))
+    write_plan(plan_study("boutique", FILES, {}, [], again=True), ("another", "llava"), "cuda")
+    params = load(study)
+    assert params["epochs"] == 7
+    assert params["writer"] == "tiny-llava"
+    assert params["catalogue_prepare"]["columns"]["description"] == "text"
+
+
+def test_all_that_is_missing_is_said_at_once_with_a_command_that_works(tmp_path: Path) -> None:
+    write_rows(tmp_path / "goods.csv", ["ref", "words"], [["1", "a dress"], ["2", "a shirt"]])
+    write_rows(tmp_path / "orders.csv", ["who", "what", "when"], [["x", "1", "2024-03-11"], ["x", "2", "2024-03-12"]])
+    sources = Sources(tmp_path / "goods.csv", tmp_path / "orders.csv", tmp_path)
+    with pytest.raises(UserError) as refusal:
+        choose_all_columns(sources, {}, ["lookbook", "init", "my shop"])
+    lines = str(refusal.value).splitlines()
+    assert lines[0] == "which column is the item's id, the description?"
+    assert lines[2] == "which column is the customer, the item that was bought, the day?"
+    command = lines[-1].removeprefix("name them, for example: ")
+    named = dict(word.split("=") for word in shlex.split(command) if "=" in word)
+    assert shlex.split(command)[:3] == ["lookbook", "init", "my shop"]
+    items, purchases = choose_all_columns(sources, named | {"purchased": "what"}, [])
+    assert items.choice.columns["description"] == "words"
+    assert purchases
+    assert purchases.choice.columns == {"user": "who", "purchased": "what", "day": "when"}
+
+
+def test_an_export_is_written_as_the_reader_wants_it(project: Path) -> None:
+    write_shopify(Path("shop"))
+    sources = Sources(Path("shop/products_export.csv"), Path("shop/orders_export.csv"), Path("shop"))
+    plan = create("linen", sources)
+    assert sorted(plan.writes) == ["items.csv", "purchases.csv"]
+    assert plan.columns.model_dump() == {
+        **{"item": "item_id", "description": "description", "category": "category", "product": "", "colour": "colour"},
+        **{"image": "image", "user": "user_id", "purchased": "item_id", "day": "date"},
+    }
+    assert "@" not in Path("data/raw/linen/purchases.csv").read_text()
+
+
+def test_a_picture_that_the_reader_would_not_find_is_named_in_the_table(project: Path) -> None:
+    write_rows(Path("shop/goods.csv"), ["ID", "Title"], [[f"LINEN-{n:02}", f"a dress {n}"] for n in range(12)])
+    write_pictures(Path("shop"))
+    plan = create("linen", Sources(Path("shop/goods.csv"), None, Path("shop")))
+    assert plan.columns.image == "image"
+    assert pd.read_csv("data/raw/linen/items.csv")["image"].tolist() == [f"linen-{n:02}.jpg" for n in range(12)]
+
+
+def test_each_column_is_shown_with_three_values_and_what_is_left_out_is_named(project: Path) -> None:
+    text = "\n".join(describe(plan_study("boutique", FILES, {"category": "type"}, [])))
+    assert "  description  title  guessed: " in text
+    assert "  category     type   named: " in text
+    assert "  colour       no such column" in text
+    row = next(line for line in text.splitlines() if line.startswith("  item "))
+    assert row.count("SKU-") == 3
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("My Shop (2024)", "my-shop-2024"), ("boutique_1", "boutique_1"), ("--x", "x"), ("Ünder", "nder")],
+)
+def test_a_folder_names_its_data_set(folder: str, name: str) -> None:
+    assert make_name(Path(folder)) == name
 
 
 def test_dvc_sees_every_byte_of_it(project: Path) -> None:
     """DVC's fingerprint of the folder changes with each table and with the pictures."""
-    create_study("boutique", *FILES, TITLE, TINY)
+    create("boutique")
     for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         subprocess.run(words, check=True)
 
@@ -161,7 +222,7 @@ def test_dvc_sees_every_byte_of_it(project: Path) -> None:
         return tracked["md5"]
 
     seen = {digest()}
-    for path in (FILES[0], FILES[2], Path("data/raw/boutique/images.zip")):
+    for path in (ITEMS, ORDERS, Path("data/raw/boutique/images.zip")):
         path.write_bytes(path.read_bytes() + b"\n")
         seen.add(digest())
     assert len(seen) == 4
