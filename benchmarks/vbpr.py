@@ -28,6 +28,7 @@ from pipeline.core.memory import keep_freed_memory
 from pipeline.core.params import REFERENCE, load
 from recsys.ranking.settings import Run
 from recsys.recommenders import vbpr
+from recsys.recommenders._standards import find_standards
 
 SIZES = {
     "20k": (20_000, 10_000, 20.0),
@@ -43,7 +44,7 @@ def prepare_ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, 
     from recsys.pairwise.model import step
 
     names = [str(item) for item in range(train.shape[1])]
-    centre, scale = vbpr.find_standards(features, names)
+    centre, scale = find_standards(features, names)
     if settings.variant == "ducho":
         model = vbpr.new_ducho_model(train.shape[0], features, settings, run)
     else:

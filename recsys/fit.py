@@ -53,6 +53,7 @@ CODE = (  # with the recommender's own file: what a result depends on
     "recsys/ranking",
     "recsys/recommenders/__init__.py",
     "recsys/recommenders/_neighbours.py",
+    "recsys/recommenders/_standards.py",
     "recsys/scoring/arms.py",
     "recsys/scoring/metrics.py",
 )

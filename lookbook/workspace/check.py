@@ -15,6 +15,7 @@ from pipeline.model_folders import MODELS, read_pin
 from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
 from recsys.extractors import TextExtractor
 from recsys.extractors import load as load_extractor
+from recsys.recommenders import load as load_recommender
 
 Values = dict[str, Any]
 AXES = (
@@ -22,6 +23,7 @@ AXES = (
     "catalogues",
     "texts",
     "recommenders",
+    "content_recommenders",
     "image_features",
     "text_features",
     "sources",
@@ -46,7 +48,8 @@ def find_problems(path: Path) -> list[str]:
     """
     values = load(path)
     problems = list_problems(values, load_sections())
-    for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes, _check_arrivals):
+    checks = (_check_captioners, _check_writer, _check_model_folders, _check_axes, _check_arrivals, _check_recommenders)
+    for check in checks:
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
 
@@ -77,6 +80,7 @@ def list_allowed_names() -> dict[str, list[str]]:
         "catalogues": list(dict.fromkeys(CATALOGUE_OF.values())),
         "texts": list(CATALOGUE_OF),
         "recommenders": allowed_names("recsys/recommenders"),
+        "content_recommenders": allowed_names("recsys/recommenders"),
         "image_features": [*(name for name, texts in encodes_texts.items() if not texts), *BLIP2_FEATURES],
         "text_features": [name for name, texts in encodes_texts.items() if texts],
     }
@@ -157,6 +161,19 @@ def _check_arrivals(values: Values) -> Iterator[str]:
     problem = explain_unknown_name("set of image features", nearest, list_allowed_names()["image_features"])
     if nearest is not None and problem:
         yield f"catalogue_sources.nearest: {problem}"
+
+
+def _check_recommenders(values: Values) -> Iterator[str]:
+    """Report recommenders under the axis of the other kind: `content_recommenders` are those that need features."""
+    files = allowed_names("recsys/recommenders")
+    for axis, needs_features, other in (
+        ("recommenders", False, "content_recommenders"),
+        ("content_recommenders", True, "recommenders"),
+    ):
+        for index, name in enumerate(values.get(axis) or []):
+            if name in files and needs_features != load_recommender(name).NEEDS_FEATURES:
+                needs = "needs no" if needs_features else "needs"
+                yield f"{axis}.{index}: {name} {needs} features; name it under {other}"
 
 
 def _list_models() -> list[str]:

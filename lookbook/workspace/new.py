@@ -29,7 +29,14 @@ from pipeline.core.params import REFERENCE, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
-NEED_PURCHASES = ("catalogues", "texts", "recommenders", "image_features", "text_features")  # axes
+NEED_PURCHASES = (  # axes
+    "catalogues",
+    "texts",
+    "recommenders",
+    "content_recommenders",
+    "image_features",
+    "text_features",
+)
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,7 @@
-"""What a model has learned, as arrays, and the values that it starts from."""
-
-from dataclasses import dataclass
+"""The values that a model starts from, and what it has learned as arrays."""
 
 import numpy as np
 import torch
-
-
-@dataclass(frozen=True)
-class Factors:
-    """A fitted model: score(u, i) = user[u] · item[i] + bias[i].
-
-    Attributes:
-        user: (n_users, factors) float32.
-        item: (n_items, factors) float32.
-        bias: (n_items,) float32.
-    """
-
-    user: np.ndarray
-    item: np.ndarray
-    bias: np.ndarray
-
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """Score every item for some users: (len(users), n_items) float32."""
-        return self.user[users] @ self.item.T + self.bias
 
 
 def draw_initial(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:

@@ -22,12 +22,13 @@ import torch
 
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
-from recsys.pairwise.factors import Factors, to_array
+from recsys.pairwise.factors import to_array
 from recsys.pairwise.model import PairwiseModel, step
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.pairwise.triples import Triples
 from recsys.purchases.dataset import Dataset
 from recsys.ranking.recommend import recommend
+from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 from recsys.scoring.metrics import compute_metrics
 

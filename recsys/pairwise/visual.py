@@ -28,7 +28,8 @@ class Visual:
     ) -> None:
         self.weights, self.offset = weights, offset
         self.device = weights.values.device
-        self._rows, self._centre, self._scale = features, centre, scale
+        self.centre, self.scale = centre, scale
+        self._rows = features
         n, dim = features.shape
         self._block = max(1, BLOCK_BYTES // (4 * dim))
         self._in_memory = self._read_all() if 4 * n * dim <= IN_MEMORY_BYTES else None
@@ -91,6 +92,6 @@ class Visual:
         return features
 
     def _standardise(self, block: np.ndarray) -> torch.Tensor:
-        block -= self._centre
-        block *= self._scale
+        block -= self.centre
+        block *= self.scale
         return torch.from_numpy(block).to(self.device)

@@ -1,7 +1,8 @@
 """The kinds of scores that a fitted recommender returns."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +21,34 @@ class Scorer(Protocol):
             (n, n_items) float32; an entry that a sparse matrix does not store is 0.
         """
         ...
+
+
+class ItemFactors(NamedTuple):
+    """Items as dense vectors: vectors (n_items, width) float32, and bias (n_items,) float32."""
+
+    vectors: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Scores that are products of dense vectors: score(u, i) = user[u] · item[i] + bias[i].
+
+    Attributes:
+        user: (n_users, width) float32.
+        item: (n_items, width) float32.
+        bias: (n_items,) float32.
+        learned: what `project` of a recommender that ranks cold items needs beside their features; else empty.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    bias: np.ndarray
+    learned: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """Score every item for some users: (len(users), n_items) float32."""
+        return self.user[users] @ self.item.T + self.bias
 
 
 @dataclass(frozen=True)

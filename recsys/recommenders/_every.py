@@ -3,11 +3,12 @@
 Nothing imports this file. A test compares these names with the files of the folder.
 """
 
-from recsys.recommenders import Recommender, bpr, itemknn, mostpop, random, userknn, vbpr
+from recsys.recommenders import ColdRecommender, Recommender, bpr, contentknn, itemknn, mostpop, random, userknn, vbpr
 
 BPR: Recommender[bpr.Settings] = bpr
+CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
 ITEMKNN: Recommender[itemknn.Settings] = itemknn
 MOSTPOP: Recommender[mostpop.Settings] = mostpop
 RANDOM: Recommender[random.Settings] = random
 USERKNN: Recommender[userknn.Settings] = userknn
-VBPR: Recommender[vbpr.Settings] = vbpr
+VBPR: ColdRecommender[vbpr.Settings] = vbpr

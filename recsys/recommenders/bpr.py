@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, ClassVar
 from features.files import Rows
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.purchases.dataset import Dataset
+from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 
 if TYPE_CHECKING:
     import torch
 
-    from recsys.pairwise.factors import Factors
     from recsys.pairwise.model import PairwiseModel
 
 SEEDED = True
 NEEDS_FEATURES = False
+RANKS_COLD = False
 
 
 class Settings(PairwiseSettings):
@@ -23,7 +24,7 @@ class Settings(PairwiseSettings):
     SECTION: ClassVar[str] = "rec_fit.bpr"
 
 
-def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> "Factors":
+def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> Factors:
     """Learn the factors and biases.
 
     Raises:
@@ -61,9 +62,9 @@ def compare(
     return higher, user.square().sum(1) + bought.square().sum(1) + other.square().sum(1)
 
 
-def read_factors(model: "PairwiseModel") -> "Factors":
+def read_factors(model: "PairwiseModel") -> Factors:
     """Return what the model has learned, as arrays."""
-    from recsys.pairwise.factors import Factors, to_array
+    from recsys.pairwise.factors import to_array
 
     items = to_array(model.items.values)
     return Factors(to_array(model.users.values), items[:, :-1], items[:, -1])

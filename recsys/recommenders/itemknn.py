@@ -13,6 +13,7 @@ from recsys.recommenders._neighbours import NeighbourSettings, find_nearest
 
 SEEDED = False
 NEEDS_FEATURES = False
+RANKS_COLD = False
 
 
 class Settings(NeighbourSettings):

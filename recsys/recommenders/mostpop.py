@@ -18,6 +18,7 @@ from recsys.ranking.settings import Run
 
 SEEDED = False
 NEEDS_FEATURES = False
+RANKS_COLD = False
 
 
 class Settings(Section):

@@ -8,6 +8,7 @@ from recsys.ranking.settings import Run
 
 SEEDED = True
 NEEDS_FEATURES = False
+RANKS_COLD = False
 
 
 class Settings(Section):

@@ -9,26 +9,31 @@ a learning rate then depends neither on an extractor's scale nor on its number o
 γ_u · γ_i + θ_u · p_i / |p_i| with p_i = W f_i + b; no biases, γ and θ of `factors` each, features without
 standardisation, Adam over all rows in every step, `regularisation` (its `l_w`) halved and on the normalised projections
 too (where it does nothing).
+
+An item that was not in the fit is ranked by its features alone: its γ_i and β_i are 0, where learning began, and its
+features are standardised as those of the fit.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from features.files import Rows
-from pipeline.core.errors import UserError, first_five
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.purchases.dataset import Dataset
+from recsys.ranking.scorers import Factors, ItemFactors
 from recsys.ranking.settings import Run
+from recsys.recommenders._standards import find_standards, scale_rows
 
 if TYPE_CHECKING:
     import torch
 
-    from recsys.pairwise.factors import Factors
     from recsys.pairwise.model import PairwiseModel
 
 SEEDED = True
 NEEDS_FEATURES = True
+RANKS_COLD = True
 
 
 class Settings(PairwiseSettings):
@@ -39,7 +44,7 @@ class Settings(PairwiseSettings):
     variant: Literal["paper", "ducho"]
 
 
-def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> "Factors":
+def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> Factors:
     """Learn, and project the features of every item.
 
     Raises:
@@ -59,6 +64,23 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
         settings,
         run,
     )
+
+
+def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
+    """Return items that were not in the fit: γ_i = 0 and β_i = 0, beside their projected features.
+
+    Args:
+        learned: `centre` and `scale` (dim,), and `weights`. `paper`: 0 for γ, E, and last β', (dim, factors + 1).
+            `ducho`: 0 for γ, and W, (dim, 2 factors), with `offset`, 0 and b, (2 factors,).
+        features: (n_items, dim).
+    """
+    weights, offset = learned["weights"], learned.get("offset")
+    values = np.empty((len(features), weights.shape[1]), dtype=np.float32)
+    for part, block in features.blocks():
+        values[part] = (block - learned["centre"]) * learned["scale"] @ weights
+    if offset is None:
+        return ItemFactors(values[:, :-1], values[:, -1])
+    return ItemFactors(scale_rows(values + offset), np.zeros(len(values), dtype=np.float32))
 
 
 def new_paper_model(
@@ -103,13 +125,19 @@ def compare_paper(
     return higher, user.square().sum(1) + bought.square().sum(1) + other.square().sum(1)
 
 
-def read_paper_factors(model: "PairwiseModel") -> "Factors":
+def read_paper_factors(model: "PairwiseModel") -> Factors:
     """Return what a model of the paper has learned, as arrays."""
-    from recsys.pairwise.factors import Factors, to_array
+    from recsys.pairwise.factors import to_array
 
     assert model.visual is not None
     items, seen = to_array(model.items.values), to_array(model.visual.project_all())
-    return Factors(to_array(model.users.values), np.hstack([items[:, :-1], seen[:, :-1]]), items[:, -1] + seen[:, -1])
+    weights = np.pad(to_array(model.visual.weights.values), ((0, 0), (items.shape[1] - 1, 0)))
+    return Factors(
+        to_array(model.users.values),
+        np.hstack([items[:, :-1], seen[:, :-1]]),
+        items[:, -1] + seen[:, -1],
+        {"centre": model.visual.centre, "scale": model.visual.scale, "weights": weights},
+    )
 
 
 def new_ducho_model(n_users: int, features: Rows, settings: Settings, run: Run) -> "PairwiseModel":
@@ -163,57 +191,21 @@ def compare_ducho(
     return higher, torch.stack([part.square().sum(1) for part in parts]).sum(0) / 2
 
 
-def read_ducho_factors(model: "PairwiseModel") -> "Factors":
+def read_ducho_factors(model: "PairwiseModel") -> Factors:
     """Return what a model of the fork has learned, as arrays."""
     import torch
 
-    from recsys.pairwise.factors import Factors, to_array
+    from recsys.pairwise.factors import to_array
 
     assert model.visual is not None
     seen = torch.nn.functional.normalize(model.visual.project_all())
     items = np.hstack([to_array(model.items.values), to_array(seen)])
-    return Factors(to_array(model.users.values), items, np.zeros(len(items), np.float32))
-
-
-def find_standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and scale that give each dimension mean 0 and variance 1 over the items, divided by √dim.
-
-    A dimension that is constant gets scale 0, and does not count among the √dim. Features are read a block at a time.
-
-    >>> from features.files import all_rows
-    >>> centre, scale = find_standards(all_rows(np.array([[1, 5], [3, 5]], dtype=np.float32)), ["a", "b"])
-    >>> centre.tolist(), scale.tolist()
-    ([2.0, 5.0], [1.0, 0.0])
-
-    Args:
-        features: (n_items, dim).
-        item_ids: the id of each row, for messages.
-
-    Returns:
-        (dim,) float32 each.
-
-    Raises:
-        UserError: there is another number of features than of items, or a feature is not finite.
-    """
-    n, dim = features.shape
-    if n != len(item_ids):
-        raise UserError(
-            f"{features.source}: {n:,} rows of features for {len(item_ids):,} items; a row for each item is needed"
-        )
-    total, squares, broken = np.zeros(dim), np.zeros(dim), []
-    first = features.take(np.arange(1))[0] if n else np.zeros(dim, np.float32)  # near the mean: no digits are lost
-    for part, block in features.blocks():
-        broken += [item_ids[part.start + row] for row in np.flatnonzero(~np.isfinite(block).all(1))]
-        block -= first
-        total += block.sum(0, dtype=np.float64)
-        squares += np.einsum("ij,ij->j", block, block, dtype=np.float64)
-    if broken:
-        raise UserError(
-            f"{features.source}: {len(broken):,} of {n:,} items have features that are not finite, "
-            f"first {first_five(broken)}; extract them again"
-        )
-    mean = total / max(1, n)
-    spread = np.sqrt(np.maximum(squares / max(1, n) - mean**2, 0))
-    informative = spread > 1e-6
-    scale = np.divide(1, spread, out=np.zeros(dim), where=informative) / np.sqrt(max(1, informative.sum()))
-    return (first + mean).astype(np.float32), scale.astype(np.float32)
+    assert model.visual.offset is not None
+    without = model.items.values.shape[1]  # columns of γ
+    learned = {
+        "centre": model.visual.centre,
+        "scale": model.visual.scale,
+        "weights": np.pad(to_array(model.visual.weights.values), ((0, 0), (without, 0))),
+        "offset": np.pad(to_array(model.visual.offset.values)[0], (without, 0)),
+    }
+    return Factors(to_array(model.users.values), items, np.zeros(len(items), np.float32), learned)

@@ -13,8 +13,8 @@ from pipeline.names import with_sections
 from recsys import fit, interactions
 from recsys.fitting.cells import parse_cell
 from recsys.fitting.runs import derive_seed
-from recsys.pairwise.factors import Factors
 from recsys.purchases.dataset import Dataset, read_split, restrict
+from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 from recsys.recommenders import bpr
 from tests.test_line import CELLS, COMMANDS, covers, needed_by
@@ -109,7 +109,7 @@ def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--recommender itemkn --catalogue all", "bpr, itemknn, mostpop, random, userknn, vbpr.*did you mean itemknn"),
+        ("--recommender itemkn --catalogue all", "bpr, contentknn, itemknn, mostpop, random, userknn, vbpr.*did you mean itemknn"),
         (
             "--recommender vbpr --catalogue all",
             "vbpr needs --features, .*`recommenders` in params.yaml are those that need none",

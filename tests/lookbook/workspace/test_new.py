@@ -101,7 +101,8 @@ def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
     study = create("boutique", Sources(ITEMS, None, PICTURES)).study
     params = load(study)
     assert all(
-        params[axis] == [] for axis in ("catalogues", "texts", "recommenders", "image_features", "text_features")
+        params[axis] == []
+        for axis in ("catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features")
     )
     assert check.find_problems(study) == []
     _, metrics = prepared(study)

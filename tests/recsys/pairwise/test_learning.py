@@ -11,8 +11,9 @@ import torch
 from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.pairwise import learning
-from recsys.pairwise.factors import Factors, draw_initial
+from recsys.pairwise.factors import draw_initial
 from recsys.purchases.dataset import Dataset, dataset_of
+from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 from recsys.recommenders import bpr, vbpr
 from tests.recsys.recommenders.contract import RUN, parity_features, settings_of, shop

@@ -10,6 +10,7 @@ from features.files import all_rows
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
+from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 
 SMALL = {"neighbourhood": "standard", "factors": 8, "epochs": 15, "batch_size": 64, "learning_rate": 0.05}
@@ -88,6 +89,37 @@ class Behaviour:
         items, _ = self.lists(sp.csr_matrix(bought))
         assert (items[3] == -1).all()
         assert (items[4] >= 0).all()
+
+
+class ColdBehaviour:
+    """Of recommenders that rank items which nobody has bought. Set `module`."""
+
+    module: ClassVar[ModuleType]
+    changes: ClassVar[dict[str, Any]] = {}
+
+    def test_an_item_that_was_not_in_the_fit_is_ranked_by_its_features(self) -> None:
+        """Users buy the items of their own parity; of a new item of each parity, their own scores more."""
+        train, features = checkerboard(), parity_features(60)
+        features[:, 0] = 20 * (np.arange(60) % 2)
+        fitted = self.fit_on(train, features[:40])
+        vectors, bias = self.module.project(fitted.learned, all_rows(features[40:]))
+        scores = fitted.user @ vectors.T + bias
+        own = np.add.outer(np.arange(40), np.arange(40, 60)) % 2 == 0
+        pairs = [np.greater.outer(row[mine], row[~mine]) for row, mine in zip(scores, own, strict=True)]
+        assert np.mean(pairs) > 0.95
+
+    def test_new_items_do_not_depend_on_one_another(self) -> None:
+        features = parity_features(60)
+        fitted = self.fit_on(checkerboard(), features[:40])
+        every = self.module.project(fitted.learned, all_rows(features[40:]))
+        for item in (0, 7):
+            alone = self.module.project(fitted.learned, all_rows(features[[40 + item]]))
+            np.testing.assert_allclose(alone.vectors[0], every.vectors[item], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(alone.bias[0], every.bias[item], rtol=1e-5, atol=1e-6)
+
+    def fit_on(self, train: sp.csr_matrix, features: np.ndarray) -> Factors:
+        assert self.module.RANKS_COLD
+        return self.module.fit(dataset_of(train), settings_of(self.module, **self.changes), RUN, all_rows(features))
 
 
 class PersonalBehaviour(Behaviour):

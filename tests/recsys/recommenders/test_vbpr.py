@@ -17,18 +17,27 @@ from recsys.pairwise.model import PairwiseModel, step
 from recsys.pairwise.visual import Visual
 from recsys.purchases.dataset import dataset_of
 from recsys.recommenders import vbpr
-from tests.recsys.recommenders.contract import RUN, PersonalBehaviour, checkerboard, parity_features, settings_of, shop
+from recsys.recommenders._standards import find_standards
+from tests.recsys.recommenders.contract import (
+    RUN,
+    ColdBehaviour,
+    PersonalBehaviour,
+    checkerboard,
+    parity_features,
+    settings_of,
+    shop,
+)
 
 TRACE = Path(__file__).parents[2] / "golden" / "elliot" / "vbpr_tiny"
 IDS = [str(item) for item in range(90)]
 VARIANTS = pytest.mark.parametrize("variant", ["paper", "ducho"])
 
 
-class TestVbpr(PersonalBehaviour):
+class TestVbpr(PersonalBehaviour, ColdBehaviour):
     module = vbpr
 
 
-class TestVbprDucho(PersonalBehaviour):
+class TestVbprDucho(PersonalBehaviour, ColdBehaviour):
     module = vbpr
     changes: ClassVar[dict[str, object]] = {"variant": "ducho", "epochs": 40, "regularisation": 1e-3}
 
@@ -41,7 +50,7 @@ def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
     rows = all_rows(features)
     if variant == "ducho":
         return vbpr.new_ducho_model(60, rows, own, RUN)
-    model = vbpr.new_paper_model(60, rows, *vbpr.find_standards(rows, IDS), own, RUN)
+    model = vbpr.new_paper_model(60, rows, *find_standards(rows, IDS), own, RUN)
     random = torch.Generator().manual_seed(0)
     model.items.values[:, -1] = torch.randn(90, generator=random)
     assert model.visual is not None
@@ -52,7 +61,7 @@ def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
 def test_scores_are_those_of_the_paper() -> None:
     features = parity_features(90)
     model = model_of("paper", features)
-    centre, scale = vbpr.find_standards(all_rows(features), IDS)
+    centre, scale = find_standards(all_rows(features), IDS)
     ready = torch.from_numpy((features - centre) * scale)
     users, items, weights = model.users.values, model.items.values, model.visual.weights.values
     gamma, theta = users.split([4, 4], dim=1)
@@ -147,7 +156,7 @@ def test_an_item_bought_once_is_ranked_by_its_features() -> None:
 
 
 def standardised(features: np.ndarray) -> np.ndarray:
-    centre, scale = vbpr.find_standards(all_rows(features), [str(item) for item in range(len(features))])
+    centre, scale = find_standards(all_rows(features), [str(item) for item in range(len(features))])
     return (features - centre) * scale
 
 
@@ -187,3 +196,17 @@ def test_features_that_are_not_finite_are_counted_and_five_named() -> None:
 def test_another_number_of_features_than_of_items_is_refused() -> None:
     with pytest.raises(UserError, match="89 rows of features for 90 items"):
         vbpr.fit(dataset_of(shop()), settings_of(vbpr), RUN, all_rows(parity_features(89)))
+
+
+@VARIANTS
+def test_projected_items_are_those_of_the_fit_without_their_own_factors(variant: str) -> None:
+    """The same features give the same projection; γ and β are 0."""
+    features = parity_features(90)
+    model = model_of(variant, features)
+    fitted = (vbpr.read_paper_factors if variant == "paper" else vbpr.read_ducho_factors)(model)
+    vectors, bias = vbpr.project(fitted.learned, all_rows(features))
+    own = 4 if variant == "paper" else 8
+    assert (vectors[:, :own] == 0).all()
+    np.testing.assert_allclose(vectors[:, own:], fitted.item[:, own:], rtol=1e-4, atol=1e-6)
+    beta = model.items.values[:, -1].numpy() if variant == "paper" else 0
+    np.testing.assert_allclose(bias + beta, fitted.bias, rtol=1e-4, atol=1e-6)
