@@ -109,7 +109,10 @@ def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--recommender itemkn --catalogue all", "bpr, contentknn, itemknn, mostpop, random, userknn, vbpr.*did you mean itemknn"),
+        (
+            "--recommender itemkn --catalogue all",
+            "bpr, contentknn, itemknn, mostpop, random, userknn, vbpr.*did you mean itemknn",
+        ),
         (
             "--recommender vbpr --catalogue all",
             "vbpr needs --features, .*`recommenders` in params.yaml are those that need none",
