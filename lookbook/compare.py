@@ -75,8 +75,8 @@ def compare_study(params: Params) -> dict[str, Any]:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)
     if not params.has_recommendations:
         return comparison | {"catalogues": [], "masked": [], "slices": []}
-    plain = list_catalogue_recommenders(params.recommenders, params.image_features)
-    texted = list_text_recommenders(params.text_features)
+    plain = list_catalogue_recommenders(params.recommenders, params.content_recommenders, params.image_features)
+    texted = list_text_recommenders(params.content_recommenders, params.text_features)
     axes = Axes(params.catalogues, params.texts, plain, texted, draws, seed)
     cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
     return comparison | {

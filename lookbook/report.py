@@ -23,6 +23,7 @@ from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
+from recsys.scoring.arms import list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -76,10 +77,11 @@ def read_results(params: Params) -> Results:
 def fill_page(params: Params, results: Results, tables: list[Table], figures: dict[str, bytes]) -> Values:
     """Return the values of both page templates."""
     captioners, masked = list(params.captioners), results.comparison["masked"]
+    texted = list_text_recommenders(params.content_recommenders, params.text_features)
     return {
         "dataset": params.dataset,
-        "answer": write_answer(masked, params.writer, params.text_features),
-        "others": write_other_answers(masked, params.text_features),
+        "answer": write_answer(masked, params.writer, texted),
+        "others": write_other_answers(masked, texted),
         "tables": {table.name: table for table in tables},
         "figures": encode_figures(figures),
         "definitions": formatting.DEFINITIONS,

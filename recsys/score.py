@@ -71,6 +71,7 @@ class Params(Section):
     catalogues: list[Catalogue]
     texts: list[Text]
     recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
+    content_recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
     image_features: list[str]
     text_features: list[str]
     rec_score: RecScore
@@ -96,8 +97,7 @@ def main() -> None:
 
 def name_files(params: Params) -> list[ListFile]:
     """Return the files of lists that the axes name."""
-    axes = params.model_dump(include={"catalogues", "texts", "recommenders", "image_features", "text_features"})
-    return list(list_files(**axes))
+    return list(list_files(**params.model_dump(exclude={"rec_score"})))
 
 
 if __name__ == "__main__":

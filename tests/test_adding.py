@@ -231,7 +231,7 @@ def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     usual, own = (np.load(prepared / f"data/features/text/unfilled/{name}/features.npy") for name in ("sbert", "mine"))
     np.testing.assert_array_equal(own, -usual)
     assert len(own) > 100
-    assert list_cells(prepared).issuperset(("rec_features_text@mine", "rec_fit_text@unfilled-mine"))
+    assert list_cells(prepared).issuperset(("rec_features_text@mine", "rec_fit_text@unfilled-vbpr-mine"))
 
 
 def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> None:
@@ -268,4 +268,4 @@ def test_a_text_is_its_lines_in_the_table_of_texts_and_a_line_of_dvc_yaml(prepar
     assert set(text["source"]) == {"own", "pt"}
     run(prepared, "recsys.features", "--extractor", "sbert")
     assert (prepared / "data/features/text/augmented-pt/sbert/features.npy").is_file()
-    assert "rec_fit_text@augmented-pt-sbert" in list_cells(prepared)
+    assert "rec_fit_text@augmented-pt-vbpr-sbert" in list_cells(prepared)

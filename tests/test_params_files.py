@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipeline.model_folders import read_pin
 
 ROOT = Path(__file__).parent.parent
-AXES = ["captioners", "catalogues", "texts", "recommenders", "image_features", "text_features"]
+AXES = ["captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features"]
 SWEPT = ["dataset", "lr", "batch_size", "epochs", "lora_rank", "lora_layers", "seed", "captions", "catalogue", "writer"]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 THESES = sorted((ROOT / "studies").glob("thesis-*.yaml"))
@@ -127,12 +127,12 @@ def test_dvc_lists_every_cell_of_a_study(path: Path, tmp_path: Path) -> None:
         assert listed.returncode == 0, listed.stderr
     cells, study = set(listed.stdout.split()), values(path)
     expected = {f"{stage}@{name}" for stage in CAPTION_CELLS for name in SIX}
-    for stage, rows, columns in (
+    for stage, *axes in (
         ("rec_fit", "catalogues", "recommenders"),
-        ("rec_fit_image", "catalogues", "image_features"),
-        ("rec_fit_text", "texts", "text_features"),
+        ("rec_fit_image", "catalogues", "content_recommenders", "image_features"),
+        ("rec_fit_text", "texts", "content_recommenders", "text_features"),
     ):
-        expected |= {f"{stage}@{row}-{column}" for row, column in product(study[rows], study[columns])}
+        expected |= {f"{stage}@{'-'.join(names)}" for names in product(*(study[axis] for axis in axes))}
     assert expected <= cells
     by_axes = ("rec_fit@", "rec_fit_image@", "rec_fit_text@", *(f"{stage}@" for stage in CAPTION_CELLS))
     assert {cell for cell in cells if cell.startswith(by_axes)} == expected

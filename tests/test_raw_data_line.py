@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 CAPTIONERS = {"tiny-llava": {"family": "llava"}}
 SMALL: dict[str, Any] = {
     **{"epochs": 1, "captioners": CAPTIONERS, "writer": "tiny-llava"},
-    **{"recommenders": ["mostpop", "itemknn"], "image_features": ["resnet50"], "text_features": ["sbert"]},
+    **{"recommenders": ["mostpop", "itemknn"], "content_recommenders": ["vbpr"]},
+    **{"image_features": ["resnet50"], "text_features": ["sbert"]},
     "caption_score": {"spice": "skip"},
     "catalogue_prepare": {"min_items_per_type": 2},
     "caption_attributes": {"min_count": 2},
@@ -28,7 +29,8 @@ SMALL: dict[str, Any] = {
     "rec_fit": {"seeds": 2},
 }
 NO_PURCHASES: dict[str, list[str]] = {
-    key: [] for key in ("catalogues", "texts", "recommenders", "image_features", "text_features")
+    key: []
+    for key in ("catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features")
 }
 CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_score", "compare", "report"}
 pytestmark = [
@@ -98,7 +100,7 @@ def test_hm_reaches_its_report(project: Path, sample: Path, write: Callable[[Pat
         catalogue_prepare={"split": "random", "min_items_per_type": 2},
     )
     stages, counts = run_to_report(project)
-    assert CELLS | {"rec_fit@all-itemknn", "rec_fit_text@augmented-sbert"} <= stages
+    assert CELLS | {"rec_fit@all-itemknn", "rec_fit_text@augmented-vbpr-sbert"} <= stages
     assert counts["articles"] == 240
     assert counts["purchases_read"] == 1500
     assert counts["split"] == counts["split_by_policy"]["random"]

@@ -21,13 +21,15 @@ def select_caption_figures(metrics: dict[str, Any], study: Study) -> dict[str, f
 def select_recommendation_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> dict[str, float]:
     """Return `rec_sbert_ndcg_12` …, and `rec_masked_sbert_ndcg_12` … where the arm is a masked text."""
     arms: list[tuple[str, str]] = [(CATALOGUE_OF[study.catalogue], name) for name in study.recommenders]
-    texted = list_text_recommenders(study.text_features)
+    texted = list_text_recommenders(study.content_recommenders, study.text_features)
     arms += [(study.catalogue, name) for name in texted]
     arms += [(name_masked_text(study.captions), name) for name in texted]
-    return ranking_figures(metrics, arms, cutoff)
+    return ranking_figures(metrics, arms, study.content_recommenders, cutoff)
 
 
-def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff: int) -> dict[str, float]:
+def ranking_figures(
+    metrics: dict[str, Any], arms: list[tuple[str, str]], content_recommenders: list[str], cutoff: int
+) -> dict[str, float]:
     """Return a figure per (arm, recommender); arms that the study's axes leave out are absent.
 
     NDCG is taken on the articles that every catalogue has, so that original and augmented can be compared; where each
@@ -40,6 +42,6 @@ def ranking_figures(metrics: dict[str, Any], arms: list[tuple[str, str]], cutoff
         own = values.get(f"ndcg_{cutoff}_common", values.get(f"ndcg_{cutoff}"))
         value = values.get(f"ndcg_masked_{cutoff}") if masked else own
         if value is not None:
-            name = shorten_name(recommender).replace("-", "_")
+            name = shorten_name(recommender, content_recommenders).replace("-", "_")
             figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
     return figures

@@ -15,6 +15,7 @@ class Study(Section):
     texts: list[str]
     catalogues: list[str]
     recommenders: list[str]
+    content_recommenders: list[str]
     image_features: list[str]
     text_features: list[str]
 

@@ -2,21 +2,20 @@
 
 from lookbook.reporting import formatting
 from lookbook.reporting.formatting import Values
-from recsys.scoring.arms import list_text_recommenders
 
 
-def write_answer(masked: list[Values], writer: str, text_features: list[str]) -> str:
+def write_answer(masked: list[Values], writer: str, texted: list[str]) -> str:
     """Write the masked result in one sentence.
 
-    It compares fine-tuned with pre-trained captions for the first text feature of the study, which is chosen before any
+    It compares fine-tuned with pre-trained captions for the first of these recommenders, which is chosen before any
     result. "raised" and "lowered" need an interval without zero and a Holm-corrected p below 0.05.
 
     Args:
         masked: The table `masked` of metrics/comparison.json.
         writer: The captioner whose captions the recommenders read.
-        text_features: The text features of the study.
+        texted: The study's recommenders that read texts, with their features.
     """
-    first = next(iter(list_text_recommenders(text_features)), "")
+    first = next(iter(texted), "")
     rows = [
         row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
     ]
@@ -41,16 +40,16 @@ def write_answer(masked: list[Values], writer: str, text_features: list[str]) ->
     )
 
 
-def write_other_answers(masked: list[Values], text_features: list[str]) -> str:
-    """Write the same result for all other text features, so that none is picked; empty where there is no other.
+def write_other_answers(masked: list[Values], texted: list[str]) -> str:
+    """Write the result for all other recommenders that read texts, so that none is picked; empty where there is none.
 
     See `write_answer` for the arguments.
     """
     row_of = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [row_of[name] for name in list_text_recommenders(text_features)[1:] if name in row_of]
+    rows = [row_of[name] for name in texted[1:] if name in row_of]
     results = [
         f"{formatting.name_of(row['recommender'])} {formatting.format_interval('ndcg_12', row)}, "
         f"corrected p {formatting.format_p_in_sentence(row['p_holm'])}"
         for row in rows
     ]
-    return f"The same with the other text features: {'; '.join(results)}." if results else ""
+    return f"The same with the other recommenders that read texts: {'; '.join(results)}." if results else ""

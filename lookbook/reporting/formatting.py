@@ -67,6 +67,7 @@ RECOMMENDERS = {
     "itemknn": "ItemKNN",
     "bpr": "BPR-MF",
     "vbpr": "VBPR",
+    "contentknn": "content kNN",
 }
 MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
 INTERVALS = "95 % intervals: users resampled, spread between runs added"

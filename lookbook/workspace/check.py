@@ -13,9 +13,12 @@ from pipeline.core.errors import UserError
 from pipeline.core.params import Section, list_problems, load, suggest
 from pipeline.model_folders import MODELS, read_pin
 from pipeline.names import ROOT, allowed_names, explain_unknown_name, with_sections
+from recsys.recommenders import load as load_recommender
 
 Values = dict[str, Any]
-AXES = ("captioners", "catalogues", "texts", "recommenders", "image_features", "text_features")
+AXES = (
+    *("captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features"),
+)
 MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` of each section of rec_features
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
@@ -34,7 +37,7 @@ def find_problems(path: Path) -> list[str]:
     """
     values = load(path)
     problems = list_problems(values, load_sections())
-    for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes):
+    for check in (_check_captioners, _check_writer, _check_model_folders, _check_axes, _check_recommenders):
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
 
@@ -67,6 +70,7 @@ def list_allowed_names() -> dict[str, list[str]]:
         "catalogues": list(dict.fromkeys(CATALOGUE_OF.values())),
         "texts": list(CATALOGUE_OF),
         "recommenders": allowed_names("recsys/recommenders"),
+        "content_recommenders": allowed_names("recsys/recommenders"),
         "image_features": [*(name for name, texts in encodes_texts.items() if not texts), *BLIP2_FEATURES],
         "text_features": [name for name, texts in encodes_texts.items() if texts],
     }
@@ -133,6 +137,19 @@ def _check_axes(values: Values) -> Iterator[str]:
                 yield f"{axis}.{index}: {problem}"
             elif member in members[:index]:
                 yield f"{axis}.{index}: {member!r} is listed twice; remove one"
+
+
+def _check_recommenders(values: Values) -> Iterator[str]:
+    """Report recommenders under the axis of the other kind: `content_recommenders` are those that need features."""
+    files = allowed_names("recsys/recommenders")
+    for axis, needs_features, other in (
+        ("recommenders", False, "content_recommenders"),
+        ("content_recommenders", True, "recommenders"),
+    ):
+        for index, name in enumerate(values.get(axis) or []):
+            if name in files and needs_features != load_recommender(name).NEEDS_FEATURES:
+                needs = "needs no" if needs_features else "needs"
+                yield f"{axis}.{index}: {name} {needs} features; name it under {other}"
 
 
 def _list_models() -> list[str]:

@@ -37,7 +37,14 @@ DESCRIPTIONS = {  # column -> how a message describes it
     "day": "the day (purchases)",
 }
 OPTIONAL = ("category", "product", "colour", "image")
-NEED_PURCHASES = ("catalogues", "texts", "recommenders", "image_features", "text_features")  # axes
+NEED_PURCHASES = (
+    "catalogues",
+    "texts",
+    "recommenders",
+    "content_recommenders",
+    "image_features",
+    "text_features",
+)  # axes
 
 
 def create_study(

@@ -15,11 +15,8 @@ A scorer that is a `SparseProduct`, `SameForAll` or `RandomOrder` is ranked with
 (`recsys.ranking.recommend`); any other returns dense blocks of scores.
 
 A recommender that needs no features is added by one file here, its name under `recommenders` in params.yaml and its
-sub-section of `rec_fit`. One that needs features is run with
-`python -m recsys.fit --recommender NAME --catalogue C --features F` and, on the purchases of a file, with
-`lookbook recommend --model NAME --features FOLDER`. In the line it has cells like `rec_fit_image` and `rec_fit_text` of
-dvc.yaml, with its name for `vbpr`. What scores, compares and shows lists of features knows `vbpr-F` alone (`arms` in
-`recsys.score`, `lookbook.compare`, `lookbook.reporting.tables.recommendations`): its name is added there.
+sub-section of `rec_fit`. The name of one that needs features stands under `content_recommenders` instead: it is fitted
+on every feature set. On the purchases of a file it is run with `lookbook recommend --model NAME --features FOLDER`.
 """
 
 import importlib

@@ -36,7 +36,12 @@ def study_params(**changes: Any) -> dict[str, Any]:
     params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml")
     params["compare"]["draws"] = 2000
     axes = {"captioners": {name: {"family": "llava"} for name in CAPTIONERS}, "catalogues": CATALOGUES, "texts": TEXTS}
-    axes |= {"recommenders": RECOMMENDERS, "image_features": IMAGE_FEATURES, "text_features": TEXT_FEATURES}
+    axes |= {
+        "recommenders": RECOMMENDERS,
+        "content_recommenders": ["vbpr"],
+        "image_features": IMAGE_FEATURES,
+        "text_features": TEXT_FEATURES,
+    }
     return params | axes | changes
 
 

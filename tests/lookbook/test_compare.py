@@ -1,6 +1,7 @@
 """The stage `compare` on a small study: rows equal to the scores, the two choices of the headline, empty axes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) ->
 
 
 def test_a_second_recommender_with_features_is_compared_as_the_first(
-    study: Path, read_json: Any, monkeypatch: pytest.MonkeyPatch
+    study: Path, read_json: Any, write_params: Callable[..., None]
 ) -> None:
     for name in ("recommendations", "recommendation_slices"):
         path = f"data/scores/{name}.parquet"
@@ -134,7 +135,7 @@ def test_a_second_recommender_with_features_is_compared_as_the_first(
     for values in metrics.values():
         values |= {name.replace("vbpr-", "second-"): figures for name, figures in values.items() if "vbpr-" in name}
     Path("metrics/recommendations.json").write_text(json.dumps(metrics))
-    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+    write_params(Path(), content_recommenders=["vbpr", "second"])
     compare.main()
     comparison, headline = read_comparison(compare.COMPARISON), read_json("metrics/headline.json")
     for table in ("catalogues", "masked", "slices"):

@@ -97,23 +97,26 @@ def masked_row(difference: float, low: float, high: float, p_holm: float) -> dic
     ],
 )
 def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], words: str) -> None:
-    sentence = write_answer([row], "tiny-llava", ["sbert", "clip"])
+    sentence = write_answer([row], "tiny-llava", ["vbpr-sbert", "vbpr-clip"])
     assert words in sentence
     assert "tiny-llava" in sentence
     assert "1,200 users" in sentence
     assert len(re.findall(r"\.(?:\s|$)", sentence)) == 1  # one sentence
 
 
-def test_the_results_of_the_other_text_features_are_stated() -> None:
+def test_the_results_of_the_other_recommenders_are_stated() -> None:
     rows = [masked_row(0.02, 0.01, 0.03, 0.002), masked_row(-0.01, -0.02, 0.01, 0.4) | {"recommender": "vbpr-clip"}]
-    text = write_other_answers(rows, ["sbert", "clip"])
-    assert text == "The same with the other text features: VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
-    assert write_other_answers(rows, ["sbert"]) == write_other_answers([], []) == ""
+    text = write_other_answers(rows, ["vbpr-sbert", "vbpr-clip"])
+    assert text == (
+        "The same with the other recommenders that read texts: "
+        "VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
+    )
+    assert write_other_answers(rows, ["vbpr-sbert"]) == write_other_answers([], []) == ""
 
 
-def test_the_answer_is_about_the_first_text_feature_of_the_study() -> None:
+def test_the_answer_is_about_the_first_recommender_that_reads_texts() -> None:
     row = masked_row(0.02, 0.01, 0.03, 0.01)
-    assert "no masked experiment" in write_answer([row], "tiny-llava", ["clip", "sbert"])
+    assert "no masked experiment" in write_answer([row], "tiny-llava", ["vbpr-clip", "vbpr-sbert"])
     assert "no masked experiment" in write_answer([], "tiny-llava", [])
 
 
@@ -129,7 +132,7 @@ def test_pages_are_self_contained(reported: Path) -> None:
 
 def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path) -> None:
     rows = read_comparison(report.COMPARISON)["masked"]
-    sentence = write_answer(rows, "tiny-blip2-opt", ["sbert"])
+    sentence = write_answer(rows, "tiny-blip2-opt", ["vbpr-sbert"])
     text = page(PAGES[0]).text
     assert "raised" in sentence
     assert sentence in text

@@ -27,6 +27,8 @@ texts:
 recommenders:
 - mostpop
 - random
+content_recommenders:
+- vbpr
 image_features: []
 text_features:
 - words
@@ -177,7 +179,8 @@ def test_a_study_without_recommendations_has_empty_files(study: Path) -> None:
     params = Path("params.yaml").read_text()
     Path("params.yaml").write_text(
         params[: params.index("catalogues:\n")]
-        + "catalogues: []\ntexts: []\nrecommenders: []\nimage_features: []\ntext_features: []\n"
+        + "catalogues: []\ntexts: []\nrecommenders: []\ncontent_recommenders: []\n"
+        + "image_features: []\ntext_features: []\n"
     )
     score.main()
     assert json.loads(Path("metrics/recommendations.json").read_text()) == {}

@@ -17,7 +17,7 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
     Args:
         metrics: metrics/recommendations.json.
         comparisons: The table `catalogues` of metrics/comparison.json.
-        axes: The root keys `catalogues`, `texts`, `recommenders`, `image_features`, `text_features` of params.yaml.
+        axes: The root keys of params.yaml that are axes.
     """
     comparison_of = {
         (row["recommender"], row["a"], row["metric"]): row for row in comparisons if row["b"] == "original"
@@ -108,14 +108,17 @@ def _recommendation_rows(
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
-    plain = list_catalogue_recommenders(axes["recommenders"], axes["image_features"])
+    plain = list_catalogue_recommenders(axes["recommenders"], axes["content_recommenders"], axes["image_features"])
     arms: list[tuple[str, str, str]] = []
     for text in ("original", "augmented", "unfilled"):
         catalogue = CATALOGUE_OF[text]
         if catalogue in axes["catalogues"] and text != "unfilled":  # without texts, unfilled is augmented
             arms += [(text, catalogue, name) for name in plain]
         if text in axes["texts"]:
-            arms += [(text, text, name) for name in list_text_recommenders(axes["text_features"])]
+            arms += [
+                (text, text, name)
+                for name in list_text_recommenders(axes["content_recommenders"], axes["text_features"])
+            ]
     return arms
 
 

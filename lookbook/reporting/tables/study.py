@@ -42,7 +42,7 @@ def _caption_tables(study: Study, results: Results) -> Iterator[Table]:
 def _recommendation_tables(study: Study, results: Results) -> Iterator[Table]:
     if not study.has_recommendations:
         return
-    axes = study.model_dump(include={"catalogues", "texts", "recommenders", "image_features", "text_features"})
+    axes = study.model_dump()
     comparison, metrics = results.comparison, results.recommendations
     if comparison["evaluation"] == "common":
         yield recommendations.recommendations_table(metrics, comparison["catalogues"], axes)

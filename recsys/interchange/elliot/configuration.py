@@ -24,7 +24,6 @@ from recsys.pairwise.settings import PairwiseSettings
 from recsys.ranking.settings import RecFit
 from recsys.recommenders import bpr, itemknn, mostpop, userknn, vbpr
 from recsys.recommenders._neighbours import NeighbourSettings
-from recsys.scoring import arms
 
 OURS = {  # a model's name in Elliot's files → our recommender
     "MostPop": "mostpop",
@@ -34,6 +33,7 @@ OURS = {  # a model's name in Elliot's files → our recommender
     "BPRMF": "bpr",
     "VBPR": "vbpr",
 }
+WITH_FEATURES = ("vbpr",)  # those of our content recommenders that Elliot has
 METRICS = {"nDCG": "ndcg", "MAP": "map_elliot", "Recall": "recall", "Precision": "precision", "HR": "hit_rate"}
 DATASET = "lookbook"
 
@@ -82,7 +82,7 @@ def build_configuration(
     if ducho:
         experiment["external_models_path"] = "../external/models/__init__.py"
     every = configure_models(fit, ducho)
-    chosen: Sequence[str] = recommenders if features is None else arms.CONTENT_RECOMMENDERS
+    chosen: Sequence[str] = recommenders if features is None else WITH_FEATURES
     experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in chosen}
     return {"experiment": experiment}
 

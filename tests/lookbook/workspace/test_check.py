@@ -48,7 +48,7 @@ def test_the_shipped_file_has_no_problems(project: Path) -> None:
     assert check.find_problems(Path("params.yaml")) == []
     assert check.summarise(Path("params.yaml")) == (
         "params.yaml: ok; sample, 3 captioners, 2 catalogues, 7 texts, 5 recommenders, "
-        "3 image features, 3 text features"
+        "1 content recommenders, 3 image features, 3 text features"
     )
 
 
@@ -87,6 +87,11 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             "must be one of: blip2_opt, blip2_t5",
         ),
         ({"recommenders": ["userkn"]}, "recommenders.0: 'userkn' is no known recommender; must be one of: "),
+        ({"recommenders": ["vbpr"]}, "recommenders.0: vbpr needs features; name it under content_recommenders"),
+        (
+            {"content_recommenders": ["bpr"]},
+            "content_recommenders.0: bpr needs no features; name it under recommenders",
+        ),
         (
             {"text_features": ["sbrt"]},
             "text_features.0: 'sbrt' is no known text feature; must be one of: clip, resbert, sbert; "

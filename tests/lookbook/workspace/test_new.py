@@ -91,7 +91,8 @@ def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
     study, _ = create_study("boutique", FILES[0], FILES[1], None, TITLE, TINY)
     params = load(study)
     assert all(
-        params[axis] == [] for axis in ("catalogues", "texts", "recommenders", "image_features", "text_features")
+        params[axis] == []
+        for axis in ("catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features")
     )
     assert check.find_problems(study) == []
     _, metrics = prepared(study)

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from tests.helpers.finished_study import list_cells, read_status, write_finished_study
 
 PLAIN = [f"rec_fit@all-{name}" for name in ("random", "mostpop", "userknn", "itemknn", "bpr")]
-VBPR = ["rec_fit_image@all-resnet50", "rec_fit_text@augmented-sbert"]
+VBPR = ["rec_fit_image@all-vbpr-resnet50", "rec_fit_text@augmented-vbpr-sbert"]
 FEATURES = [f"rec_features_{cell}" for cell in ("image@resnet50", "text@sbert", "text@resbert", "text@clip")]
 
 

@@ -10,20 +10,17 @@ from pipeline.core.params import read
 from pipeline.names import ROOT, allowed_names
 from recsys import fit, score
 from recsys.fitting.cells import parse_cell
-from recsys.recommenders import bpr, itemknn, mostpop, random, userknn, vbpr
 from recsys.scoring import arms
 
 
 def test_a_name_is_taken_apart_into_what_it_was_built_from() -> None:
     for recommender, features in (("vbpr", "sbert"), ("vbpr", "blip2-visual"), ("itemknn", None)):
         assert arms.split_name(arms.build_name(recommender, features)) == (recommender, features)
-    assert arms.split_name("item-knn") == ("item-knn", None)  # no recommender with features
 
 
-def test_the_recommenders_that_need_features_are_listed() -> None:
-    modules = {"bpr": bpr, "itemknn": itemknn, "mostpop": mostpop, "random": random, "userknn": userknn, "vbpr": vbpr}
-    assert sorted(modules) == allowed_names("recsys/recommenders")
-    assert {name for name, module in modules.items() if module.NEEDS_FEATURES} == set(arms.CONTENT_RECOMMENDERS)
+def test_a_recommenders_own_name_has_no_hyphen() -> None:
+    """So that a name is taken apart without a list of recommenders."""
+    assert [name for name in allowed_names("recsys/recommenders") if "-" in name] == []
 
 
 def test_a_text_has_its_catalogue_and_an_unknown_one_is_refused() -> None:
@@ -32,26 +29,27 @@ def test_a_text_has_its_catalogue_and_an_unknown_one_is_refused() -> None:
         arms.catalogue_of("masked-fd")
 
 
-def test_a_second_recommender_with_features_is_scored_wherever_the_first_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def read_params(*content_recommenders: str) -> score.Params:
     params = read(score.Params, ROOT / "studies" / "sample.yaml")
-    before = score.name_files(params)
-    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
-    after = score.name_files(params)
+    return params.model_copy(update={"content_recommenders": list(content_recommenders)})
+
+
+def test_a_second_recommender_with_features_is_scored_wherever_the_first_is() -> None:
+    before = score.name_files(read_params("vbpr"))
+    after = score.name_files(read_params("vbpr", "second"))
     of_first = [file for file in before if file.recommender.startswith("vbpr-")]
     added = [file._replace(recommender=file.recommender.replace("vbpr-", "second-")) for file in of_first]
     assert added
     assert sorted(after) == sorted(before + added)
 
 
-def test_its_lists_lie_where_they_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+def test_its_lists_lie_where_they_are_scored() -> None:
     cells = [
         parse_cell(f"--recommender second {arguments}".split())
         for arguments in ("--catalogue all --features resnet50", "--text masked-ft --features sbert")
     ]
     outputs = {fit.FOLDER / cell.arm / f"{cell.name}.parquet" for cell in cells}
-    params = read(score.Params, ROOT / "studies" / "sample.yaml")
-    scored = {file.path(score.LISTS) for file in score.name_files(params)}
+    scored = {file.path(score.LISTS) for file in score.name_files(read_params("vbpr", "second"))}
     assert outputs == {
         Path("data/recommendations/all/second-resnet50.parquet"),
         Path("data/recommendations/masked-ft/second-sbert.parquet"),

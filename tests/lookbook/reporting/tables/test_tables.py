@@ -9,7 +9,6 @@ import pytest
 
 from lookbook.reporting import formatting
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
-from recsys.scoring import arms
 
 SCORES = {
     "bleu_4": 0.4123,
@@ -29,6 +28,7 @@ AXES = {
     "texts": ["original", "unfilled"],
     "recommenders": ["itemknn"],
     "image_features": [],
+    "content_recommenders": ["vbpr"],
     "text_features": ["sbert"],
 }
 
@@ -203,12 +203,12 @@ def test_recommendations_keep_cutoffs_in_order_and_name_what_is_the_same() -> No
     ]
 
 
-def test_a_second_recommender_with_features_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arms, "CONTENT_RECOMMENDERS", ("vbpr", "second"))
+def test_a_second_recommender_with_features_has_its_rows() -> None:
     values = {"ndcg_12": 0.1, "map_elliot_12": 0.1, "coverage_12": 0.5}
     both = {name: values for name in ("vbpr-sbert", "second-sbert", "vbpr-resnet50", "second-resnet50")}
     axes = AXES | {
         "recommenders": [],
+        "content_recommenders": ["vbpr", "second"],
         "image_features": ["resnet50"],
         "texts": ["original"],
         "catalogues": ["original"],
