@@ -12,7 +12,7 @@ import pandas as pd
 from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.settings import Study
 from lookbook.reporting import formatting
-from lookbook.reporting.answer import write_answer, write_other_answers
+from lookbook.reporting.answer import write_answer
 from lookbook.reporting.figures import draw_figures
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.garments import read_garments
@@ -23,7 +23,6 @@ from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
-from recsys.scoring.arms import list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -57,7 +56,8 @@ def main() -> None:
     with new_folder(REPORTS) as folder:
         write_report(folder, page, tables, figures)
     print_summary(
-        f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. {page['answer']}"
+        f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. "
+        f"{page['answer'].verdict}"
     )
 
 
@@ -76,12 +76,10 @@ def read_results(params: Params) -> Results:
 
 def fill_page(params: Params, results: Results, tables: list[Table], figures: dict[str, bytes]) -> Values:
     """Return the values of both page templates."""
-    captioners, masked = list(params.captioners), results.comparison["masked"]
-    texted = list_text_recommenders(params.content_recommenders, params.text_features)
+    captioners = list(params.captioners)
     return {
         "dataset": params.dataset,
-        "answer": write_answer(masked, params.writer, texted),
-        "others": write_other_answers(masked, texted),
+        "answer": write_answer(results.comparison, results.recommendations, params.writer, params.primary.name),
         "tables": {table.name: table for table in tables},
         "figures": encode_figures(figures),
         "definitions": formatting.DEFINITIONS,

@@ -3,6 +3,22 @@
 from typing import Any, Literal
 
 from pipeline.core.params import Section
+from recsys.scoring.arms import build_name
+
+
+class Primary(Section):
+    """The section `primary` of params.yaml: the one comparison that decides, of two sources of the arrivals' words."""
+
+    experiment: Literal["arrivals"]
+    recommender: str
+    features: str
+    a: str
+    b: str
+
+    @property
+    def name(self) -> str:
+        """The recommender with its features, such as `vbpr-sbert`."""
+        return build_name(self.recommender, self.features)
 
 
 class Study(Section):
@@ -11,6 +27,7 @@ class Study(Section):
     captions: Literal["pt", "ft"]
     catalogue: Literal["original", "augmented"]
     writer: str
+    primary: Primary
     captioners: dict[str, Any]
     texts: list[str]
     catalogues: list[str]
