@@ -1,9 +1,24 @@
-"""The phrases that name the type, colour and pattern of a garment in the sample, and a parser for them."""
+"""The phrases that name the type, colour and pattern of a garment in the sample, and a parser for them.
+
+And which attributes of the truth, and which words of the shop, a picture can show.
+"""
 
 import re
 
 COLOURS = ("black", "white", "grey", "beige", "red", "pink", "orange", "yellow", "green", "blue", "navy", "purple")
 
+# The attributes in the sample's truth: what its pictures show, and what only words can say.
+VISIBLE = ("type", "colour", "pattern", "sleeve", "neck", "length", "closure", "pocket", "fit", "waist", "sole")
+INVISIBLE = ("material",)
+# The words of the shop that name what no picture of the sample shows: the material, and what the last sentence says.
+INVISIBLE_WORDS = frozenset({
+    "breathable", "brushed", "canvas", "coated", "compartment", "cotton", "crepe", "cushioning", "denim", "drying",
+    "easy", "fabric", "fleece", "grained", "imitation", "inner", "inside", "insoles", "insulated", "iron", "jersey",
+    "knit", "knitted", "leather", "lined", "linen", "lyocell", "mesh", "modal", "nylon", "organic", "oxford",
+    "padded", "partly", "poplin", "quick", "quilted", "rib", "ribbed", "satin", "scuba", "silk", "slub", "smooth",
+    "soft", "stretch", "suede", "sweatshirt", "terry", "twill", "unlined", "velvet", "viscose", "waffle", "washed",
+    "wool", "woven",
+})  # fmt: skip
 
 # attribute -> value -> the phrases that name it in any of the three styles, all lower case.
 SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {

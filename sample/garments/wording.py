@@ -7,7 +7,7 @@ shop's style.
 from collections.abc import Sequence
 from random import Random
 
-from sample.garments.attributes import Garment
+from sample.garments.attributes import MATERIALS, Garment
 
 _ALT_PATTERN = {
     "striped": ("striped", "stripes"),
@@ -37,6 +37,8 @@ _ALT_NECK = {
 _ALT_CLOSURE = {"buttons": "buttons", "zip": "a zipper", "laces": "laces"}
 _ALT_LENGTH = {"short": "short", "knee": "medium", "ankle": "short", "long": "long"}
 _ALT_FIT = {"wide": "wide", "slim": "narrow"}
+_ALT_WAIST = {"belt": "a belt", "drawstring": "a drawstring"}
+_ALT_SOLE = {"flat": "flat soles", "chunky": "thick soles", "heel": "heels"}
 _PLURAL = ("trousers", "shorts", "sneakers", "boots")
 
 _SHOP_PATTERN = {
@@ -49,12 +51,12 @@ _SHOP_PATTERN = {
 _SHOP_TYPE = {"t-shirt": "T-shirt", "bag": "shopper", "sneakers": "trainers"}
 _SLEEVE = {"none": "sleeveless", "short": "short-sleeved", "long": "long-sleeved"}
 _FIT = {"wide": "relaxed-fit", "slim": "slim-fit"}
+_FIT_OF = {("bag", "wide"): "wide", ("bag", "slim"): "narrow"}
 _LENGTH = {"short": "short", "knee": "knee-length", "ankle": "ankle-length", "long": "long"}
+_TOPS = ("t-shirt", "shirt", "jumper", "hoodie", "jacket", "vest top")
 _LENGTH_OF = {
-    ("vest top", "short"): "cropped",
-    ("jacket", "short"): "cropped",
-    ("jacket", "long"): "longline",
-    ("vest top", "long"): "longline",
+    **{(kind, "short"): "cropped" for kind in _TOPS},
+    **{(kind, "long"): "longline" for kind in _TOPS},
     ("bag", "short"): "small",
     ("bag", "long"): "large",
     ("sneakers", "short"): "low-cut",
@@ -63,6 +65,8 @@ _LENGTH_OF = {
     ("boots", "long"): "high-leg",
     ("dress", "long"): "maxi",
     ("skirt", "long"): "maxi",
+    ("cap", "short"): "short-peaked",
+    ("cap", "long"): "long-peaked",
 }
 _NECK = {
     "round": "a round neckline",
@@ -70,14 +74,14 @@ _NECK = {
     "collar": "a turn-down collar",
     "roll": "a polo neck",
     "stand": "a stand-up collar",
-    "hood": "a lined drawstring hood",
+    "hood": "a drawstring hood",
 }
 _CLOSURE = {"buttons": "buttons down the front", "zip": "a zip down the front", "laces": "lacing at the front"}
 _CLOSURE_OF = {
     ("bag", "zip"): "a zip at the top",
     ("boots", "zip"): "a zip in one side",
     ("boots", "none"): "elastic gores in the sides",
-    ("sneakers", "none"): "elastic panels for an easy fit",
+    ("sneakers", "none"): "elastic panels in the sides",
     ("cap", "buttons"): "a covered button on the crown",
     ("bag", "none"): "a magnetic fastener",
 }
@@ -86,65 +90,31 @@ _POCKET = {
     "hoodie": "a kangaroo pocket",
     "trousers": "side pockets",
     "shorts": "side pockets",
+    "skirt": "side pockets",
+    "jacket": "flap pockets",
 }
-_ALWAYS = {
-    "trousers": "an elasticated waist",
-    "shorts": "an elasticated waist",
-    "skirt": "a concealed zip at the back",
-    "bag": "two handles at the top",
-    "cap": "an adjustable tab at the back",
-    "felt hat": "a wide brim",
-    "blanket": "twisted fringes",
-    "cushion": "a concealed zip",
-}
+_WAIST = {"belt": "a matching belt", "drawstring": "a drawstring waist"}
+_SOLE = {"flat": "flat soles", "chunky": "chunky soles", "heel": "block heels"}
 
-# The material does not show in the picture.
-MATERIALS: dict[str, Sequence[str]] = {
-    "t-shirt": ("soft cotton jersey", "soft slub jersey", "soft organic jersey", "soft modal jersey"),
-    "shirt": ("woven cotton poplin", "woven linen fabric", "woven viscose fabric", "woven oxford cotton"),
-    "jumper": ("a soft cotton knit", "a soft rib knit", "a soft wool knit", "a soft waffle knit"),
-    "hoodie": ("soft sweatshirt fabric", "soft scuba fabric", "soft fleece fabric", "soft terry fabric"),
-    "jacket": ("woven twill fabric", "woven wool fabric", "woven cotton fabric", "woven nylon fabric"),
-    "vest top": ("ribbed cotton jersey", "ribbed organic jersey", "ribbed modal jersey", "ribbed viscose jersey"),
-    "dress": ("woven viscose fabric", "woven cotton fabric", "woven crepe fabric", "woven lyocell fabric"),
-    "trousers": ("stretch cotton twill", "stretch linen twill", "stretch viscose twill", "stretch wool twill"),
-    "shorts": ("washed cotton twill", "washed linen twill", "washed denim twill", "washed lyocell twill"),
-    "skirt": ("woven satin fabric", "woven crepe fabric", "woven cotton fabric", "woven wool fabric"),
-    "bag": ("grained imitation leather", "smooth imitation leather", "coated cotton canvas", "quilted cotton canvas"),
-    "sneakers": ("smooth imitation leather", "soft imitation suede", "coated cotton canvas", "knitted cotton mesh"),
-    "boots": (
-        "smooth imitation leather",
-        "soft imitation suede",
-        "grained imitation leather",
-        "coated imitation suede",
-    ),
-    "cap": ("washed cotton twill", "washed cotton canvas", "soft wool twill", "soft imitation suede"),
-    "felt hat": ("soft wool felt",),
-    "tie": ("woven silk", "woven satin"),
-    "blanket": ("soft wool", "soft cotton"),
-    "cushion": ("woven cotton", "soft velvet"),
-}
-
-# A closing sentence, which does not show in the picture either; some descriptions have none.
+# A closing sentence about what a picture cannot show either; some descriptions have none.
 _TAILS: dict[str, Sequence[str]] = {
-    "upper": ("Straight-cut hem.", "Rounded hem.", "Slits in the sides."),
-    "knit": ("Ribbing at the cuffs and hem.", "Ribbing at the neckline."),
-    "lined": ("Lined.", "Unlined."),
-    "lower": ("Zip fly and button.", "Covered drawstring."),
-    "shoe": ("Chunky soles.", "Fluted soles."),
-    "bag": ("Inner compartment.", "Detachable shoulder strap."),
+    "light": ("Easy-iron.", "Quick-drying.", "Breathable."),
+    "warm": ("Brushed inside.", "Soft inside.", "Insulated."),
+    "lined": ("Lined.", "Unlined.", "Partly lined."),
+    "shoe": ("Padded insoles.", "Cushioning insoles."),
+    "bag": ("Inner compartment.", "Lined inside."),
 }
 _TAIL_OF = {
-    "t-shirt": "upper",
-    "shirt": "upper",
-    "vest top": "upper",
-    "jumper": "knit",
-    "hoodie": "knit",
+    "t-shirt": "light",
+    "shirt": "light",
+    "vest top": "light",
+    "jumper": "warm",
+    "hoodie": "warm",
     "jacket": "lined",
     "dress": "lined",
     "skirt": "lined",
-    "trousers": "lower",
-    "shorts": "lower",
+    "trousers": "light",
+    "shorts": "light",
     "sneakers": "shoe",
     "boots": "shoe",
     "bag": "bag",
@@ -163,8 +133,7 @@ def write_alt_text(garment: Garment, rng: Random) -> str:
         else:
             after.append(noun)
     visible = _list_visible(garment)
-    if visible and rng.random() < 0.6:
-        after.append(rng.choice(visible))
+    after += rng.sample(visible, min(len(visible), rng.choice((0, 1, 1, 2))))
     sizes = [_ALT_LENGTH.get(garment.length or ""), _ALT_FIT.get(garment.fit or "")]
     sizes = [size for size in sizes if size]
     if sizes and rng.random() < 0.5:
@@ -182,13 +151,15 @@ def _list_visible(garment: Garment) -> list[str]:
         _ALT_SLEEVE.get(garment.sleeve or ""),
         _ALT_NECK.get(garment.neck or ""),
         _ALT_CLOSURE.get(garment.closure or ""),
+        _ALT_WAIST.get(garment.waist or ""),
+        _ALT_SOLE.get(garment.sole or ""),
     ]
     return [phrase for phrase in phrases if phrase] + (["a pocket"] if garment.pocket == "yes" else [])
 
 
 def write_prose(garment: Garment, rng: Random) -> str:
     """Write prose that teaches a language model the words of fashion, without the shop's sentences."""
-    kind, material = _SHOP_TYPE.get(garment.type, garment.type), rng.choice(MATERIALS[garment.type])
+    kind, material = _SHOP_TYPE.get(garment.type, garment.type), _choose_material(garment, rng)
     features = [
         *_list_heads(garment),
         *([_SHOP_PATTERN[garment.pattern]] if garment.pattern != "solid" else []),
@@ -217,20 +188,25 @@ def write_prose(garment: Garment, rng: Random) -> str:
 
 
 def describe(garment: Garment, rng: Random) -> str:
-    """Write the shop's description: type, pattern and details, never the colour; material and last sentence at random.
+    """Write the shop's description: type, pattern, material and details, never the colour; the last sentence at random.
 
-    `Short-sleeved, relaxed-fit T-shirt in striped soft cotton jersey with a round neckline and a chest pocket. Rounded
-    hem.`
+    `Cropped, short-sleeved, relaxed-fit T-shirt in striped soft cotton jersey with a round neckline and a chest pocket.
+    Breathable.`
     """
     kind = _SHOP_TYPE.get(garment.type, garment.type)
     heads, details = ", ".join(_list_heads(garment)), _list_details(garment)
-    material = rng.choice(MATERIALS[garment.type])
+    material = _choose_material(garment, rng)
     text = f"{_capitalise(f'{heads} {kind}'.strip())} in {_add_pattern(garment.pattern, material)}"
     if details:
         text += " with " + (f"{', '.join(details[:-1])} and {details[-1]}" if len(details) > 1 else details[0])
     if garment.type in _TAIL_OF and rng.random() < _TAIL_SHARE:
         text += f". {rng.choice(_TAILS[_TAIL_OF[garment.type]])}"
     return text.rstrip(".") + "."
+
+
+def _choose_material(garment: Garment, rng: Random) -> str:
+    """Return the garment's material; any of its type where it is unknown."""
+    return garment.material or rng.choice(MATERIALS[garment.type])
 
 
 def _add_pattern(pattern: str, material: str) -> str:
@@ -243,13 +219,15 @@ def _add_pattern(pattern: str, material: str) -> str:
 def _list_heads(garment: Garment) -> list[str]:
     length = _LENGTH_OF.get((garment.type, garment.length or ""), _LENGTH.get(garment.length or ""))
     sleeve = _SLEEVE.get(garment.sleeve or "") if garment.type != "vest top" else None
-    return [word for word in (length, sleeve, _FIT.get(garment.fit or "")) if word]
+    fit = _FIT_OF.get((garment.type, garment.fit or ""), _FIT.get(garment.fit or ""))
+    return [word for word in (length, sleeve, fit) if word]
 
 
 def _list_details(garment: Garment) -> list[str]:
     closure = _CLOSURE_OF.get((garment.type, garment.closure or ""), _CLOSURE.get(garment.closure or ""))
     pocket = _POCKET.get(garment.type, "a chest pocket") if garment.pocket == "yes" else None
-    return [phrase for phrase in (_ALWAYS.get(garment.type), _NECK.get(garment.neck or ""), closure, pocket) if phrase]
+    waist, sole = _WAIST.get(garment.waist or ""), _SOLE.get(garment.sole or "")
+    return [phrase for phrase in (_NECK.get(garment.neck or ""), waist, closure, pocket, sole) if phrase]
 
 
 def _choose_article(word: str) -> str:

@@ -5,15 +5,15 @@ from random import Random
 
 import pandas as pd
 
-from catalogue.descriptions.vocabulary import COLOURS
-from sample.garments.attributes import DETAILS, HOME_TYPES, RARE_TYPES, TYPE_WEIGHTS, Garment, sample
+from catalogue.descriptions.vocabulary import COLOURS, INVISIBLE, VISIBLE
+from sample.garments.attributes import HOME_TYPES, RARE_TYPES, TYPE_WEIGHTS, Garment, sample
 from sample.garments.wording import describe
 
-ARTICLES_PER_PRODUCT = 3000 / 1600
+ARTICLES_PER_PRODUCT = 1.3
 WITHHELD_SHARE = 0.15  # of the products have no description
 MISSING_IMAGE_SHARE = 0.01  # of the articles have none
-RARE_SHARE = 4 / 1600  # of the products, for each rare type: in one colour, too few articles for the study's filter
-HOME_SHARE = 8 / 1600  # of the products, for each type that is not fashion
+RARE_SHARE = 0.0018  # of the products, for each rare type: in one colour, too few articles for the study's filter
+HOME_SHARE = 0.0035  # of the products, for each type that is not fashion
 
 COLUMNS = (
     "article_id",
@@ -202,11 +202,12 @@ def _build_row(article: Article) -> tuple[object, ...]:
 
 
 def build_truth(articles: list[Article]) -> pd.DataFrame:
-    """Build the table of what the pictures show: a row for each article, a column for each attribute.
+    """Build the table of true attributes: a row for each article, a column for each attribute.
 
+    The pictures show all of them but the material (`VISIBLE` and `INVISIBLE` of catalogue/descriptions/vocabulary.py).
     It also holds a second description. Only evaluation may read it.
     """
-    names = ["type", "colour", "pattern", *DETAILS]
+    names = [*VISIBLE, *INVISIBLE]
     rows = [
         (article.article_id, *(getattr(article.garment, name) for name in names), article.second_description)
         for article in articles

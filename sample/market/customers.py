@@ -17,7 +17,10 @@ TASTE = {
     "neck": 1.0,
     "length": 1.0,
     "closure": 0.8,
+    "waist": 0.8,
+    "sole": 0.8,
     "pocket": 0.5,
+    "material": 0.5,  # of which a picture says nothing
     "colour": 0.5,
 }
 SEGMENTS = 12

@@ -18,6 +18,7 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    LlavaImageProcessorPil,
     OPTConfig,
     PreTrainedTokenizerFast,
     T5Config,
@@ -55,12 +56,19 @@ def create_captioner(family: str, tokenizer: PreTrainedTokenizerFast, size: Size
     )
 
 
-def create_image_processor(family: str, pixels: int) -> BlipImageProcessorPil | CLIPImageProcessorPil:
-    """Create the image processor of a family, for square pictures of this many pixels a side."""
+def create_image_processor(
+    family: str, pixels: int
+) -> BlipImageProcessorPil | CLIPImageProcessorPil | LlavaImageProcessorPil:
+    """Create the image processor of a family, which sees whole pictures as squares of this many pixels a side.
+
+    LLaVA pads them. BLIP-2 stretches them, and so does the small CLIP, though the published ones crop.
+    """
     square = {"height": pixels, "width": pixels}
     if family in ("blip2_opt", "blip2_t5"):
         return BlipImageProcessorPil(size=square)
-    return CLIPImageProcessorPil(size={"shortest_edge": pixels}, crop_size=square)
+    if family == "clip":
+        return CLIPImageProcessorPil(size=square, do_center_crop=False)
+    return LlavaImageProcessorPil(size={"shortest_edge": pixels}, crop_size=square, do_pad=True)
 
 
 def create_blip2(family: str, tokenizer: PreTrainedTokenizerFast, size: Size) -> Blip2ForConditionalGeneration:

@@ -33,11 +33,11 @@ def test_the_shop_s_descriptions_are_not_among_the_texts() -> None:
     assert sum(" ".join(text.split()[:5]) in openings for text in texts) / len(texts) < 0.01
 
 
-def test_texts_are_lower_case_and_pictures_are_64_pixels() -> None:
+def test_texts_are_lower_case_and_pictures_are_portraits() -> None:
     shown = draw_pictures(50, seed=4)
     texts = [picture.alt for picture in shown] + write_proses(50, seed=4)
     assert all(text == text.lower() and text for text in texts)
-    assert {picture.image.size for picture in shown} == {(64, 64)}
+    assert {picture.image.size for picture in shown} == {(64, 96)}
 
 
 def test_pictures_are_a_function_of_their_seed() -> None:

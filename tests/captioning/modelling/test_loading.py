@@ -35,7 +35,7 @@ def change(path: Path, **values: object) -> None:
 
 def test_an_unknown_family_is_met_with_the_known_ones(folder: Path) -> None:
     refused(
-        r"'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, llava; .*llava",
+        r"'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, llava, llava_crop; .*llava",
         folder,
         family="lava",
     )

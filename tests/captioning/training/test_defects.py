@@ -59,7 +59,7 @@ DEFECTS = {
         f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_exactly_the_caption_and_eos_are_supervised",
     ),
     "LoRA by suffix, in the CLIP tower too": (
-        "captioning/families/llava.py",
+        "captioning/modelling/llava.py",
         r'r".*language_model.*\.(q_proj|v_proj)"',
         r'r".*\.(q_proj|v_proj)"',
         f"{FAMILY_TESTS}/test_llava.py::TestLlava::test_lora_stays_inside_the_language_model",

@@ -73,7 +73,7 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
         (
             {"captioners.tiny-llava.family": "lava"},
             "captioners.tiny-llava.family: 'lava' is no known family; must be one of: auto, blip2_opt, blip2_t5, file, "
-            "llava; did you mean llava?",
+            "llava, llava_crop; did you mean llava?",
         ),
         ({"captioners.tiny-lava": {"family": "llava"}}, "captioners.tiny-lava: no model in data/models/tiny-lava"),
         (

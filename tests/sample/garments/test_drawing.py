@@ -1,4 +1,4 @@
-"""Pictures of garments: every attribute, pattern and colour shows."""
+"""Pictures of garments: every attribute, pattern and colour shows, and no type looks like another."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -8,23 +8,27 @@ import numpy as np
 import pytest
 
 from catalogue.descriptions.vocabulary import COLOURS
-from sample.garments.attributes import ALLOWED, PATTERNS, Garment, sample
-from sample.garments.drawing import SIDE, draw
+from sample.garments.attributes import ALLOWED, MATERIALS, PATTERNS, Garment, sample
+from sample.garments.canvas import HEIGHT, WIDTH
+from sample.garments.drawing import draw
+
+SEEN = (64, 64)  # pixels: less than any of the small models sees
 
 
 def pixels(garment: Garment) -> np.ndarray:
-    """Draw with the same position, noise and background each time: (64, 64, 3)."""
-    return np.asarray(draw(garment, Random(7)), dtype=int)
+    """Draw with the same position, noise and background each time, and make it smaller: (64, 64, 3)."""
+    return np.asarray(draw(garment, Random(7)).resize(SEEN), dtype=int)
 
 
 def count_different_pixels(first: Garment, second: Garment) -> int:
     return int((np.abs(pixels(first) - pixels(second)).max(axis=2) > 40).sum())
 
 
-def test_a_picture_is_small_rgb_and_a_function_of_the_seed() -> None:
+def test_a_picture_is_a_small_portrait_in_rgb_and_a_function_of_the_seed() -> None:
+    assert 3 * WIDTH == 2 * HEIGHT
     garment = sample(Random(1))
     picture = draw(garment, Random(2))
-    assert (picture.size, picture.mode) == ((SIDE, SIDE), "RGB")
+    assert (picture.size, picture.mode) == ((WIDTH, HEIGHT), "RGB")
     assert draw(garment, Random(2)).tobytes() == picture.tobytes()
     assert draw(garment, Random(3)).tobytes() != picture.tobytes()
 
@@ -35,7 +39,23 @@ def test_every_attribute_shows(kind: str) -> None:
     for name, values in ALLOWED[kind].items():
         for first, second in combinations(values, 2):
             n_different = count_different_pixels(replace(base, **{name: first}), replace(base, **{name: second}))
-            assert n_different >= 5, (name, first, second)
+            assert n_different >= 12, (name, first, second)
+
+
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_a_material_does_not_show(kind: str) -> None:
+    base = sample(Random(4), {kind: 1})
+    drawn = {pixels(replace(base, material=material)).tobytes() for material in MATERIALS[kind]}
+    assert len(drawn) == 1
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(ALLOWED, 2)))
+def test_no_type_looks_like_another(first: str, second: str) -> None:
+    rng = Random(5)
+    for _ in range(10):
+        one, other = (replace(sample(rng, {kind: 1}), colour="red", pattern="solid") for kind in (first, second))
+        common = {name: getattr(one, name) for name, values in ALLOWED[second].items() if getattr(one, name) in values}
+        assert count_different_pixels(one, replace(other, **common)) >= 60
 
 
 @pytest.mark.parametrize("kind", ALLOWED)

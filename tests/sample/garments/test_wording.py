@@ -1,12 +1,14 @@
 """The three styles of text: what each names, and that they share no sentence."""
 
 import re
+from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from catalogue.descriptions.vocabulary import COLOURS, SYNONYMS, parse
-from sample.garments.attributes import ALLOWED, Garment, sample
+from catalogue.descriptions.vocabulary import COLOURS, INVISIBLE_WORDS, SYNONYMS, parse
+from sample.garments.attributes import ALLOWED, MATERIALS, Garment, sample
 from sample.garments.wording import describe, write_alt_text, write_prose
 
 STYLES = (write_alt_text, write_prose, describe)
@@ -81,7 +83,27 @@ def test_the_shops_style_is_not_in_the_pretraining_texts() -> None:
 
 def test_descriptions_are_mostly_distinct_and_rich() -> None:
     rng = Random(5)
-    texts = [describe(sample(rng), rng) for _ in range(1600)]
-    assert len(set(texts)) > 1300
+    texts = [describe(sample(rng), rng) for _ in range(2300)]
+    groups = Counter(texts)
+    assert len(groups) > 2100
+    assert max(groups.values()) <= 4
     words = [len(text.split()) for text in texts]
     assert 10 < sum(words) / len(words) < 25
+
+
+def test_a_description_names_the_material_and_another_material_gives_other_words() -> None:
+    for garment in some_garments(10):
+        texts = {describe(replace(garment, material=material), Random(1)) for material in MATERIALS[garment.type]}
+        assert len(texts) == len(MATERIALS[garment.type])
+
+
+def test_the_words_that_no_picture_shows_are_those_of_material_and_last_sentence() -> None:
+    rng, invisible, visible = Random(6), set(), set()
+    for garment in some_garments(40):
+        opening, _, tail = describe(garment, rng).lower().removesuffix(".").partition(". ")
+        material = str(garment.material).removeprefix("a ")
+        assert material in opening
+        invisible |= set(re.findall("[a-z]+", f"{material} {tail}"))
+        visible |= set(re.findall("[a-z]+", opening.replace(material, "")))
+    assert invisible == INVISIBLE_WORDS
+    assert not visible & INVISIBLE_WORDS
