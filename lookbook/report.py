@@ -13,11 +13,11 @@ from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.settings import Study
 from lookbook.reporting import formatting
 from lookbook.reporting.answer import write_answer
-from lookbook.reporting.figures import draw_figures
+from lookbook.reporting.figures import draw_arrivals, draw_figures
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.garments import read_garments
 from lookbook.reporting.pages import encode_figures, write_report
-from lookbook.reporting.results import Results
+from lookbook.reporting.results import Results, read_ranked, read_tuning
 from lookbook.reporting.tables.study import list_tables
 from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
@@ -33,6 +33,8 @@ CONFUSIONS = Path("data/scores/confusions.parquet")
 CATALOGUE = Path("metrics/catalogue.json")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
+ARRIVALS = Path("metrics/arrivals")
+TUNING = Path("metrics/tune")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
 CURVES = Path("metrics/curves")
@@ -52,6 +54,8 @@ def main() -> None:
     results = read_results(params)
     tables = list_tables(params, params.dataset, results)
     figures = draw_figures(results.comparison, read_curves(CURVES, params.captioners))
+    if results.ranked:
+        figures |= draw_arrivals(results.ranked, params.primary.name, results.captions)
     page = fill_page(params, results, tables, figures)
     with new_folder(REPORTS) as folder:
         write_report(folder, page, tables, figures)
@@ -64,13 +68,16 @@ def main() -> None:
 def read_results(params: Params) -> Results:
     """Read the results of the axes that the study has."""
     has_captions = bool(params.captioners)
+    comparison = read_comparison(COMPARISON)
     return Results(
-        comparison=read_comparison(COMPARISON),
+        comparison=comparison,
         catalogue=read_json(CATALOGUE),
         captions=read_json(CAPTION_METRICS) if has_captions else {},
         recommendations=read_json(REC_METRICS) if params.has_recommendations else {},
         attributes=read_parquet(ATTRIBUTES) if has_captions else pd.DataFrame(),
         confusions=read_parquet(CONFUSIONS) if has_captions else pd.DataFrame(),
+        ranked=read_ranked(ARRIVALS, params, comparison),
+        tuning=read_tuning(TUNING, params),
     )
 
 

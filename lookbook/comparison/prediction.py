@@ -15,6 +15,7 @@ of `sources`; for single garments its value for the garment counts.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,12 @@ from scipy.stats import rankdata
 from lookbook.comparison.captions import STATISTICS, list_corpus_metrics
 from lookbook.comparison.rows import Row
 from lookbook.comparison.significance import TINY, estimate, group_sums, resampled_sums
+from pipeline.core.outputs import read_json, read_parquet
 
 LEFT_OUT = {"attributes_selected", "finished_share", "bleu_1", "bleu_2", "bleu_3"}  # counts, and parts of BLEU-4
 FEWEST = 3  # points that a line can miss
 NDCG = "ndcg"
+SECOND = "second"  # the source whose captions are the ceiling of the caption scores
 
 Relation = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (draws, points) twice -> (draws,)
 
@@ -45,6 +48,52 @@ class Captions:
     products: np.ndarray
     scores: Mapping[str, pd.DataFrame]
     contributions: Mapping[str, np.ndarray]
+
+
+def predict_recommendations(
+    scores: Path, ranked: Path, recommenders: Iterable[str], captioners: Sequence[str], draws: int, seed: int
+) -> list[Row]:
+    """Relate every caption score to the NDCG of new arrivals, for each of these recommenders.
+
+    Args:
+        scores: A Parquet file of one row per item, captioner, variant and metric.
+        ranked: The rankings of the arrivals, a folder per recommender with features.
+        recommenders: The names of these folders.
+        captioners: The captioners of the study.
+        draws: The number of bootstrap draws.
+        seed: The seed of the draws.
+    """
+    rows: list[Row] = []
+    for name in recommenders:
+        found = predict_ndcg(read_captions(scores, ranked / name, captioners), captioners, draws, seed)
+        rows += [{"table": "prediction", "recommender": name} | row for row in found]
+    return rows
+
+
+def read_captions(scores: Path, ranked: Path, captioners: Iterable[str]) -> Captions:
+    """Read the scores of all captions of the arrivals, and what a recommender made of them.
+
+    Args:
+        scores: A Parquet file of one row per item, captioner, variant and metric.
+        ranked: The folder of a recommender's ranking of the arrivals.
+        captioners: The captioners of the study; a second description counts as captions too where it was ranked.
+    """
+    arrivals, users = (read_parquet(ranked / f"{name}.parquet") for name in ("arrivals", "users"))
+    about = read_json(ranked / "factors.json")
+    hits = read_parquet(ranked / "contributions.parquet").groupby(["source", "item"], observed=True)["contribution"]
+    shares = hits.sum() / (len(users) * about["runs"])
+    every = {f"{captioner}-{variant}": (captioner, variant) for captioner in captioners for variant in ("pt", "ft")}
+    every[SECOND] = ("ceiling", "ceiling")
+    table = read_parquet(scores)
+    tables, contributions = {}, {}
+    for source, (captioner, variant) in every.items():
+        own = table[(table["captioner"] == captioner) & (table["variant"] == variant)]
+        if source in about["sources"] and len(own):
+            wide = own.pivot(index="item_id", columns="metric", values="value")
+            tables[source] = wide.reindex(arrivals["item_id"]).reset_index(drop=True)
+            items = pd.MultiIndex.from_product([[source], arrivals["item"]])
+            contributions[source] = shares.reindex(items, fill_value=0.0).to_numpy()
+    return Captions(arrivals["product"].to_numpy(), tables, contributions)
 
 
 def predict_ndcg(captions: Captions, captioners: Sequence[str], draws: int, seed: int) -> list[Row]:
@@ -188,5 +237,5 @@ def _build_rows(scope: str, statistic: str, metric: str, values: np.ndarray, n: 
     whole, samples = float(values[0]), values[1:][np.isfinite(values[1:])]
     if np.isfinite(whole) and len(samples):
         interval = estimate(whole, samples, groups)
-        row = {"scope": scope, "statistic": statistic, "metric": metric, "value": whole}
+        row = {"scope": scope, "statistic": statistic, "metric": metric, "value": whole, "confirmatory": False}
         yield row | {"low": interval.low, "high": interval.high, "n": n, "groups": groups}

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from pipeline.core.params import Section
-from recsys.scoring.arms import build_name
+from recsys.scoring.arms import build_name, list_text_recommenders
 
 
 class Primary(Section):
@@ -35,8 +35,15 @@ class Study(Section):
     content_recommenders: list[str]
     image_features: list[str]
     text_features: list[str]
+    arrival_features: list[str]
 
     @property
     def has_recommendations(self) -> bool:
         """Whether the study recommends anything; a study without purchases has neither catalogues nor texts."""
         return bool(self.catalogues or self.texts)
+
+    @property
+    def primary_recommenders(self) -> list[str]:
+        """The content recommenders on the features of the primary comparison; none in a study without arrivals."""
+        features = [name for name in self.arrival_features if name == self.primary.features]
+        return list_text_recommenders(self.content_recommenders, features)

@@ -75,10 +75,10 @@ def write_answer(comparison: Values, recommendations: Values, writer: str, recom
     """
     warm = write_warm(comparison.get("masked", []), recommendations, recommender)
     rows = comparison.get("arrivals", [])
-    primary = next((row for row in rows if row["family"] == "primary"), None)
+    primary = next((row for row in rows if row.get("family") == "primary"), None)
     if primary is None:
         return Answer(NO_ARRIVALS, warm=warm)
-    secondary = [row for row in rows if row["family"] == "secondary"]
+    secondary = [row for row in rows if row.get("family") == "secondary"]
     return Answer(
         FT_AND_PT[judge(primary)].format(writer=writer),
         [*write_figures(primary), *_write_limits(primary)],

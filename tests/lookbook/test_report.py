@@ -1,6 +1,7 @@
 """The stage `report` on a small study: self-contained pages, the answer by its rule, tables equal to their inputs."""
 
 import csv
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from lookbook.comparison.rows import read_comparison
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
 from lookbook.reporting.garments import read_garments
 from pipeline.core.errors import UserError
+from tests.helpers.arrivals import arrivals_row, row_with_finding
 
 PAGES = ("reports/index.html", "reports/garments.html")
 
@@ -104,7 +106,15 @@ def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json
 
 def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> None:
     names = {
+        "arrivals",
+        "arrivals-clip",
+        "arrivals-all",
+        "prediction",
+        "warm",
+        "tuning",
+        "tuning-trials",
         "captions",
+        "captions-visibility",
         "captions-differences",
         "captions-spice",
         "captions-attributes",
@@ -123,10 +133,44 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
     }
     assert {path.name for path in (reported / "figures").iterdir()} == {
         "masked.svg",
+        "quality.svg",
         "captions.svg",
         "catalogues.svg",
         "curves.svg",
     }
+
+
+def add_arrivals(*rows: dict[str, Any]) -> None:
+    """Add rows of the arrivals to the comparisons."""
+    comparison = json.loads(report.COMPARISON.read_text())
+    comparison["rows"] += rows
+    report.COMPARISON.write_text(json.dumps(comparison))
+
+
+def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> None:
+    ft, pt = "tiny-blip2-opt-ft", "tiny-blip2-opt-pt"
+    add_arrivals(
+        row_with_finding(ft, pt, "better", "primary"),
+        row_with_finding(ft, "none", "better", "secondary"),
+        row_with_finding(ft, "ridge-resnet50", "not shown", "secondary"),
+        arrivals_row("reference", pt, 0.07),
+    )
+    report.main()
+    text = page(PAGES[0]).text
+    parts = [
+        "Fine-tuned captions by tiny-blip2-opt rank new arrivals better than pre-trained ones.",
+        "That captions help is not shown",
+        "Words of the arrivals",
+        "+0.0700 [+0.0500, +0.0900]",
+        "cannot rank arrivals",
+        "Which caption score predicts recommendations?",
+        "Warm items",
+        "floor: no content",
+    ]
+    assert [text.find(part) for part in parts] == sorted(text.find(part) for part in parts)
+    assert -1 not in [text.find(part) for part in parts]
+    assert (reported / "figures/arrivals.svg").exists()
+    assert (reported / "tables/arrivals-tests.md").read_text().count("not shown") == 1
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:
@@ -182,14 +226,14 @@ def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path,
     Path("metrics/captions.json").write_text(re.sub(r'"spice": [0-9.e-]+, ', "", text))
     compare.main()
     report.main()
-    assert "caption_spice" not in read_json("metrics/headline.json")
+    assert "spice" not in read_json("metrics/headline.json")["captions"]
     for name in ("captions", "captions-differences"):
         assert "spice: params.yaml says skip" in Path(f"reports/tables/{name}.md").read_text()
     assert "n/a" in Path("reports/tables/captions.md").read_text()
 
 
 def test_a_study_without_purchases_has_a_report_on_captions(study: Path, write_params: Any) -> None:
-    write_params(study, catalogues=[], texts=[])
+    write_params(study, catalogues=[], texts=[], arrival_features=[])
     compare.main()
     report.main()
     text = page(PAGES[0]).text

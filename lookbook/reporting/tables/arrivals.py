@@ -1,46 +1,16 @@
 """Tables of the arrivals: every source of their words, the tested comparisons, and the ranking among all items."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import pandas as pd
 
 from lookbook.reporting.answer import judge, name_measure
-from lookbook.reporting.formatting import Table, Values, format_interval, format_p, format_value, name_of
+from lookbook.reporting.formatting import ONE_RUN, Table, format_interval, format_p, format_value, name_of
+from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
 from lookbook.reporting.sources import describe_source, label_source, sort_sources
 from recsys.scoring.arms import build_name
 
-PICTURES = "pictures"  # the source of an image feature set
-ONE_RUN = "Each captioner was fine-tuned once, so what differs between captioners contains the chance of one training."
 CANNOT = "cannot rank arrivals"
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """The results of the arrivals of a study.
-
-    Attributes:
-        metrics: Recommender with features -> metrics/arrivals/<name>.json.
-        rows: The table `arrivals` of metrics/comparison.json.
-        recommenders: The content recommenders, that of the primary comparison first.
-        image_features: The image feature sets that arrivals are ranked by.
-        writer: The captioner of the primary comparison.
-    """
-
-    metrics: Values
-    rows: Sequence[Values]
-    recommenders: Sequence[str]
-    image_features: Sequence[str]
-    writer: str
-
-    def find_row(self, recommender: str, a: str, b: str) -> Values | None:
-        """Return the comparison of a with b, turned round where it is there as b with a."""
-        for row in self.rows:
-            if row["recommender"] == recommender and (row["a"], row["b"]) == (a, b):
-                return row
-            if row["recommender"] == recommender and (row["a"], row["b"]) == (b, a):
-                return row | {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
-        return None
 
 
 def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
@@ -57,7 +27,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     body, frame = [], []
     for recommender, source in _list_arms(ranked, features):
         arms = [build_name(other, recommender.partition("-")[2]) for other in ranked.recommenders]
-        values = [_read_source(ranked, arm, source) for arm in arms]
+        values = [ranked.read_source(arm, source) for arm in arms]
         found = {word: ranked.find_row(recommender, source, other) for word, other in baselines.items()}
         intervals = [format_interval(metric, row) if row else "" for row in found.values()]
         scores = [format_value(metric, figures.get(metric)) for figures in values]
@@ -86,16 +56,6 @@ def _list_arms(ranked: Ranked, features: str) -> list[tuple[str, str]]:
     return sorted(arms, key=lambda arm: order[arm[1]])
 
 
-def _read_source(ranked: Ranked, recommender: str, source: str) -> Values:
-    return ranked.metrics.get(recommender, {}).get("sources", {}).get(source, {})
-
-
-def find_metric(metrics: Values) -> str:
-    """Return the name of NDCG among the arrivals: `ndcg_12`."""
-    figures = next(iter(metrics["sources"].values()))
-    return next(name for name in figures if name.startswith("ndcg_") and name.rpartition("_")[2].isdigit())
-
-
 def _write_notes(ranked: Ranked, recommender: str) -> list[str]:
     metrics = ranked.metrics[recommender]
     counts, measure = metrics["counts"], name_measure(find_metric(metrics))
@@ -113,9 +73,9 @@ def _write_notes(ranked: Ranked, recommender: str) -> list[str]:
     ]
 
 
-def tests_table(ranked: Ranked) -> Table | None:
+def findings_table(ranked: Ranked) -> Table | None:
     """Return the tested comparisons with what they rest on; None where there is none."""
-    rows = [row for row in ranked.rows if row["family"] is not None]
+    rows = ranked.list_tested()
     if not rows:
         return None
     body = [
@@ -129,7 +89,7 @@ def tests_table(ranked: Ranked) -> Table | None:
             f"{100 * row['top10_share']:.0f} %",
             judge(row),
         ]
-        for row in sorted(rows, key=lambda row: row["family"] != "primary")
+        for row in rows
     ]
     header = ["Comparison", "Difference [95 %]", "p", "Corrected p", "Smallest", "Users", "Products", "Hit", "Top ten"]
     notes = [
@@ -160,7 +120,7 @@ def all_items_table(ranked: Ranked, features: Iterable[str]) -> Table:
         cutoff = find_metric(ranked.metrics[name]).rpartition("_")[2]
         keys = [column.replace("_k", f"_{cutoff}") for column in ALL_ITEMS]
         for source in sort_sources(ranked.metrics[name]["sources"]):
-            figures = _read_source(ranked, name, source)
+            figures = ranked.read_source(name, source)
             cells = [format_value("ndcg", figures.get(key)) for key in keys]
             body.append([name_of(name), label_source(source), *cells])
             frame.append({"recommender": name, "source": source} | figures)

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from catalogue.descriptions.variants import name_masked_text
-from lookbook.reporting.formatting import Table, Values, format_value, name_of
-from lookbook.reporting.tables.arrivals import ONE_RUN
+from lookbook.reporting.formatting import ONE_RUN, Table, Values, format_value, name_of
 from recsys.scoring.arms import list_text_recommenders
 
 CATALOGUE = "original"  # the masked texts describe its items
