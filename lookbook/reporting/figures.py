@@ -4,6 +4,7 @@ The same results give the same bytes.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from lookbook.reporting.drawing import (
 )
 from lookbook.reporting.formatting import CAPTION_COLUMNS, Values, mark, name_of
 from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
-from lookbook.reporting.sources import label_source, sort_sources, split_source
+from lookbook.reporting.sources import shorten_source, sort_sources, split_source
 
 CAPTION_PANELS = {
     "bleu_4": "BLEU-4",
@@ -95,22 +96,17 @@ def draw_arrivals(ranked: Ranked, recommender: str, captions: Values) -> dict[st
     pt = f"{ranked.writer}-pt"
     sources = sort_sources(source for source in ranked.metrics[recommender]["sources"] if source not in (pt, PICTURES))
     others = [(source, row) for source in sources if (row := ranked.find_row(recommender, source, pt))]
+    short = partial(shorten_source, writer=ranked.writer)
+    unit = f"difference of {measure}"
+    compared = [Interval(short(source), *(row[key] for key in KEYS), False) for source, row in others]
     panels = [
-        _build_panel(f"{measure}: tested", "difference", ranked.list_tested(), _label_sources),
-        Panel(
-            f"{measure}: minus {label_source(pt)}",
-            "difference",
-            [Interval(label_source(source), *(row[key] for key in KEYS), False) for source, row in others],
-        ),
+        _build_panel("Tested", unit, ranked.list_tested(), lambda row: f"{short(row['a'])} − {short(row['b'])}"),
+        Panel("Each source minus PT", unit, compared),
     ]
     panels = [panel for panel in panels if panel.intervals]
     figures = {"arrivals": draw_intervals(panels)} if panels else {}
     scatters = _list_scatters(ranked, recommender, captions)
     return figures | ({"quality": draw_scatters(scatters, measure)} if scatters else {})
-
-
-def _label_sources(row: Values) -> str:
-    return f"{label_source(row['a'])} − {label_source(row['b'])}"
 
 
 def _list_scatters(ranked: Ranked, recommender: str, captions: Values) -> list[Scatter]:

@@ -60,6 +60,16 @@ def label_source(source: str) -> str:
     return LABELS.get(kind, kind) + (f", {detail}" if detail else "")
 
 
+def shorten_source(source: str, writer: str) -> str:
+    """Return a source as a figure labels it: its name, and FT or PT for the captions of the writer.
+
+    >>> [shorten_source(source, "tiny-llava") for source in ("tiny-llava-ft", "other-pt", "ridge-resnet50")]
+    ['FT', 'other-pt', 'ridge-resnet50']
+    """
+    variant, captioner = split_source(source)
+    return variant.upper() if variant in VARIANTS and captioner == writer else source
+
+
 def split_source(source: str) -> tuple[str, str]:
     """Return the kind of a source, and what it was made by or from: a captioner, picture features, a percentage.
 
