@@ -1,7 +1,7 @@
 """python -m lookbook.compare: compare captions, catalogues and texts, with intervals and p.
 
 Reads the scores per item and per user. Writes metrics/comparison.json (a row per comparison) and metrics/headline.json
-(about twenty flat keys; `captions` and `catalogue` choose what they show).
+(at most twenty figures; `captions` and `catalogue` choose what they show).
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import Field
 from lookbook.comparison import headline, recommendations
 from lookbook.comparison.captions import compare_captioners
 from lookbook.comparison.correction import correct_rows
+from lookbook.comparison.prediction import predict_recommendations
 from lookbook.comparison.recommendations import Axes
 from lookbook.comparison.rows import TABLES, flatten_tables
 from lookbook.comparison.settings import Study
@@ -28,8 +29,10 @@ ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
 USER_SCORES = Path("data/scores/recommendations.parquet")
 SLICE_SCORES = Path("data/scores/recommendation_slices.parquet")
+RANKED = Path("data/arrivals/ranked")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
+ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
 
@@ -38,12 +41,12 @@ class Compare(Section):
     """The section `compare` of params.yaml."""
 
     draws: Annotated[int, Field(ge=100)]
+    seed: Annotated[int, Field(ge=0)]
 
 
 class Params(Study):
     """What `compare` reads of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
     compare: Compare
 
 
@@ -54,22 +57,23 @@ def main() -> None:
     if problem and params.captioners:
         raise UserError(f"{PARAMS}: writer: {problem}")
     comparison = compare_study(params)
-    tables = {table: comparison.pop(table) for table in TABLES}
+    tables = {table: comparison.pop(table, []) for table in TABLES}
     for rows in tables.values():
         correct_rows(rows)
     comparison["rows"] = flatten_tables(tables)
-    figures = select_figures(params, comparison.get("cutoff"))
+    figures = select_figures(params, comparison)
     write_json(COMPARISON, comparison)
     write_json(HEADLINE, figures)
+    n_figures = sum(map(len, figures.values()))
     print_summary(
         f"wrote {COMPARISON} ({len(comparison['rows'])} comparisons, {params.compare.draws} draws) and {HEADLINE} "
-        f"({len(figures)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
+        f"({n_figures} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )
 
 
 def compare_study(params: Params) -> dict[str, Any]:
     """Return the four tables and how they were computed; tables of an empty axis have no rows."""
-    draws, seed = params.compare.draws, params.seed
+    draws, seed = params.compare.draws, params.compare.seed
     comparison: dict[str, Any] = {"draws": draws, "interval": LEVEL, "captions": []}
     if params.captioners:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)
@@ -80,6 +84,9 @@ def compare_study(params: Params) -> dict[str, Any]:
     axes = Axes(params.catalogues, params.texts, plain, texted, draws, seed)
     cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
     return comparison | {
+        "prediction": predict_recommendations(
+            CAPTION_SCORES, RANKED, params.primary_recommenders, list(params.captioners), draws, seed
+        ),
         "cutoff": cutoff,
         "evaluation": evaluation,
         "catalogues": recommendations.compare_catalogues(axes, USER_SCORES, cutoff),
@@ -88,13 +95,17 @@ def compare_study(params: Params) -> dict[str, Any]:
     }
 
 
-def select_figures(params: Params, cutoff: int | None) -> dict[str, float]:
-    """Return the headline's figures; `cutoff` is None in a study without recommendations."""
-    figures: dict[str, float] = {}
+def select_figures(params: Params, comparison: dict[str, Any]) -> dict[str, headline.Figures]:
+    """Return the headline's figures in three groups; a group that the study has nothing of is absent."""
+    figures: dict[str, headline.Figures] = {}
+    cutoff = comparison.get("cutoff")
+    if params.primary_recommenders:
+        metrics = read_json(ARRIVALS / f"{params.primary.name}.json")
+        figures["arrivals"] = headline.select_arrival_figures(metrics, comparison["rows"], params, cutoff)
     if params.captioners:
-        figures |= headline.select_caption_figures(read_json(CAPTION_METRICS), params)
+        figures["captions"] = headline.select_caption_figures(read_json(CAPTION_METRICS), params)
     if cutoff is not None:
-        figures |= headline.select_recommendation_figures(read_json(REC_METRICS), params, cutoff)
+        figures["warm"] = headline.select_warm_figures(read_json(REC_METRICS), params, cutoff)
     return figures
 
 

@@ -12,18 +12,17 @@ import pandas as pd
 from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.settings import Study
 from lookbook.reporting import formatting
-from lookbook.reporting.answer import write_answer, write_other_answers
-from lookbook.reporting.figures import draw_figures
+from lookbook.reporting.answer import write_answer
+from lookbook.reporting.figures import draw_arrivals, draw_figures
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.garments import read_garments
 from lookbook.reporting.pages import encode_figures, write_report
-from lookbook.reporting.results import Results
+from lookbook.reporting.results import Results, read_ranked, read_tuning
 from lookbook.reporting.tables.study import list_tables
 from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
 from pipeline.core.params import read
 from pipeline.core.stage import print_summary, run
-from recsys.scoring.arms import list_text_recommenders
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -34,6 +33,8 @@ CONFUSIONS = Path("data/scores/confusions.parquet")
 CATALOGUE = Path("metrics/catalogue.json")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
+ARRIVALS = Path("metrics/arrivals")
+TUNING = Path("metrics/tune")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
 CURVES = Path("metrics/curves")
@@ -53,35 +54,39 @@ def main() -> None:
     results = read_results(params)
     tables = list_tables(params, params.dataset, results)
     figures = draw_figures(results.comparison, read_curves(CURVES, params.captioners))
+    if results.ranked:
+        figures |= draw_arrivals(results.ranked, params.primary.name, results.captions)
     page = fill_page(params, results, tables, figures)
     with new_folder(REPORTS) as folder:
         write_report(folder, page, tables, figures)
     print_summary(
-        f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. {page['answer']}"
+        f"wrote {REPORTS}/index.html, garments.html, {len(tables)} tables, {len(figures)} figures. "
+        f"{page['answer'].verdict}"
     )
 
 
 def read_results(params: Params) -> Results:
     """Read the results of the axes that the study has."""
     has_captions = bool(params.captioners)
+    comparison = read_comparison(COMPARISON)
     return Results(
-        comparison=read_comparison(COMPARISON),
+        comparison=comparison,
         catalogue=read_json(CATALOGUE),
         captions=read_json(CAPTION_METRICS) if has_captions else {},
         recommendations=read_json(REC_METRICS) if params.has_recommendations else {},
         attributes=read_parquet(ATTRIBUTES) if has_captions else pd.DataFrame(),
         confusions=read_parquet(CONFUSIONS) if has_captions else pd.DataFrame(),
+        ranked=read_ranked(ARRIVALS, params, comparison),
+        tuning=read_tuning(TUNING, params),
     )
 
 
 def fill_page(params: Params, results: Results, tables: list[Table], figures: dict[str, bytes]) -> Values:
     """Return the values of both page templates."""
-    captioners, masked = list(params.captioners), results.comparison["masked"]
-    texted = list_text_recommenders(params.content_recommenders, params.text_features)
+    captioners = list(params.captioners)
     return {
         "dataset": params.dataset,
-        "answer": write_answer(masked, params.writer, texted),
-        "others": write_other_answers(masked, texted),
+        "answer": write_answer(results.comparison, results.recommendations, params.writer, params.primary.name),
         "tables": {table.name: table for table in tables},
         "figures": encode_figures(figures),
         "definitions": formatting.DEFINITIONS,

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from pipeline.model_folders import read_pin
 
 ROOT = Path(__file__).parent.parent
-AXES = ["captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features"]
-AXES += ["sources", "imputations", "warm_imputations"]
+AXES = ["captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features"]
+AXES += ["text_features", "arrival_features", "sources", "imputations", "warm_imputations"]
 SWEPT = ["dataset", "lr", "batch_size", "epochs", "lora_rank", "lora_layers", "seed", "captions", "catalogue", "writer"]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 THESES = sorted((ROOT / "studies").glob("thesis-*.yaml"))

@@ -1,6 +1,6 @@
 """Compare two sets of captions of the same items: a row per metric with interval, p, wins and losses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -106,22 +106,35 @@ def compare_corpus_metrics(
     Returns:
         For each metric whose statistics both sets have: its value in a, its value in b, the estimate of a - b.
     """
-    formulas: dict[str, tuple[list[str], significance.CorpusMetric]] = {
-        **{f"bleu_{order}": (BLEU, partial(_bleu_of_order, index)) for index, order in enumerate(bleu.ORDERS)},
-        "meteor": (METEOR, meteor.meteor_from_statistics),
-        "length_ratio": (BLEU[-2:], lambda sums: sums[:, 0] / sums[:, 1]),
-    }
     columns = [name for name in (*BLEU, *METEOR) if name in a and name in b]
-    metrics = {
-        name: ([columns.index(statistic) for statistic in statistics], formula)
-        for name, (statistics, formula) in formulas.items()
-        if set(statistics) <= set(columns)
-    }
+    metrics = list_corpus_metrics(columns)
     if not metrics:
         return {}
     left, right = a[columns].to_numpy(dtype=float), b[columns].to_numpy(dtype=float)
     results = significance.paired_corpora(left, right, groups, list(metrics.values()), draws, seed)
     return dict(zip(metrics, results, strict=True))
+
+
+def list_corpus_metrics(columns: Sequence[str]) -> dict[str, tuple[list[int], significance.CorpusMetric]]:
+    """List the corpus metrics that these statistics make.
+
+    Args:
+        columns: The names of the statistics.
+
+    Returns:
+        For each metric the places of its statistics in `columns`, and its formula: sums (draws, k) -> (draws,).
+    """
+    formulas: dict[str, tuple[list[str], significance.CorpusMetric]] = {
+        **{f"bleu_{order}": (BLEU, partial(_bleu_of_order, index)) for index, order in enumerate(bleu.ORDERS)},
+        "meteor": (METEOR, meteor.meteor_from_statistics),
+        "length_ratio": (BLEU[-2:], lambda sums: sums[:, 0] / sums[:, 1]),
+    }
+    places = {name: index for index, name in enumerate(columns)}
+    return {
+        name: ([places[statistic] for statistic in statistics], formula)
+        for name, (statistics, formula) in formulas.items()
+        if set(statistics) <= places.keys()
+    }
 
 
 def _bleu_of_order(index: int, sums: np.ndarray) -> np.ndarray:

@@ -1,47 +1,75 @@
-"""The figures of metrics/headline.json: about twenty flat keys, so that `dvc metrics diff` fits a screen."""
+"""The figures of metrics/headline.json: at most twenty, in three groups, so that `dvc metrics diff` fits a screen."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from catalogue.descriptions.variants import CATALOGUE_OF, is_masked, name_masked_text
+from catalogue.descriptions.variants import name_masked_text
+from lookbook.comparison.rows import Row
 from lookbook.comparison.settings import Study
-from recsys.scoring.arms import list_text_recommenders, shorten_name
 
-CAPTION_METRICS = (
-    *("bleu_4", "meteor", "rouge_l", "cider", "spice"),
-    *("attribute_precision", "attribute_recall", "core_precision", "length_ratio"),
-)
+Figures = dict[str, float]
 
+FILLED = {"ft": "augmented", "pt": "augmented-pt"}  # captions -> the text in which they fill missing descriptions
 
-def select_caption_figures(metrics: dict[str, Any], study: Study) -> dict[str, float]:
-    """Return `caption_bleu_4` … of the writer's captions that the study chooses; metrics not scored are absent."""
-    values = metrics[study.writer][study.captions]
-    return {f"caption_{metric}": values[metric] for metric in CAPTION_METRICS if metric in values}
-
-
-def select_recommendation_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> dict[str, float]:
-    """Return `rec_sbert_ndcg_12` …, and `rec_masked_sbert_ndcg_12` … where the arm is a masked text."""
-    arms: list[tuple[str, str]] = [(CATALOGUE_OF[study.catalogue], name) for name in study.recommenders]
-    texted = list_text_recommenders(study.content_recommenders, study.text_features)
-    arms += [(study.catalogue, name) for name in texted]
-    arms += [(name_masked_text(study.captions), name) for name in texted]
-    return ranking_figures(metrics, arms, study.content_recommenders, cutoff)
+CAPTION_METRICS = {  # as in metrics/captions.json -> key
+    "bleu_4": "bleu_4",
+    "cider": "cider",
+    "spice": "spice",
+    "attribute_precision": "precision",
+    "attribute_recall": "recall",
+    "core_precision": "core",
+}
 
 
-def ranking_figures(
-    metrics: dict[str, Any], arms: list[tuple[str, str]], content_recommenders: list[str], cutoff: int
-) -> dict[str, float]:
-    """Return a figure per (arm, recommender); arms that the study's axes leave out are absent.
+def select_arrival_figures(metrics: dict[str, Any], rows: Sequence[Row], study: Study, cutoff: int) -> Figures:
+    """Return NDCG among the arrivals by the primary comparison's recommender, and what that comparison found.
 
-    NDCG is taken on the articles that every catalogue has, so that original and augmented can be compared; where each
-    catalogue was split and scored alone, on its own articles. On a masked text only masked articles are relevant.
+    Args:
+        metrics: metrics/arrivals/<recommender>-<features>.json of the primary comparison.
+        rows: The comparisons of the arrivals.
+        study: It chooses the captions: `captions` of `writer`.
+        cutoff: The length of the lists.
+
+    Returns:
+        captions, reference, none: NDCG of these sources; best: of the best arm without captions, which was chosen on
+        validation arrivals; ft_pt, low, high, p: the primary comparison, whatever the captions. What the study does
+        not have is absent.
     """
-    figures = {}
-    for arm, recommender in arms:
-        masked = is_masked(arm)
-        values = metrics.get(arm, {}).get(recommender, {})
-        own = values.get(f"ndcg_{cutoff}_common", values.get(f"ndcg_{cutoff}"))
-        value = values.get(f"ndcg_masked_{cutoff}") if masked else own
-        if value is not None:
-            name = shorten_name(recommender, content_recommenders).replace("-", "_")
-            figures[f"rec_{'masked_' * masked}{name}_ndcg_{cutoff}"] = value
+    names = {"captions": f"{study.writer}-{study.captions}", "reference": "reference", "none": "none"}
+    sources = metrics["sources"]
+    figures = {key: sources[source][f"ndcg_{cutoff}"] for key, source in names.items() if source in sources}
+    for row in rows:
+        if row.get("family") == "secondary" and row["a"] != "reference" and row["b"] != "none":
+            figures["best"] = row["mean_b"]
+        if row.get("family") == "primary":
+            figures |= {"ft_pt": row["difference"]} | {key: row[key] for key in ("low", "high", "p")}
     return figures
+
+
+def select_caption_figures(metrics: dict[str, Any], study: Study) -> Figures:
+    """Return the scores of the writer's captions that the study chooses; scores that were not computed are absent."""
+    values = metrics[study.writer][study.captions]
+    return {key: values[metric] for metric, key in CAPTION_METRICS.items() if metric in values}
+
+
+def select_warm_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> Figures:
+    """Return NDCG where items keep their purchases, by the primary comparison's recommender.
+
+    Args:
+        metrics: metrics/recommendations.json.
+        study: Its `captions` choose both texts, its `catalogue` the second.
+        cutoff: The length of the lists.
+
+    Returns:
+        masked: on the test items, which have captions for descriptions. catalogue: on all items that every catalogue
+        has, with `catalogue: augmented` where captions fill missing descriptions. Texts that the study leaves out are
+        absent.
+    """
+    filled = FILLED[study.captions] if study.catalogue == "augmented" else study.catalogue
+    masked, catalogue = (metrics.get(text, {}) for text in (name_masked_text(study.captions), filled))
+    own = catalogue.get(study.primary.name, {})  # each catalogue may have been split and scored alone
+    values = {
+        "masked": masked.get(study.primary.name, {}).get(f"ndcg_masked_{cutoff}"),
+        "catalogue": own.get(f"ndcg_{cutoff}_common", own.get(f"ndcg_{cutoff}")),
+    }
+    return {key: value for key, value in values.items() if value is not None}

@@ -8,8 +8,12 @@ from pipeline.core.outputs import read_json
 
 Row = dict[str, Any]  # a comparison
 
-TABLES = ("captions", "catalogues", "masked", "slices")
-OF_SOME_TABLES = ("captioner", "recommender", "slice", "runs", "same_by_construction")  # null in the other tables
+TABLES = ("captions", "catalogues", "masked", "slices", "arrivals", "prediction")
+OF_SOME_TABLES = (  # null in the other tables
+    *("captioner", "recommender", "slice", "runs", "same_by_construction"),
+    *("products", "hit_items", "top10_share", "draws", "family", "claimed", "equivalent"),  # of arrivals
+    *("scope", "statistic", "value"),  # of prediction
+)
 
 
 def flatten_tables(tables: dict[str, list[Row]]) -> list[Row]:

@@ -3,6 +3,22 @@
 from typing import Any, Literal
 
 from pipeline.core.params import Section
+from recsys.scoring.arms import build_name, list_text_recommenders
+
+
+class Primary(Section):
+    """The section `primary` of params.yaml: the one comparison that decides, of two sources of the arrivals' words."""
+
+    experiment: Literal["arrivals"]
+    recommender: str
+    features: str
+    a: str
+    b: str
+
+    @property
+    def name(self) -> str:
+        """The recommender with its features, such as `vbpr-sbert`."""
+        return build_name(self.recommender, self.features)
 
 
 class Study(Section):
@@ -11,6 +27,7 @@ class Study(Section):
     captions: Literal["pt", "ft"]
     catalogue: Literal["original", "augmented"]
     writer: str
+    primary: Primary
     captioners: dict[str, Any]
     texts: list[str]
     catalogues: list[str]
@@ -18,8 +35,15 @@ class Study(Section):
     content_recommenders: list[str]
     image_features: list[str]
     text_features: list[str]
+    arrival_features: list[str]
 
     @property
     def has_recommendations(self) -> bool:
         """Whether the study recommends anything; a study without purchases has neither catalogues nor texts."""
         return bool(self.catalogues or self.texts)
+
+    @property
+    def primary_recommenders(self) -> list[str]:
+        """The content recommenders on the features of the primary comparison; none in a study without arrivals."""
+        features = [name for name in self.arrival_features if name == self.primary.features]
+        return list_text_recommenders(self.content_recommenders, features)

@@ -1,55 +1,178 @@
-"""The result of the masked experiment in sentences whose words are chosen by rule."""
+"""The answer of a study in sentences whose words are chosen by rule from its comparisons.
 
-from lookbook.reporting import formatting
-from lookbook.reporting.formatting import Values
+"Better" and "worse" need a claim: a corrected p below 0.05 and an interval without zero. "Equally well" needs an
+interval inside the margin of equivalence. Everything else is "not shown". That captions help is said only where they
+beat the best arm without captions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lookbook.reporting.formatting import Values, format_interval, format_p_in_sentence, format_value, name_of
+from lookbook.reporting.sources import describe_source
+
+Finding = Literal["better", "worse", "equal", "not shown"]
+
+NO_ARRIVALS = "This study has no experiment on new arrivals, so it does not say whether captions help recommendations."
+BEST = "the best arm without captions"
+FT_AND_PT: dict[Finding, str] = {
+    "better": "Fine-tuned captions by {writer} rank new arrivals better than pre-trained ones.",
+    "worse": "Fine-tuned captions by {writer} rank new arrivals worse than pre-trained ones.",
+    "equal": "Fine-tuned and pre-trained captions by {writer} rank new arrivals equally well.",
+    "not shown": "Between fine-tuned and pre-trained captions by {writer}, no difference is shown for new arrivals.",
+}
+FT_AND_NONE: dict[Finding, str] = {
+    "better": "Fine-tuned captions rank new arrivals better than no words.",
+    "worse": "Fine-tuned captions rank new arrivals worse than no words.",
+    "equal": "Fine-tuned captions and no words rank new arrivals equally well.",
+    "not shown": "Between fine-tuned captions and no words, no difference is shown.",
+}
+FT_AND_BEST: dict[Finding, str] = {
+    "better": f"Captions help: they rank new arrivals better than {BEST}, which is {{other}}.",
+    "worse": f"Captions do not help: {BEST}, which is {{other}}, ranks new arrivals better.",
+    "equal": f"Captions do not help: {BEST}, which is {{other}}, ranks new arrivals equally well.",
+    "not shown": f"That captions help is not shown: they do not differ clearly from {BEST}, which is {{other}}.",
+}
+REFERENCE_AND_FT: dict[Finding, str] = {
+    "better": "The shop's own descriptions rank new arrivals better than fine-tuned captions.",
+    "worse": "The shop's own descriptions rank new arrivals worse than fine-tuned captions.",
+    "equal": "The shop's own descriptions and fine-tuned captions rank new arrivals equally well.",
+    "not shown": "Between the shop's own descriptions and fine-tuned captions, no difference is shown.",
+}
 
 
-def write_answer(masked: list[Values], writer: str, texted: list[str]) -> str:
-    """Write the masked result in one sentence.
+@dataclass(frozen=True)
+class Answer:
+    """The answer, one thought a sentence.
 
-    It compares fine-tuned with pre-trained captions for the first of these recommenders, which is chosen before any
-    result. "raised" and "lowered" need an interval without zero and a Holm-corrected p below 0.05.
+    Attributes:
+        verdict: The sentence that answers the question.
+        basis: The figures behind it.
+        secondary: A paragraph for each secondary comparison.
+        warm: What the same captions do for garments that keep their purchases.
+    """
+
+    verdict: str
+    basis: list[str] = field(default_factory=list)
+    secondary: list[list[str]] = field(default_factory=list)
+    warm: list[str] = field(default_factory=list)
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """What follows the verdict."""
+        return [" ".join(sentences) for sentences in (self.basis, *self.secondary, self.warm) if sentences]
+
+
+def write_answer(comparison: Values, recommendations: Values, writer: str, recommender: str) -> Answer:
+    """Write the answer.
 
     Args:
-        masked: The table `masked` of metrics/comparison.json.
-        writer: The captioner whose captions the recommenders read.
-        texted: The study's recommenders that read texts, with their features.
+        comparison: metrics/comparison.json, as `read_comparison` returns it.
+        recommendations: metrics/recommendations.json; empty in a study that has none.
+        writer: The captioner whose captions the primary comparison is about.
+        recommender: The recommender of the primary comparison, with its features.
     """
-    first = next(iter(texted), "")
-    rows = [
-        row for row in masked if row["confirmatory"] and (row["recommender"], row["a"], row["b"]) == (first, "ft", "pt")
-    ]
-    if not rows:
-        return "This study has no masked experiment, so it does not say whether captions help recommendations."
-    row = rows[0]
-    low, high = (formatting.format_value("ndcg_12", row[key], True) for key in ("low", "high"))
-    p = formatting.format_p_in_sentence(row["p_holm"])
-    basis = f"({formatting.name_of(row['recommender'])}, {row['n']:,} users, corrected p {p})"
-    measure = f"NDCG@{row['metric'].rpartition('_')[2]} on the garments they describe"
-    if row["p_holm"] < 0.05 and (row["low"] > 0 or row["high"] < 0):
-        verb = "raised" if row["difference"] > 0 else "lowered"
-        size = formatting.format_value("ndcg_12", abs(row["difference"]))
-        return (
-            f"Fine-tuned captions by {writer} {verb} {measure} by {size} [{low}, {high}] over pre-trained ones {basis}."
-        )
-    largest = formatting.format_value("ndcg_12", max(abs(row["low"]), abs(row["high"])))
-    effect = formatting.format_value("ndcg_12", row["difference"], True)
-    return (
-        f"Between fine-tuned and pre-trained captions by {writer}, no difference in {measure} was shown: "
-        f"{effect} [{low}, {high}] {basis}; one of up to {largest} remains possible."
+    warm = write_warm(comparison.get("masked", []), recommendations, recommender)
+    rows = comparison.get("arrivals", [])
+    primary = next((row for row in rows if row.get("family") == "primary"), None)
+    if primary is None:
+        return Answer(NO_ARRIVALS, warm=warm)
+    secondary = [row for row in rows if row.get("family") == "secondary"]
+    return Answer(
+        FT_AND_PT[judge(primary)].format(writer=writer),
+        [*write_figures(primary), *_write_limits(primary)],
+        [[_write_finding(row), *write_figures(row), *_write_limits(row)] for row in secondary],
+        warm,
     )
 
 
-def write_other_answers(masked: list[Values], texted: list[str]) -> str:
-    """Write the result for all other recommenders that read texts, so that none is picked; empty where there is none.
+def judge(row: Values) -> Finding:
+    """Return what a tested comparison says of a against b.
 
-    See `write_answer` for the arguments.
+    >>> judge({"claimed": True, "equivalent": False, "difference": -0.1})
+    'worse'
+    >>> judge({"claimed": False, "equivalent": True, "difference": 0.001})
+    'equal'
     """
-    row_of = {row["recommender"]: row for row in masked if row["confirmatory"] and (row["a"], row["b"]) == ("ft", "pt")}
-    rows = [row_of[name] for name in texted[1:] if name in row_of]
-    results = [
-        f"{formatting.name_of(row['recommender'])} {formatting.format_interval('ndcg_12', row)}, "
-        f"corrected p {formatting.format_p_in_sentence(row['p_holm'])}"
-        for row in rows
+    if row["claimed"]:
+        return "better" if row["difference"] > 0 else "worse"
+    return "equal" if row["equivalent"] else "not shown"
+
+
+def write_figures(row: Values) -> list[str]:
+    """Write the figures of a tested comparison: means, interval, p, and what they rest on."""
+    metric = row["metric"]
+    means = " against ".join(format_value(metric, row[key]) for key in ("mean_a", "mean_b"))
+    word = "p" if row["family"] == "primary" else "corrected p"
+    p = "" if row["p_holm"] is None else f", {word} {format_p_in_sentence(row['p_holm'])}"
+    return [
+        f"{name_measure(metric)} among the arrivals is {means}: {format_interval(metric, row)}{p} "
+        f"({name_of(row['recommender'])}).",
+        f"{row['n']:,} users and {row['products']:,} products are compared, and lists hit {row['hit_items']:,} "
+        "garments.",
+        f"Ten garments carry {100 * row['top10_share']:.0f} % of all changes.",
     ]
-    return f"The same with the other recommenders that read texts: {'; '.join(results)}." if results else ""
+
+
+def name_measure(metric: str) -> str:
+    """Return a metric as text names it.
+
+    >>> name_measure("ndcg_12"), name_measure("ndcg_masked_12")
+    ('NDCG@12', 'NDCG@12')
+    """
+    return f"NDCG@{metric.rpartition('_')[2]}"
+
+
+def _write_finding(row: Values) -> str:
+    """Choose the sentence of a secondary comparison by its two arms."""
+    if row["a"] == "reference":
+        words = REFERENCE_AND_FT
+    elif row["b"] == "none":
+        words = FT_AND_NONE
+    else:
+        words = FT_AND_BEST
+    return words[judge(row)].format(other=describe_source(row["b"]))
+
+
+def _write_limits(row: Values) -> list[str]:
+    """Say what the test could have shown, and what remains possible where it shows nothing."""
+    sentences = []
+    if row["detectable"] is not None:
+        detectable = format_value(row["metric"], row["detectable"])
+        sentences.append(f"The test finds a true difference of {detectable} in four of five such studies.")
+    if judge(row) == "not shown":
+        largest = format_value(row["metric"], max(abs(row["low"]), abs(row["high"])))
+        sentences.append(f"A true difference of up to {largest} remains possible.")
+    if row["equivalent"]:
+        sentences.append("The interval lies inside the margin within which a difference counts as none.")
+    return sentences
+
+
+def write_warm(masked: Sequence[Values], recommendations: Values, recommender: str) -> list[str]:
+    """Write the warm case: the same garments, but with their purchases in training. It is not tested.
+
+    Args:
+        masked: The table `masked` of the comparisons.
+        recommendations: metrics/recommendations.json.
+        recommender: The recommender of the primary comparison.
+    """
+    rows = [row for row in masked if row["metric"].startswith("ndcg_masked")]
+    rows = [row for row in rows if (row["recommender"], row["a"], row["b"]) == (recommender, "ft", "pt")]
+    if not rows:
+        return []
+    row = rows[0]
+    measure, metric = name_measure(row["metric"]), row["metric"]
+    clear = row["low"] > 0 or row["high"] < 0
+    sentences = [
+        f"Garments that keep their purchases are another case: there, fine-tuned minus pre-trained captions is "
+        f"{format_interval(metric, row)} in {measure}, an interval that {'leaves out' if clear else 'holds'} zero.",
+    ]
+    floor = recommendations.get("original", {}).get("bpr", {}).get(metric)
+    if floor is not None:
+        means = " and ".join(format_value(metric, row[key]) for key in ("mean_a", "mean_b"))
+        sentences.append(
+            f"{name_of('bpr')}, which reads neither words nor pictures, has {format_value(metric, floor)} on them; "
+            f"the captions have {means}."
+        )
+    return sentences

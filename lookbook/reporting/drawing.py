@@ -1,4 +1,4 @@
-"""Drawings as SVG bytes that are the same for the same values: intervals, learning curves."""
+"""Drawings as SVG bytes that are the same for the same values: intervals, learning curves, quality against NDCG."""
 
 import io
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ INK = "#1a1a1a"
 GREY = "#8a8a8a"
 BLUE = "#1f5fa8"
 ORANGE = "#b8550f"
+COLUMNS = 3  # scatters beside one another
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -33,6 +34,23 @@ class Interval(NamedTuple):
     low: float
     high: float
     significant: bool
+
+
+class Point(NamedTuple):
+    """A source of captions: its score and its NDCG; a line joins the points of a captioner."""
+
+    score: float
+    ndcg: float
+    captioner: str  # "" where no captioner wrote it
+    variant: str  # ft, pt; "" where no captioner wrote it
+
+
+class Scatter(NamedTuple):
+    """A caption score against NDCG; `levels` are NDCG values that no caption was needed for, by name."""
+
+    title: str
+    points: Sequence[Point]
+    levels: dict[str, float]
 
 
 class Panel(NamedTuple):
@@ -94,6 +112,35 @@ def draw_learning_curves(curves: dict[str, pd.DataFrame]) -> bytes:
             ax.set_ylim(bottom=0)
         axes[0].legend(frameon=False, fontsize=8)
         return _save_svg(figure)
+
+
+def draw_scatters(scatters: Sequence[Scatter], y_label: str) -> bytes:
+    """Draw the scatters beside one another with one y axis: fine-tuned filled, pre-trained hollow, others diamonds."""
+    with matplotlib.rc_context(STYLE):
+        rows = -(-len(scatters) // COLUMNS)
+        figure = Figure(figsize=(7, 2.5 * rows + 0.2), layout="constrained")
+        axes = figure.subplots(rows, min(COLUMNS, len(scatters)), sharey=True, squeeze=False)
+        for ax in axes.flat[len(scatters) :]:
+            ax.set_visible(False)
+        for number, (scatter, ax) in enumerate(zip(scatters, axes.flat, strict=False)):
+            _draw_scatter(ax, scatter)
+            if number % COLUMNS == 0:
+                ax.set_ylabel(y_label, fontsize=8)
+        return _save_svg(figure)
+
+
+def _draw_scatter(ax: Axes, scatter: Scatter) -> None:
+    for label, level in scatter.levels.items():
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
+        ax.annotate(label, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=6)
+    for captioner in dict.fromkeys(point.captioner for point in scatter.points if point.captioner):
+        own = [point for point in scatter.points if point.captioner == captioner]
+        ax.plot([point.score for point in own], [point.ndcg for point in own], color=BLUE, linewidth=0.8, alpha=0.6)
+    for score, ndcg, _, variant in scatter.points:
+        marker, fill = ("o", BLUE if variant == "ft" else "white") if variant else ("D", ORANGE)
+        ax.plot([score], [ndcg], marker, color=BLUE if variant else ORANGE, markersize=5, markerfacecolor=fill)
+    ax.set_title(scatter.title, loc="left", fontsize=9, fontweight="bold")
+    ax.set_ylim(bottom=0)
 
 
 def _save_svg(figure: Figure) -> bytes:

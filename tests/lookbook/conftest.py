@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from tests.helpers.arrivals import write_arrivals, write_tuning
+
 ROOT = Path(__file__).parents[2]
 CAPTIONERS = ["tiny-blip2-opt", "tiny-llava"]
 MEANS = {
@@ -28,7 +30,9 @@ CATALOGUES = ["original", "all"]
 RECOMMENDERS = ["random", "mostpop", "userknn", "itemknn", "bpr"]
 IMAGE_FEATURES = ["resnet50"]
 TEXT_FEATURES = ["sbert", "clip"]
-TEXTS = ["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
+ARRIVAL_FEATURES = [*TEXT_FEATURES, *IMAGE_FEATURES]
+TEXTS = ["original", "augmented", "augmented-pt", "unfilled"]
+TEXTS += ["masked-reference", "masked-ft", "masked-pt", "masked-none"]
 SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 
@@ -41,6 +45,7 @@ def study_params(**changes: Any) -> dict[str, Any]:
         "content_recommenders": ["vbpr"],
         "image_features": IMAGE_FEATURES,
         "text_features": TEXT_FEATURES,
+        "arrival_features": ARRIVAL_FEATURES,
     }
     return params | axes | changes
 
@@ -80,6 +85,10 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = items.loc[items["split"] == "test", "item_id"].tolist()
     _write_captions(folder, test, rng)
     _write_recommendations(folder, rng)
+    names = [f"vbpr-{features}" for features in ARRIVAL_FEATURES]
+    write_arrivals(folder, names, CAPTIONERS, IMAGE_FEATURES)
+    for name in names:
+        write_tuning(folder, "arrivals", name, [{"learning_rate": 0.02}, {"learning_rate": 0.005}])
     counts = {
         "articles": 60,
         "splits": {"train": 40, "test": 20},
@@ -170,7 +179,7 @@ def _write_attributes_and_confusions(folder: Path) -> None:
     attributes = [
         {"captioner": captioner, "variant": variant, "attribute": attribute, "reference": 9, "right": right}
         for captioner, variant in sets
-        for attribute, right in (("black", 9), ("dress", 5))
+        for attribute, right in (("black", 9), ("dress", 5), ("cotton", 3))
     ]
     table = pd.DataFrame(attributes).assign(missed=lambda table: table["reference"] - table["right"], invented=1)
     table = table.assign(precision=table["right"] / (table["right"] + 1), recall=table["right"] / table["reference"])

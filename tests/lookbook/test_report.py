@@ -1,6 +1,7 @@
 """The stage `report` on a small study: self-contained pages, the answer by its rule, tables equal to their inputs."""
 
 import csv
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -12,9 +13,10 @@ import pytest
 
 from lookbook import compare, report
 from lookbook.comparison.rows import read_comparison
-from lookbook.reporting.answer import write_answer, write_other_answers
+from lookbook.reporting.answer import NO_ARRIVALS, write_answer
 from lookbook.reporting.garments import read_garments
 from pipeline.core.errors import UserError
+from tests.helpers.arrivals import arrivals_row, row_with_finding
 
 PAGES = ("reports/index.html", "reports/garments.html")
 
@@ -63,63 +65,6 @@ def reported(built_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return folder / "reports"
 
 
-def masked_row(difference: float, low: float, high: float, p_holm: float) -> dict[str, Any]:
-    row = {
-        "recommender": "vbpr-sbert",
-        "metric": "ndcg_masked_12",
-        "a": "ft",
-        "b": "pt",
-        "n": 1200,
-        "confirmatory": True,
-    }
-    return row | {"difference": difference, "low": low, "high": high, "p_holm": p_holm}
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        (
-            masked_row(0.02, 0.01, 0.03, 0.002),
-            "raised NDCG@12 on the garments they describe by 0.0200 [+0.0100, +0.0300]",
-        ),
-        (
-            masked_row(-0.02, -0.03, -0.01, 0.002),
-            "lowered NDCG@12 on the garments they describe by 0.0200 [−0.0300, −0.0100]",
-        ),
-        (
-            masked_row(0.01, -0.02, 0.04, 0.4),
-            "no difference in NDCG@12 on the garments they describe was shown: +0.0100 [−0.0200, +0.0400]",
-        ),
-        (
-            masked_row(0.02, 0.001, 0.04, 0.09),
-            "one of up to 0.0400 remains possible",
-        ),  # clear before Holm's correction only
-    ],
-)
-def test_the_words_of_the_answer_follow_from_the_numbers(row: dict[str, Any], words: str) -> None:
-    sentence = write_answer([row], "tiny-llava", ["vbpr-sbert", "vbpr-clip"])
-    assert words in sentence
-    assert "tiny-llava" in sentence
-    assert "1,200 users" in sentence
-    assert len(re.findall(r"\.(?:\s|$)", sentence)) == 1  # one sentence
-
-
-def test_the_results_of_the_other_recommenders_are_stated() -> None:
-    rows = [masked_row(0.02, 0.01, 0.03, 0.002), masked_row(-0.01, -0.02, 0.01, 0.4) | {"recommender": "vbpr-clip"}]
-    text = write_other_answers(rows, ["vbpr-sbert", "vbpr-clip"])
-    assert text == (
-        "The same with the other recommenders that read texts: "
-        "VBPR clip −0.0100 [−0.0200, +0.0100], corrected p = 0.40."
-    )
-    assert write_other_answers(rows, ["vbpr-sbert"]) == write_other_answers([], []) == ""
-
-
-def test_the_answer_is_about_the_first_recommender_that_reads_texts() -> None:
-    row = masked_row(0.02, 0.01, 0.03, 0.01)
-    assert "no masked experiment" in write_answer([row], "tiny-llava", ["vbpr-clip", "vbpr-sbert"])
-    assert "no masked experiment" in write_answer([], "tiny-llava", [])
-
-
 def test_pages_are_self_contained(reported: Path) -> None:
     for path in PAGES:
         links = page(path)
@@ -130,13 +75,13 @@ def test_pages_are_self_contained(reported: Path) -> None:
         assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\(|@import", Path(path).read_text(encoding="utf-8"))
 
 
-def test_the_answer_stands_first_and_is_that_of_the_masked_row(reported: Path) -> None:
-    rows = read_comparison(report.COMPARISON)["masked"]
-    sentence = write_answer(rows, "tiny-blip2-opt", ["vbpr-sbert"])
+def test_the_answer_stands_first_and_is_that_of_the_rows(reported: Path, read_json: Any) -> None:
+    rows, recommendations = read_comparison(report.COMPARISON), read_json("metrics/recommendations.json")
+    answer = write_answer(rows, recommendations, "tiny-blip2-opt", "vbpr-sbert")
     text = page(PAGES[0]).text
-    assert "raised" in sentence
-    assert sentence in text
-    assert text.index(sentence) < text.index("BLEU-4")
+    for sentence in (answer.verdict, *answer.basis, *answer.warm):
+        assert sentence in text
+        assert text.index(sentence) < text.index("BLEU-4")
 
 
 def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json: Any) -> None:
@@ -161,7 +106,15 @@ def test_the_tables_hold_the_figures_of_the_json_files(reported: Path, read_json
 
 def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> None:
     names = {
+        "arrivals",
+        "arrivals-clip",
+        "arrivals-all",
+        "prediction",
+        "warm",
+        "tuning",
+        "tuning-trials",
         "captions",
+        "captions-visibility",
         "captions-differences",
         "captions-spice",
         "captions-attributes",
@@ -180,10 +133,44 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
     }
     assert {path.name for path in (reported / "figures").iterdir()} == {
         "masked.svg",
+        "quality.svg",
         "captions.svg",
         "catalogues.svg",
         "curves.svg",
     }
+
+
+def add_arrivals(*rows: dict[str, Any]) -> None:
+    """Add rows of the arrivals to the comparisons."""
+    comparison = json.loads(report.COMPARISON.read_text())
+    comparison["rows"] += rows
+    report.COMPARISON.write_text(json.dumps(comparison))
+
+
+def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> None:
+    ft, pt = "tiny-blip2-opt-ft", "tiny-blip2-opt-pt"
+    add_arrivals(
+        row_with_finding(ft, pt, "better", "primary"),
+        row_with_finding(ft, "none", "better", "secondary"),
+        row_with_finding(ft, "ridge-resnet50", "not shown", "secondary"),
+        arrivals_row("reference", pt, 0.07),
+    )
+    report.main()
+    text = page(PAGES[0]).text
+    parts = [
+        "Fine-tuned captions by tiny-blip2-opt rank new arrivals better than pre-trained ones.",
+        "That captions help is not shown",
+        "Words of the arrivals",
+        "+0.0700 [+0.0500, +0.0900]",
+        "cannot rank arrivals",
+        "Which caption score predicts recommendations?",
+        "Warm items",
+        "floor: no content",
+    ]
+    assert [text.find(part) for part in parts] == sorted(text.find(part) for part in parts)
+    assert -1 not in [text.find(part) for part in parts]
+    assert (reported / "figures/arrivals.svg").exists()
+    assert (reported / "tables/arrivals-tests.md").read_text().count("not shown") == 1
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:
@@ -239,18 +226,18 @@ def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path,
     Path("metrics/captions.json").write_text(re.sub(r'"spice": [0-9.e-]+, ', "", text))
     compare.main()
     report.main()
-    assert "caption_spice" not in read_json("metrics/headline.json")
+    assert "spice" not in read_json("metrics/headline.json")["captions"]
     for name in ("captions", "captions-differences"):
         assert "spice: params.yaml says skip" in Path(f"reports/tables/{name}.md").read_text()
     assert "n/a" in Path("reports/tables/captions.md").read_text()
 
 
 def test_a_study_without_purchases_has_a_report_on_captions(study: Path, write_params: Any) -> None:
-    write_params(study, catalogues=[], texts=[])
+    write_params(study, catalogues=[], texts=[], arrival_features=[])
     compare.main()
     report.main()
     text = page(PAGES[0]).text
-    assert "no masked experiment" in text
+    assert NO_ARRIVALS in text
     assert "BLEU-4" in text
     assert not Path("reports/tables/recommendations.md").exists()
 

@@ -5,6 +5,7 @@ import pandas as pd
 from lookbook.reporting.formatting import (
     CAPTION_COLUMNS,
     MARKS,
+    ONE_RUN,
     VARIANTS,
     Table,
     Values,
@@ -73,10 +74,16 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
         [
             "In percent; CIDEr × 100; length is a ratio. Floor: fine-tuned captions given to the wrong images. "
             f"{MARKS}: fine-tuned against pre-trained, CIDEr and core precision only.",
+            ONE_RUN,
             *of_true,
             *list_skipped(metrics, but="spice_"),
         ],
     )
+
+
+def has_truth(metrics: Values, captioners: list[str]) -> bool:
+    """Return whether the data says which attributes are true of a garment, so that core precision was scored."""
+    return any("core_precision" in metrics[name].get("ft", {}) for name in captioners)
 
 
 def caption_differences_table(metrics: Values, comparisons: list[Values]) -> Table:

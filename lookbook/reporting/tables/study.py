@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from lookbook.comparison.settings import Study
 from lookbook.reporting.formatting import Table
 from lookbook.reporting.results import Results
-from lookbook.reporting.tables import captions, catalogue, published, recommendations
+from lookbook.reporting.tables import arrivals, captions, catalogue, prediction, published, recommendations, tuning
+from lookbook.reporting.tables.visibility import visibility_table
+from lookbook.reporting.tables.warm import warm_table
 
 
 def list_tables(study: Study, dataset: str, results: Results) -> list[Table]:
@@ -17,13 +19,29 @@ def list_tables(study: Study, dataset: str, results: Results) -> list[Table]:
         results: Its results.
     """
     tables = [
+        *_arrival_tables(study, results),
         *_caption_tables(study, results),
         *_recommendation_tables(study, results),
         *_difference_tables(results),
+        *(table for table in (tuning.tuning_table(results.tuning), tuning.trials_table(results.tuning)) if table),
         catalogue.catalogue_table(results.catalogue),
         *_published_tables(study, dataset, results),
     ]
     return [catalogue.add_warning(table, results.catalogue) for table in tables]
+
+
+def _arrival_tables(study: Study, results: Results) -> Iterator[Table]:
+    """Yield the tables of the arrivals: that of the primary comparison's features is called `arrivals`."""
+    ranked = results.ranked
+    if ranked is None:
+        return
+    texts = [name for name in study.arrival_features if name in study.text_features]
+    for features in texts:
+        is_primary = features == study.primary.features
+        yield arrivals.arrivals_table(ranked, features, "arrivals" if is_primary else f"arrivals-{features}")
+    tested, predicted = arrivals.findings_table(ranked), prediction.prediction_table(results.comparison["prediction"])
+    yield from (table for table in (tested, predicted) if table)
+    yield arrivals.all_items_table(ranked, study.arrival_features)
 
 
 def _caption_tables(study: Study, results: Results) -> Iterator[Table]:
@@ -36,6 +54,9 @@ def _caption_tables(study: Study, results: Results) -> Iterator[Table]:
     if spice:
         yield spice
     yield captions.attributes_table(results.attributes, captioners)
+    visible = visibility_table(results.attributes, captioners, captions.has_truth(results.captions, captioners))
+    if visible:
+        yield visible
     yield captions.confusions_table(results.confusions, captioners)
 
 
@@ -47,6 +68,9 @@ def _recommendation_tables(study: Study, results: Results) -> Iterator[Table]:
     if comparison["evaluation"] == "common":
         yield recommendations.recommendations_table(metrics, comparison["catalogues"], axes)
     yield recommendations.own_recommendations_table(metrics, axes)
+    warm = warm_table(metrics, axes, comparison["cutoff"])
+    if warm:
+        yield warm
     yield recommendations.beyond_accuracy_table(metrics, axes, comparison["cutoff"])
 
 

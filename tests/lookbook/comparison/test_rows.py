@@ -10,12 +10,16 @@ TABLES = {
     "catalogues": [{"table": "catalogues", "recommender": "bpr", "runs": 3, "p_holm": None}],
     "masked": [],
     "slices": [{"table": "slices", "recommender": "bpr", "slice": "cold_users", "runs": 1, "p_holm": None}],
+    "arrivals": [{"table": "arrivals", "recommender": "vbpr-sbert", "claimed": False, "p_holm": 0.2}],
+    "prediction": [
+        {"table": "prediction", "recommender": "vbpr-sbert", "scope": "sources", "value": 1.0, "p_holm": None}
+    ],
 }
 
 
 def test_all_rows_have_the_same_keys() -> None:
     rows = flatten_tables(TABLES)
-    assert len(rows) == 3
+    assert len(rows) == 5
     assert len({frozenset(row) for row in rows}) == 1
 
 
