@@ -118,7 +118,7 @@ def test_checkpoints_go_by_what_an_extractor_reads(study: Path, old: str, new: s
     assert {name for name in names if folder_of(name) != before[name]} == other
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith("rec_features")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if "recsys.features " in CELLS[name]["cmd"]])
 def test_checkpoints_go_by_the_code_that_a_cell_imports(name: str) -> None:
     own = f"recsys/extractors/{CELLS[name]['cmd'].partition('--extractor ')[2].split()[0]}.py"
     listed = {Path(path) for path in (*features.CODE, own)}
