@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from catalogue.readers import READERS, shop
 from catalogue.readers.files import Folder, list_images
 from catalogue.readers.settings import DATASET_NAME, Columns
-from catalogue.readers.tables import read_header
+from pipeline.cells.rows import read_names
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
 from pipeline.core.params import REFERENCE
@@ -112,7 +112,7 @@ def pack_pictures(images: Path, target: Path) -> None:
 def read_columns(path: Path) -> list[str]:
     """Read the column names of a CSV file."""
     with open(path, "rb") as file:
-        return [cell.strip().strip('"') for cell in read_header(file, str(path)).split(",")]
+        return read_names(file, str(path))
 
 
 def choose_columns(items_header: list[str], purchases_header: list[str], column_names: dict[str, str]) -> Columns:
