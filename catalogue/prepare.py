@@ -23,7 +23,7 @@ from pipeline.core.stage import print_summary, run
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 METRICS = Path("metrics/catalogue.json")
-CODE = [Path(__file__).parent / "prepared" / "images.py"]
+CODE = [Path(__file__).parent / "prepared" / name for name in ("images.py", "jpeg.py")]
 STUDY_MIN_ITEMS_PER_TYPE = 7  # at which the counts of the full data sets are known
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from catalogue.prepared.images import shrink
+from catalogue.prepared.jpeg import shrink
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.params import suggest

@@ -170,7 +170,9 @@ def _explain_damage(name: str) -> Iterator[None]:
             f"{name}: packed by a method that cannot be read here ({error}); unpack the zip and put its files there, "
             "or pack them by Deflate"
         ) from None
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the disk's; that of bzip2 has no number
+            raise
         raise UserError(f"{name}: damaged in the zip ({error}); fetch the zip again") from None
 
 

@@ -15,7 +15,7 @@ from pipeline.core.errors import UserError
 from tests.helpers.wild_shop import Row, draw, list_purchases, list_rows, write_items, write_pictures, write_shop
 from tests.helpers.wild_shop import write_purchases as write
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 SHOP = Path("data/raw/wild")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.cells.rows import read_names, read_table
 from pipeline.core.errors import UserError
 
-CASES = Path(__file__).parents[2] / "catalogue/cases"
+CASES = Path(__file__).parents[2] / "cases"
 CELLS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8)
 
 
