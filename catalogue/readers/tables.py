@@ -2,24 +2,18 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import IO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
 from catalogue.readers.files import Files
 from catalogue.readers.markup import remove_markup
 from pipeline.cells import rows
 from pipeline.cells.missing import is_missing
-from pipeline.cells.rows import check_names, fit_cells, iterate_rows, read_names
+from pipeline.cells.streams import stream_columns
 from pipeline.cells.times import NoTimeError, read_days
 from pipeline.core.errors import UserError
-
-BLOCK_BYTES = 1 << 25  # of a CSV that is streamed
-QUOTE = b'"'
 
 
 def read_table(files: Files, name: str, needed: Sequence[str]) -> pd.DataFrame:
@@ -54,30 +48,8 @@ def stream(files: Files, name: str, columns: Mapping[str, pa.DataType]) -> Itera
     Raises:
         UserError: a column is missing, or a cell cannot be converted.
     """
-    path = files.locate(name)
-    names, n_lines = _read_header(files, name, list(columns))
-    with files.open(name) as file:
-        for _ in range(n_lines):
-            file.readline()
-        counted = _QuoteCounter(file)
-        try:
-            yield from csv.open_csv(
-                counted,
-                read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
-                convert_options=csv.ConvertOptions(
-                    column_types=dict(columns), include_columns=list(columns), strings_can_be_null=False
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):  # a header alone
-                return
-            raise UserError(
-                f"{path}: below the header: {error}; days are written as 2018-09-20, numbers with a point, one "
-                "purchase a line"
-            ) from None
-    if counted.quotes % 2:
-        raise UserError(f"{path}: a quote is not closed ({counted.quotes} quotes in all); {rows.ADVICE}")
+    advice = "days are written as 2018-09-20, numbers with a point, one purchase a line"
+    return stream_columns(lambda: files.open(name), files.locate(name), columns, advice)
 
 
 def convert_days(path: str, column: str, texts: pa.Array) -> pa.Array:
@@ -114,47 +86,3 @@ def refuse_negative(path: str, column: str, values: pa.Array) -> None:
     if pc.any(wrong).as_py():
         row = pc.index(wrong, True).as_py()
         raise UserError(f"{path}: {column} {values[row]} is not an amount of money; correct or remove the row")
-
-
-def _read_header(files: Files, name: str, needed: Sequence[str]) -> tuple[list[str], int]:
-    """Read the names of the columns and the number of lines that hold them.
-
-    The first row may end in commas that the header does not have; each such column has a name too.
-    """
-    path = files.locate(name)
-    with files.open(name) as file:
-        header = read_names(file, path)
-    check_names(header, path, needed)
-    with files.open(name) as file:
-        first_rows = list(islice(iterate_rows(file, path), 2))
-    names = [column or f"\0{number}" for number, column in enumerate(header)]
-    line, first = first_rows[-1]
-    if len(first_rows) == 2 and first:
-        fit_cells(first, header, path, line)
-        names += [f"\0{number}" for number in range(len(names), len(first))]
-    return names, first_rows[0][0]
-
-
-class _QuoteCounter:
-    """Counts the quotes of a file while it is read: an odd number means that one is not closed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.quotes, self.closed = file, 0, False
-
-    def read(self, size: int = -1) -> bytes:
-        """Read, and count."""
-        data = self.file.read(size)
-        self.quotes += data.count(QUOTE)
-        return data
-
-    def close(self) -> None:
-        """Leave the file to who opened it."""
-        self.closed = True
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it cannot be read twice."""
-        return False

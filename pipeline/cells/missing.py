@@ -29,14 +29,23 @@ def drop_missing(texts: pd.Series) -> pd.Series:
     return texts.mask([not isinstance(text, str) or is_missing(text) for text in texts])
 
 
+def find_missing(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Tell for each text whether it is missing, empty, or a word for a missing value."""
+    return _find(texts, MISSING)
+
+
 def find_nobody(users: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Tell for each user whether it is missing, empty, or a word for nobody.
 
     >>> find_nobody(pa.array(["u1", "", "Guest", None, "nan"])).to_pylist()
     [False, True, True, True, True]
     """
-    short = pc.fill_null(pc.less_equal(pc.binary_length(users), LONGEST), True)
+    return _find(users, NOBODY)
+
+
+def _find(texts: pa.Array | pa.ChunkedArray, of: frozenset[str]) -> pa.Array | pa.ChunkedArray:
+    short = pc.fill_null(pc.less_equal(pc.binary_length(texts), LONGEST), True)
     if not pc.any(short).as_py():  # lower case of a hundred million long ids takes minutes
         return short
-    words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(pc.if_else(short, users, "long"), "")))
-    return pc.is_in(words, value_set=pa.array(["", *sorted(NOBODY)], words.type))
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(pc.if_else(short, texts, "long"), "")))
+    return pc.is_in(words, value_set=pa.array(["", *sorted(of)], words.type))

@@ -5,6 +5,8 @@ its size, because the ranges of the years 1973 to 2286 do not overlap. What lies
 number of days, or a running number.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,7 +69,7 @@ def read_seconds(column: pa.ChunkedArray) -> np.ndarray:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise NoTimeError(column[0].as_py() if len(column) else None, len(column))
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()).combine_chunks())
-    is_number = pc.fill_null(pc.match_substring_regex(texts, r"^[\d.]*$"), True)
+    is_number = pc.fill_null(pc.match_substring_regex(texts, r"^(\d{9,}(\.\d*)?)?$"), True)
     if pc.all(is_number).as_py():  # fast
         numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
         return scale_numbers(pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False))
@@ -122,9 +124,14 @@ def _add_parts(parts: pa.StructArray, texts: pa.Array, with_zone: bool) -> np.nd
         raise NoTimeError(first.as_py(), 1) from None
     if not with_zone:
         return days * SECONDS_A_DAY
-    of_day = np.array([_count_seconds(text) for text in clock.to_pylist()], dtype=np.float64)
-    shift = np.array([_read_shift(text) for text in zone.to_pylist()], dtype=np.float64)
-    return days * SECONDS_A_DAY + of_day - shift
+    return days * SECONDS_A_DAY + _map_distinct(_count_seconds, clock) - _map_distinct(_read_shift, zone)
+
+
+def _map_distinct(function: Callable[[str], int], texts: pa.Array) -> np.ndarray:
+    """Call a function once for each different text: (n_texts,)."""
+    distinct = pc.dictionary_encode(pc.fill_null(texts, ""))
+    values = np.array([function(text) for text in distinct.dictionary.to_pylist()], dtype=np.float64)
+    return values[distinct.indices.to_numpy()]
 
 
 def _is_date(text: pa.Scalar) -> bool:
@@ -135,13 +142,13 @@ def _is_date(text: pa.Scalar) -> bool:
     return True
 
 
-def _count_seconds(clock: str | None) -> int:
+def _count_seconds(clock: str) -> int:
     """Count the seconds of `14:00:22` since midnight."""
     hours, minutes, seconds, *_ = [*map(int, clock.split(":")), 0] if clock else [0, 0, 0]
     return 3600 * hours + 60 * minutes + seconds
 
 
-def _read_shift(zone: str | None) -> int:
+def _read_shift(zone: str) -> int:
     """Read the seconds by which `+02:00` is before UTC."""
     if not zone or zone in ("Z", "UTC", "GMT"):
         return 0

@@ -16,10 +16,11 @@ import pydantic
 import scipy.sparse as sp
 
 from features.files import Rows, all_rows, read_features
+from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import SHOWN, UserError, first_five
 from pipeline.core.params import REFERENCE, Section, load, suggest
 from recsys import recommenders
-from recsys.interchange.reading import SECONDS_A_DAY, Pairs, take_last_rows
+from recsys.interchange.reading import Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.recommend import Lists, recommend
 from recsys.ranking.settings import Run

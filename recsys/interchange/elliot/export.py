@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
@@ -32,7 +33,6 @@ from recsys.interchange.elliot.configuration import (
     name_dataset,
     write_configuration,
 )
-from recsys.interchange.reading import SECONDS_A_DAY
 from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
 from recsys.scoring.settings import RecScore
