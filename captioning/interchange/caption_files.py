@@ -1,13 +1,12 @@
 """Reads caption files of any origin, the one reader of them: JSON, CSV, Parquet, COCO's results and annotations.
 
 JSON is a list of objects, `[{"id": 7, "caption": "…", "references": ["…", …]}]`; CSV and Parquet have these columns. In
-CSV several references are a list in JSON's notation, a single one may be plain text, an empty cell is an empty caption,
-and `nan` is a missing one. The id may also be called `item_id`, or `image_id` as in COCO's results; where a file has
-several of these columns, the first of IDS counts. References may come from a second file: COCO's annotations, or one
-with id and references.
+CSV several references are a list as JSON, Python or NumPy write it, a single one may be plain text, an empty cell is an
+empty caption, and `nan` is a missing one. The id may also be called `item_id`, or `image_id` as in COCO's results; where
+a file has several of these columns, the first of IDS counts. References may come from a second file: COCO's
+annotations, or one with id and references.
 """
 
-import ast
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from captioning.interchange.lists import parse_texts
+from pipeline.cells.rows import read_table
 from pipeline.core.errors import UserError, first_five
 
+UNREADABLE = (ValueError, TypeError, OSError, NotImplementedError, RecursionError)  # of json, pandas and pyarrow
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")  # `id` comes last: in COCO's annotations it is the id of the annotation
+HALF = "have half a character (a surrogate such as \\ud83d without its other half); write it whole or remove it"
 Row = dict[str, Any]
 
 
@@ -54,6 +57,8 @@ def read_caption_file(path: Path, references: Path | None = None) -> CaptionFile
     refuse(path, f"captions have {where}", missing, of=len(rows))
     wrong = [name for name in rows if not all(_is_text(text, path) for text in by_id[name])]
     refuse(references or path, "ids have a reference that is no text", wrong)
+    halves = [name for name in rows if not all(map(_is_whole, by_id[name]))]
+    refuse(references or path, f"ids have references that {HALF}", halves)
     captions = {name: row["caption"] for name, row in rows.items()}
     return CaptionFile(captions, {name: by_id[name] for name in rows}, [name for name in by_id if name not in rows])
 
@@ -70,6 +75,7 @@ def read_captions(path: Path) -> dict[str, Row]:
     _refuse_missing_key(path, rows, "caption")
     by_id = dict(zip(ids, rows, strict=True))
     refuse(path, "captions are no text", [name for name, row in by_id.items() if not _is_text(row["caption"], path)])
+    refuse(path, f"captions {HALF}", [name for name, row in by_id.items() if not _is_whole(row["caption"])])
     return by_id
 
 
@@ -108,11 +114,13 @@ def _read_rows(path: Path) -> list[Row]:
         if path.suffix == ".json":
             return _read_json(path)
         if path.suffix == ".csv":
-            return _records(pd.read_csv(path, dtype=str, keep_default_na=False))
+            with open(path, "rb") as file:
+                return _records(read_table(file, str(path)))
         if path.suffix == ".parquet":
             return _records(pd.read_parquet(path))
-    except (ValueError, OSError) as error:  # of json, pandas and pyarrow alike
-        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}") from None
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from None
     raise UserError(f"{path}: the name of a caption file ends in {', '.join(FORMATS)}")
 
 
@@ -121,7 +129,7 @@ def _records(table: pd.DataFrame) -> list[Row]:
 
 
 def _read_json(path: Path) -> list[Row]:
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = json.loads(path.read_text(encoding="utf-8-sig"))
     if isinstance(values, dict) and isinstance(values.get("annotations"), list):
         values = values["annotations"]
     if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
@@ -141,15 +149,22 @@ def _ids(rows: Sequence[Row], path: Path) -> list[str]:
 
 def _as_id(value: object, path: Path, number: int, name: str = "id") -> str:
     """Convert an id, or a group, to text: 7, 7.0 (an integer column with gaps) and "7" are the same."""
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, Integral | float) and not isinstance(value, bool) and value == value and value == int(value):
+    if isinstance(value, str) and value.strip() and _is_whole(value):
+        return value.strip()
+    if isinstance(value, Integral | float) and not isinstance(value, bool) and float(value).is_integer():
         return str(int(value))
     raise UserError(f"{path}: row {number} has the {name} {value!r}; it must be a text or a whole number")
 
 
 def _own_references(path: Path, rows: dict[str, Row]) -> dict[str, list[str]]:
-    return {name: _texts(row.get("references"), path) for name, row in rows.items()}
+    references, unreadable = {}, []
+    for name, row in rows.items():
+        try:
+            references[name] = _texts(row.get("references"), path)
+        except ValueError:
+            unreadable.append(name)
+    refuse(path, 'ids have references that begin like a list and are none; write ["…", "…"]', unreadable)
+    return references
 
 
 def _read_references(path: Path) -> dict[str, list[str]]:
@@ -172,24 +187,17 @@ def _texts(value: object, path: Path) -> list[Any]:
         return list(value)
     if not isinstance(value, str):
         return [] if value is None or value != value else [value]  # NaN is not itself
-    if path.suffix == ".csv" and value.strip().startswith("[") and value.strip().endswith("]"):
-        return _parse_list(value)
-    return [value] if value or path.suffix != ".csv" else []
-
-
-def _parse_list(cell: str) -> list[Any]:
-    """Parse a list in JSON's or Python's notation; another text in brackets is the only entry."""
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return list(parse(cell))
-        except (ValueError, SyntaxError):
-            continue
-    return [cell]
+    return parse_texts(value) if value or path.suffix != ".csv" else []
 
 
 def _is_text(value: object, path: Path) -> bool:
     """Tell whether a value is text. In CSV, where every value is, `nan` stands for a missing value."""
     return isinstance(value, str) and not (path.suffix == ".csv" and value.lower() == "nan")
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text is free of halves of characters beyond 16 bits, which JSON may hold and no file can."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _refuse_missing_key(path: Path, rows: Sequence[Row], name: str) -> None:
