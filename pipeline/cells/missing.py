@@ -1,5 +1,6 @@
 """Words that programs write where a value is missing, such as NULL of a database or nan of pandas."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +27,7 @@ def is_missing(text: str) -> bool:
 
 def drop_missing(texts: pd.Series) -> pd.Series:
     """Replace every text that is empty or a word for a missing value by a missing value."""
-    return texts.mask([not isinstance(text, str) or is_missing(text) for text in texts])
+    return texts.mask(np.array([not isinstance(text, str) or is_missing(text) for text in texts], dtype=bool))
 
 
 def find_missing(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
