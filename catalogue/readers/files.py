@@ -1,5 +1,6 @@
 """Raw files in a folder, or in a zip that is read without being unpacked."""
 
+import errno
 import io
 import lzma
 import struct
@@ -171,7 +172,7 @@ def _explain_damage(name: str) -> Iterator[None]:
             "or pack them by Deflate"
         ) from None
     except (*DAMAGE, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the disk's; that of bzip2 has no number
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # the disk's own
             raise
         raise UserError(f"{name}: damaged in the zip ({error}); fetch the zip again") from None
 
