@@ -44,7 +44,7 @@ LISTS = [("u1", "i1", 3.0), ("u1", "i2", 2.5), ("u2", "i1", 1.0), ("u2", "i9", 0
 
 def plain_rows(path: Path, names: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Read columns by Python's csv module alone; what is not UTF-8 in another column does not matter."""
-    text = path.read_text("utf-8-sig", errors="replace")
+    text = path.read_bytes().decode("utf-8-sig", "replace")
     header, *rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     header = [name.strip() for name in header]
     return [tuple(row[header.index(name)] for name in names) for row in rows if any(cell.strip() for cell in row)]

@@ -102,7 +102,7 @@ class Zip:
             UserError: see `archive`.
         """
         by_name = {member.filename.replace("\\", "/").removeprefix("./"): member for member in self.archive.infolist()}
-        names = sorted(name for name in by_name if not name.endswith("/") and not _is_of_macos(name))
+        names = sorted(name for name in by_name if name and not name.endswith("/") and not _is_of_macos(name))
         above = _find_folder_above(names)
         return {name.removeprefix(above): by_name[name] for name in names}
 

@@ -18,6 +18,7 @@ DATE = r"(?P<year>\d{4})[-/.]?(?P<month>\d{2})[-/.]?(?P<day>\d{2})"
 CLOCK = r"(?P<clock>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?:[.,]\d+)?"
 ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
 MOMENT = rf"^{DATE}(?:[T ]+{CLOCK} ?{ZONE})?$"
+ONE_SIGN = r"^(?:\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{4}\.\d{2}\.\d{2}|\d{8})(?:[T ]|$)"  # not 2018-0920
 NUMBER = r"^\d{9,19}(\.\d*)?$"
 ALLOWED = (
     "a day is written as 2018-09-20, with or without a time (2018-09-20T14:00:22+02:00), or as seconds, milliseconds, "
@@ -101,7 +102,8 @@ def _read_seconds(texts: pa.Array, with_zone: bool) -> np.ndarray:
     parts = pc.extract_regex(texts, MOMENT)
     seconds = np.full(len(texts), np.nan)
     is_number = np.array(pc.fill_null(pc.match_substring_regex(texts, NUMBER), False))
-    is_moment = np.array(pc.fill_null(pc.is_valid(parts), False)) & ~is_number
+    has_one_sign = np.array(pc.fill_null(pc.match_substring_regex(texts, ONE_SIGN), False))
+    is_moment = np.array(pc.fill_null(pc.is_valid(parts), False)) & has_one_sign & ~is_number
     wrong = np.flatnonzero(~is_number & ~is_moment)
     if len(wrong):
         raise NoTimeError(texts[int(wrong[0])].as_py(), len(wrong))

@@ -136,6 +136,13 @@ def test_a_shops_pictures_may_be_in_a_zip_of_any_layout(study: Callable[..., Non
     assert Path("data/prepared/images/00000.parquet").read_bytes() == before
 
 
+def test_a_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    write_zip(tmp_path / "a.zip", {"images/1.jpg": b"x", "/": b""})
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(b"/PK\x05\x06", b"\0PK\x05\x06"))  # the last name in the directory
+    assert Zip(tmp_path / "a.zip").read("images/1.jpg") == b"x"
+
+
 def test_what_is_no_zip_is_named(tmp_path: Path) -> None:
     for data in (b"", b"PK", b"PK\x05\x06" + bytes(10), io.BytesIO(b"x" * 100).getvalue()):
         (tmp_path / "a.zip").write_bytes(data)
