@@ -5,10 +5,12 @@ reference, and all of them are the vocabulary. Else descriptions are tagged in c
 until both files are written: a run that was killed continues from there.
 """
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 from captioning.tagging import vocabulary
+from captioning.tagging.advice import warn_of_tiny
 from captioning.tagging.extract import extract, work_folder
 from captioning.tagging.settings import CaptionAttributes
 from catalogue.prepared.items import read_items
@@ -24,6 +26,7 @@ ATTRIBUTES = Path("data/attributes")
 class Params(Section):
     """The keys of params.yaml that this stage reads."""
 
+    dataset: str
     device: Literal["cpu", "cuda"]
     caption_attributes: CaptionAttributes
 
@@ -43,10 +46,21 @@ def main() -> None:
             f"wrote {ATTRIBUTES}: {len(items)} descriptions with attributes of their own, {len(words)} different"
         )
         return
+    warning, advice = warn_of_tiny(params.dataset, settings.tagger, settings.package, MODELS)
+    if warning:
+        print(f"warning: {warning}; {advice}", file=sys.stderr, flush=True)
     with checkpoint_folder(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
         attributes = extract(texts, settings, tagger, params.device, folder)
         if settings.colour:
-            attributes = vocabulary.add_colours(items, attributes)
+            colours = vocabulary.list_colours(items)
+            tagged = extract(
+                [vocabulary.write_out(colour) for colour in colours], settings, tagger, params.device, folder
+            )
+            words_of = {
+                colour: vocabulary.choose_words(colour, of_colour)
+                for colour, of_colour in zip(colours, tagged, strict=True)
+            }
+            attributes = vocabulary.add_colours(items, attributes, words_of)
         words = vocabulary.make_vocabulary(items, attributes, settings)
         vocabulary.write(ATTRIBUTES, ids, attributes, words)
     print_summary(

@@ -15,6 +15,7 @@ from catalogue.readers import Raw
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
 from pipeline.checkpoints import checkpoint_folder, key_folder
+from pipeline.core.errors import first_five
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -22,7 +23,7 @@ from pipeline.core.stage import print_summary, run
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 METRICS = Path("metrics/catalogue.json")
-CODE = [Path(__file__).parent / "prepared" / "images.py"]
+CODE = [Path(__file__).parent / "prepared" / name for name in ("images.py", "jpeg.py")]
 STUDY_MIN_ITEMS_PER_TYPE = 7  # at which the counts of the full data sets are known
 
 
@@ -70,13 +71,24 @@ def _summarise(counts: dict[str, Any], raw: Raw) -> str:
         attributes = f", {counts['attributes']} attributes of their own"
     if raw.full_purchases and counts["purchases_read"] != raw.full_purchases["purchases_read"]:
         part = f"; a part: the full data has {raw.full_purchases['purchases_read']:,}"
+    without_user = f", {counts['purchases_without_user']} without a user" if "purchases_without_user" in counts else ""
     return (
         f"wrote {PREPARED}: {counts['catalogue_all']} items, {counts['catalogue_original']} of them in the original "
         f"catalogue ({counts['fashion_types']} categories{attributes}; train {split['train']}, "
         f"validation {split['validation']}, test {split['test']}; {split['leaked_product_code']} test items share a "
         f"product code and {split['leaked_description']} a description with train), {counts['purchases']} purchases of "
-        f"{counts['users']} users ({counts['purchases_of_unknown_articles']} of unknown articles left out{part})"
+        f"{counts['users']} users ({counts['purchases_of_unknown_articles']} of unknown articles{without_user} "
+        f"left out{part}){_describe_pictures(raw)}"
     )
+
+
+def _describe_pictures(raw: Raw) -> str:
+    """Count the articles without a picture and the pictures without an article, with the first five of each."""
+    without = [item for item in raw.articles["item_id"] if item not in raw.image_names]
+    parts = [f"; {len(without)} articles without a picture, first {first_five(without)}"] if without else []
+    if raw.unmatched:
+        parts.append(f"; {len(raw.unmatched)} pictures of no article, first {first_five(raw.unmatched)}")
+    return "".join(parts)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ An array may be larger than memory: it is written block by block and memory-mapp
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -116,6 +117,32 @@ def _write_array(path: Path, n: int, blocks: Iterable[np.ndarray], folder: Path 
         raise ValueError(f"{folder}: {written} rows for {n} ids")
 
 
+def load_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+    """Load an array of numbers.
+
+    Raises:
+        UserError: the file is no array of NumPy, is cut off, or holds something other than real numbers.
+    """
+    try:
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except Exception as error:  # NumPy evaluates the file's header, which fails in many ways
+        raise UserError(f"{path}: cannot be read as a NumPy array: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: cannot be read as a NumPy array: it holds several; write each to a file of its own")
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{path}: expected numbers of shape (n_items, dim), found {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _read_ids(path: Path) -> tuple[str, ...]:
+    """Read one id a line; a line ends in LF or CRLF, and in nothing else that Unicode calls a line end."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")) if text else ()
+
+
 def read_features(folder: Path | str) -> Features:
     """Read the features of a folder, memory-mapped.
 
@@ -129,12 +156,9 @@ def read_features(folder: Path | str) -> Features:
             f"{folder}: no {' and no '.join(missing)}; expected features.npy of shape (n_items, dim), and "
             "ids.txt with the id of each of its rows, one a line"
         )
-    ids = tuple((folder / "ids.txt").read_text(encoding="utf-8").splitlines())
-    try:
-        array = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{folder}/features.npy: cannot be read as a NumPy array: {error}") from None
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
+    array = load_array(folder / "features.npy", mmap_mode="r")
+    ids = _read_ids(folder / "ids.txt")
+    if array.ndim != 2:
         raise UserError(
             f"{folder}/features.npy: expected numbers of shape (n_items, dim), found {array.dtype} "
             f"of shape {array.shape}"

@@ -18,10 +18,13 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.cells.rows import read_table
 from pipeline.core.errors import UserError, first_five
 
+UNREADABLE = (ValueError, TypeError, OSError, NotImplementedError, RecursionError)  # of json, pandas and pyarrow
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")  # `id` comes last: in COCO's annotations it is the id of the annotation
+HALF = "have half a character (a surrogate such as \\ud83d without its other half); write it whole or remove it"
 BOOLEANS = {"true": True, "false": False}
 Row = dict[str, Any]
 
@@ -96,6 +99,7 @@ def read_caption_rows(path: Path) -> dict[str, Row]:
     refuse_missing_key(path, rows, "caption")
     by_id = dict(zip(ids, rows, strict=True))
     refuse(path, "captions are no text", [name for name, row in by_id.items() if not is_text(row["caption"], path)])
+    refuse(path, f"captions {HALF}", [name for name, row in by_id.items() if not is_whole(row["caption"])])
     return by_id
 
 
@@ -111,11 +115,13 @@ def read_rows(path: Path) -> list[Row]:
         if path.suffix == ".json":
             return _read_json(path)
         if path.suffix == ".csv":
-            return _records(pd.read_csv(path, dtype=str, keep_default_na=False))
+            with open(path, "rb") as file:
+                return _records(read_table(file, str(path)))
         if path.suffix == ".parquet":
             return _records(pd.read_parquet(path))
-    except (ValueError, OSError) as error:  # of json, pandas and pyarrow alike
-        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}") from None
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from None
     raise UserError(f"{path}: the name of a caption file ends in {', '.join(FORMATS)}")
 
 
@@ -140,9 +146,9 @@ def convert_id(value: object, path: Path, number: int, name: str = "id") -> str:
     Raises:
         UserError: it is neither a text nor a whole number.
     """
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, Integral | float) and not isinstance(value, bool) and value == value and value == int(value):
+    if isinstance(value, str) and value.strip() and is_whole(value):
+        return value.strip()
+    if isinstance(value, Integral | float) and not isinstance(value, bool) and float(value).is_integer():
         return str(int(value))
     raise UserError(f"{path}: row {number} has the {name} {value!r}; it must be a text or a whole number")
 
@@ -150,6 +156,11 @@ def convert_id(value: object, path: Path, number: int, name: str = "id") -> str:
 def is_text(value: object, path: Path) -> bool:
     """Tells whether a value is text. In CSV, where every value is, `nan` stands for a missing value."""
     return isinstance(value, str) and not (path.suffix == ".csv" and value.lower() == "nan")
+
+
+def is_whole(text: str) -> bool:
+    """Tells whether a text is free of halves of characters beyond 16 bits, which JSON may hold and no file can."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def refuse(path: Path, problem: str, ids: Sequence[str], of: int | None = None) -> None:
@@ -179,7 +190,7 @@ def _records(table: pd.DataFrame) -> list[Row]:
 
 
 def _read_json(path: Path) -> list[Row]:
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = json.loads(path.read_text(encoding="utf-8-sig"))
     if isinstance(values, dict) and isinstance(values.get("annotations"), list):
         values = values["annotations"]
     if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):

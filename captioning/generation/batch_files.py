@@ -56,7 +56,7 @@ def _read_images(captioner: Captioner, store: ImageStore, parts: list[list[str]]
     threads = reader_threads(captioner.base.device.type)
 
     def prepare(piece: list[str]) -> list[ImageInputs]:
-        return prepare_images(captioner, [store[item] for item in piece])
+        return prepare_images(captioner, [store[item] for item in piece], piece)
 
     pieces = [make_batches(part, OPENED_TOGETHER if threads else len(part)) for part in parts]
     prepared = prefetch(prepare, list(chain.from_iterable(pieces)), threads)

@@ -1,14 +1,12 @@
 """Reads caption files of any origin with their references: JSON, CSV, Parquet, COCO's results and annotations.
 
 JSON is a list of objects, `[{"id": 7, "caption": "…", "references": ["…", …]}]`; CSV and Parquet have these columns. In
-CSV several references are a list in JSON's notation, a single one may be plain text, an empty cell is an empty caption,
-and `nan` is a missing one. The id may also be called `item_id`, or `image_id` as in COCO's results; where a file has
-several of these columns, the first of `captioning.families.file.IDS` counts. References may come from a second file:
-COCO's annotations, or one with id and references.
+CSV several references are a list as JSON, Python or NumPy write it, a single one may be plain text, an empty cell is an
+empty caption, and `nan` is a missing one. The id may also be called `item_id`, or `image_id` as in COCO's results. Of
+several such columns the first of `captioning.families.file.IDS` counts. References may come from a second file: COCO's
+annotations, or one with id and references.
 """
 
-import ast
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioning.families.file import (
+    HALF,
     Row,
     convert_id,
     is_text,
+    is_whole,
     list_ids,
     read_caption_rows,
     read_rows,
     refuse,
     refuse_missing_key,
 )
+from captioning.interchange.lists import parse_texts
 
 
 class CaptionFile(NamedTuple):
@@ -55,6 +56,8 @@ def read_caption_file(path: Path, references: Path | None = None) -> CaptionFile
     refuse(path, f"captions have {where}", missing, of=len(rows))
     wrong = [name for name in rows if not all(is_text(text, path) for text in by_id[name])]
     refuse(references or path, "ids have a reference that is no text", wrong)
+    halves = [name for name in rows if not all(map(is_whole, by_id[name]))]
+    refuse(references or path, f"ids have references that {HALF}", halves)
     captions = {name: row["caption"] for name, row in rows.items()}
     return CaptionFile(captions, {name: by_id[name] for name in rows}, [name for name in by_id if name not in rows])
 
@@ -77,7 +80,14 @@ def read_groups(path: Path) -> dict[str, str] | None:
 
 
 def _own_references(path: Path, rows: dict[str, Row]) -> dict[str, list[str]]:
-    return {name: _texts(row.get("references"), path) for name, row in rows.items()}
+    references, unreadable = {}, []
+    for name, row in rows.items():
+        try:
+            references[name] = _texts(row.get("references"), path)
+        except ValueError:
+            unreadable.append(name)
+    refuse(path, 'ids have references that begin like a list and are none; write ["…", "…"]', unreadable)
+    return references
 
 
 def _read_references(path: Path) -> dict[str, list[str]]:
@@ -100,16 +110,4 @@ def _texts(value: object, path: Path) -> list[Any]:
         return list(value)
     if not isinstance(value, str):
         return [] if value is None or value != value else [value]  # NaN is not itself
-    if path.suffix == ".csv" and value.strip().startswith("[") and value.strip().endswith("]"):
-        return _parse_list(value)
-    return [value] if value or path.suffix != ".csv" else []
-
-
-def _parse_list(cell: str) -> list[Any]:
-    """Parse a list in JSON's or Python's notation; another text in brackets is the only entry."""
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return list(parse(cell))
-        except (ValueError, SyntaxError):
-            continue
-    return [cell]
+    return parse_texts(value) if value or path.suffix != ".csv" else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from catalogue.prepared.images import shrink
+from catalogue.prepared.jpeg import shrink
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.params import suggest
@@ -93,8 +93,9 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     texts: list[str] = []
     with explain_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
-        for batch in make_batches(images, section["batch_size"]):
-            inputs = prepare_images(captioner, batch)
+        names = make_batches([str(path) for path in paths], section["batch_size"])
+        for batch, files in zip(make_batches(images, section["batch_size"]), names, strict=True):
+            inputs = prepare_images(captioner, batch, files)
             texts += [
                 caption.text for caption in captioner.family.generate(captioner, inputs, section["max_new_tokens"])
             ]

@@ -16,6 +16,9 @@ from PIL import Image
 from torch import nn
 from transformers import PretrainedConfig
 
+from pipeline.core.errors import UserError, first_five
+
+REFUSALS = (ValueError, TypeError, IndexError, ArithmeticError)  # of image processors
 IMAGES_AT_ONCE = 256  # for the image processor
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -175,9 +178,39 @@ def find_language_model_eos(captioner: Captioner) -> list[int]:
     return list(eos) if isinstance(eos, list) else [eos]
 
 
-def prepare_images(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:
-    """Makes what the model takes for each image."""
-    return captioner.family.prepare_images(captioner, images)
+def prepare_images(captioner: Captioner, images: Sequence[Image.Image], names: Sequence[str] = ()) -> list[ImageInputs]:
+    """Makes what the model takes for each image.
+
+    Args:
+        captioner: whose image processor is used.
+        images: RGB pictures.
+        names: of the images, for messages: items or files.
+
+    Raises:
+        UserError: the image processor refuses images, such as one that is 200 times as wide as high; names them.
+    """
+    try:
+        return captioner.family.prepare_images(captioner, images)
+    except REFUSALS as error:
+        refused = _find_refused(captioner, images, names)
+        if not refused:
+            raise
+        kind = type(getattr(captioner.processor, "image_processor", captioner.processor)).__name__
+        raise UserError(
+            f"{kind} of the captioner refuses {len(refused)} of {len(images)} pictures, first {first_five(refused)}: "
+            f"{error}; crop them or take them out of the raw data, or use another captioner"
+        ) from error
+
+
+def _find_refused(captioner: Captioner, images: Sequence[Image.Image], names: Sequence[str]) -> list[str]:
+    """Lists the names and sizes of the images that the image processor refuses alone."""
+    refused = []
+    for name, image in zip(names, images, strict=False):
+        try:
+            captioner.family.prepare_images(captioner, [image])
+        except REFUSALS:
+            refused.append(f"{name} ({image.width} × {image.height})")
+    return refused
 
 
 def prepare_same_size(captioner: Captioner, images: Sequence[Image.Image]) -> list[ImageInputs]:

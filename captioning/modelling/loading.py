@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from peft import PeftModel
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.utils.logging import disable_progress_bar
 
+from captioning.modelling.adapters import apply_adapter
 from captioning.modelling.captioner import Captioner, Family
-from captioning.modelling.lora import freeze_vision, ignore_peft_warning
+from captioning.modelling.lora import freeze_vision
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import disable_packing, make_four_bit_config
+from captioning.modelling.weight_files import check_files
 from pipeline.core.errors import UserError
-from pipeline.model_folders import find_files, read_json, read_pin
+from pipeline.model_folders import find_files
 from pipeline.names import check_name
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-CODE_IN = ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def load(
@@ -68,7 +67,7 @@ def load(
     model.name_or_path = Path(folder).as_posix()  # peft writes it into adapters; not where the hub's cache is
     _check_image_tokens(captioner, folder)
     if adapter is not None:
-        captioner = Captioner(_apply_adapter(captioner, Path(folder), Path(adapter)), captioner.processor, module)
+        captioner = Captioner(apply_adapter(captioner, Path(folder), Path(adapter)), captioner.processor, module)
     freeze_vision(captioner)
     captioner.model.eval()
     return captioner
@@ -120,30 +119,6 @@ def compare_config(config: PretrainedConfig, model_type: str, language_model: st
     return "" if model == allowed else f"the model is {model}, this family is {allowed}"
 
 
-def check_files(files: Path, pattern: str) -> None:
-    """Refuses code, pickles and damaged weights before any of them is read.
-
-    Raises:
-        UserError: names the file.
-    """
-    for path in [files / name for name in CODE_IN if (files / name).is_file()]:
-        if "auto_map" in read_json(path):
-            raise UserError(
-                f"{path}: asks for Python code that comes with the weights (auto_map); such code is never run here: "
-                "take a conversion to transformers' own classes (often a repository whose name ends in -hf)"
-            )
-    weights = sorted(files.glob(pattern))
-    if not weights:
-        pickles = sorted(path.name for kind in PICKLES for path in files.glob(kind))
-        hint = f"; {', '.join(pickles)} could run code when read, and is refused: convert it" if pickles else ""
-        raise UserError(f"{files}: no weights as safetensors{hint}")
-    for path in weights:
-        try:
-            safe_open(path, "pt").__enter__().__exit__(None, None, None)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{path}: damaged safetensors ({error}); remove it and get it again") from error
-
-
 def _load_model(
     family: Family,
     config: PretrainedConfig,
@@ -185,37 +160,3 @@ def _check_image_tokens(captioner: Captioner, folder: Path | str) -> None:
             f"{folder}: the tokenizer's <image> is {names}, the model's image token {captioner.image_token_id}; they "
             "belong to different models: use the tokenizer that came with the weights"
         )
-
-
-def _apply_adapter(captioner: Captioner, folder: Path, adapter: Path) -> PeftModel:
-    if not (adapter / "adapter_model.safetensors").is_file():
-        raise UserError(
-            f"{adapter}: no adapter_model.safetensors (pickled adapters are refused); run `dvc repro` to train it"
-        )
-    check_files(adapter, "adapter_model.safetensors")
-    other = f"{adapter} was trained on {_check_base(folder, adapter) or 'another model'}, not on {folder}"
-    with ignore_peft_warning():
-        try:
-            model = PeftModel.from_pretrained(captioner.model, str(adapter), low_cpu_mem_usage=False)
-        except (RuntimeError, ValueError) as error:  # of other sizes, or without layers of these names
-            raise UserError(f"{other}: its layers do not fit ({str(error).splitlines()[0]})") from error
-    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
-        stored = set(file.keys())
-    in_model = {name.replace(".default", "") for name in model.state_dict() if "lora_" in name}
-    if stored != in_model:
-        raise UserError(f"{other}: {len(stored ^ in_model)} of its layers do not fit, first {min(stored ^ in_model)}")
-    return model
-
-
-def _check_base(folder: Path, adapter: Path) -> str:
-    """Returns the name of the model that the adapter's config names; empty if it names none."""
-    if not (adapter / "adapter_config.json").is_file():
-        raise UserError(f"{adapter}: no adapter_config.json; run `dvc repro` to train it again")
-    base = read_json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""
-    names = {folder.resolve().name} | ({read_pin(folder)["id"]} if (folder / "hub.json").is_file() else set())
-    if base and base not in names and Path(base).name not in names:
-        raise UserError(
-            f"{adapter} was trained on {base}, not on {folder}; if that is the same model under another name, correct "
-            "base_model_name_or_path in its adapter_config.json"
-        )
-    return base

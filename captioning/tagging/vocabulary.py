@@ -1,7 +1,8 @@
 """Builds the attributes of items and the vocabulary that captions are scored by, and writes both."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,28 +11,50 @@ import pyarrow as pa
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 
+NO_COLOUR = "other"
 
-def add_colours(items: pd.DataFrame, attributes: Sequence[list[str]]) -> list[list[str]]:
-    """Put the colour of each item before its attributes.
+
+def list_colours(items: pd.DataFrame) -> list[str]:
+    """List the different colours of items, sorted; `other` is no colour.
+
+    Args:
+        items: column colour.
+    """
+    return sorted({colour for colour in items["colour"] if isinstance(colour, str)} - {NO_COLOUR})
+
+
+def write_out(colour: str) -> str:
+    """Write a colour as a description would: in lower case, with commas for the signs between several.
+
+    >>> write_out("Black/White"), write_out("Navy Blue")
+    ('black, white', 'navy blue')
+    """
+    return re.sub(r"\s*[/|;&+,_]+\s*", ", ", colour.lower()).strip(", ")
+
+
+def choose_words(colour: str, attributes: list[str]) -> list[str]:
+    """Choose the words of a colour: its attributes as a text, else each of its words.
+
+    A caption can match "navy" and "blue", never "Navy Blue".
+
+    >>> choose_words("Navy Blue", ["navy", "blue"]), choose_words("Écru", [])
+    (['navy', 'blue'], ['écru'])
+    """
+    return attributes or re.findall(r"[^\W_]+", colour.lower())
+
+
+def add_colours(
+    items: pd.DataFrame, attributes: Sequence[list[str]], words: Mapping[str, list[str]]
+) -> list[list[str]]:
+    """Put the words of the colour of each item before its attributes, each once.
 
     Args:
         items: column colour.
         attributes: of each item.
+        words: of each colour.
     """
-    return [add_colour(of_item, colour) for of_item, colour in zip(attributes, items["colour"], strict=True)]
-
-
-def add_colour(attributes: list[str], colour: str | None) -> list[str]:
-    """Put a colour before attributes, once; `other` is no colour.
-
-    >>> add_colour(["cotton", "red", "dress"], "red")
-    ['red', 'cotton', 'dress']
-    >>> add_colour(["dress"], "other")
-    ['dress']
-    """
-    if not isinstance(colour, str) or colour == "other":
-        return attributes
-    return [colour, *(attribute for attribute in attributes if attribute != colour)]
+    colours = [words.get(colour, []) if isinstance(colour, str) else [] for colour in items["colour"]]
+    return [list(dict.fromkeys([*first, *rest])) for first, rest in zip(colours, attributes, strict=True)]
 
 
 def lower_own(items: pd.DataFrame) -> list[list[str]]:

@@ -188,7 +188,8 @@ class CaptionedImages(Dataset):
         return self._prepare([row])[0] if self.prepared is None else self.prepared[row]
 
     def _prepare(self, rows: Sequence[int]) -> list[ImageInputs]:
-        images = prepare_images(self.captioner, [self.store[self.ids[row]] for row in rows])
+        items = [self.ids[row] for row in rows]
+        images = prepare_images(self.captioner, [self.store[item] for item in items], items)
         return [
             {name: values.to(self.dtype) if values.is_floating_point() else values for name, values in image.items()}
             for image in images

@@ -157,7 +157,7 @@ def _compute_shard(captioner: Captioner, store: ImageStore, path: Path, ids: Seq
 
 
 def _prepare_batch(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> ImageInputs:
-    return join_images(prepare_images(captioner, [store[item] for item in ids]))
+    return join_images(prepare_images(captioner, [store[item] for item in ids], ids))
 
 
 def _prepare_batches(captioner: Captioner, store: ImageStore, ids: Sequence[str]) -> Iterator[ImageInputs]:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from pipeline.core.params import Section
 from pipeline.machine import Machine
+from pipeline.record import check_country
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -27,7 +28,7 @@ class CaptionTrain(Section):
     sharding: Literal["none", "fsdp"]
     cache_features: bool
     patience: PositiveInt
-    country: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
+    country: Annotated[str, AfterValidator(check_country)]
 
 
 class Params(Section):

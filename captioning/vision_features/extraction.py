@@ -57,7 +57,7 @@ def compute_features(
     """Computes visual features (n_items, width) and the output of every query (n_items, queries, width), float32."""
 
     def prepare(batch: list[str]) -> ImageInputs:
-        return join_images(prepare_images(captioner, [store[item] for item in batch]))
+        return join_images(prepare_images(captioner, [store[item] for item in batch], batch))
 
     visual, queries, parts = [], [], make_batches(list(ids), batch_size)
     inputs = prefetch(prepare, parts, reader_threads(captioner.base.device.type))

@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalogue.readers import Raw
+from pipeline.cells.missing import find_nobody
+from pipeline.core.errors import UserError, first_five
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("day", pa.int32())])
 COUNTS = (
@@ -31,24 +33,41 @@ def write_purchases(path: Path, raw: Raw, items: pd.DataFrame) -> dict[str, int]
         items: item_id of every item with an image, and `original`: whether it passed the filters.
 
     Returns:
-        How many purchases there are, how many were left out, and the number of users.
+        How many purchases there are, how many were left out, and the number of users. `purchases_without_user` is there
+        where there are some: they are no user's, and left out.
+
+    Raises:
+        UserError: there are purchases, but none of a known user and article.
     """
     known = pa.array(raw.articles["item_id"], pa.string())
     in_all = pa.array(items["item_id"], pa.string())
     in_original = pa.array(items.loc[items["original"], "item_id"], pa.string())
     counts = dict.fromkeys(COUNTS, 0)
-    users = pa.array([], pa.string())
+    users, without_user = pa.array([], pa.string()), 0
+    first: list[str] = []
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES) as writer:
         for batch in gather_batches(raw.read_purchases()):
-            purchases = batch.filter(pc.is_in(batch["item_id"], known))
+            nobody = find_nobody(batch["user_id"])
+            of_users = batch.filter(pc.invert(nobody))
+            purchases = of_users.filter(pc.is_in(of_users["item_id"], known))
+            first = first or batch["item_id"][:5].to_pylist()
             writer.write_table(purchases, row_group_size=ROWS_AT_ONCE)
             users = pc.unique(pa.chunked_array([users, pc.unique(purchases["user_id"])]))
             counts["purchases_read"] += len(batch)
             counts["purchases"] += len(purchases)
-            counts["purchases_of_unknown_articles"] += len(batch) - len(purchases)
+            counts["purchases_of_unknown_articles"] += len(of_users) - len(purchases)
+            without_user += len(batch) - len(of_users)
             counts["purchases_in_all"] += pc.sum(pc.is_in(purchases["item_id"], in_all)).as_py() or 0
             counts["purchases_in_original"] += pc.sum(pc.is_in(purchases["item_id"], in_original)).as_py() or 0
-    return counts | {"users": len(users)}
+    if counts["purchases_read"] and not counts["purchases"]:
+        raise UserError(
+            f"{raw.folder}: none of the {counts['purchases_read']:,} purchases is of a known user and article "
+            f"({without_user:,} have no user, {counts['purchases_of_unknown_articles']:,} are of unknown articles): "
+            f"purchases of {first_five(first)}, articles {first_five(known[:6].to_pylist())}; write the ids alike in "
+            "both files, or leave out the purchases"
+        )
+    left_out = {"purchases_without_user": without_user} if without_user else {}
+    return counts | left_out | {"users": len(users)}
 
 
 def gather_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

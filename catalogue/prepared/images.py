@@ -1,8 +1,6 @@
 """Packs images into Parquet shards of 1,000 JPEGs, and reads them by item.
 
-A packed image is upright (EXIF), RGB, at most `image_size` pixels on the longest side, and a JPEG of quality 90.
-Transparent pixels become white; of an animation the first frame is taken. A JPEG that is so already keeps its bytes. A
-file that is truncated, is not an image or has more than 50 million pixels is refused by name.
+catalogue/prepared/jpeg.py says what a packed image is.
 """
 
 import hashlib
@@ -15,20 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from pipeline.core.errors import UserError, first_five
+from catalogue.prepared.jpeg import shrink
+from pipeline.core.errors import SHOWN, UserError, first_five
 from pipeline.core.outputs import new_file
 from pipeline.core.progress import open_bar
 
 SHARD_ITEMS = 1_000
 ROW_GROUP_ITEMS = 16  # are read for each image; with fewer, what Parquet keeps of a million groups fills the memory
-PIXEL_LIMIT = 50_000_000  # a larger image may be a decompression bomb
-JPEG_QUALITY = 90
-EXIF_ORIENTATION = 0x0112
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -57,22 +52,44 @@ def pack_images(
         work: Holds finished shards until all are complete; shards of an earlier try are not packed again.
 
     Raises:
-        UserError: an image is truncated, is not an image, or has too many pixels.
+        UserError: images are truncated, are not images, or have too many pixels; the message counts them and has the
+            first five. All are tried, so that one try shows all that is wrong.
     """
     work, items = work or folder, list(names)
     shards = {
         f"{first // SHARD_ITEMS:05d}.parquet": items[first : first + SHARD_ITEMS]
         for first in range(0, len(items), SHARD_ITEMS)
     }
+    refused: list[str] = []
+
+    def pack(item: str) -> tuple[Any, ...] | None:
+        try:
+            return item, *_pack(read_image(item), image_size, names[item])
+        except UserError as error:
+            refused.append(str(error))
+            return None
+
     with ThreadPoolExecutor(os.cpu_count()) as pool, open_bar("packing images", len(items), "image") as progress:
         for name, members in shards.items():
             if not (work / name).exists():
-                rows = pool.map(lambda item: (item, *_pack(read_image(item), image_size, names[item])), members)
-                _write_shard(work / name, rows)
+                rows = list(pool.map(pack, members))
+                if None not in rows:
+                    _write_shard(work / name, (row for row in rows if row))
             progress.update(len(members))
+    if refused:
+        raise UserError(_list_refused(sorted(refused)))
     if work != folder:
         for name in shards:
             shutil.move(work / name, folder / name)
+
+
+def _list_refused(messages: Sequence[str]) -> str:
+    """Join the first five messages under their number; one alone stays as it is."""
+    if len(messages) == 1:
+        return messages[0]
+    more = ["  …"] if len(messages) > SHOWN else []
+    lines = [f"{len(messages)} pictures cannot be read", *(f"  {text}" for text in messages[:SHOWN]), *more]
+    return "\n".join(lines)
 
 
 def _write_shard(path: Path, rows: Iterator[tuple[Any, ...]]) -> None:
@@ -92,60 +109,6 @@ def _write_shard(path: Path, rows: Iterator[tuple[Any, ...]]) -> None:
 def _pack(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int, str]:
     """Return JPEG, width, height, and the hash of the raw file; see `shrink`."""
     return *shrink(data, image_size, name), hashlib.sha256(data).hexdigest()
-
-
-def shrink(data: bytes, image_size: int, name: str) -> tuple[bytes, int, int]:
-    """Return JPEG, width and height, the longest side at most `image_size`; a JPEG that is so already keeps its bytes.
-
-    Raises:
-        UserError: the data is truncated, is not an image, or has more than 50 million pixels; the message has `name`.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > PIXEL_LIMIT:
-                raise UserError(
-                    f"{name}: {picture.width} × {picture.height} pixels, at most {PIXEL_LIMIT:,} are read; "
-                    "shrink it or remove it"
-                )
-            is_upright = picture.getexif().get(EXIF_ORIENTATION, 1) == 1
-            is_rgb_jpeg = picture.format == "JPEG" and picture.mode == "RGB"
-            if is_rgb_jpeg and is_upright and max(picture.size) <= image_size:
-                picture.load()  # fails if the file is truncated
-                return data, picture.width, picture.height
-            return _encode(picture, image_size)
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{name}: {error}; shrink it or remove it") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else f"truncated or damaged: {error}"
-        raise UserError(
-            f"{name}: {reason} ({len(data):,} bytes); fetch the file again, or remove it: its article then counts as "
-            "an article without an image"
-        ) from None
-
-
-def _encode(picture: Image.Image, image_size: int) -> tuple[bytes, int, int]:
-    picture.draft("RGB", (image_size, image_size))  # decodes a JPEG at a fraction of its size, four times as fast
-    upright = _without_alpha(_in_8_bits(ImageOps.exif_transpose(picture))).convert("RGB")
-    upright.thumbnail((image_size, image_size), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    upright.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue(), upright.width, upright.height
-
-
-def _in_8_bits(picture: Image.Image) -> Image.Image:
-    """Scale grey of 16 bits down, because `convert` cuts it off at 255, which makes all but black white."""
-    if not picture.mode.startswith("I"):
-        return picture
-    grey = np.asarray(picture, dtype=np.float64)
-    return Image.fromarray((grey / 257).clip(0, 255).round().astype(np.uint8))
-
-
-def _without_alpha(picture: Image.Image) -> Image.Image:
-    """Put the picture on white where it is transparent, because `convert` shows the hidden colour of those pixels."""
-    if not picture.has_transparency_data:
-        return picture
-    layer = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
 class ImageStore:

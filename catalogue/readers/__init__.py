@@ -3,7 +3,7 @@
 To add a layout, write a module with `open_raw`, name it in `READERS`, and list it in catalogue/readers/loading.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -27,13 +27,14 @@ class Raw:
             where the data has them, `split` (train, validation, test) and `attributes` (a list of words).
         image_names: item_id -> the name by which the user knows its image; only items that have one.
         read_image: item_id -> the bytes of its image.
-        read_purchases: Yields batches of user_id (str), item_id (str) and day (int32, days since 1970-01-01), in file
-            order; may be called more than once.
+        read_purchases: Yields batches of user_id (str; empty or a word for nobody where it is missing), item_id (str)
+            and day (int32, days since 1970-01-01), in file order; may be called more than once.
         is_fashion: category -> whether the study keeps it.
         truth: item_id and what the picture shows; no rows where that is unknown.
         full_counts: What each filter and split must leave if this is a data set known in full; else empty.
         stamps: item_id -> a cheap sign that its image is unchanged: size and checksum, or size and time of change.
         full_purchases: How many purchases that data set has, and how many of them remain.
+        unmatched: The names of the pictures that belong to no article.
         unverified: How many test captions may belong to other images, because the data does not say.
     """
 
@@ -47,6 +48,7 @@ class Raw:
     full_counts: dict[str, int]
     stamps: dict[str, tuple[int, ...]] = field(default_factory=dict)
     full_purchases: dict[str, int] = field(default_factory=dict)
+    unmatched: Sequence[str] = ()
     unverified: int = 0
 
 

@@ -25,8 +25,8 @@ def read_json(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {REMEDY}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); is it cut off? Fetch it again") from None
 
 

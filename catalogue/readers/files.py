@@ -1,17 +1,32 @@
 """Raw files in a folder, or in a zip that is read without being unpacked."""
 
+import errno
 import io
+import lzma
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, ClassVar
 
 from pipeline.core.errors import UserError
 
 ENCRYPTED = 0x1  # bit of a zip member's flags
 BUFFER_BYTES = 1 << 20  # of a zip member that is streamed
+DAMAGE = (  # what zipfile raises where bytes are wrong
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,7 @@ class Folder:
     """Files of a folder, by their path in it."""
 
     path: Path
+    is_archive: ClassVar[bool] = False
 
     @cached_property
     def stamps(self) -> dict[str, tuple[int, int]]:
@@ -54,9 +70,14 @@ class Folder:
 
 @dataclass(frozen=True)
 class Zip:
-    """Members of a zip, which is opened once; several threads may read at once."""
+    """Members of a zip, which is opened once; several threads may read at once.
+
+    A member is named with slashes, as in a folder, and without a folder that holds all others, unless that is images/.
+    What macOS adds to a zip is left out.
+    """
 
     path: Path
+    is_archive: ClassVar[bool] = True
 
     @cached_property
     def archive(self) -> zipfile.ZipFile:
@@ -67,43 +88,114 @@ class Zip:
         """
         try:
             archive = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (*DAMAGE, OSError) as error:
             raise UserError(f"{self.path}: not a readable zip ({error}); it may be cut off: fetch it again") from None
         for member in archive.infolist():
             _refuse_unsafe(self.path, member)
         return archive
 
     @cached_property
-    def stamps(self) -> dict[str, tuple[int, int]]:
-        """Map every member, in sorted order, to its size and checksum.
+    def members(self) -> dict[str, zipfile.ZipInfo]:
+        """Map the name of every file, in sorted order, to its member.
 
         Raises:
             UserError: see `archive`.
         """
-        members = sorted(self.archive.infolist(), key=lambda member: member.filename)
-        return {member.filename: (member.file_size, member.CRC) for member in members if not member.is_dir()}
+        by_name = {member.filename.replace("\\", "/").removeprefix("./"): member for member in self.archive.infolist()}
+        names = sorted(name for name in by_name if name and not name.endswith("/") and not _is_of_macos(name))
+        above = _find_folder_above(names)
+        return {name.removeprefix(above): by_name[name] for name in names}
+
+    @cached_property
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Map every file, in sorted order, to its size and checksum.
+
+        Raises:
+            UserError: see `archive`.
+        """
+        return {name: (member.file_size, member.CRC) for name, member in self.members.items()}
 
     def __contains__(self, name: str) -> bool:
-        return name in self.stamps
+        return name in self.members
 
     def locate(self, name: str) -> str:
-        """Name a member for a message."""
-        return f"{self.path}: {name}"
+        """Name a member for a message, as the zip names it."""
+        return f"{self.path}: {self.members[name].filename if name in self.members else name}"
 
     def read(self, name: str) -> bytes:
         """Read a member.
 
         Raises:
-            UserError: it is damaged.
+            UserError: it is damaged, or packed by a method that Python does not know.
         """
-        try:
-            return self.archive.read(name)
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise UserError(f"{self.locate(name)}: damaged in the zip ({error}); fetch the zip again") from None
+        with self.open(name) as file:
+            return file.read()
 
     def open(self, name: str) -> IO[bytes]:
-        """Open a member for reading."""
-        return io.BufferedReader(self.archive.open(name), BUFFER_BYTES)  # type: ignore[type-var]
+        """Open a member for reading.
+
+        Raises:
+            UserError: also while it is read: it is damaged, or packed by a method that Python does not know.
+        """
+        with _explain_damage(self.locate(name)):
+            member = self.archive.open(self.members[name])
+        return io.BufferedReader(_Member(member, self.locate(name)), BUFFER_BYTES)
+
+
+class _Member(io.RawIOBase):
+    """Reads a member of a zip, and says which one it is where it is damaged."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self.file, self.label = file, name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _explain_damage(self.label):
+            data = self.file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+@contextmanager
+def _explain_damage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotImplementedError as error:  # such as Deflate64, which Windows uses for large files
+        raise UserError(
+            f"{name}: packed by a method that cannot be read here ({error}); unpack the zip and put its files there, "
+            "or pack them by Deflate"
+        ) from None
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # the disk's own
+            raise
+        raise UserError(f"{name}: damaged in the zip ({error}); fetch the zip again") from None
+
+
+def _is_of_macos(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[0] == "__MACOSX" or path.name.startswith("._") or path.name == ".DS_Store"
+
+
+def _find_folder_above(names: Sequence[str]) -> str:
+    """Find the folders that hold all files, with a slash at their end; images/ is none of them.
+
+    >>> _find_folder_above(["shop/images/1.jpg", "shop/images/2.jpg"])
+    'shop/'
+    """
+    above = ""
+    while names:
+        top = names[0].partition("/")[0]
+        if top.lower() == "images" or not all(name.startswith(f"{top}/") for name in names):
+            break
+        above += f"{top}/"
+        names = [name.removeprefix(f"{top}/") for name in names]
+    return above
 
 
 Files = Folder | Zip

@@ -6,17 +6,18 @@ unpacked. The sample shop is written in the same layout.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue.readers import Raw
-from catalogue.readers.files import Files, Folder, Zip, list_images
+from catalogue.readers.files import Files, Folder, Zip
+from catalogue.readers.pictures import IMAGES, list_pictures, match_ids
 from catalogue.readers.settings import ReaderSettings
-from catalogue.readers.tables import join_lines, read_table, refuse_negative, stream
-from catalogue.readers.validation import require_columns, require_folder, require_unique, require_values
+from catalogue.readers.tables import clean_texts, convert_days, read_table, refuse_negative, stream, trim_ids
+from catalogue.readers.validation import require_folder, require_unique, require_values
 from pipeline.core.errors import UserError
 
 HERE = Path(__file__).parent
@@ -24,14 +25,13 @@ ARTICLE_ID_DIGITS = 10
 PRODUCT_CODE_DIGITS = 7
 ARTICLE_COLUMNS = ("article_id", "product_code", "product_type_name", "colour_group_name", "detail_desc")
 TRANSACTION_COLUMNS = {
-    "t_dat": pa.date32(),
+    "t_dat": pa.string(),
     "customer_id": pa.string(),
     "article_id": pa.string(),
     "price": pa.float64(),
 }
 ARTICLES = "articles.csv"
 TRANSACTIONS = "transactions_train.csv"
-IMAGES = "images/"
 IMAGES_ZIP = "images.zip"
 FULL_ARTICLES = 105_542
 FULL_COUNTS = {
@@ -64,8 +64,8 @@ def open_raw(folder: Path, settings: ReaderSettings | None = None) -> Raw:
     files = find_tables(folder, remedy)
     articles = read_articles(files, ARTICLES)
     pictures = find_images(folder, files, remedy)
-    by_id = {PurePosixPath(name).stem: name for name in list_images(pictures, IMAGES)}
-    names = {item: by_id[item] for item in articles["item_id"] if item in by_id}
+    images = list_pictures(pictures)
+    names = match_ids(pictures, images, articles["item_id"])
     return Raw(
         folder=folder,
         articles=articles,
@@ -77,6 +77,7 @@ def open_raw(folder: Path, settings: ReaderSettings | None = None) -> Raw:
         full_counts=FULL_COUNTS if len(articles) == FULL_ARTICLES else {},
         stamps={item: pictures.stamps[name] for item, name in names.items()},
         full_purchases=FULL_PURCHASES if len(articles) == FULL_ARTICLES else {},
+        unmatched=[pictures.locate(name) for name in sorted(set(images) - set(names.values()))],
     )
 
 
@@ -104,7 +105,7 @@ def find_images(folder: Path, files: Files, remedy: str) -> Files:
     Raises:
         UserError: there is neither images/ nor images.zip.
     """
-    if isinstance(files, Zip) and any(list_images(files, IMAGES)):
+    if isinstance(files, Zip) and list_pictures(files):
         return files
     if (folder / IMAGES).is_dir():
         return Folder(folder)
@@ -125,7 +126,7 @@ def read_articles(files: Files, name: str) -> pd.DataFrame:
         {
             "item_id": ids,
             "product_code": table["product_code"].str.zfill(PRODUCT_CODE_DIGITS),
-            "description": join_lines(table["detail_desc"]),
+            "description": clean_texts(table["detail_desc"]),
             "category": table["product_type_name"],
             "colour": colours.map({colour: simplify_colour(colour) for colour in colours.unique()}),
         }
@@ -175,15 +176,18 @@ def read_purchases(files: Files, name: str) -> Iterator[pa.RecordBatch]:
     path = files.locate(name)
     for batch in stream(files, name, TRANSACTION_COLUMNS):
         refuse_negative(path, "price", batch["price"])
-        item = pc.utf8_lpad(batch["article_id"], ARTICLE_ID_DIGITS, "0")
+        user, item = (trim_ids(path, column, batch[column]) for column in ("customer_id", "article_id"))
         yield pa.record_batch(
-            {"user_id": batch["customer_id"], "item_id": item, "day": batch["t_dat"].cast(pa.int32())}
+            {
+                "user_id": user,
+                "item_id": pc.utf8_lpad(item, ARTICLE_ID_DIGITS, "0"),
+                "day": convert_days(path, "t_dat", batch["t_dat"]),
+            }
         )
 
 
 def _read_truth(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame({"item_id": pd.Series([], dtype=str)})
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    require_columns(path, table.columns, ["article_id"])
+    table = read_table(Folder(path.parent), path.name, ["article_id"])
     return table.rename(columns={"article_id": "item_id"})

@@ -5,25 +5,25 @@ description (colour variants), so that none of them is in train and another in t
 about captions alone.
 """
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
 from catalogue.readers import READERS, Raw
-from catalogue.readers.files import Files, Folder, Zip, list_images
+from catalogue.readers.files import Files, Folder, Zip
+from catalogue.readers.pictures import IMAGES, PICTURES, list_pictures, match_cells, match_ids
 from catalogue.readers.settings import Columns, ReaderSettings
-from catalogue.readers.tables import join_lines, read_table, stream
+from catalogue.readers.tables import clean_texts, convert_days, read_table, stream, trim_ids
 from catalogue.readers.validation import require_folder, require_unique, require_values
+from pipeline.cells.missing import drop_missing
 from pipeline.core.errors import UserError
 from pipeline.core.params import suggest
 
 ITEMS = "items.csv"
 PURCHASES = "purchases.csv"
-IMAGES = "images/"
 IMAGES_ZIP = "images.zip"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 NO_CATEGORY = "item"
 NO_COLOUR = "other"
 REMEDY = "`lookbook init --items items.csv --images DIR [--purchases purchases.csv] --name NAME` puts all files there"
@@ -43,17 +43,19 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
     table = read_table(files, ITEMS, columns.of_items())
     articles = read_items(files.locate(ITEMS), table, columns)
     pictures: Files = Zip(folder / IMAGES_ZIP) if IMAGES_ZIP in files else files
-    names = find_images(pictures, files.locate(ITEMS), table, articles["item_id"], columns)
+    names = list_pictures(pictures)
+    images = find_images(pictures, names, table, columns)
     return Raw(
         folder=folder,
         articles=articles,
-        image_names={item: pictures.locate(name) for item, name in names.items()},
-        read_image=lambda item: pictures.read(names[item]),
+        image_names={item: pictures.locate(name) for item, name in images.items()},
+        read_image=lambda item: pictures.read(images[item]),
         read_purchases=lambda: read_purchases(files, columns) if PURCHASES in files else iter(()),
         is_fashion=lambda category: True,
         truth=pd.DataFrame({"item_id": pd.Series([], dtype=str)}),
         full_counts={},
-        stamps={item: pictures.stamps[name] for item, name in names.items()},
+        stamps={item: pictures.stamps[name] for item, name in images.items()},
+        unmatched=[pictures.locate(name) for name in sorted(set(names) - set(images.values()))],
     )
 
 
@@ -66,46 +68,39 @@ def read_items(path: str, table: pd.DataFrame, columns: Columns) -> pd.DataFrame
     ids = table[columns.item]
     require_values(Path(path), table, [columns.item])
     require_unique(Path(path), columns.item, ids)
-    optional = {"category": (columns.category, NO_CATEGORY), "colour": (columns.colour, NO_COLOUR)}
+    optional = {
+        "category": _fill(table, columns.category, NO_CATEGORY),
+        "colour": _fill(table, columns.colour, NO_COLOUR),
+    }
+    product = _fill(table, columns.product, ids)
     return pd.DataFrame(
-        {
-            "item_id": ids,
-            "product_code": table[columns.product].fillna(ids) if columns.product else ids,
-            "description": join_lines(table[columns.description]),
-        }
-        | {name: table[column].fillna(default) if column else default for name, (column, default) in optional.items()}
+        {"item_id": ids, "product_code": product, "description": clean_texts(table[columns.description])} | optional
     )
 
 
-def find_images(pictures: Files, path: str, table: pd.DataFrame, ids: pd.Series, columns: Columns) -> dict[str, str]:
+def _fill(table: pd.DataFrame, column: str, default: str | pd.Series) -> pd.Series | str:
+    """Read a column that may be missing, with a default where it is, or where a cell has a word for a missing value."""
+    return drop_missing(table[column]).fillna(default) if column else default
+
+
+def find_images(pictures: Files, names: Sequence[str], table: pd.DataFrame, columns: Columns) -> dict[str, str]:
     """Map each item_id to its picture: the file that the image column names, else a file named after the item.
 
     Args:
         pictures: The folder or zip that holds images/.
-        path: Where the table was read, for messages.
+        names: The pictures in it.
         table: The cells of items.csv.
-        ids: The item_id of each row of the table.
         columns: The names of the table's columns.
 
     Raises:
-        UserError: there are no pictures, or the table names a picture that does not exist.
+        UserError: there are no pictures, the table names a picture that does not exist, or an item has several.
     """
-    names = list(list_images(pictures, IMAGES, PICTURES))
     if not names:
         raise UserError(f"{pictures.locate(IMAGES)}: no pictures ({', '.join(PICTURES)}); {REMEDY}")
     if not columns.image:
-        by_stem = {PurePosixPath(name).stem: name for name in reversed(names)}
-        return {item: by_stem[item] for item in ids if item in by_stem}
-    cells = table[columns.image].dropna()
-    paths = IMAGES + cells.str.removeprefix(IMAGES)
-    by_item = dict(zip(ids[cells.index], paths, strict=True))
-    missing = [name for name in by_item.values() if name not in pictures]
-    if missing:
-        raise UserError(
-            f"{path}: {len(missing)} picture(s) of column {columns.image} do not exist, first "
-            f"{pictures.locate(missing[0])}; write names relative to images/"
-        )
-    return by_item
+        return match_ids(pictures, names, table[columns.item])
+    cells = drop_missing(table[columns.image]).dropna()
+    return match_cells(pictures, names, dict(zip(table[columns.item][cells.index], cells, strict=True)), columns.image)
 
 
 def read_purchases(files: Files, columns: Columns) -> Iterator[pa.RecordBatch]:
@@ -114,12 +109,12 @@ def read_purchases(files: Files, columns: Columns) -> Iterator[pa.RecordBatch]:
     Raises:
         UserError: a column is missing, or a day is not a date.
     """
-    types = {columns.user: pa.string(), columns.purchased: pa.string(), columns.day: pa.date32()}
+    path, types = files.locate(PURCHASES), dict.fromkeys((columns.user, columns.purchased, columns.day), pa.string())
     for batch in stream(files, PURCHASES, types):
         yield pa.record_batch(
             {
-                "user_id": batch[columns.user],
-                "item_id": batch[columns.purchased],
-                "day": batch[columns.day].cast(pa.int32()),
+                "user_id": trim_ids(path, columns.user, batch[columns.user]),
+                "item_id": trim_ids(path, columns.purchased, batch[columns.purchased]),
+                "day": convert_days(path, columns.day, batch[columns.day]),
             }
         )

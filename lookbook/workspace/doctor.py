@@ -14,6 +14,7 @@ from typing import Any, Literal
 import psutil
 
 from captioning.scores.java import corenlp
+from captioning.tagging.advice import warn_of_tiny
 from captioning.tagging.extract import remedy as tagger_remedy
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
@@ -205,6 +206,13 @@ def _check_models(params: Params, path: Path) -> Iterator[Finding]:
             yield Finding(f"model {name}", "ok" if has_files else "error", message, "" if has_files else remedy)
 
 
+def _check_tagger(params: Params, path: Path) -> Iterator[Finding]:
+    section = params["caption_attributes"]
+    warning, advice = warn_of_tiny(str(params["dataset"]), str(section["tagger"]), str(section["package"]), MODELS)
+    if warning:
+        yield Finding("tagger", "warning", warning, advice)
+
+
 def _check_hub_model(folder: Path) -> Finding:
     from huggingface_hub import snapshot_download
 
@@ -285,6 +293,7 @@ CHECKS: dict[str, Callable[[Params, Path], Iterator[Finding]]] = {
     "java": _check_java,
     "corenlp": _check_corenlp,
     "models": _check_models,
+    "tagger": _check_tagger,
     "data": _check_data,
     "licence": _check_licence,
     "remotes": _check_remotes,

@@ -205,7 +205,7 @@ def _check_common(train: Pairs, test: Pairs, lists: Pairs) -> None:
     Raises:
         UserError: Names both files and the first ids of each.
     """
-    for kind, rows in (("user", test), ("user", lists), ("item", lists)):
+    for kind, rows in (("user", test), ("item", test), ("user", lists), ("item", lists)):
         own, expected = getattr(rows, kind), getattr(train, kind)
         if (own.index_in(expected.names) < 0).all():
             own_ids, expected_ids = (first_five(ids.names[: SHOWN + 1].to_pylist()) for ids in (own, expected))

@@ -7,32 +7,23 @@
   of purchases, user, item, score[, rank] of lists. A text file may be compressed (`.gz`).
 
 Ids keep their characters: `0351332007` and `351332007` are two items, a quote in a TSV is part of an id. Without
-ratings all are 1.
+ratings all are 1. A timestamp may be a date, a moment with or without a zone, or a number of seconds, milliseconds,
+microseconds or nanoseconds since 1970.
 """
 
-import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
-import pyarrow.parquet as pq
 
+from pipeline.cells.missing import find_missing, find_nobody
+from pipeline.cells.times import NoTimeError, read_seconds
 from pipeline.core.errors import SHOWN, UserError, first_five
+from recsys.interchange.tables import LISTS, PURCHASES, read_csv, read_parquet, read_tsv
 
-NAMES = {
-    "user": ("user", "user_id", "userId"),
-    "item": ("item", "item_id", "itemId"),
-    "rating": ("rating",),
-    "score": ("score",),
-    "rank": ("rank",),
-    "timestamp": ("timestamp", "time"),
-}
-PURCHASES = ("user", "item", "rating", "timestamp")
-LISTS = ("user", "item", "score", "rank")
-SECONDS_A_DAY = 86_400  # timestamps are seconds since 1970
 MAX_RATING = 500.0  # the gain of a rating is 2^(rating + 1) − 1
 
 
@@ -135,94 +126,13 @@ def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pai
         raise UserError(f"{path}: no such file")
     form = form_of(path)
     try:
-        table = {"parquet": _read_parquet, "csv": _read_csv, "tsv": _read_tsv}[form](path, columns, numbers)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        table = {"parquet": read_parquet, "csv": read_csv, "tsv": read_tsv}[form](path, columns, numbers)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read as {form.upper()}: {error}") from None
     if not len(table):
         raise UserError(f"{path}: has no rows")
     values = {name: _to_numbers(table[name], path, name) for name in numbers if name in table.column_names}
     return Pairs(path, _number_ids(table["user"], path, "user"), _number_ids(table["item"], path, "item"), values)
-
-
-def _read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        first = stream.read(1 << 16).decode("utf-8", errors="replace").splitlines()
-    fields = first[0].split("\t") if first else []
-    form = f"{', '.join(columns[:2])}[, {columns[2]}[, {columns[3]}]]"
-    if fields and not 2 <= len(fields) <= len(columns):
-        raise UserError(
-            f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the "
-            f"first line: {first[0][:80]!r}; a file with commas and a header must be called .csv"
-        )
-    if fields and fields[0] in NAMES["user"] and fields[1] in NAMES["item"]:
-        raise UserError(
-            f"{path}: the first line is a header, {first[0]!r}; remove it, or write commas and call the file .csv"
-        )
-    if len(fields) > 2 and not _is_number(fields[2]):
-        raise UserError(
-            f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the "
-            "first line; remove the header, or write commas and call it .csv"
-        )
-    if not fields:
-        raise UserError(f"{path}: has no rows")
-    names = list(columns[: len(fields)])
-    return csv.read_csv(
-        path,
-        read_options=csv.ReadOptions(column_names=names, block_size=1 << 24),
-        parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
-        convert_options=_convert_options({name: name for name in names if name in ("user", "item", *numbers)}),
-    )
-
-
-def _read_csv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        first = stream.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
-    header = csv.read_csv(pa.py_buffer(f"{first[0]}\n".encode())).column_names if first else []
-    renamed = _rename_columns(header, ("user", "item", *numbers), columns, path)
-    blocks = csv.ReadOptions(block_size=1 << 24)
-    table = csv.read_csv(path, read_options=blocks, convert_options=_convert_options(renamed))
-    return table.rename_columns([renamed[name] for name in table.column_names])
-
-
-def _read_parquet(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
-    renamed = _rename_columns(pq.read_schema(path).names, ("user", "item", *numbers), columns, path)
-    table = pq.read_table(path, columns=list(renamed))
-    return table.rename_columns([renamed[name] for name in table.column_names])
-
-
-def _rename_columns(header: list[str], read: tuple[str, ...], columns: tuple[str, ...], path: Path) -> dict[str, str]:
-    """The file's name → our name, for the columns to read.
-
-    Args:
-        header: The columns of the file.
-        read: Our names of the columns to read, where the file has them.
-        columns: Our names of all columns of such a file.
-        path: The file.
-    """
-    renamed = {name: ours for ours in read for name in header if name in NAMES[ours]}
-    missing = [ours for ours in ("user", "item") if ours not in renamed.values()]
-    if missing:
-        raise UserError(
-            f"{path}: has no column {' and '.join(missing)}; found {', '.join(header) or 'nothing'}. Expected "
-            f"{', '.join(columns[:3])} (user_id, item_id, userId and itemId are understood)"
-        )
-    if len(set(renamed.values())) < len(renamed):
-        raise UserError(
-            f"{path}: the columns {', '.join(renamed)} hold the same thing twice; keep one user and one item"
-        )
-    other = [name for name in header if name not in renamed and name not in NAMES["timestamp"]]
-    if columns == LISTS and other and not {"score", "rank"} & set(renamed.values()):
-        raise UserError(
-            f"{path}: has no column score or rank; found {', '.join(header)}. Rename the column to rank by to `score`, "
-            "or leave only user and item where rows are best first already"
-        )
-    return renamed
-
-
-def _convert_options(renamed: dict[str, str]) -> csv.ConvertOptions:
-    ids = pa.dictionary(pa.int32(), pa.string())
-    types = {name: ids if ours in ("user", "item") else pa.float64() for name, ours in renamed.items()}
-    return csv.ConvertOptions(column_types=types, include_columns=list(renamed))
 
 
 def _number_ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
@@ -237,6 +147,12 @@ def _number_ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
     names = column.dictionary.cast(pa.string())
     if pc.any(pc.equal(names, "")).as_py():
         raise UserError(f"{path}: rows have an empty {name}")
+    nobody = find_nobody(names) if name == "user" else find_missing(names)
+    if pc.any(nobody).as_py():
+        rows, word = int(np.asarray(nobody)[codes].sum()), names.filter(nobody)[0].as_py()
+        raise UserError(
+            f"{path}: {rows} rows have the {name} {word!r}, a word for none; remove them, or name the {name}"
+        )
     return _number_by_appearance(codes, names)
 
 
@@ -254,7 +170,11 @@ def _number_by_appearance(codes: np.ndarray, names: pa.Array) -> Ids:
 
 def _to_numbers(column: pa.ChunkedArray, path: Path, name: str) -> np.ndarray:
     try:
+        if name == "timestamp":
+            return read_seconds(column)
         return pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy()
+    except NoTimeError as error:
+        raise UserError(f"{path}: {name}: {error}") from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise UserError(f"{path}: {name}: expected numbers, found {column.type}") from None
 
@@ -280,7 +200,3 @@ def _refuse(wrong: np.ndarray, rows: Pairs, values: np.ndarray, problem: str) ->
         users, items = (ids.names.take(pa.array(ids.codes[first])).to_pylist() for ids in (rows.user, rows.item))
         shown = [f"{u} {i} {v:g}" for u, i, v in zip(users, items, values[first], strict=True)]
         raise UserError(f"{rows.path}: {len(indices)} of {len(values)} rows: {problem}; first: {first_five(shown)}")
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"\s*|[+-]?(nan|inf|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", text.strip(), re.IGNORECASE))

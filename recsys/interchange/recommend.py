@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
-from features.files import Rows, all_rows, read_features
+from features.files import Rows, all_rows, load_array, read_features
+from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import SHOWN, UserError, first_five
 from pipeline.core.params import REFERENCE, Section, load, suggest
 from recsys import recommenders
-from recsys.interchange.reading import SECONDS_A_DAY, Pairs, take_last_rows
+from recsys.interchange.reading import Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.recommend import Lists, recommend
 from recsys.ranking.settings import Run
@@ -147,7 +148,7 @@ def _read_array(folder: Path, item_ids: list[str]) -> Rows:
 
 def _read_vectors(folder: Path, item_ids: list[str]) -> Rows:
     _check_ids(folder, {path.stem for path in folder.glob("*.npy")}, item_ids)
-    vectors = [np.load(folder / f"{item}.npy", allow_pickle=False).ravel().astype(np.float32) for item in item_ids]
+    vectors = [load_array(folder / f"{item}.npy").ravel().astype(np.float32) for item in item_ids]
     lengths = {len(vector) for vector in vectors}
     if len(lengths) > 1:
         raise UserError(

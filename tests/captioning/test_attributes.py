@@ -71,6 +71,29 @@ def test_attributes_of_every_description_and_vocabulary_of_training(project: Pat
     assert vocabulary == ["cotton", "long", "red", "shirt", "sleeve", "zip"]
 
 
+def test_a_shops_colours_are_words_that_a_caption_can_match(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    colours = ["Black", "Navy Blue", "blue", "Black/White", "Zq7"]
+    ITEMS.assign(colour=colours).to_parquet("data/prepared/items.parquet")
+    set_params(project, min_count=1, corpus="all")
+    attributes.main()
+    items, vocabulary = read_outputs()
+    assert items["0000000001"] == ["black", "red", "cotton", "shirt", "long", "sleeve"]
+    assert items["0000000002"] == ["navy", "blue", "shirt", "zip"]
+    assert items["0000000004"] == ["black", "white", "cotton", "skirt", "zip"]
+    assert items["0000000005"] == ["zq7", "shirt", "zip"]
+    assert vocabulary == sorted(word for word in vocabulary if word.islower() and " " not in word)
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_the_small_tagger_on_a_shops_own_words_warns(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("dataset: sample", "dataset: boutique"))
+    attributes.main()
+    warning = capsys.readouterr().err
+    assert "warning: caption_attributes.tagger: tiny-stanza is trained on the sample's sentences alone" in warning
+    assert "stanza.download('en', model_dir='data/models/stanza-en'" in warning
+
+
 def test_corpus_colour_and_min_count(project: Path) -> None:
     set_params(project, min_count=2, corpus="all", colour="false")
     attributes.main()
@@ -138,7 +161,7 @@ def test_tagged_chunks_are_stored_until_the_attributes_are_written(
         with pytest.raises(OSError, match="disk full"):
             attributes.main()
     chunks = list(project.glob(".checkpoints/caption_attributes-*/*.safetensors"))
-    assert len(chunks) == 1
+    assert len(chunks) == 2  # of descriptions, and of colours
     attributes.main()
     assert not list(project.glob(".checkpoints/*"))
 

@@ -1,5 +1,6 @@
 """Feature files: every row stays with its item, whatever the order of the ids."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.files import read_features, write_features
+from features.files import load_array, read_features, write_features
 from pipeline.core.errors import UserError
 
 ITEMS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001)]
@@ -72,3 +73,47 @@ def test_the_same_features_have_the_same_bytes(tmp_path: Path) -> None:
         write_features(tmp_path / name, ITEMS, np.arange(12.0).reshape(6, 2))
     for file in ("features.npy", "ids.txt"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_ids_are_lines_of_any_editor_and_keep_their_characters(
+    tmp_path: Path, line_end: str, mark: str, last: str
+) -> None:
+    ids = ("a b", "\u2028", "x\x0by", "\x85")
+    (tmp_path / "ids.txt").write_bytes((mark + line_end.join(ids) + (line_end if last else "")).encode())
+    np.save(tmp_path / "features.npy", np.ones((4, 2)))
+    assert read_features(tmp_path).ids == ids
+
+
+def save_several(path: Path) -> None:
+    with open(path, "wb") as file:
+        np.savez(file, a=np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (save_several, "cannot be read as a NumPy array: it holds several"),
+        (lambda path: np.save(path, np.array(["a", "b"])), "expected numbers of shape"),
+        (
+            lambda path: np.save(path, np.array([{}], dtype=object), allow_pickle=True),
+            "cannot be read as a NumPy array",
+        ),
+        (lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00{'descr': (((("), "cannot be read as a NumPy array"),
+        (lambda path: path.write_bytes(b""), "cannot be read as a NumPy array"),
+    ],
+)
+def test_a_file_that_is_no_array_of_numbers_is_refused_by_name(
+    tmp_path: Path, write: Callable[[Path], None], message: str
+) -> None:
+    write(tmp_path / "features.npy")
+    (tmp_path / "ids.txt").write_text("a\nb\n")
+    for read in (read_features, lambda folder: load_array(folder / "features.npy")):
+        with pytest.raises(UserError, match=rf"features\.npy: {message}"):
+            read(tmp_path)
+    np.save(tmp_path / "features.npy", np.ones((2, 2)))
+    (tmp_path / "ids.txt").write_bytes(b"a\n\xff\n")
+    with pytest.raises(UserError, match=r"ids\.txt: byte 2 is not UTF-8"):
+        read_features(tmp_path)

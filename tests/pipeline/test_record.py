@@ -5,11 +5,12 @@ import socket
 import sys
 import time
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.record import Meter
+from pipeline.record import Meter, check_country
 
 
 def no_network(*_: Any, **__: Any) -> None:
@@ -29,6 +30,44 @@ def test_energy_is_measured_without_a_network(monkeypatch: pytest.MonkeyPatch) -
     machine = meter.where_it_ran()
     assert machine["country"] == "DEU"
     assert machine["hardware"].startswith(f"{os.cpu_count()} x ")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("place", ["here", "home", "environment"])
+def test_codecarbons_own_configuration_changes_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    keys = {"pue": "1000", "force_cpu_power": "1e6", "output_dir": "/no/such", "country_iso_code": "POL"}
+    if place == "environment":
+        for key, value in keys.items():
+            monkeypatch.setenv(f"CODECARBON_{key.upper()}", value)
+    else:
+        lines = ["[codecarbon]", *(f"{key} = {value}" for key, value in keys.items())]
+        (tmp_path / ("home" if place == "home" else ".") / ".codecarbon.config").write_text("\n".join(lines))
+    with Meter("DEU") as meter:
+        time.sleep(0.1)
+        assert (meter._tracker._pue, meter._tracker._force_cpu_power) == (1.0, None)
+    record = meter.record()
+    assert set(record) == {"seconds", "kwh", "kg_co2"}
+    assert record["kwh"] < 0.001
+    assert meter._emissions.country_iso_code == "DEU"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [".codecarbon.config"] * (
+        place == "here"
+    )
+
+
+@pytest.mark.parametrize("code", ["DEU", "AUT", "USA"])
+def test_a_country_is_known(code: str) -> None:
+    assert check_country(code) == code
+
+
+@pytest.mark.parametrize(("code", "similar"), [("XYZ", "AUT, DEU, USA"), ("DE", "DEU"), ("deu", "DEU"), ("GER", "GEO")])
+def test_a_code_that_is_no_country_is_refused(code: str, similar: str) -> None:
+    with pytest.raises(ValueError, match=f"'{code}' is no country with a known electricity mix; .*{similar}"):
+        check_country(code)
 
 
 class BrokenAtStart:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
@@ -30,7 +31,6 @@ from recsys.interchange.elliot.configuration import (
     name_dataset,
     write_configuration,
 )
-from recsys.interchange.reading import SECONDS_A_DAY
 from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
 from recsys.scoring.settings import RecScore

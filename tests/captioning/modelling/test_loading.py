@@ -8,20 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from captioning.modelling import Captioner, load
+from captioning.modelling import load
 from pipeline.core.errors import UserError
-from tests.captioning.families.examples import add_random_adapter
 
 
 @pytest.fixture
 def folder(tiny_folder: Callable[[str], Path]) -> Path:
     return tiny_folder("llava")
-
-
-@pytest.fixture
-def adapter(folder: Path, tmp_path: Path) -> Path:
-    add_random_adapter(load(folder, "llava", torch.float32)).model.save_pretrained(tmp_path / "adapter")
-    return tmp_path / "adapter"
 
 
 def refused(match: str, folder: Path, adapter: Path | None = None, family: str = "llava") -> None:
@@ -118,53 +111,3 @@ def test_a_folder_without_a_tokenizer_is_named(folder: Path) -> None:
 def test_a_damaged_config_is_named(folder: Path) -> None:
     (folder / "config.json").write_text('{"model_type": "lla')
     refused(r"config\.json: not valid JSON", folder)
-
-
-def test_an_adapter_without_its_config_is_named(folder: Path, adapter: Path) -> None:
-    (adapter / "adapter_config.json").unlink()
-    refused(r"no adapter_config\.json", folder, adapter)
-
-
-def test_a_pickled_or_absent_adapter_is_refused(folder: Path, tmp_path: Path) -> None:
-    torch.save({}, tmp_path / "adapter_model.bin")
-    refused(r"no adapter_model\.safetensors", folder, tmp_path)
-
-
-def test_a_damaged_adapter_is_named(folder: Path, adapter: Path) -> None:
-    path = adapter / "adapter_model.safetensors"
-    path.write_bytes(path.read_bytes()[:-7])
-    refused(r"adapter_model\.safetensors: damaged", folder, adapter)
-
-
-def test_an_adapter_of_another_model_is_refused_by_name(folder: Path, adapter: Path) -> None:
-    change(adapter / "adapter_config.json", base_model_name_or_path="data/models/tiny-blip2-opt")
-    refused(r"was trained on data/models/tiny-blip2-opt, not on .*llava", folder, adapter)
-
-
-def test_a_moved_model_keeps_its_adapters(folder: Path, adapter: Path) -> None:
-    change(adapter / "adapter_config.json", base_model_name_or_path="elsewhere/models/llava")
-    assert load(folder, "llava", torch.float32, adapter=adapter).model.peft_config
-
-
-@pytest.mark.parametrize("base", ["", "llava"])
-def test_an_adapter_of_other_shapes_is_refused(
-    base: str, folder: Path, adapter: Path, tiny_captioner: Callable[[str], Captioner], tmp_path: Path
-) -> None:
-    change(adapter / "adapter_config.json", base_model_name_or_path=base)
-    weights = load_file(adapter / "adapter_model.safetensors")
-    wider = {name: torch.zeros([size + 1 for size in weight.shape]) for name, weight in weights.items()}
-    save_file(wider, adapter / "adapter_model.safetensors", {"format": "pt"})
-    refused(f"was trained on {base or 'another model'}, not on .*llava: its layers do not fit", folder, adapter)
-    fewer = dict(list(weights.items())[2:])
-    save_file(fewer, adapter / "adapter_model.safetensors", {"format": "pt"})
-    refused("2 of its layers do not fit, first ", folder, adapter)
-
-
-def test_an_adapter_of_another_architecture_is_refused(adapter: Path, tiny_folder: Callable[[str], Path]) -> None:
-    change(adapter / "adapter_config.json", base_model_name_or_path="")
-    refused("its layers do not fit", tiny_folder("blip2_t5"), adapter, "blip2_t5")
-
-
-def test_an_adapter_names_the_folder_of_its_model(folder: Path, adapter: Path) -> None:
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == folder.as_posix()

@@ -3,7 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.tagging.vocabulary import select_frequent
+from captioning.tagging.extract import extract
+from captioning.tagging.settings import CaptionAttributes
+from captioning.tagging.vocabulary import choose_words, select_frequent, write_out
+from catalogue.descriptions.vocabulary import COLOURS
+from pipeline.core.params import REFERENCE, load
+from pipeline.model_folders import MODELS
 
 WORDS = st.sampled_from(["red", "blue", "shirt", "sleeve", "zip"])
 
@@ -16,3 +21,11 @@ def test_vocabulary_counts_documents_not_words(documents: list[list[str]], min_c
         if len([d for d in documents if word in d]) >= min_count
     ]
     assert select_frequent(documents, min_count) == slow
+
+
+def test_the_samples_colours_are_words_already() -> None:
+    settings = CaptionAttributes.model_validate(load(REFERENCE)["caption_attributes"])
+    tagged = extract([write_out(colour) for colour in COLOURS], settings, MODELS / settings.tagger)
+    assert [choose_words(colour, words) for colour, words in zip(COLOURS, tagged, strict=True)] == [
+        [c] for c in COLOURS
+    ]

@@ -1,7 +1,6 @@
-"""Packing and reading images: what keeps its bytes, what is refused, and reading from several threads."""
+"""Packing and reading images: one by one and from several threads, and what is refused."""
 
 import hashlib
-import io
 import pickle
 import subprocess
 import sys
@@ -12,75 +11,13 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from catalogue.prepared import images
-from catalogue.prepared.images import ImageStore, pack_images, shrink
+from catalogue.prepared.images import ImageStore, pack_images
 from pipeline.core.errors import UserError
+from tests.helpers.encoded import encoded
 
 ROOT = Path(__file__).parents[3]
-
-
-def encoded(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def test_a_small_jpeg_keeps_its_bytes() -> None:
-    data = encoded(64, 48)
-    assert shrink(data, 64, "a.jpg") == (data, 64, 48)
-
-
-@pytest.mark.parametrize(
-    ("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "CMYK"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P")]
-)
-def test_a_large_image_is_shrunk_to_the_longest_side(kind: str, mode: str) -> None:
-    data, width, height = shrink(encoded(200, 100, kind, mode), 50, "a")
-    picture = Image.open(io.BytesIO(data))
-    assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (50, 25))
-    assert (width, height) == (50, 25)
-
-
-@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "CMYK"), ("JPEG", "L"), ("PNG", "RGB"), ("WEBP", "RGBA")])
-def test_a_small_image_of_another_kind_becomes_an_rgb_jpeg_of_its_size(kind: str, mode: str) -> None:
-    data = encoded(40, 20, kind, mode)
-    stored = Image.open(io.BytesIO(shrink(data, 64, "a")[0]))
-    assert (stored.format, stored.mode, stored.size) == ("JPEG", "RGB", (40, 20))
-    before = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int)
-    assert abs(np.asarray(stored, dtype=int).mean() - before.mean()) < 3
-
-
-def test_grey_of_16_bits_is_scaled_and_not_cut_off() -> None:
-    ramp = np.tile(np.linspace(0, 65_535, 64).astype(np.uint16), (32, 1))
-    Image.fromarray(ramp).save(buffer := io.BytesIO(), "PNG")
-    stored = np.asarray(Image.open(io.BytesIO(shrink(buffer.getvalue(), 64, "a.png")[0])), dtype=int)[16, :, 0]
-    assert np.abs(stored - ramp[16] / 257).max() < 8
-
-
-def test_a_turned_image_is_stored_upright() -> None:
-    exif = Image.Exif()
-    exif[images.EXIF_ORIENTATION] = 6
-    assert shrink(encoded(60, 40, exif=exif), 64, "a.jpg")[1:] == (40, 60)
-
-
-@pytest.mark.parametrize("size", [64, 300])
-def test_a_truncated_image_is_named(size: int) -> None:
-    with pytest.raises(UserError, match=r"images/a\.jpg.*truncated.*fetch the file again"):
-        shrink(encoded(size, size)[:-400], 128, "images/a.jpg")
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff"])
-def test_what_is_no_image_is_named(data: bytes) -> None:
-    with pytest.raises(UserError, match=r"a\.jpg: not an image"):
-        shrink(data, 128, "a.jpg")
-
-
-def test_too_many_pixels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 1000)
-    with pytest.raises(UserError, match=r"a\.jpg: 40 × 30 pixels"):
-        shrink(encoded(40, 30), 128, "a.jpg")
 
 
 @pytest.fixture
@@ -145,24 +82,6 @@ def test_the_source_of_every_image_is_hashed(packed: tuple[Path, dict[str, bytes
     assert all(row["source_sha256"] == hashlib.sha256(data[row["item_id"]]).hexdigest() for row in rows)
 
 
-def test_transparent_pixels_become_white() -> None:
-    picture = Image.new("RGBA", (90, 60), (255, 0, 0, 0))
-    picture.paste((0, 0, 255, 255), (0, 0, 45, 60))
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    stored = Image.open(io.BytesIO(shrink(buffer.getvalue(), 64, "a.png")[0]))
-    assert np.abs(np.subtract(stored.getpixel((60, 20)), (255, 255, 255))).max() < 12
-    assert np.abs(np.subtract(stored.getpixel((5, 20)), (0, 0, 255))).max() < 12
-
-
-def test_of_an_animation_the_first_frame_is_taken() -> None:
-    frames = [Image.new("RGB", (40, 40), colour) for colour in ("lime", "red")]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    stored = Image.open(io.BytesIO(shrink(buffer.getvalue(), 64, "a.gif")[0]))
-    assert np.abs(np.subtract(stored.getpixel((20, 20)), (0, 255, 0))).max() < 12
-
-
 def test_packing_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "SHARD_ITEMS", 10)
     data = {f"{number:010d}": encoded(8 + number, 8) for number in range(35)}
@@ -201,3 +120,24 @@ def test_a_store_can_be_sent_to_a_worker(packed: tuple[Path, dict[str, bytes]]) 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no packed images"):
         ImageStore(tmp_path)
+
+
+def test_all_bad_pictures_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "SHARD_ITEMS", 10)
+    bad = {3, 12, 17, 25, 26, 27, 28}
+    data = {f"{number:03d}": b"" if number in bad else encoded(8, 8) for number in range(40)}
+    (tmp_path / "work").mkdir()
+    with pytest.raises(UserError) as refusal:
+        pack_images(tmp_path, {item: f"{item}.jpg" for item in data}, data.__getitem__, 64, tmp_path / "work")
+    lines = str(refusal.value).splitlines()
+    assert lines[0] == "7 pictures cannot be read"
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "  003.jpg",
+        "  012.jpg",
+        "  017.jpg",
+        "  025.jpg",
+        "  026.jpg",
+        "  …",
+    ]
+    assert [path.name for path in tmp_path.glob("work/*")] == ["00003.parquet"]  # is not packed again
+    assert not list(tmp_path.glob("*.parquet"))

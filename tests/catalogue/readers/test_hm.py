@@ -92,7 +92,8 @@ def test_purchases_come_in_file_order_with_days_since_1970(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("20.9.2018,a,1,1,1", "days are written as"), ("2018-09-20,a", "one purchase a line")]
+    ("line", "message"),
+    [("20.9.2018,a,1,1,1", "days are written as"), ("2018-09-20,a", r"line 2: 2 cells for \d columns")],
 )
 def test_a_wrong_purchase_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "transactions_train.csv"

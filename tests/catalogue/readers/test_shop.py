@@ -141,7 +141,7 @@ def test_what_is_wrong_is_named(folder: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("u,007,29.2.2020", "days are written as"), ("u,007", "one purchase a line")],
+    [("u,007,29.2.2020", "days are written as"), ("u,007", r"line 2: 2 cells for \d columns")],
 )
 def test_a_wrong_purchase_is_named(folder: Path, line: str, message: str) -> None:
     (folder / "purchases.csv").write_text(f"user_id,item_id,date\n{line}\n")

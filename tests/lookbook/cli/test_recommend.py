@@ -158,10 +158,8 @@ def test_more_neighbours_and_places_than_items_take_all_there_are(train: Path) -
 
 
 def test_time_decays_popularity_where_the_file_has_times(tmp_path: Path) -> None:
-    day = 86_400
-    (tmp_path / "train.tsv").write_text(
-        f"a\told\t1\t0\nb\told\t1\t0\nc\tnew\t1\t{400 * day}\nd\tother\t1\t{390 * day}\n"
-    )
+    old, new, other = (1_500_000_000 + day * 86_400 for day in (0, 400, 390))
+    (tmp_path / "train.tsv").write_text(f"a\told\t1\t{old}\nb\told\t1\t{old}\nc\tnew\t1\t{new}\nd\tother\t1\t{other}\n")
     options = ("--set", "half_life_days=30", "--top", 1)
     recommend(tmp_path / "train.tsv", "mostpop", tmp_path / "recs.tsv", *options)
     assert listed(tmp_path / "recs.tsv")["d"] == ["new"]

@@ -59,6 +59,16 @@ def test_parameters_are_checked(project: Path) -> None:
     assert "lr" in examine("parameters").message
 
 
+def test_the_small_tagger_on_a_shops_own_words_is_a_warning(project: Path) -> None:
+    assert doctor.examine(Path("params.yaml"), ["tagger"]) == []
+    write_params(project, dataset="boutique")
+    finding = examine("tagger")
+    assert finding.status == "warning"
+    assert "takes many words of boutique for the wrong kind" in finding.message
+    assert "stanza.download('en', model_dir='data/models/stanza-en', package='default'" in finding.remedy
+    assert finding.remedy.endswith("set caption_attributes.tagger: stanza-en")
+
+
 def test_missing_raw_data_and_its_licence_are_named(project: Path) -> None:
     write_params(project, dataset="hm")
     assert examine("data").status == "error"

@@ -1,0 +1,94 @@
+"""Reads columns of a CSV of any size in batches, by the same rules as `pipeline.cells.rows`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import IO
+
+import pyarrow as pa
+from pyarrow import csv
+
+from pipeline.cells.rows import ADVICE, check_names, fit_cells, iterate_rows, read_names
+from pipeline.core.errors import UserError
+
+BLOCK_BYTES = 1 << 25
+QUOTE = b'"'
+
+
+def stream_columns(
+    open_file: Callable[[], IO[bytes]], path: str, columns: Mapping[str, pa.DataType], advice: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield these columns, converted, in batches and in file order; memory does not grow with the file.
+
+    Args:
+        open_file: Opens the file in binary mode; it is read three times, twice only its beginning.
+        path: Its name, for messages.
+        columns: The name and the type of each column to read.
+        advice: How the cells must be written, for messages.
+
+    Raises:
+        UserError: a column is missing, a row has more or fewer cells than the header, a cell cannot be converted, or a
+            quote is not closed.
+    """
+    names, n_lines = _read_header(open_file, path, list(columns))
+    with open_file() as file:
+        for _ in range(n_lines):
+            file.readline()
+        counted = _QuoteCounter(file)
+        try:
+            yield from csv.open_csv(
+                counted,
+                read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
+                parse_options=csv.ParseOptions(newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    column_types=dict(columns), include_columns=list(columns), strings_can_be_null=False
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):  # a header alone
+                return
+            raise UserError(f"{path}: below the header: {error}; {advice}") from None
+    if counted.quotes % 2:
+        raise UserError(f"{path}: a quote is not closed ({counted.quotes} quotes in all); {ADVICE}")
+
+
+def _read_header(open_file: Callable[[], IO[bytes]], path: str, needed: Sequence[str]) -> tuple[list[str], int]:
+    """Read the names of the columns and the number of lines that hold them.
+
+    The first row may end in commas that the header does not have; each such column has a name too.
+    """
+    with open_file() as file:
+        header = read_names(file, path)
+    check_names(header, path, needed)
+    with open_file() as file:
+        first_rows = list(islice(iterate_rows(file, path), 2))
+    names = [column or f"\0{number}" for number, column in enumerate(header)]
+    line, first = first_rows[-1]
+    if len(first_rows) == 2 and first:
+        fit_cells(first, header, path, line)
+        names += [f"\0{number}" for number in range(len(names), len(first))]
+    return names, first_rows[0][0]
+
+
+class _QuoteCounter:
+    """Counts the quotes of a file while it is read: an odd number means that one is not closed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.quotes, self.closed = file, 0, False
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, and count."""
+        data = self.file.read(size)
+        self.quotes += data.count(QUOTE)
+        return data
+
+    def close(self) -> None:
+        """Leave the file to who opened it."""
+        self.closed = True
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it cannot be read twice."""
+        return False

@@ -1,0 +1,143 @@
+"""Tables of purchases and lists in three forms, with our names for their columns: see `recsys.interchange.reading`."""
+
+import gzip
+import re
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import IO, cast
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from pipeline.cells.rows import read_names
+from pipeline.cells.streams import stream_columns
+from pipeline.core.errors import UserError
+
+NAMES = {
+    "user": ("user", "user_id", "userId"),
+    "item": ("item", "item_id", "itemId"),
+    "rating": ("rating",),
+    "score": ("score",),
+    "rank": ("rank",),
+    "timestamp": ("timestamp", "time"),
+}
+PURCHASES = ("user", "item", "rating", "timestamp")
+LISTS = ("user", "item", "score", "rank")
+HEADER_WORDS = frozenset(
+    (
+        "user", "userid", "uid", "customer", "customerid", "reviewer", "reviewerid", "visitor", "visitorid", "session",
+        "sessionid", "item", "itemid", "iid", "article", "articleid", "product", "productid", "sku", "asin",
+        "parentasin", "movie", "movieid", "rating", "score", "rank", "timestamp",
+    )
+)  # fmt: skip
+_IDS = pa.dictionary(pa.int32(), pa.string())
+_TYPES = {"user": _IDS, "item": _IDS, "timestamp": pa.string()}  # our name -> type; the others are numbers
+
+
+def read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    """Read a file of tab-separated columns without a header.
+
+    Args:
+        path: The file.
+        columns: Our names of the columns, in their order.
+        numbers: Those to read besides user and item.
+
+    Raises:
+        UserError: it has another number of columns, a header, or no rows.
+    """
+    with pa.input_stream(str(path), compression="detect") as stream:
+        first = stream.read(1 << 16).decode("utf-8", errors="replace").splitlines()
+    fields = first[0].split("\t") if first else []
+    form = f"{', '.join(columns[:2])}[, {columns[2]}[, {columns[3]}]]"
+    if fields and not 2 <= len(fields) <= len(columns):
+        raise UserError(
+            f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the "
+            f"first line: {first[0][:80]!r}; a file with commas and a header must be called .csv"
+        )
+    if fields and _is_header([line.split("\t") for line in first]):
+        raise UserError(
+            f"{path}: the first line is a header, {first[0]!r}; remove it, or write commas and call the file .csv"
+        )
+    if len(fields) > 2 and not _is_number(fields[2]):
+        raise UserError(
+            f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the "
+            "first line; remove the header, or write commas and call it .csv"
+        )
+    if not fields:
+        raise UserError(f"{path}: has no rows")
+    names = list(columns[: len(fields)])
+    types = {name: _TYPES.get(name, pa.float64()) for name in names if name in ("user", "item", *numbers)}
+    return csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(column_names=names, block_size=1 << 24),
+        parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+        convert_options=csv.ConvertOptions(column_types=types, include_columns=list(types)),
+    )
+
+
+def read_csv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    """Read a CSV with a header."""
+    with _open(path) as file:
+        header = read_names(file, str(path))
+    renamed = _rename_columns(header, ("user", "item", *numbers), columns, path)
+    types = {name: _TYPES.get(ours, pa.float64()) for name, ours in renamed.items()}
+    advice = "numbers with a point, one row a line"
+    batches = list(stream_columns(lambda: _open(path), str(path), types, advice))
+    schema = pa.schema(list(types.items()))
+    return pa.Table.from_batches(batches, schema).rename_columns([renamed[name] for name in types])
+
+
+def read_parquet(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
+    """Read a Parquet file."""
+    renamed = _rename_columns(pq.read_schema(path).names, ("user", "item", *numbers), columns, path)
+    table = pq.read_table(path, columns=list(renamed))
+    return table.rename_columns([renamed[name] for name in table.column_names])
+
+
+def _rename_columns(header: list[str], read: tuple[str, ...], columns: tuple[str, ...], path: Path) -> dict[str, str]:
+    """The file's name → our name, for the columns to read.
+
+    Args:
+        header: The columns of the file.
+        read: Our names of the columns to read, where the file has them.
+        columns: Our names of all columns of such a file.
+        path: The file.
+    """
+    renamed = {name: ours for ours in read for name in header if name in NAMES[ours]}
+    missing = [ours for ours in ("user", "item") if ours not in renamed.values()]
+    if missing:
+        raise UserError(
+            f"{path}: has no column {' and '.join(missing)}; found {', '.join(header) or 'nothing'}. Expected "
+            f"{', '.join(columns[:3])} (user_id, item_id, userId and itemId are understood)"
+        )
+    if len(set(renamed.values())) < len(renamed):
+        raise UserError(
+            f"{path}: the columns {', '.join(renamed)} hold the same thing twice; keep one user and one item"
+        )
+    other = [name for name in header if name not in renamed and name not in NAMES["timestamp"]]
+    if columns == LISTS and other and not {"score", "rank"} & set(renamed.values()):
+        raise UserError(
+            f"{path}: has no column score or rank; found {', '.join(header)}. Rename the column to rank by to `score`, "
+            "or leave only user and item where rows are best first already"
+        )
+    return renamed
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.name.lower().endswith(".gz"):
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return open(path, "rb")
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether the first row names columns: by its words, or as the only row whose two ids are no numbers."""
+    first, *others = [row[:2] for row in rows if len(row) > 1]
+    if all(re.sub(r"[^a-z]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
+        return True
+    return bool(others) and not any(map(_is_number, first)) and all(map(_is_number, chain(*others)))
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\s*|[+-]?(nan|inf|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", text.strip(), re.IGNORECASE))

@@ -1,0 +1,13 @@
+"""Drawn pictures as encoded files."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def encoded(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
