@@ -113,8 +113,8 @@ def _join(values: pd.DataFrame, owner: pd.Series, layout: Products) -> tuple[pd.
         joined["category"] = joined["category"].map(lambda cell: _last_category(cell, layout))
     frame = pd.DataFrame({name: joined.get(what) for what, name in COLUMNS.items()}, index=joined.index)
     frame["item_id"] = joined.index
-    frame["product_code"] = frame["product_code"].where(frame["product_code"].notna(), None)
-    return frame.reset_index(drop=True).astype(object), notes
+    frame = frame.reset_index(drop=True).astype(object)
+    return frame.where(frame.notna(), None), notes
 
 
 def _join_colours(colours: pd.Series, owner: pd.Series, order: pd.Series) -> tuple[pd.Series, list[str]]:

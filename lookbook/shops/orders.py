@@ -85,7 +85,7 @@ def refuse_strangers(purchases: Purchases, items: Items) -> None:
 
 
 def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, list[str]]:
-    """Write orders as user_id, item_id and date; rows of cancelled orders and without a customer are left out.
+    """Write orders as user_id, item_id and date, without rows of cancelled orders and rows that lack one of these.
 
     An id that no item has is kept, so that it is counted. Customers are numbered where they are e-mail addresses.
 
@@ -103,6 +103,7 @@ def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, l
         "of cancelled orders": find_cancelled(rows),
         "without a customer": frame["user_id"].isna(),
         "without an item": frame["item_id"].isna(),
+        "without a day": frame["date"].isna(),
     }
     notes, kept = [], pd.Series(True, index=frame.index)
     for reason, left_out in reasons.items():

@@ -22,7 +22,7 @@ def require_tracked(dataset: str) -> None:
     if dataset in MADE or not folder.exists() or _in_commit(folder):
         return
     pointer = Path(f"{folder}.dvc")
-    commands = f"dvc add {folder} && git add {pointer} {RAW / '.gitignore'} && git commit -m 'Raw data of {dataset}'"
+    commands = f"dvc add {folder} && git add {RAW} && git commit -m 'Raw data of {dataset}'"
     if not _in_commit(pointer):
         link = "it is a link, which DVC does not add: move the folder itself there first; " * folder.is_symlink()
         raise UserError(

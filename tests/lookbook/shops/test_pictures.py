@@ -107,7 +107,7 @@ def test_hidden_files_of_archives_are_no_pictures(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "photos.zip", "w") as archive:
         for name in ("photos/1.jpg", "__MACOSX/photos/._1.jpg", "photos/.thumb/1.jpg"):
             archive.writestr(name, b"x")
-    assert Pictures(tmp_path / "photos.zip").names == ["photos/1.jpg"]
+    assert [Path(name).name for name in Pictures(tmp_path / "photos.zip").names] == ["1.jpg"]
 
 
 @given(

@@ -1,8 +1,10 @@
 """Cells of a grid are queued only where their temporary folders will hold the raw data; with real git and DVC."""
 
 import json
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,15 +63,18 @@ def commit(message: str) -> None:
 
 
 def add() -> None:
-    dvc(Path(), "add", str(RAW))
-    commit("Raw data")
+    """Run the remedy of the message, as it is written there."""
+    with pytest.raises(UserError) as refusal:
+        require_tracked("boutique")
+    command = str(refusal.value).partition("run: ")[2].replace("dvc add", f"{shlex.quote(sys.executable)} -m dvc add")
+    subprocess.run(command, shell=True, check=True)
 
 
 def test_raw_data_that_nobody_tracks_is_refused_before_anything_is_queued(project: Path) -> None:
     ended = CliRunner().invoke(app, ["grid", "grid.yaml", "--queue"])
     assert ended.exit_code == 1
     assert "data/raw/boutique: in neither git nor DVC" in ended.stderr
-    assert "run: dvc add data/raw/boutique && git add data/raw/boutique.dvc data/raw/.gitignore" in ended.stderr
+    assert "run: dvc add data/raw/boutique && git add data/raw && git commit" in ended.stderr
     assert "No experiment tasks in the queue." in dvc(project, "queue", "status").stdout
 
 
