@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from captioning.tagging import vocabulary
-from captioning.tagging.extract import extract, work_folder
+from captioning.tagging.extract import extract, name_work_folder
 from captioning.tagging.settings import CaptionAttributes
 from catalogue.prepared.items import read_items
 from pipeline.checkpoints import checkpoint_folder
@@ -43,7 +43,7 @@ def main() -> None:
             f"wrote {ATTRIBUTES}: {len(items)} descriptions with attributes of their own, {len(words)} different"
         )
         return
-    with checkpoint_folder(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
+    with checkpoint_folder(name_work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
         attributes = extract(texts, settings, tagger, params.device, folder)
         if settings.colour:
             attributes = vocabulary.add_colours(items, attributes)
