@@ -95,7 +95,7 @@ def measure_loss(params: Any, items: Path, model: Path, adapter: Path) -> dict[s
     with torch.inference_mode():
         for start in range(0, len(data), ROWS_AT_ONCE):
             rows = [data[row] for row in range(start, min(start + ROWS_AT_ONCE, len(data)))]
-            batch = {name: one.to(params.device) for name, one in make_collator(captioner.pad_id)(rows).items()}
+            batch = {name: tensor.to(params.device) for name, tensor in make_collator(captioner.pad_id)(rows).items()}
             loss += sum_loss(captioner, captioner.model, batch).item()
             tokens += count_supervised(batch["labels"]).item()
     training = read_split(items, "train")

@@ -77,16 +77,16 @@ def single(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> lis
     return texts
 
 
-def ours(captioner: Any, ids: list[str], given: argparse.Namespace) -> list[str]:
+def ours(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> list[str]:
     """Caption in batches, as the stage does it."""
     from captioning.generation.batch_files import read_batch, write_batches
     from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
 
     keep_freed_memory()
-    store = ImageStore(given.images)
+    store = ImageStore(arguments.images)
     with tempfile.TemporaryDirectory() as folder:
-        files = write_batches(captioner, store, ids, given.batch_size, given.max_new_tokens, Path(folder))
+        files = write_batches(captioner, store, ids, arguments.batch_size, arguments.max_new_tokens, Path(folder))
         return [caption.text for file in files for caption in read_batch(file)]
 
 

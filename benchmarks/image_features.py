@@ -63,10 +63,10 @@ def blip2(folder: Path, divide: int) -> None:
 MODELS = {"resnet50": resnet50, "clip": clip, "blip2": blip2}
 
 
-def arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors, Vectors]:
+def prepare_arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors, Vectors]:
     """Return both arms: one image at a time, and as the stage does it; the model is in data/models/<name>."""
     if name == "blip2":
-        return of_blip2(store, arguments)
+        return prepare_blip2_arms(store, arguments)
     from importlib import import_module
 
     extractor = import_module(f"recsys.extractors.{name}")
@@ -74,7 +74,7 @@ def arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors,
     settings = extractor.Settings(
         model=name, batch_size=arguments.batch_size, precision=arguments.precision, reduce="none", **own
     )
-    model, processor = plain_model(name, arguments)
+    model, processor = load_plain_model(name, arguments)
 
     @torch.inference_mode()
     def single(ids: list[str]) -> np.ndarray:
@@ -88,7 +88,7 @@ def arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[Vectors,
     return single, lambda ids: extractor.image_vectors(ids, store, settings, arguments.device)
 
 
-def plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
+def load_plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Load a model and its processor by transformers alone."""
     from transformers import AutoImageProcessor, AutoModel
 
@@ -99,28 +99,28 @@ def plain_model(name: str, arguments: argparse.Namespace) -> tuple[Any, Any]:
     return model, AutoImageProcessor.from_pretrained(folder, backend="pil")
 
 
-def of_blip2(store: Any, given: argparse.Namespace) -> tuple[Vectors, Vectors]:
-    """Of both outputs, the queries."""
+def prepare_blip2_arms(store: Any, arguments: argparse.Namespace) -> tuple[Vectors, Vectors]:
+    """Return both arms for BLIP-2; of both outputs, the queries are compared."""
     from captioning.modelling import DTYPES, load
     from captioning.vision_features.extraction import compute_features
 
-    captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[given.precision], given.device)
+    captioner = load(Path("data/models/blip2"), "blip2_opt", DTYPES[arguments.precision], arguments.device)
 
     @torch.inference_mode()
     def single(ids: list[str]) -> np.ndarray:
         vectors = []
         for item in ids:
             inputs = captioner.processor.image_processor(images=store[item], return_tensors="pt")
-            found = captioner.base.get_image_features(**inputs.to(given.device, captioner.base.dtype))
-            found.last_hidden_state.float().mean(dim=1).cpu()  # the other output: made, and left
-            vectors.append(found.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
+            outputs = captioner.base.get_image_features(**inputs.to(arguments.device, captioner.base.dtype))
+            outputs.last_hidden_state.float().mean(dim=1).cpu()  # the other output, which the stage computes too
+            vectors.append(outputs.qformer_outputs.last_hidden_state.float().flatten().cpu().numpy())
         return np.stack(vectors)
 
-    return single, lambda ids: compute_features(captioner, ids, store, given.batch_size)[1].reshape(len(ids), -1)
+    return single, lambda ids: compute_features(captioner, ids, store, arguments.batch_size)[1].reshape(len(ids), -1)
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both arms, in this process and folder, and the least cosine between their vectors."""
+    """Measure both arms, in this process and folder, and the least cosine between their vectors."""
     from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
 
@@ -128,7 +128,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     store = ImageStore("images")
     result: dict[str, Any] = {}
     vectors = []
-    for arm, run in zip(("single", "ours"), arms(name, store, arguments), strict=True):
+    for arm, run in zip(("single", "ours"), prepare_arms(name, store, arguments), strict=True):
         if arm == "ours":
             keep_freed_memory()  # as every stage does
         run(store.ids[:WARM])

@@ -18,7 +18,7 @@ ENDED = re.compile(r"(Updating|Generating) lock file")
 IMPORT = re.compile(r"import time:\s+(\d+) \|")
 
 
-def lines_of(command: list[str]) -> Iterator[str]:
+def run_lines(command: list[str]) -> Iterator[str]:
     """Run a command and yield the lines of its standard output and error while it runs.
 
     Raises:
@@ -34,7 +34,7 @@ def lines_of(command: list[str]) -> Iterator[str]:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def seconds_by_stage(lines: Iterable[str]) -> dict[str, dict[str, float]]:
+def sum_seconds(lines: Iterable[str]) -> dict[str, dict[str, float]]:
     """Add up cells, seconds and imports of each stage of a `dvc repro`; the time between cells counts as `dvc`."""
     table: dict[str, dict[str, float]] = defaultdict(lambda: {"cells": 0, "seconds": 0.0, "imports": 0.0})
     stage, since = "dvc", time.perf_counter()
@@ -63,4 +63,4 @@ def show(table: dict[str, dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    show(seconds_by_stage(lines_of([sys.executable, "-m", "dvc", "repro"])))
+    show(sum_seconds(run_lines([sys.executable, "-m", "dvc", "repro"])))

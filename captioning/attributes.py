@@ -11,7 +11,7 @@ from typing import Literal
 
 from captioning.tagging import vocabulary
 from captioning.tagging.advice import warn_of_tiny
-from captioning.tagging.extract import extract, work_folder
+from captioning.tagging.extract import extract, name_work_folder
 from captioning.tagging.settings import CaptionAttributes
 from catalogue.prepared.items import read_items
 from pipeline.checkpoints import checkpoint_folder
@@ -49,7 +49,7 @@ def main() -> None:
     warning, advice = warn_of_tiny(params.dataset, settings.tagger, settings.package, MODELS)
     if warning:
         print(f"warning: {warning}; {advice}", file=sys.stderr, flush=True)
-    with checkpoint_folder(work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
+    with checkpoint_folder(name_work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
         attributes = extract(texts, settings, tagger, params.device, folder)
         if settings.colour:
             colours = vocabulary.list_colours(items)

@@ -15,7 +15,7 @@ from captioning.scores.java.corenlp import SKIPPED
 from captioning.scores.reference_based import score_captions
 from captioning.scores.settings import CaptionScore
 from captioning.scores.study import CEILING, REFERENCE, Study, StudyFiles, load
-from captioning.tagging.extract import work_folder
+from captioning.tagging.extract import name_work_folder
 from captioning.tagging.settings import CaptionAttributes
 from pipeline.checkpoints import checkpoint_folder, hash_file, list_files
 from pipeline.core.errors import UserError
@@ -108,7 +108,7 @@ def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
     inputs = [clip_model, IMAGES] if clip_model else []
     hashes = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
     settings = params.caption_attributes
-    return work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, hashes)
+    return name_work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, hashes)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ def summarise(counts: dict[str, Any], params: RecInteractions) -> str:
         f"purchases, cold in test: {counts[catalogue]['cold_users']:,} users, {counts[catalogue]['cold_items']:,} items"
         for catalogue in CATALOGUES
     ]
-    few = f"those with fewer than {params.min_purchases} purchases {RULES[params.few_purchases]}"
-    return f"{counts['users']:,} users, {few}; {'; '.join(figures)}"
+    rule = f"those with fewer than {params.min_purchases} purchases {RULES[params.few_purchases]}"
+    return f"{counts['users']:,} users, {rule}; {'; '.join(figures)}"
 
 
 if __name__ == "__main__":

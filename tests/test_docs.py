@@ -25,15 +25,15 @@ def prose(page: Path) -> list[str]:
 
 def paragraphs(page: Path) -> list[list[str]]:
     """Return the runs of lines that are neither blank nor rows of a table, list items apart."""
-    found: list[list[str]] = [[]]
+    runs: list[list[str]] = [[]]
     for line in prose(page):
         if not line.strip() or line.startswith(("|", "#", "[")):
-            found.append([])
+            runs.append([])
         elif re.match(r"\s*(-|\d+\.) ", line):
-            found.append([line])
+            runs.append([line])
         else:
-            found[-1].append(line)
-    return [lines for lines in found if lines]
+            runs[-1].append(line)
+    return [lines for lines in runs if lines]
 
 
 def plain(line: str) -> str:
@@ -85,5 +85,5 @@ def headings(page: Path) -> set[str]:
 def test_folders_that_the_readme_and_contributing_name_exist() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         names = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", (ROOT / page).read_text(encoding="utf-8"))
-        made = ("data/", "metrics/", "reports/")
-        assert [name for name in names if not (ROOT / name).exists() and not name.startswith(made)] == [], page
+        outputs = ("data/", "metrics/", "reports/")
+        assert [name for name in names if not (ROOT / name).exists() and not name.startswith(outputs)] == [], page

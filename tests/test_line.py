@@ -49,7 +49,7 @@ def cells() -> dict[str, dict]:
 
 def imports(path: Path) -> set[Path]:
     """Files of this project that `path` imports, packages by their `__init__.py`; imports inside functions too."""
-    found = set()
+    paths = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -58,16 +58,16 @@ def imports(path: Path) -> set[Path]:
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         for name in names:
             if name.split(".")[0] in PACKAGES:
-                found |= files_of(name)
+                paths |= files_of(name)
     script = RUN_AS_A_SCRIPT.get(str(path.relative_to(ROOT)))
-    return found | ({ROOT / script} if script else set())
+    return paths | ({ROOT / script} if script else set())
 
 
 def files_of(module: str) -> set[Path]:
     parts = module.split(".")
-    found = {ROOT.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)}
-    found.add(ROOT.joinpath(*parts[:-1], parts[-1] + ".py"))
-    return {path for path in found if path.exists()}
+    paths = {ROOT.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)}
+    paths.add(ROOT.joinpath(*parts[:-1], parts[-1] + ".py"))
+    return {path for path in paths if path.exists()}
 
 
 def closure(entries: list[Path]) -> set[Path]:
@@ -149,7 +149,7 @@ def test_deps_and_outs_cover_the_files_that_a_module_names(module: str) -> None:
     cells = [cell for cell in CELLS.values() if module in cell["cmd"].split()]
     declared = {Path(path) for cell in cells for path in cell["deps"] + cell["outs"]}
     named = data_of(module) - TIMED
-    missing = {path for path in named if not any(covers(one, path) or covers(path, one) for one in declared)}
+    missing = {path for path in named if not any(covers(other, path) or covers(path, other) for other in declared)}
     assert sorted(map(str, missing)) == []
 
 

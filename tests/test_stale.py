@@ -42,7 +42,7 @@ def importing_cells(path: Path) -> list[str]:
 
 def expected_stages(path: Path) -> list[str]:
     """Return the stages that the table gives a file: by its own row, or the row of its nearest folder."""
-    row = next(place for place in (path, *path.parents) if str(place) in TABLE["code"])
+    row = next(parent for parent in (path, *path.parents) if str(parent) in TABLE["code"])
     return TABLE["code"][str(row)]
 
 

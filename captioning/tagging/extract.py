@@ -69,7 +69,7 @@ def extract(
     return [list(attributes.get(text, ())) for text in texts]
 
 
-def work_folder(
+def name_work_folder(
     name: str, texts: Iterable[str], settings: CaptionAttributes, folder: Path | str, device: str, more: Any = None
 ) -> Path:
     """Name the folder for the chunks that a stage has tagged, by all that its result depends on.
@@ -142,15 +142,16 @@ def load(folder: Path | str, device: str = "cpu", package: str = "default") -> A
     except (FileNotFoundError, PipelineRequirementsException) as error:
         raise UserError(
             f"{folder}: no Stanza pipeline {package!r} with {PROCESSORS} for English here ({_first_line(error)}); "
-            f"{remedy(folder, package)}"
+            f"{explain_download(folder, package)}"
         ) from None
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, RuntimeError) as error:
         raise UserError(
-            f"{folder}: not a readable Stanza pipeline {package!r} ({_first_line(error)}); {remedy(folder, package)}"
+            f"{folder}: not a readable Stanza pipeline {package!r} ({_first_line(error)}); "
+            f"{explain_download(folder, package)}"
         ) from None
 
 
-def remedy(folder: Path | str, package: str) -> str:
+def explain_download(folder: Path | str, package: str) -> str:
     """Describe how to get the pipeline that a folder lacks."""
     if Path(folder).name == TINY:
         if package not in TINY_PACKAGES:

@@ -25,7 +25,7 @@ class Columns(Section):
     purchased: Name
     day: Name
 
-    def of_items(self) -> list[str]:
+    def list_item_columns(self) -> list[str]:
         """List the columns that items.csv must have."""
         names = (self.item, self.description, self.category, self.product, self.colour, self.image)
         return [name for name in names if name]

@@ -40,7 +40,7 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
     if ITEMS not in files:
         raise UserError(f"{folder / ITEMS}: no such file; {REMEDY}")
     columns = settings.columns
-    table = read_table(files, ITEMS, columns.of_items())
+    table = read_table(files, ITEMS, columns.list_item_columns())
     articles = read_items(files.locate(ITEMS), table, columns)
     pictures: Files = Zip(folder / IMAGES_ZIP) if IMAGES_ZIP in files else files
     names = list_pictures(pictures)

@@ -80,14 +80,14 @@ def write_per_user(path: Path, result: "Evaluation") -> None:
     import pyarrow.csv as csv
 
     from pipeline.core.outputs import new_file, write_parquet
-    from recsys.interchange.reading import form_of
+    from recsys.interchange.reading import find_form
 
     rows = pa.table({"user": result.users} | {name: pa.array(values) for name, values in result.values.items()})
-    if form_of(path) == "parquet":
+    if find_form(path) == "parquet":
         write_parquet(path, rows)
         return
     with new_file(path) as partial:
-        csv.write_csv(rows, partial, csv.WriteOptions(delimiter="," if form_of(path) == "csv" else "\t"))
+        csv.write_csv(rows, partial, csv.WriteOptions(delimiter="," if find_form(path) == "csv" else "\t"))
 
 
 def _format_counts(summary: dict[str, float | int], without_list: str) -> str:

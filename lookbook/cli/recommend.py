@@ -44,19 +44,19 @@ def recommend(
 ) -> None:
     """Recommend the best unseen items to every user in a file of purchases."""
     from recsys.interchange.reading import read_purchases
-    from recsys.interchange.recommend import build_dataset, lists_of, settings_of
+    from recsys.interchange.recommend import build_dataset, build_settings, make_lists
     from recsys.interchange.writing import check_writable, write_lists
     from recsys.ranking.settings import Run
 
     named = {"similarity": similarity, "shrink": shrink, "neighbourhood": neighbourhood, "k": k}
     changes = {key: value for key, value in named.items() if value is not None} | _parse_pairs(option or [])
-    settings = settings_of(model, changes)
+    settings = build_settings(model, changes)
     with_time = getattr(settings, "half_life_days", 0) > 0
     if out.resolve() == train.resolve():
         raise UserError(f"--out {out}: is the --train file itself; name another file")
     data, users = build_dataset(read_purchases(train, with_time=with_time), binary)
     check_writable(out, users, data.item_ids)
-    items, scores = lists_of(data, model, settings, Run(seed, top, device, threads), features)
+    items, scores = make_lists(data, model, settings, Run(seed, top, device, threads), features)
     rows = write_lists(out, users, data.item_ids, items, scores)
     short = int((items[:, -1] < 0).sum())
     note = f"; {short:,} lists are shorter: not enough unseen items" if short else ""

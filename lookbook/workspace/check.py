@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from captioning.tagging.extract import remedy
+from captioning.tagging.extract import explain_download
 from captioning.vision_features.settings import NAMES as BLIP2_FEATURES
 from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
@@ -121,7 +121,7 @@ def _check_model_folders(values: Values) -> Iterator[str]:
             )
             if key == "tagger":
                 package = str(section_values.get("package"))
-                problem = f"{MODELS / name}: no such folder; {remedy(MODELS / name, package)}"
+                problem = f"{MODELS / name}: no such folder; {explain_download(MODELS / name, package)}"
             yield f"{section}.{key}: {problem}"
         elif isinstance(name, str):
             yield from _check_pin(f"{section}.{key}", name)

@@ -15,7 +15,7 @@ import psutil
 
 from captioning.scores.java import corenlp
 from captioning.tagging.advice import warn_of_tiny
-from captioning.tagging.extract import remedy as tagger_remedy
+from captioning.tagging.extract import explain_download
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import licences, remotes
@@ -195,7 +195,7 @@ def _check_models(params: Params, path: Path) -> Iterator[Finding]:
         name = str(params[section][key])
         remedies.setdefault(name, f"git checkout {MODELS / name}")
         if key == "tagger":
-            remedies[name] = tagger_remedy(MODELS / name, params[section]["package"])
+            remedies[name] = explain_download(MODELS / name, params[section]["package"])
     for name, remedy in remedies.items():
         folder = MODELS / name
         if (folder / "hub.json").is_file():

@@ -93,10 +93,10 @@ def read_lists(path: Path) -> Pairs:
     return rows
 
 
-def form_of(path: Path) -> str:
+def find_form(path: Path) -> str:
     """Return `parquet`, `csv` or `tsv`, by the name of a file.
 
-    >>> form_of(Path("lists.csv.gz")), form_of(Path("train.data"))
+    >>> find_form(Path("lists.csv.gz")), find_form(Path("train.data"))
     ('csv', 'tsv')
     """
     name = path.name.lower().removesuffix(".gz")
@@ -124,7 +124,7 @@ def take_last_rows(
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pairs:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    form = form_of(path)
+    form = find_form(path)
     try:
         table = {"parquet": read_parquet, "csv": read_csv, "tsv": read_tsv}[form](path, columns, numbers)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:

@@ -26,7 +26,7 @@ from recsys.ranking.recommend import Lists, recommend
 from recsys.ranking.settings import Run
 
 
-def settings_of(model: str, changes: dict[str, Any]) -> Section:
+def build_settings(model: str, changes: dict[str, Any]) -> Section:
     """Return the recommender's section of `rec_fit` of studies/sample.yaml with these changes.
 
     A key that other recommenders alone have changes nothing.
@@ -46,10 +46,10 @@ def settings_of(model: str, changes: dict[str, Any]) -> Section:
         return own(**values)
     except pydantic.ValidationError as error:
         problems = [
-            f"{one['loc'][0]}: missing; give it with --set {one['loc'][0]}=VALUE"
-            if one["type"] == "missing"
-            else f"{one['loc'][0]}: {one['input']!r} is not allowed; {one['msg'].lower()}"
-            for one in error.errors()
+            f"{problem['loc'][0]}: missing; give it with --set {problem['loc'][0]}=VALUE"
+            if problem["type"] == "missing"
+            else f"{problem['loc'][0]}: {problem['input']!r} is not allowed; {problem['msg'].lower()}"
+            for problem in error.errors()
         ]
         raise UserError("; ".join(problems)) from None
 
@@ -94,8 +94,8 @@ def order_ids(names: pa.Array) -> np.ndarray:
     return np.argsort(texts.astype(str), kind="stable")
 
 
-def lists_of(data: Dataset, model: str, settings: Section, run: Run, features: Path | None) -> Lists:
-    """The best unseen items of every user by one recommender.
+def make_lists(data: Dataset, model: str, settings: Section, run: Run, features: Path | None) -> Lists:
+    """Return the best unseen items of every user by one recommender.
 
     Raises:
         UserError: there is no such recommender, or features are missing or given in vain.

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.outputs import new_file
-from recsys.interchange.reading import form_of
+from recsys.interchange.reading import find_form
 
 ROWS = 1_000_000  # written at once
 
@@ -50,7 +50,7 @@ def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
     Raises:
         UserError: The name ends with .gz, or an id cannot stand in a TSV.
     """
-    form = form_of(path)
+    form = find_form(path)
     if form != "parquet" and path.name.lower().endswith(".gz"):
         raise UserError(f"{path}: text files of lists are not compressed; leave out .gz, or name a .parquet")
     for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
@@ -66,7 +66,7 @@ def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
 @contextmanager
 def _open_writer(path: Path, partial: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
     """Yield a function that appends a table to the file."""
-    form = form_of(path)
+    form = find_form(path)
     if form == "tsv":
         with open(partial, "wb") as file:
             yield lambda table: file.write(_to_tsv(table))

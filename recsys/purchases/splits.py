@@ -77,44 +77,49 @@ def has_few(purchases: Purchases, min_purchases: int) -> np.ndarray:
     return (np.bincount(purchases.user) < min_purchases)[purchases.user]
 
 
-def is_test_by_user(purchases: Purchases, test_share: float, min_purchases: int, few: FewPurchases) -> np.ndarray:
+def is_test_by_user(
+    purchases: Purchases, test_share: float, min_purchases: int, few_purchases: FewPurchases
+) -> np.ndarray:
     """Choose the latest purchases of each user for test.
 
     >>> day = np.array([3, 1, 2, 4, 5], dtype=np.int32)
     >>> purchases = Purchases(np.zeros(5, np.int32), np.arange(5, dtype=np.int32), day)
-    >>> is_test_by_user(purchases, test_share=0.4, min_purchases=2, few="train").tolist()
+    >>> is_test_by_user(purchases, test_share=0.4, min_purchases=2, few_purchases="train").tolist()
     [False, False, False, True, True]
 
     Args:
         purchases: all of them.
         test_share: of a user's n purchases ⌊(1 − test_share) n⌋, at least 1, are train and the rest test.
         min_purchases: fewer are few.
-        few: where all purchases of users with few go: train or, as the study's users with one purchase, test (`study`).
+        few_purchases: where all purchases of users with few go: train or, as those of the study's users with one, test
+            (`study`).
     """
     order = order_by_user(purchases)
     counts = np.bincount(purchases.user)
     n_train = np.maximum(np.floor((1 - test_share) * counts + 1e-9), 1)  # 1e-9: (1 − 0.7) · 10 is below 3 in binary
-    n_train = np.where(counts < min_purchases, 0 if few == "study" else counts, n_train)
+    n_train = np.where(counts < min_purchases, 0 if few_purchases == "study" else counts, n_train)
     test = np.empty(len(purchases), dtype=bool)
     test[order] = _rank(purchases.user[order]) >= n_train[purchases.user[order]]
     return test
 
 
-def is_test_by_date(purchases: Purchases, test_days: int, min_purchases: int, few: FewPurchases) -> np.ndarray:
+def is_test_by_date(
+    purchases: Purchases, test_days: int, min_purchases: int, few_purchases: FewPurchases
+) -> np.ndarray:
     """Choose the purchases of the last `test_days` days of all for test; users with few as in `is_test_by_user`.
 
     >>> purchases = Purchases(np.zeros(3, np.int32), np.arange(3, dtype=np.int32), np.array([1, 9, 8], dtype=np.int32))
-    >>> is_test_by_date(purchases, test_days=1, min_purchases=2, few="train").tolist()
+    >>> is_test_by_date(purchases, test_days=1, min_purchases=2, few_purchases="train").tolist()
     [False, True, False]
 
     Args:
         purchases: all of them.
         test_days: how many days, up to the last one of the data.
         min_purchases: fewer are few.
-        few: where all purchases of users with few go.
+        few_purchases: where all purchases of users with few go.
     """
     test = purchases.day > purchases.day.max(initial=0) - test_days
-    return np.where(has_few(purchases, min_purchases), few == "study", test)
+    return np.where(has_few(purchases, min_purchases), few_purchases == "study", test)
 
 
 def is_validation(train: Purchases, per_user: int) -> np.ndarray:

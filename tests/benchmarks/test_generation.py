@@ -29,8 +29,8 @@ def test_both_arms_write_the_same_captions(name: str, tmp_path: Path) -> None:
 
 
 def test_the_clock_counts_work_and_waiting_apart() -> None:
-    spent: dict[str, float] = {}
-    with generation.clock(spent):
+    seconds: dict[str, float] = {}
+    with generation.clock(seconds):
         generation.time.sleep(0.2)
-    assert spent["wall"] >= 0.2
-    assert spent["cpu"] < 0.1
+    assert seconds["wall"] >= 0.2
+    assert seconds["cpu"] < 0.1

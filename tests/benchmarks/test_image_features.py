@@ -31,7 +31,7 @@ def test_both_arms_make_the_same_vectors(name: str, dim: int, benchmark: Any) ->
     benchmark.MODELS[name](Path("data/models") / name, 4)
     arguments = argparse.Namespace(batch_size=2, precision="fp32", device="cpu", threads=1)
     store = ImageStore("images")
-    single, ours = benchmark.arms(name, store, arguments)
+    single, ours = benchmark.prepare_arms(name, store, arguments)
     alone, batched = single(store.ids), ours(store.ids)
     assert alone.shape == (5, dim)
     if name == "clip":

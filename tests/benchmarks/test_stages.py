@@ -25,7 +25,7 @@ LINES = [
 
 
 def test_cells_of_a_stage_are_added_up_and_imports_are_told_from_work(capsys) -> None:
-    table = stages.seconds_by_stage(f"{line}\n" for line in LINES)
+    table = stages.sum_seconds(f"{line}\n" for line in LINES)
     assert {stage: row["cells"] for stage, row in table.items()} == {"dvc": 0, "rec_fit": 2, "compare": 1}
     assert table["rec_fit"]["imports"] == 2.5
     assert table["dvc"]["imports"] == 0.001

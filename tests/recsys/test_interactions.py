@@ -141,12 +141,12 @@ def test_no_purchase_changes_sides_between_catalogues(
 
 
 @settings(deadline=None, max_examples=40)
-@given(rows=ROWS, own=st.sets(st.integers(0, 7), min_size=1), few=st.sampled_from(["train", "drop", "study"]))
+@given(rows=ROWS, own=st.sets(st.integers(0, 7), min_size=1), few_purchases=st.sampled_from(["train", "drop", "study"]))
 def test_published_splits_each_catalogue_alone_as_the_study_did(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], own: set[int], few: str
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], own: set[int], few_purchases: str
 ) -> None:
     folder = tmp_path_factory.mktemp("interactions")
-    chosen = {"evaluation": "published", "few_purchases": few}
+    chosen = {"evaluation": "published", "few_purchases": few_purchases}
     if may_be_empty(lambda: divide(folder / "both", rows, own, **chosen)) is None:
         return
     alone = [row for row in rows if row[1] in own]
@@ -154,7 +154,7 @@ def test_published_splits_each_catalogue_alone_as_the_study_did(
         return
     numbers = {user: number for number, user in enumerate(sorted({user for user, _, _ in rows}))}
     users = {number: numbers[user] for number, user in enumerate(sorted({user for user, _, _ in alone}))}
-    divide(folder / "alone", alone, own, few_purchases=few)  # the study: only these purchases, and one split
+    divide(folder / "alone", alone, own, few_purchases=few_purchases)  # the study: only these purchases, and one split
     for name in ("train", "test", "validation"):
         expected = [(users[user], item, day) for user, item, day in read(folder / "alone", name)]
         assert read(folder / "both" / "published" / "original", name) == expected

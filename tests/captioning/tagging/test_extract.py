@@ -208,7 +208,7 @@ def test_finished_chunks_are_not_tagged_again(tmp_path: Path, monkeypatch: pytes
 
 def test_the_work_folder_depends_on_all_that_the_result_depends_on(tmp_path: Path) -> None:
     folders = [
-        tagging.work_folder("caption_attributes", texts, settings, TAGGER, device)
+        tagging.name_work_folder("caption_attributes", texts, settings, TAGGER, device)
         for texts, settings, device in (
             (["a shirt"], SETTINGS, "cpu"),
             (["a skirt"], SETTINGS, "cpu"),
@@ -217,6 +217,6 @@ def test_the_work_folder_depends_on_all_that_the_result_depends_on(tmp_path: Pat
             (["a shirt"], SETTINGS, "cuda"),
         )
     ]
-    folders.append(tagging.work_folder("caption_attributes", ["a shirt"], SETTINGS, tmp_path, "cpu"))
+    folders.append(tagging.name_work_folder("caption_attributes", ["a shirt"], SETTINGS, tmp_path, "cpu"))
     assert len(set(folders)) == 6
-    assert tagging.work_folder("caption_attributes", ["a shirt"], SETTINGS, TAGGER, "cpu") == folders[0]
+    assert tagging.name_work_folder("caption_attributes", ["a shirt"], SETTINGS, TAGGER, "cpu") == folders[0]

@@ -22,28 +22,38 @@ def of_user(rows: list[tuple[int, int, int]], user: int) -> list[int]:
 
 
 @settings(deadline=None)
-@given(rows=ROWS, tenths=st.integers(1, 9), least=st.integers(1, 5), few=st.sampled_from(["train", "drop", "study"]))
+@given(
+    rows=ROWS,
+    tenths=st.integers(1, 9),
+    least=st.integers(1, 5),
+    few_purchases=st.sampled_from(["train", "drop", "study"]),
+)
 def test_by_user_equals_the_rule_read_aloud(
-    rows: list[tuple[int, int, int]], tenths: int, least: int, few: FewPurchases
+    rows: list[tuple[int, int, int]], tenths: int, least: int, few_purchases: FewPurchases
 ) -> None:
-    test = splits.is_test_by_user(purchases(rows), tenths / 10, least, few)
+    test = splits.is_test_by_user(purchases(rows), tenths / 10, least, few_purchases)
     for user in range(7):
         own = of_user(rows, user)
         n_train = max(1, (10 - tenths) * len(own) // 10)
         if len(own) < least:
-            n_train = 0 if few == "study" else len(own)
+            n_train = 0 if few_purchases == "study" else len(own)
         assert [bool(test[row]) for row in own] == [False] * n_train + [True] * (len(own) - n_train)
 
 
 @settings(deadline=None)
-@given(rows=ROWS, days=st.integers(1, 4), least=st.integers(1, 5), few=st.sampled_from(["train", "drop", "study"]))
+@given(
+    rows=ROWS,
+    days=st.integers(1, 4),
+    least=st.integers(1, 5),
+    few_purchases=st.sampled_from(["train", "drop", "study"]),
+)
 def test_by_date_cuts_all_users_at_the_same_day(
-    rows: list[tuple[int, int, int]], days: int, least: int, few: FewPurchases
+    rows: list[tuple[int, int, int]], days: int, least: int, few_purchases: FewPurchases
 ) -> None:
-    test = splits.is_test_by_date(purchases(rows), days, least, few)
+    test = splits.is_test_by_date(purchases(rows), days, least, few_purchases)
     last = max(day for _, _, day in rows)
     for row, (user, _, day) in enumerate(rows):
-        expected = day > last - days if len(of_user(rows, user)) >= least else few == "study"
+        expected = day > last - days if len(of_user(rows, user)) >= least else few_purchases == "study"
         assert test[row] == expected
 
 
