@@ -1,6 +1,6 @@
 """python -m sample.models [--only NAME …] [--steps-scale 1.0]: build the small pre-trained models in data/models/.
 
-This takes about 15 minutes on a core. The results are part of the repository and the stage is frozen, so that a study
+This takes about 20 minutes on a core. The results are part of the repository and the stage is frozen, so that a study
 never runs it.
 """
 

@@ -140,7 +140,7 @@ class Garments:
 
 
 class ContentScore(Protocol):
-    """A content-based score: attributes, core, accuracy, clip_score.
+    """A content-based score: attributes, visible, core, accuracy, clip_score.
 
     Attributes:
         METRICS: the names of its columns.

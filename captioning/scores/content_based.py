@@ -1,4 +1,4 @@
-"""Computes all content-based scores of a study: attributes, type, colour and pattern, category, picture.
+"""Computes all content-based scores of a study: attributes and which of them show, category, picture.
 
 Each distinct caption of an item is scored once.
 """
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core
+from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core, visible
 from captioning.scores.study import REFERENCE, Study, split_by_set
 from captioning.tagging.extract import extract
 from captioning.tagging.settings import CaptionAttributes
 
-SCORES: tuple[ContentScore, ...] = (attributes, core, accuracy, clip_score)
+SCORES: tuple[ContentScore, ...] = (attributes, visible, core, accuracy, clip_score)
 LEFT_OUT = {metric: reason for score in SCORES for metric, reason in score.LEFT_OUT.items()}
 
 

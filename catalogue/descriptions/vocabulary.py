@@ -10,14 +10,14 @@ COLOURS = ("black", "white", "grey", "beige", "red", "pink", "orange", "yellow",
 # The attributes in the sample's truth: what its pictures show, and what only words can say.
 VISIBLE = ("type", "colour", "pattern", "sleeve", "neck", "length", "closure", "pocket", "fit", "waist", "sole")
 INVISIBLE = ("material",)
-# The words of the shop that name what no picture of the sample shows: the material, and what the last sentence says.
+# The words of the shop, and their lemmas, for what no picture of the sample shows: the material, and the last sentence.
 INVISIBLE_WORDS = frozenset({
     "breathable", "brushed", "canvas", "coated", "compartment", "cotton", "crease", "crepe", "cushioning", "denim",
-    "easy", "fabric", "fleece", "grained", "imitation", "inner", "insoles", "insulated", "iron", "jersey", "knit",
-    "knitted", "leather", "lined", "linen", "lining", "lyocell", "mesh", "modal", "nylon", "organic", "oxford",
-    "padded", "poplin", "quilted", "resistant", "rib", "ribbed", "satin", "scuba", "silk", "slub", "smooth", "soft",
-    "stretch", "suede", "sweatshirt", "terry", "twill", "unlined", "velvet", "viscose", "waffle", "washed", "wool",
-    "woven",
+    "easy", "fabric", "fleece", "grained", "imitation", "inner", "insole", "insoles", "insulated", "iron", "jersey",
+    "knit", "knitted", "leather", "lined", "linen", "lining", "lyocell", "mesh", "modal", "nylon", "organic",
+    "oxford", "padded", "poplin", "quilted", "resistant", "rib", "ribbed", "satin", "scuba", "silk", "slub",
+    "smooth", "soft", "stretch", "suede", "sweatshirt", "terry", "twill", "unlined", "velvet", "viscose", "waffle",
+    "washed", "wool", "woven",
 })  # fmt: skip
 
 # attribute -> value -> the phrases that name it in any of the three styles, all lower case.

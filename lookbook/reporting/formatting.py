@@ -22,6 +22,8 @@ CAPTION_COLUMNS = {
     "spice": "SPICE",
     "attribute_precision": "MAP",
     "attribute_recall": "MAR",
+    "visible_recall": "MAR seen",
+    "invisible_recall": "MAR unseen",
     "core_precision": "Core",
     "core_type": "Type",
     "core_colour": "Colour",
@@ -40,6 +42,8 @@ DEFINITIONS = {
     "SPICE": "F-score of the objects, attributes and relations that both texts state",
     "MAP": "mean attribute precision: how many of a caption's attributes the reference has",
     "MAR": "mean attribute recall: how many of the reference's attributes the caption has",
+    "MAR seen": "the same for the attributes that the sample's pictures show; MAR unseen for the others, such as the "
+    "material, which a captioner can only guess",
     "Core": "precision on category, colour and pattern: how many of those that the caption names are true of the "
     "garment; styles that name different ones are better compared by the next three",
     "Type": "the same on the category alone; Colour and Pattern likewise, n/a where no caption names it",

@@ -61,13 +61,13 @@ def create_image_processor(
 ) -> BlipImageProcessorPil | CLIPImageProcessorPil | LlavaImageProcessorPil:
     """Create the image processor of a family, which sees whole pictures as squares of this many pixels a side.
 
-    LLaVA pads them. BLIP-2 stretches them, and so does the small CLIP, though the published ones crop.
+    BLIP-2 stretches them, LLaVA pads them, and so does the small CLIP, though the published ones crop.
     """
     square = {"height": pixels, "width": pixels}
     if family in ("blip2_opt", "blip2_t5"):
         return BlipImageProcessorPil(size=square)
     if family == "clip":
-        return CLIPImageProcessorPil(size=square, do_center_crop=False)
+        return CLIPImageProcessorPil(size={"max_height": pixels, "max_width": pixels}, crop_size=square)
     return LlavaImageProcessorPil(size={"shortest_edge": pixels}, crop_size=square, do_pad=True)
 
 

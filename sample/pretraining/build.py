@@ -34,7 +34,7 @@ class Recipe:
     pictures: int = 10_000
     proses: int = 12_000
     held_out: int = 300
-    vision_steps: int = 4_500
+    vision_steps: int = 6_000
     language_steps: int = 900
     clip_steps: int = 700
     size: Size = field(default_factory=Size)
@@ -120,7 +120,7 @@ def _train_vision_side(family: str, recipe: Recipe) -> dict[str, torch.Tensor]:
     """Train a vision side and return its weights, once in a process, because both BLIP-2 models use the same side."""
     captioner, pictures = _create_untrained(family, recipe), _draw_pictures(recipe)
     pixels = make_pixel_values(captioner, [picture.image for picture in pictures])
-    train_vision(captioner, pixels, [picture.alt for picture in pictures], recipe.vision_steps, recipe.seed)
+    train_vision(captioner, pixels, [picture.alts for picture in pictures], recipe.vision_steps, recipe.seed)
     return select_vision_weights(captioner)
 
 

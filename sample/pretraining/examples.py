@@ -13,25 +13,29 @@ from sample.garments.attributes import HOME_TYPES, RARE_TYPES, TYPE_WEIGHTS, Gar
 from sample.garments.drawing import draw
 from sample.garments.wording import write_alt_text, write_prose
 
+ALTS = 8  # of a picture: a single one names few of its details
 TYPES: dict[str, int] = TYPE_WEIGHTS | dict.fromkeys((*RARE_TYPES, *HOME_TYPES), 1)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A garment, its picture and an alt-text in lower case."""
+    """A garment, its picture and an alt-text in lower case; `alts` are this and others of the same picture, joined."""
 
     garment: Garment
     image: Image.Image
     alt: str
+    alts: str
 
 
 def draw_pictures(count: int, seed: int) -> list[Picture]:
-    """Draw garments at random, each with an alt-text in lower case; images have been through JPEG."""
+    """Draw garments at random, each with alt-texts in lower case; images have been through JPEG."""
     rng = Random(f"pictures {seed}")
     pictures = []
     for _ in track(range(count), "drawing", unit="picture"):
         garment = sample(rng, TYPES)
-        pictures.append(Picture(garment, _pass_through_jpeg(draw(garment, rng)), write_alt_text(garment, rng).lower()))
+        image = _pass_through_jpeg(draw(garment, rng))
+        alts = [write_alt_text(garment, rng).lower() for _ in range(ALTS)]
+        pictures.append(Picture(garment, image, alts[0], " ".join(alts)))
     return pictures
 
 

@@ -1,6 +1,6 @@
 """Trains the vision side of a captioner: the vision tower, and for BLIP-2 the Q-Former.
 
-It learns to predict the words of a picture's alt-text, as in CatLIP (arXiv 2404.15653).
+It learns to predict the words of a picture's alt-texts, as in CatLIP (arXiv 2404.15653).
 """
 
 import re
@@ -25,7 +25,7 @@ def train_vision(captioner: Captioner, pixels: torch.Tensor, alts: Sequence[str]
     Args:
         captioner: The model to train.
         pixels: (n_pictures, 3, height, width).
-        alts: The alt-text of each picture.
+        alts: The alt-texts of each picture, in one string.
         steps: The number of steps.
         seed: Of the weights of the head and of the batches.
 

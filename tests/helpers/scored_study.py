@@ -29,7 +29,7 @@ def write_study(folder: Path, spice: str) -> None:
     truth.to_parquet(data / "prepared" / "truth.parquet")
     attributes = [[*row, "cotton", "sleeve"] for row in rows] + [["red", "dress"], []]
     pd.DataFrame({"item_id": ids, "attributes": attributes}).to_parquet(data / "attributes" / "items.parquet")
-    (data / "attributes" / "vocabulary.json").write_text(json.dumps(sorted([*COLOURS, *TYPES, "sleeve"])))
+    (data / "attributes" / "vocabulary.json").write_text(json.dumps(sorted([*COLOURS, *TYPES, "cotton", "sleeve"])))
     for captioner, finished in (("one", True), ("two", False)):
         for variant, captions in (
             ("pt", [f"a photo of a {colour} {kind}" for colour, kind in rows]),
