@@ -207,10 +207,9 @@ def _check_models(params: Params, path: Path) -> Iterator[Finding]:
 
 
 def _check_tagger(params: Params, path: Path) -> Iterator[Finding]:
-    section = params["caption_attributes"]
-    warning, advice = warn_of_tiny(str(params["dataset"]), str(section["tagger"]), str(section["package"]), MODELS)
-    if warning:
-        yield Finding("tagger", "warning", warning, advice)
+    tagger, package = (str(params["caption_attributes"][key]) for key in ("tagger", "package"))
+    warning, advice = warn_of_tiny(str(params["dataset"]), tagger, package, MODELS)
+    yield from [Finding("tagger", "warning", warning, advice)] if warning else []
 
 
 def _check_hub_model(folder: Path) -> Finding:
