@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,28 @@ def write_repository(folder: Path) -> Path:
     """Make an empty repository of git and DVC with the sample's parameters and models; return the folder."""
     (folder / "data").mkdir()
     (folder / "data/models").symlink_to(ROOT / "data/models")
-    for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
-        subprocess.run(words, cwd=folder, check=True)
+    shutil.copytree(_make_empty_repository().name, folder, dirs_exist_ok=True)
     write_params(folder)
     return folder
+
+
+@cache
+def _make_empty_repository() -> tempfile.TemporaryDirectory[str]:
+    """Make an empty repository of git and DVC once in this process, to copy it: `dvc init` takes a second."""
+    from dvc.repo import Repo
+
+    folder = tempfile.TemporaryDirectory()
+    subprocess.run(["git", "init", "--quiet"], cwd=folder.name, check=True)
+    Repo.init(folder.name).close()
+    return folder
+
+
+def add_remotes(**urls: str) -> None:
+    """Add DVC remotes to the repository in the working directory: name and address."""
+    from dvc.config import Config
+
+    with Config.from_cwd().edit() as config:
+        config["remote"] |= {name: {"url": url} for name, url in urls.items()}
 
 
 def write_params(folder: Path, **changes: Any) -> None:

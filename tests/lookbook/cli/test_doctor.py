@@ -1,12 +1,12 @@
 """`lookbook doctor`: findings as lines or JSON, and exit status 1 where one is an error."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lookbook.cli.main import app
 from tests.helpers.projects import write_params, write_repository
 
 
@@ -19,17 +19,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_command_prints_json_and_fails_on_an_error(project: Path) -> None:
     write_params(project, dataset="hm")
-    words = [sys.executable, "-m", "lookbook.cli.main", "doctor", "--json"]
-    result = subprocess.run(words, capture_output=True, text=True)
-    assert result.returncode == 1, result.stderr
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 1, result.output
     findings = {finding["subject"]: finding["status"] for finding in json.loads(result.stdout)}
     assert findings["data"] == "error"
     assert findings["python"] == "ok"
 
 
 def test_a_finding_is_a_line_with_its_remedy_below(project: Path) -> None:
-    result = subprocess.run([sys.executable, "-m", "lookbook.cli.main", "doctor"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("ok       python: Python 3")
     remote = lines.index("warning  remote: no DVC remote: data is on this machine alone")

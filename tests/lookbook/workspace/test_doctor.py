@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from ruamel.yaml import YAML
 
 from lookbook.workspace import doctor
 from lookbook.workspace.doctor import Finding
-from tests.helpers.projects import write_params, write_repository
+from tests.helpers.projects import add_remotes, write_params, write_repository
 from tests.helpers.raw_data import write_hm_zip, write_sample
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +37,7 @@ def test_the_sample_is_ready_here(project: Path) -> None:
     subjects = [finding.subject for finding in findings]
     assert subjects[:7] == ["python", "parameters", "torch", "memory", "disk", "java", "corenlp"]
     assert "model tiny-llava" in subjects
-    assert examine("remote", "remotes").remedy.startswith("dvc remote add")
+    assert findings[subjects.index("remote")].remedy.startswith("dvc remote add")
     assert all(finding.remedy for finding in findings if finding.status != "ok")
 
 
@@ -55,8 +54,9 @@ def test_a_missing_gpu_is_an_error(project: Path) -> None:
 
 def test_parameters_are_checked(project: Path) -> None:
     write_params(project, lr=-1.0)
-    assert examine("parameters").status == "error"
-    assert "lr" in examine("parameters").message
+    finding = examine("parameters")
+    assert finding.status == "error"
+    assert "lr" in finding.message
 
 
 def test_the_small_tagger_on_a_shops_own_words_is_a_warning(project: Path) -> None:
@@ -71,11 +71,13 @@ def test_the_small_tagger_on_a_shops_own_words_is_a_warning(project: Path) -> No
 
 def test_missing_raw_data_and_its_licence_are_named(project: Path) -> None:
     write_params(project, dataset="hm")
-    assert examine("data").status == "error"
-    assert "data/raw/hm" in examine("data").message
-    assert "non-commercial" in examine("licence").message
-    subprocess.run([sys.executable, "-m", "dvc", "remote", "add", "open", "s3://bucket/path"], check=True)
-    assert "s3://bucket/path" in examine("licence").remedy
+    data = examine("data")
+    assert data.status == "error"
+    assert "data/raw/hm" in data.message
+    add_remotes(open="s3://bucket/path")
+    licence = examine("licence")
+    assert "non-commercial" in licence.message
+    assert "s3://bucket/path" in licence.remedy
 
 
 def test_a_model_of_the_hub_comes_with_the_command_that_fetches_it(
@@ -126,10 +128,9 @@ def test_what_is_not_committed_is_a_warning(project: Path) -> None:
 
 
 def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:
-    for name, url in (("gone", "http://127.0.0.1:9/data"), ("here", str(project / ("long" * 30)))):
-        subprocess.run([sys.executable, "-m", "dvc", "remote", "add", name, url], check=True)
-    assert examine("remote gone", "remotes").status == "error"
-    assert examine("remote here", "remotes").status == "ok"
+    add_remotes(gone="http://127.0.0.1:9/data", here=str(project / ("long" * 30)))
+    findings = doctor.examine(Path("params.yaml"), ["remotes"])
+    assert {finding.subject: finding.status for finding in findings} == {"remote gone": "error", "remote here": "ok"}
 
 
 def test_spice_skipped_is_a_warning(project: Path) -> None:
