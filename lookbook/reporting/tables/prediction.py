@@ -16,6 +16,7 @@ def prediction_table(rows: Sequence[Values]) -> Table | None:
     Args:
         rows: The table `prediction` of metrics/comparison.json.
     """
+    rows = [row for row in rows if row["scope"] != "points"]
     if not rows:
         return None
     row_of = {(row["recommender"], row["metric"], row["scope"], row["statistic"]): row for row in rows}

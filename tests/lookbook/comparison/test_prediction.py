@@ -118,6 +118,16 @@ def test_a_score_without_spread_or_with_two_sources_has_no_row() -> None:
     assert [row["n"] for row in rows_of(captions, metric="chance", scope="garments")] == [N]  # a alone has both
 
 
+def test_the_points_are_those_of_the_line() -> None:
+    captions = captions_of(0.05, cider=lambda rng, source: rng.random(N) + QUALITY[source])
+    points = rows_of(captions, scope="points")
+    assert [row["a"] for row in points] == SOURCES
+    assert {row["metric"] for row in points} == {"cider"}
+    assert [row["score"] for row in points] == pytest.approx([captions.scores[s]["cider"].mean() for s in SOURCES])
+    assert [row["value"] for row in points] == pytest.approx([captions.contributions[s].sum() for s in SOURCES])
+    assert all(row["low"] < row["value"] < row["high"] for row in points)
+
+
 def test_without_captions_there_are_no_rows() -> None:
     assert predict_ndcg(Captions(np.arange(4), {}, {}), ["a"], draws=100, seed=1) == []
 
