@@ -98,14 +98,13 @@ def compare_study(params: Params) -> dict[str, Any]:
 def select_figures(params: Params, comparison: dict[str, Any]) -> dict[str, headline.Figures]:
     """Return the headline's figures in three groups; a group that the study has nothing of is absent."""
     figures: dict[str, headline.Figures] = {}
-    cutoff = comparison.get("cutoff")
     if params.primary_recommenders:
         metrics = read_json(ARRIVALS / f"{params.primary.name}.json")
-        figures["arrivals"] = headline.select_arrival_figures(metrics, comparison["rows"], params, cutoff)
+        figures["arrivals"] = headline.select_arrival_figures(metrics, comparison["rows"], params, comparison["cutoff"])
     if params.captioners:
         figures["captions"] = headline.select_caption_figures(read_json(CAPTION_METRICS), params)
-    if cutoff is not None:
-        figures["warm"] = headline.select_warm_figures(read_json(REC_METRICS), params, cutoff)
+    if params.has_recommendations:
+        figures["warm"] = headline.select_warm_figures(read_json(REC_METRICS), params, comparison["cutoff"])
     return figures
 
 

@@ -1,63 +1,92 @@
-"""The first screen of the README against the metrics in git; another machine's may differ in the last digit."""
+"""The figures and words of pages against the metrics in git; another machine's may differ in the last digit."""
 
 import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import readme
+from tests.helpers.arrivals import row_with_finding, write_arrivals
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def metrics(name: str) -> dict:
-    """Read metrics from the last commit, not from the working directory."""
+def read_commit(name: str) -> Any:
+    """Read metrics from the last commit, not from the working directory; empty where it has none."""
     command = ["git", "show", f"HEAD:metrics/{name}.json"]
-    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return json.loads(ended.stdout) if ended.returncode == 0 else {}
 
 
-def table_row(label: str) -> list[float]:
-    """Return the numbers of the row that begins with `label`."""
-    row = next(line for line in README.splitlines() if line.startswith(f"| {label} |"))
-    return [float(cell) for cell in row.split("|")[2:] if cell.strip()]
+@pytest.mark.parametrize("name", readme.PAGES)
+def test_every_figure_and_the_answer_are_what_the_study_measured(name: str) -> None:
+    """To write them again: python -m tests.helpers.readme."""
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert readme.fill(page, read_commit) == page
 
 
-def test_the_table_is_what_the_study_measured() -> None:
-    captions, lists = metrics("captions")["tiny-blip2-opt"], metrics("recommendations")
-    rows = {
-        "the shop's own": "reference",
-        "fine-tuned caption (FT)": "ft",
-        "pre-trained caption (PT)": "pt",
-        "none": "none",
-    }
-    for label, variant in rows.items():
-        shown, arm = table_row(label), lists[f"masked-{variant}"]
-        assert shown[:3] == [round(arm[f"vbpr-{name}"]["ndcg_masked_12"], 4) for name in ("sbert", "resbert", "clip")]
-        if variant in captions:
-            scores = captions[variant]
-            assert shown[3:] == [round(scores["bleu_4"], 3), round(scores["cider"], 2), round(scores["core_type"], 2)]
-    for arm, words in (("bpr", "ranks the same garments with"), ("vbpr-resnet50", "VBPR on pictures alone has")):
-        assert f"{words} {lists['original'][arm]['ndcg_masked_12']:.4f}." in README
+def test_every_block_has_a_page_and_an_end() -> None:
+    pages = "".join((ROOT / name).read_text(encoding="utf-8") for name in readme.PAGES)
+    names = re.findall(r"<!-- figures: (\w+) -->", pages)
+    assert set(names) == readme.BLOCKS.keys()
+    assert pages.count("<!-- end of figures -->") == len(names)
 
 
-def test_the_differences_under_it_are_too() -> None:
-    rows = {
-        row["recommender"]: row
-        for row in metrics("comparison")["rows"]
-        if row["table"] == "masked" and row["metric"] == "ndcg_masked_12" and (row["a"], row["b"]) == ("ft", "pt")
-    }
-    for name in ("vbpr-sbert", "vbpr-resbert", "vbpr-clip"):
-        difference, low, high = (f"{rows[name][key]:+.4f}" for key in ("difference", "low", "high"))
-        assert f"{difference} [{low}, {high}]" in README.replace("\N{MINUS SIGN}", "-")
-    shown = rows["vbpr-sbert"]["low"] > 0 or rows["vbpr-sbert"]["high"] < 0
-    assert ("a difference is not shown" in README) == (not shown)
+@pytest.fixture
+def read_small(tmp_path: Path) -> Any:
+    """Return a function that reads small metrics with new arrivals, for the captioners of this study."""
+    study = readme.read_study()
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    _write_items(tmp_path / "data/prepared/items.parquet")
+    names = [f"{name}-{features}" for name in study.content_recommenders for features in study.arrival_features]
+    write_arrivals(tmp_path, names, list(study.captioners), study.image_features)
+
+    def read(name: str) -> Any:
+        path = tmp_path / "metrics" / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else read_commit(name)
+
+    return read
 
 
-def test_the_headline_is_the_one_in_git() -> None:
-    """The column HEAD of `dvc metrics diff HEAD pt --precision 3`: the keys that PT changes."""
-    headline = metrics("headline")
-    rows = dict(re.findall(r"^((?:caption|rec_masked)_\w+) +(\S+) ", README, flags=re.MULTILINE))
-    assert set(rows) == {key for key in headline if key.startswith(("caption_", "rec_masked_"))}
-    assert {key: float(value) for key, value in rows.items()} == {key: round(headline[key], 3) for key in rows}
+def _write_items(path: Path) -> None:
+    import pandas as pd
+
+    ids = [f"{number:010}" for number in range(40)]
+    items = pd.DataFrame({"item_id": ids, "original": True, "split": "test", "group": [n // 2 for n in range(40)]})
+    items.to_parquet(path, index=False)
+
+
+@pytest.mark.parametrize("finding", ["better", "worse", "equal", "not shown"])
+def test_the_first_screen_follows_from_the_figures(read_small: Any, finding: str) -> None:
+    """Whatever they say, without an edit by hand."""
+    study = readme.read_study()
+    ft, pt = (f"{study.writer}-{variant}" for variant in ("ft", "pt"))
+    rows = [row_with_finding(ft, pt, finding, "primary"), row_with_finding(ft, "none", finding, "secondary")]
+
+    def read(name: str) -> Any:
+        values = read_small(name)
+        return values | {"rows": [*values["rows"], *rows]} if name == "comparison" else values
+
+    page = readme.fill(README, read)
+    words = {"better": "better than", "worse": "worse than", "equal": "equally well", "not shown": "no difference is"}
+    [verdict] = re.findall(r"^- \*\*(.+?)\*\*", page.replace("\n  ", " "), flags=re.MULTILINE)[:1]
+    assert words[finding] in verdict
+    figures = read("arrivals/" + study.primary.name)["sources"]
+    [row] = [line for line in page.splitlines() if line.startswith(f"| FT caption, {study.writer} |")]
+    assert f"{figures[ft]['ndcg_12']:.4f}" in row
+    assert readme.fill(page, read) == page
+    assert readme.fill(page, read_commit) == README
+
+
+def test_the_diff_has_the_figures_that_other_captions_change(read_small: Any) -> None:
+    rows = dict(re.findall(r"^(\w+\.\w+) +(\S+) +\S+ +\S+$", readme.write_diff(read_small), flags=re.MULTILINE))
+    figures = readme.select_figures(read_small, captions="ft")
+    assert {"arrivals.captions", "captions.cider", "warm.masked"} <= rows.keys() <= figures.keys()
+    assert {key: float(value) for key, value in rows.items()} == {key: round(figures[key], 3) for key in rows}
 
 
 def test_the_two_commands_are_those_that_ci_runs() -> None:

@@ -35,7 +35,7 @@ def test_every_file_below_data_is_an_output_or_in_git() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "prefix"), [("captions", "pt", "caption_"), ("catalogue", "original", "rec_")]
+    ("key", "value", "prefix"), [("captions", "pt", "captions."), ("catalogue", "original", "warm.")]
 )
 def test_switching_what_the_headline_shows_runs_two_stages(study: Path, key: str, value: str, prefix: str) -> None:
     started = time.perf_counter()

@@ -12,10 +12,12 @@ import vl_convert
 from ruamel.yaml import YAML
 
 from captioning.training.history import write_curve
+from lookbook.comparison.rows import flatten_tables
 from pipeline.core.outputs import write_json
 from tests.helpers.repository import ROOT, dvc
 
 MOST_METRICS = 120
+QUALITY = "Caption scores and new arrivals"
 METRICS = re.compile(r"metrics/(headline|catalogue|classifier|train/[\w.-]+)\.json")
 CURVE = [
     {"step": 1, "loss": 5.0, "validation_loss": None, "lr": 0.1},
@@ -79,7 +81,7 @@ def test_few_values_are_metrics_and_they_are_those_of_four_kinds_of_files() -> N
 
 def test_a_diff_of_metrics_fits_a_terminal() -> None:
     lines = dvc(ROOT, "metrics", "diff", "--all", "HEAD", "--targets", "metrics/headline.json").stdout.splitlines()
-    assert len(lines) == 1 + len(json.loads((ROOT / "metrics/headline.json").read_text()))
+    assert len(lines) == 1 + count_values(json.loads((ROOT / "metrics/headline.json").read_text()))
     assert max(map(len, lines)) <= 120
 
 
@@ -94,7 +96,7 @@ def test_an_output_in_git_is_a_metric_or_a_plot() -> None:
 def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study: Path) -> None:
     plots = show_plots(other_study)
     trained = [f"metrics/curves/{name}.csv" for name in ("first", "second", "third", "fourth")]
-    assert sorted(plots) == sorted([*trained, "metrics/comparison.json"])
+    assert sorted(plots) == sorted([*trained, "metrics/comparison.json", QUALITY])
     for name in trained:
         assert "" not in {cell for row in plots[name]["data"]["values"] for cell in row.values()}
         assert curve_values(plots[name], "validation_loss") == [(2, 4.5), (4, 3.5)]
@@ -105,10 +107,30 @@ def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study
 def test_the_plots_of_the_sample_can_be_rendered() -> None:
     plots = show_plots(ROOT)
     captioners = YAML(typ="safe").load(ROOT / "params.yaml")["captioners"]
-    assert plots.keys() == {"metrics/comparison.json", *(f"metrics/curves/{name}.csv" for name in captioners)}
+    assert plots.keys() == {"metrics/comparison.json", QUALITY, *(f"metrics/curves/{name}.csv" for name in captioners)}
     for name, specification in plots.items():
         svg = vl_convert.vegalite_to_svg(specification, vl_version="5.8")
         marks = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
         drawn = [mark for mark in marks if mark.get("aria-roledescription") in ("point", "line mark", "rule mark")]
-        assert drawn, name
+        has_points = any(row.get("scope") == "points" for row in specification["data"]["values"])
+        assert drawn or (name == QUALITY and not has_points), name
         assert "NaN" not in svg
+
+
+def test_caption_scores_are_drawn_against_ndcg(other_study: Path) -> None:
+    comparison = json.loads((other_study / "metrics/comparison.json").read_text())
+    points = []
+    sources = {"first-pt": (0.07, 0.09), "first-ft": (4.1, 0.13), "second": (6.4, 0.17)}
+    for metric in ("cider", "core_precision"):
+        for source, (score, ndcg) in sources.items():
+            row = {"table": "prediction", "scope": "points", "recommender": "vbpr-sbert", "metric": metric, "a": source}
+            row |= {"score": score, "value": ndcg, "low": ndcg - 0.02, "high": ndcg + 0.02}
+            points.append(row)
+    comparison["rows"] = flatten_tables({"captions": comparison["rows"][:9], "prediction": points})
+    write_json(other_study / "metrics/comparison.json", comparison)
+    svg = vl_convert.vegalite_to_svg(show_plots(other_study)[QUALITY], vl_version="5.8")
+    marks = [mark for mark in ElementTree.fromstring(svg).iter() if mark.get("aria-roledescription") == "point"]
+    assert len(marks) == 6
+    labels = [mark.get("aria-label", "") for mark in marks]
+    for variant in ("fine-tuned", "pre-trained", "true description"):
+        assert len([label for label in labels if variant in label]) == 2

@@ -30,7 +30,7 @@ def grid(
         bool, typer.Option(help="queue the cells that have not run; `dvc queue start -j 1` runs them")
     ] = False,
     target: Annotated[
-        list[str] | None, typer.Option(help="with --queue: stage to run, repeatable (default: caption_score)")
+        list[str] | None, typer.Option(help="with --queue: stage to run, repeatable (default: compare)")
     ] = None,
     captioner: Annotated[
         list[str] | None, typer.Option(help="captioner to show, repeatable (default: all of params.yaml)")
@@ -38,7 +38,7 @@ def grid(
     all_commits: Annotated[bool, typer.Option(help="also read experiments of earlier commits")] = False,
     csv: Annotated[Path | None, typer.Option(help="also write the table to this file, at full precision")] = None,
 ) -> None:
-    """Show what each cell of a grid of parameters reached: validation loss, scores, seconds, kg CO2."""
+    """Show what each cell of a grid of parameters reached: validation loss, scores, NDCG of new arrivals, seconds."""
     from lookbook.workspace.grid import find_trained, find_waiting, make_table, queue_cells, read_grid, read_runs
     from lookbook.workspace.raw_data import require_tracked
     from pipeline.core.outputs import new_file
@@ -49,11 +49,11 @@ def grid(
         require_tracked(str(params.get("dataset", "")))
     cells = read_grid(file, params)
     names = captioner or list(params["captioners"])
-    runs = read_runs(names, all_commits)
+    runs = read_runs(names, params, all_commits)
     if queue:
         missing = [cell for cell in cells if any(find_trained(cell, runs, params, name) is None for name in names)]
         new = [cell for cell in missing if find_waiting(cell, runs, params) is None]
-        queue_cells(new, target or ["caption_score"])
+        queue_cells(new, target or ["compare"])
         typer.echo(f"{len(new)} of {len(cells)} cells queued; run them with: dvc queue start -j 1")
         if len(new) < len(missing):
             typer.echo(f"{len(missing) - len(new)} were queued or running already; see them with: dvc queue status")

@@ -1,10 +1,11 @@
 """Which caption score predicts recommendations? Relate scores of captions to what the captions do for new arrivals.
 
-Two scopes, each with 95 % intervals by products:
+Three scopes, each with 95 % intervals by products:
 
 - `sources`: a point for each source of captions that has scores. `spearman` is the rank correlation of score and
   NDCG, `slope` the NDCG that goes with one standard deviation of the score, by least squares. The sources are few and
   stay the same in every draw, so an interval says what other garments would change, not what other captioners would.
+- `points`: these points for a few scores: NDCG of a source (`a`) at its `score`.
 - `garments`: a point for each arrival of a captioner. `spearman` relates the gain in score from the pre-trained to the
   fine-tuned caption to the gain in the garment's contribution to NDCG; it is the mean over the captioners. In a draw
   garments keep their ranks.
@@ -27,6 +28,7 @@ from lookbook.comparison.significance import TINY, estimate, group_sums, resampl
 from pipeline.core.outputs import read_json, read_parquet
 
 LEFT_OUT = {"attributes_selected", "finished_share", "bleu_1", "bleu_2", "bleu_3"}  # counts, and parts of BLEU-4
+POINTS = {"cider", "bleu_4", "attribute_precision", "attribute_recall", "core_precision", "similarity"}
 FEWEST = 3  # points that a line can miss
 NDCG = "ndcg"
 SECOND = "second"  # the source whose captions are the ceiling of the caption scores
@@ -81,7 +83,7 @@ def read_captions(scores: Path, ranked: Path, captioners: Iterable[str]) -> Capt
     arrivals, users = (read_parquet(ranked / f"{name}.parquet") for name in ("arrivals", "users"))
     about = read_json(ranked / "factors.json")
     hits = read_parquet(ranked / "contributions.parquet").groupby(["source", "item"], observed=True)["contribution"]
-    shares = hits.sum() / (len(users) * about["runs"])
+    shares = hits.sum() / (len(users) * len(about["runs"]))
     every = {f"{captioner}-{variant}": (captioner, variant) for captioner in captioners for variant in ("pt", "ft")}
     every[SECOND] = ("ceiling", "ceiling")
     table = read_parquet(scores)
@@ -106,8 +108,8 @@ def predict_ndcg(captions: Captions, captioners: Sequence[str], draws: int, seed
         seed: The seed of the draws.
 
     Returns:
-        A row per scope, statistic and metric: value, low, high, n (sources or garments), groups (products). A metric
-        with fewer than three points, or without spread, has no row.
+        A row per scope, statistic and metric: value, low, high, n (sources or garments), groups (products); points have
+        a (the source) and score too. A metric with fewer than three points, or without spread, has no row.
     """
     return [*_relate_sources(captions, draws, seed), *_relate_garments(captions, captioners, draws, seed)]
 
@@ -124,6 +126,10 @@ def _relate_sources(captions: Captions, draws: int, seed: int) -> Iterator[Row]:
         for statistic, relate in relations.items():
             values = relate(scores, ndcg) * (scores[0].std() if statistic == "slope" else 1)
             yield from _build_rows("sources", statistic, metric, values, len(points), groups)
+        for source, values in drawn.items():
+            if metric in POINTS and metric in values:
+                names = {"a": source, "score": float(values[metric][0])}
+                yield from (names | row for row in _build_rows("points", NDCG, metric, values[NDCG], 1, groups))
 
 
 def _draw_source(captions: Captions, source: str, draws: int, seed: int) -> dict[str, np.ndarray]:

@@ -12,14 +12,18 @@ TABLES = ("captions", "catalogues", "masked", "slices", "arrivals", "prediction"
 OF_SOME_TABLES = (  # null in the other tables
     *("captioner", "recommender", "slice", "runs", "same_by_construction"),
     *("products", "hit_items", "top10_share", "draws", "family", "claimed", "equivalent"),  # of arrivals
-    *("scope", "statistic", "value"),  # of prediction
+    *("scope", "statistic", "value", "score"),  # of prediction
 )
+PLOTTED = ("score", "value")  # in a plot of dvc.yaml, and in the rows of some studies only
 
 
 def flatten_tables(tables: dict[str, list[Row]]) -> list[Row]:
-    """Join the tables; keys that a table does not have are added with null."""
-    rows = [row for table in TABLES for row in tables[table]]
-    keys = dict.fromkeys(key for row in rows for key in row)
+    """Join the tables; keys that a table does not have are added with null.
+
+    Those of `PLOTTED` are there in every study: DVC takes a plot of a key that no row has for an error.
+    """
+    rows = [row for table in TABLES for row in tables.get(table, [])]
+    keys = dict.fromkeys([*(key for row in rows for key in row), *PLOTTED])
     return [row | {key: None for key in keys if key not in row} for row in rows]
 
 

@@ -30,7 +30,6 @@ CAPTION_PANELS = {
 }
 
 
-KEYS = ("difference", "low", "high")
 QUALITY_PANELS = ("cider", "bleu_4", "attribute_precision", "attribute_recall", "core_precision", "similarity")
 
 
@@ -73,10 +72,12 @@ def _list_caption_panels(rows: Sequence[Values]) -> list[Panel]:
 def _build_panel(
     title: str, unit: str, rows: Sequence[Values], label: Callable[[Values], str], scale: float = 1
 ) -> Panel:
-    intervals = [
-        Interval(label(row), *(scale * row[key] for key in KEYS), bool(row.get("claimed") or mark(row))) for row in rows
-    ]
+    intervals = [_build_interval(label(row), row, scale, bool(row.get("claimed") or mark(row))) for row in rows]
     return Panel(title, unit, intervals)
+
+
+def _build_interval(label: str, row: Values, scale: float = 1, significant: bool = False) -> Interval:
+    return Interval(label, scale * row["difference"], scale * row["low"], scale * row["high"], significant)
 
 
 def _label_arms(row: Values) -> str:
@@ -98,7 +99,7 @@ def draw_arrivals(ranked: Ranked, recommender: str, captions: Values) -> dict[st
     others = [(source, row) for source in sources if (row := ranked.find_row(recommender, source, pt))]
     short = partial(shorten_source, writer=ranked.writer)
     unit = f"difference of {measure}"
-    compared = [Interval(short(source), *(row[key] for key in KEYS), False) for source, row in others]
+    compared = [_build_interval(short(source), row) for source, row in others]
     panels = [
         _build_panel("Tested", unit, ranked.list_tested(), lambda row: f"{short(row['a'])} − {short(row['b'])}"),
         Panel("Each source minus PT", unit, compared),

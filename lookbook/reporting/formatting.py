@@ -13,6 +13,7 @@ import pandas as pd
 from recsys.scoring.arms import split_name
 
 Values = dict[str, Any]
+Tuning = dict[tuple[str, str], Values]  # (experiment, recommender with features) -> what was tuned
 
 CAPTION_COLUMNS = {
     "bleu_4": "BLEU-4",

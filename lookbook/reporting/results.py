@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lookbook.comparison.settings import Study
-from lookbook.reporting.formatting import Values
+from lookbook.reporting.formatting import Tuning, Values
 from lookbook.reporting.ranked import Ranked
 from pipeline.core.outputs import read_json
 from recsys.scoring.arms import list_text_recommenders
@@ -29,7 +29,7 @@ class Results:
     attributes: pd.DataFrame
     confusions: pd.DataFrame
     ranked: Ranked | None = None
-    tuning: Values = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=dict)
 
 
 def read_ranked(folder: Path, study: Study, comparison: Values) -> Ranked | None:
@@ -57,7 +57,7 @@ def read_ranked(folder: Path, study: Study, comparison: Values) -> Ranked | None
     )
 
 
-def read_tuning(folder: Path, study: Study) -> Values:
+def read_tuning(folder: Path, study: Study) -> Tuning:
     """Read what was tuned, by experiment and recommender: the recommenders of the axes that have a file.
 
     Args:

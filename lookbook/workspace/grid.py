@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from pipeline.core.params import load
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
 CAPTION_SCORES = "metrics/captions.json"  # no metrics of DVC: `dvc exp show` does not print them
+ARRIVALS = "metrics/arrivals"  # nor are these, a file per recommender with features: that of the primary comparison
 WAITING = ("queued", "running")  # states of an experiment without metrics of its own yet
 VIEW = {"captions", "catalogue", "writer"}  # parameters that choose what is shown and change no training
+OF_TRAINING = ("metrics/train/", CAPTION_SCORES, ARRIVALS)  # what follows from the training parameters
 TRAINING_METRICS = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
+NDCG = "arrivals_ndcg"  # of new arrivals with the captioner's fine-tuned captions
 SCORES = ["bleu_4", "meteor", "rouge_l", "cider", "spice", "attribute_precision"]
 
 
@@ -53,11 +57,12 @@ def read_grid(path: Path, params: Cell) -> list[Cell]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def read_runs(captioners: list[str], all_commits: bool) -> list[Run]:
+def read_runs(captioners: list[str], params: Cell, all_commits: bool) -> list[Run]:
     """Return the workspace and the experiments of the current commit, as `dvc exp show` lists them.
 
     Args:
         captioners: names whose training metrics the workspace loses where they are out of date.
+        params: the study's parameters.
         all_commits: also return the experiments of earlier commits.
 
     Raises:
@@ -65,7 +70,7 @@ def read_runs(captioners: list[str], all_commits: bool) -> list[Run]:
     """
     states = json.loads(_dvc("exp", "show", "--json", *(["--all-commits"] if all_commits else [])))
     runs = list(_list_runs(states))
-    return [_drop_outdated(run, captioners) if run.name == WORKSPACE else run for run in runs]
+    return [_drop_outdated(run, captioners, params) if run.name == WORKSPACE else run for run in runs]
 
 
 def _dvc(*words: str) -> str:
@@ -75,10 +80,12 @@ def _dvc(*words: str) -> str:
     return ended.stdout
 
 
-def _drop_outdated(workspace: Run, captioners: list[str]) -> Run:
+def _drop_outdated(workspace: Run, captioners: list[str], params: Cell) -> Run:
     """Drop metrics of stages that have yet to run with the workspace's parameters: git keeps the last ones."""
     cells = {f"metrics/train/{name}.json": f"caption_train@{name}" for name in captioners}
     cells[CAPTION_SCORES] = "caption_score"
+    if params.get("arrival_features"):
+        cells[ARRIVALS] = f"rec_rank_arrivals@{name_primary(params)}"
     clean = {name for name, cell in cells.items() if json.loads(_dvc("status", "--json", "--with-deps", cell)) == {}}
     metrics = {name: values for name, values in workspace.metrics.items() if name in clean}
     return Run(WORKSPACE, workspace.params, metrics)
@@ -107,28 +114,39 @@ def _parse_run(state: dict[str, Any], waiting: str = "") -> Iterator[Run]:
     params = ((data.get("params") or {}).get("params.yaml") or {}).get("data")
     metrics = {name: entry["data"] for name, entry in (data.get("metrics") or {}).items() if "data" in entry}
     if params and not waiting:
-        metrics[CAPTION_SCORES] = read_caption_scores(str(state["rev"]))
+        metrics[CAPTION_SCORES] = read_metrics(CAPTION_SCORES, str(state["rev"]))
+        metrics[ARRIVALS] = read_metrics(f"{ARRIVALS}/{name_primary(params)}.json", str(state["rev"]))
     if params:
         yield Run(state.get("name") or str(state["rev"])[:12], params, {} if waiting else metrics, waiting)
 
 
-def read_caption_scores(revision: str) -> dict[str, Any]:
-    """Read metrics/captions.json of the workspace, or of a revision from git; empty where it has none."""
+def name_primary(params: Cell) -> str:
+    """Return the recommender of the primary comparison with its features; of older parameters, an empty name.
+
+    >>> name_primary({"primary": {"recommender": "vbpr", "features": "sbert"}}), name_primary({})
+    ('vbpr-sbert', '')
+    """
+    primary = params.get("primary") or {}
+    return "-".join(primary[key] for key in ("recommender", "features") if key in primary)
+
+
+def read_metrics(path: str, revision: str) -> dict[str, Any]:
+    """Read a JSON file of the workspace, or of a revision from git; empty where there is none."""
     if revision == WORKSPACE:
-        path = Path(CAPTION_SCORES)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    ended = subprocess.run(["git", "show", f"{revision}:./{CAPTION_SCORES}"], capture_output=True, text=True)
+        file = Path(path)
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    ended = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, text=True)
     return json.loads(ended.stdout) if ended.returncode == 0 else {}
 
 
 def _drop_inherited(run: Run, commit: Run | None) -> Run:
-    """Drop training metrics inherited from the commit: DVC also shows them for experiments of another captioner."""
+    """Drop metrics inherited from the commit: an experiment that did not run their stages has them too."""
     if commit is None or _select_essential(run.params) == _select_essential(commit.params):
         return run
     own = {
         name: values
         for name, values in run.metrics.items()
-        if not name.startswith("metrics/train/") or values != commit.metrics.get(name)
+        if not name.startswith(OF_TRAINING) or values != commit.metrics.get(name)
     }
     return replace(run, metrics=own)
 
@@ -176,7 +194,14 @@ def _select_metrics(run: Run | None, captioner: str) -> dict[str, float | None]:
     metrics = run.metrics if run else {}
     training = metrics.get(f"metrics/train/{captioner}.json", {})
     scores = metrics.get(CAPTION_SCORES, {}).get(captioner, {}).get("ft", {})
-    return {name: training.get(name) for name in TRAINING_METRICS} | {name: scores.get(name) for name in SCORES}
+    figures = {name: training.get(name) for name in TRAINING_METRICS} | {name: scores.get(name) for name in SCORES}
+    return figures | {NDCG: _find_ndcg(metrics.get(ARRIVALS, {}), f"{captioner}-ft")}
+
+
+def _find_ndcg(arrivals: dict[str, Any], source: str) -> float | None:
+    """Return NDCG among the arrivals with the words of a source, at the study's cutoff; None where it is not ranked."""
+    figures = arrivals.get("sources", {}).get(source, {})
+    return next((value for name, value in figures.items() if re.fullmatch(r"ndcg_\d+", name)), None)
 
 
 def queue_cells(cells: list[Cell], targets: list[str]) -> None:

@@ -149,7 +149,9 @@ def _rank_sources(
     table = table.astype({"run": "int32", "user": "int32", "item": "int32"})
     table.to_parquet(folder / "contributions.parquet", index=False)
     save_file(factors, folder / "factors.safetensors")
-    (folder / "factors.json").write_text(json.dumps({"sources": list(qualities), "runs": RUNS}))
+    (folder / "factors.json").write_text(
+        json.dumps({"sources": list(qualities), "runs": list(range(RUNS)), "k": CUTOFF})
+    )
     for source, quality in qualities.items():
         ndcg = float(table.loc[table["source"] == source, "contribution"].sum() / (USERS * RUNS))
         others = {f"{key}_12": ndcg / 2 for key in ("recall", "hit_rate", "share", "everyone_ndcg")}

@@ -16,6 +16,7 @@ def prediction_table(rows: Sequence[Values]) -> Table | None:
     Args:
         rows: The table `prediction` of metrics/comparison.json.
     """
+    rows = [row for row in rows if row["scope"] != "points"]
     if not rows:
         return None
     row_of = {(row["recommender"], row["metric"], row["scope"], row["statistic"]): row for row in rows}
@@ -24,10 +25,10 @@ def prediction_table(rows: Sequence[Values]) -> Table | None:
     known.sort(key=lambda pair: order.get(pair[1], len(order)))  # stable: recommenders stay in the order of the study
     recommenders = list(dict.fromkeys(row["recommender"] for row in rows))
     known.sort(key=lambda pair: recommenders.index(pair[0]))
-    body = []
+    body: list[list[str]] = []
     for recommender, metric in known:
         cells = [_format_interval(row_of.get((recommender, metric, *place)), place[1]) for place in PLACES]
-        body.append([name_of(recommender), CAPTION_COLUMNS.get(metric, metric), *cells])
+        body.append([name_of(recommender), CAPTION_COLUMNS.get(metric, str(metric)), *cells])
     counts = {scope: max((row["n"] for row in rows if row["scope"] == scope), default=0) for scope, _ in PLACES}
     notes = [
         f"Over sources: up to {counts['sources']} sources of captions, a point each. Captioners are few and are not "

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from lookbook.reporting.formatting import Table, Values, format_value, name_of
+from lookbook.reporting.formatting import Table, Tuning, Values, format_value, name_of
 
 FIGURES = ("ndcg_", "seconds")  # of a trial: what it reached and took; everything else is a setting
 TITLES = {"arrivals": "new arrivals", "warm": "warm items"}
 
 
-def tuning_table(tuning: Values) -> Table | None:
+def tuning_table(tuning: Tuning) -> Table | None:
     """Return what every recommender chose, and the range of its trials; None in a study that tuned nothing.
 
     Args:
@@ -34,7 +34,7 @@ def tuning_table(tuning: Values) -> Table | None:
     return Table("tuning", "What was tuned", header, body, 3, pd.DataFrame(frame), notes)
 
 
-def trials_table(tuning: Values) -> Table | None:
+def trials_table(tuning: Tuning) -> Table | None:
     """Return every trial; None in a study that tuned nothing.
 
     Args:

@@ -1,5 +1,7 @@
 """The table of attributes that a picture can show, apart from those that it cannot."""
 
+from typing import Any
+
 import pandas as pd
 
 from catalogue.descriptions.vocabulary import INVISIBLE_WORDS
@@ -25,16 +27,17 @@ def visibility_table(attributes: pd.DataFrame, captioners: list[str], has_truth:
     if not has_truth or is_hidden[named].nunique() < 2:
         return None
     sums = attributes.assign(hidden=is_hidden).groupby(["captioner", "variant", "hidden"], observed=True)[COUNTS].sum()
+    counts_of: dict[Any, dict[Any, int]] = sums.to_dict("index")
     body, frame = [], []
     arms = [(name, variant, hidden) for name in captioners for variant in VARIANTS for hidden in reversed(KINDS)]
-    for captioner, variant, hidden in (arm for arm in arms if arm in sums.index):
-        counts = sums.loc[captioner, variant, hidden]
+    for captioner, variant, hidden in (arm for arm in arms if arm in counts_of):
+        counts = counts_of[captioner, variant, hidden]
         precision = _divide(counts["right"], counts["right"] + counts["invented"])
         recall = _divide(counts["right"], counts["reference"])
         cells = [*(f"{counts[name]:,}" for name in COUNTS), *(format_value("share", x) for x in (precision, recall))]
         body.append([captioner, VARIANTS[variant], KINDS[hidden], *cells])
         labels = {"captioner": captioner, "variant": variant, "seen": not hidden}
-        frame.append(labels | counts.to_dict() | {"precision": precision, "recall": recall})
+        frame.append(labels | counts | {"precision": precision, "recall": recall})
     header = ["Captioner", "Captions", "In the picture", "In the descriptions", "Right", "Missed", "Invented"]
     notes = [
         "All attributes of the test garments together, in percent. Materials and care are in the shop's descriptions "

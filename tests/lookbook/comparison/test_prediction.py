@@ -118,6 +118,32 @@ def test_a_score_without_spread_or_with_two_sources_has_no_row() -> None:
     assert [row["n"] for row in rows_of(captions, metric="chance", scope="garments")] == [N]  # a alone has both
 
 
+def test_the_points_are_those_of_the_line() -> None:
+    captions = captions_of(0.05, cider=lambda rng, source: rng.random(N) + QUALITY[source])
+    points = rows_of(captions, scope="points")
+    assert [row["a"] for row in points] == SOURCES
+    assert {row["metric"] for row in points} == {"cider"}
+    assert [row["score"] for row in points] == pytest.approx([captions.scores[s]["cider"].mean() for s in SOURCES])
+    assert [row["value"] for row in points] == pytest.approx([captions.contributions[s].sum() for s in SOURCES])
+    assert all(row["low"] < row["value"] < row["high"] for row in points)
+
+
+def test_an_interval_of_unrelated_scores_seldom_leaves_out_zero() -> None:
+    """Products shift scores and contributions of their garments, each for itself; few garments are hit."""
+    fires, trials, products = 0, 200, np.repeat(np.arange(PRODUCTS), 3)
+    for seed in range(trials):
+        rng = np.random.default_rng(seed)
+
+        def draw(rng: np.random.Generator = rng) -> np.ndarray:
+            return rng.normal(size=PRODUCTS)[products] + rng.normal(0, 0.5, N)
+
+        scores = {source: pd.DataFrame({"chance": draw()}) for source in ("a-ft", "a-pt")}
+        hits = {source: np.exp(draw()) * (rng.random(N) < 0.3) / N for source in scores}
+        [row] = predict_ndcg(Captions(products, scores, hits), ["a"], draws=400, seed=seed)
+        fires += row["low"] > 0 or row["high"] < 0
+    assert fires <= 0.09 * trials  # 5 % and what few products add
+
+
 def test_without_captions_there_are_no_rows() -> None:
     assert predict_ndcg(Captions(np.arange(4), {}, {}), ["a"], draws=100, seed=1) == []
 

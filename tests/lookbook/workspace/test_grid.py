@@ -12,7 +12,8 @@ from lookbook.workspace.grid import Cell, Run, find_trained, make_table, read_gr
 from pipeline.core.errors import UserError
 
 ROOT = Path(__file__).parents[3]
-PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}}
+PRIMARY = {"recommender": "vbpr", "features": "sbert"}
+PARAMS = {"lr": 0.0005, "batch_size": 16, "captions": "ft", "captioners": {"a": {}, "b": {}}, "primary": PRIMARY}
 
 
 def run(name: str, changed: dict[str, Any], losses: dict[str, float]) -> Run:
@@ -25,7 +26,9 @@ def run(name: str, changed: dict[str, Any], losses: dict[str, float]) -> Run:
             captioner: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 1 - loss}} for captioner, loss in losses.items()
         }
     }
-    return Run(name, {**PARAMS, **changed}, training | scores)
+    ndcg = {f"{captioner}-ft": {"ndcg_12_all": 9.0, "ndcg_12": 0.2 - loss / 10} for captioner, loss in losses.items()}
+    arrivals = {"metrics/arrivals": {"sources": ndcg}}
+    return Run(name, {**PARAMS, **changed}, training | scores | arrivals)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -83,6 +86,7 @@ def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> N
         ["b", 0.0001, "", False],
     ]
     assert frame["bleu_4"].tolist()[:3] == pytest.approx([0.7, 0.9, 0.8])
+    assert frame["arrivals_ndcg"].tolist()[:3] == pytest.approx([0.17, 0.19, 0.18])
     assert frame["seconds"].isna().tolist() == [False, False, False, True]
 
 
@@ -111,7 +115,7 @@ def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:
     }
 
 
-def test_caption_scores_are_those_of_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_those_of_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`dvc exp show` prints metrics only, and these scores are too many to be metrics."""
 
     def git(*words: str) -> str:
@@ -122,9 +126,11 @@ def test_caption_scores_are_those_of_the_revision(tmp_path: Path, monkeypatch: p
     git("init", "-q")
     git("commit", "-q", "--allow-empty", "-m", "nothing yet")
     empty = git("rev-parse", "HEAD")
-    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/arrivals").mkdir(parents=True)
     for score in (0.1, 0.2, 0.3):
         (tmp_path / "metrics/captions.json").write_text(json.dumps({"a": {"ft": {"bleu_4": score}}}))
+        arrivals = {"sources": {"a-ft": {"ndcg_12": score / 2}}}
+        (tmp_path / "metrics/arrivals/vbpr-sbert.json").write_text(json.dumps(arrivals))
         if score < 0.3:
             git("add", "-A")
             git("commit", "-q", "-m", str(score))
@@ -132,3 +138,19 @@ def test_caption_scores_are_those_of_the_revision(tmp_path: Path, monkeypatch: p
     revisions = ["workspace", git("rev-parse", "HEAD"), git("rev-parse", "HEAD~1"), empty]
     runs = [run for revision in revisions for run in grid._parse_run({"rev": revision, "data": state})]
     assert [grid._select_metrics(run, "a")["bleu_4"] for run in runs] == [0.3, 0.2, 0.1, None]
+    assert [grid._select_metrics(run, "a")["arrivals_ndcg"] for run in runs] == [0.15, 0.1, 0.05, None]
+
+
+def test_an_experiment_that_ranked_no_arrivals_has_none_of_its_own() -> None:
+    """Its commit holds the file of the commit."""
+    metrics = {
+        "metrics/train/a.json": {"validation_loss": 0.3},
+        "metrics/arrivals": {"sources": {"a-ft": {"ndcg_12": 1}}},
+    }
+    commit = Run("commit", PARAMS, metrics)
+    trained = metrics | {"metrics/train/a.json": {"validation_loss": 0.2}}
+    alone = grid._drop_inherited(Run("alone", {**PARAMS, "lr": 1e-4}, trained), commit)
+    assert grid._select_metrics(alone, "a")["arrivals_ndcg"] is None
+    assert alone.metrics["metrics/train/a.json"] == {"validation_loss": 0.2}
+    shown = grid._drop_inherited(Run("shown", {**PARAMS, "captions": "pt"}, metrics), commit)
+    assert grid._select_metrics(shown, "a")["arrivals_ndcg"] == 1
