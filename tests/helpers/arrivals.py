@@ -147,7 +147,10 @@ def _rank_sources(
                         rows.append((source, run, user, items[item], discount[place] / ideal[user]))
     table = pd.DataFrame(rows, columns=["source", "run", "user", "item", "contribution"])
     table = table.astype({"run": "int32", "user": "int32", "item": "int32"})
-    table.to_parquet(folder / "contributions.parquet", index=False)
+    table.astype({"source": "category"}).to_parquet(folder / "contributions.parquet", index=False)
+    similar = pd.DataFrame([(s, item, q) for s, q in qualities.items() for item in items])
+    similar.columns = ["source", "item", "similarity"]
+    similar.astype({"source": "category"}).to_parquet(folder / "similarities.parquet", index=False)
     save_file(factors, folder / "factors.safetensors")
     (folder / "factors.json").write_text(
         json.dumps({"sources": list(qualities), "runs": list(range(RUNS)), "k": CUTOFF})
