@@ -79,11 +79,16 @@ def read_captions(scores: Path, ranked: Path, captioners: Iterable[str]) -> Capt
         scores: A Parquet file of one row per item, captioner, variant and metric.
         ranked: The folder of a recommender's ranking of the arrivals.
         captioners: The captioners of the study; a second description counts as captions too where it was ranked.
+
+    Returns:
+        Scores with `similarity` among them: the cosine of the caption's vector to that of the shop's own description.
     """
     arrivals, users = (read_parquet(ranked / f"{name}.parquet") for name in ("arrivals", "users"))
     about = read_json(ranked / "factors.json")
-    hits = read_parquet(ranked / "contributions.parquet").groupby(["source", "item"], observed=True)["contribution"]
-    shares = hits.sum() / (len(users) * len(about["runs"]))
+    hits = read_parquet(ranked / "contributions.parquet").astype({"source": str})
+    shares = hits.groupby(["source", "item"])["contribution"].sum() / (len(users) * len(about["runs"]))
+    similarities = read_parquet(ranked / "similarities.parquet").astype({"source": str})
+    similarity_of = similarities.set_index(["source", "item"])["similarity"]
     every = {f"{captioner}-{variant}": (captioner, variant) for captioner in captioners for variant in ("pt", "ft")}
     every[SECOND] = ("ceiling", "ceiling")
     table = read_parquet(scores)
@@ -92,8 +97,9 @@ def read_captions(scores: Path, ranked: Path, captioners: Iterable[str]) -> Capt
         own = table[(table["captioner"] == captioner) & (table["variant"] == variant)]
         if source in about["sources"] and len(own):
             wide = own.pivot(index="item_id", columns="metric", values="value")
-            tables[source] = wide.reindex(arrivals["item_id"]).reset_index(drop=True)
             items = pd.MultiIndex.from_product([[source], arrivals["item"]])
+            similar = similarity_of.reindex(items).to_numpy()
+            tables[source] = wide.reindex(arrivals["item_id"]).reset_index(drop=True).assign(similarity=similar)
             contributions[source] = shares.reindex(items, fill_value=0.0).to_numpy()
     return Captions(arrivals["product"].to_numpy(), tables, contributions)
 

@@ -85,7 +85,8 @@ def _drop_outdated(workspace: Run, captioners: list[str], params: Cell) -> Run:
     cells = {f"metrics/train/{name}.json": f"caption_train@{name}" for name in captioners}
     cells[CAPTION_SCORES] = "caption_score"
     if params.get("arrival_features"):
-        cells[ARRIVALS] = f"rec_rank_arrivals@{name_primary(params)}"
+        kind = "text" if params["primary"]["features"] in params["text_features"] else "image"
+        cells[ARRIVALS] = f"rec_rank_arrivals_{kind}@{name_primary(params)}"
     clean = {name for name, cell in cells.items() if json.loads(_dvc("status", "--json", "--with-deps", cell)) == {}}
     metrics = {name: values for name, values in workspace.metrics.items() if name in clean}
     return Run(WORKSPACE, workspace.params, metrics)

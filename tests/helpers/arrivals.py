@@ -147,7 +147,10 @@ def _rank_sources(
                         rows.append((source, run, user, items[item], discount[place] / ideal[user]))
     table = pd.DataFrame(rows, columns=["source", "run", "user", "item", "contribution"])
     table = table.astype({"run": "int32", "user": "int32", "item": "int32"})
-    table.to_parquet(folder / "contributions.parquet", index=False)
+    table.astype({"source": "category"}).to_parquet(folder / "contributions.parquet", index=False)
+    similar = pd.DataFrame([(s, item, q) for s, q in qualities.items() for item in items])
+    similar.columns = ["source", "item", "similarity"]
+    similar.astype({"source": "category"}).to_parquet(folder / "similarities.parquet", index=False)
     save_file(factors, folder / "factors.safetensors")
     (folder / "factors.json").write_text(
         json.dumps({"sources": list(qualities), "runs": list(range(RUNS)), "k": CUTOFF})
@@ -161,11 +164,11 @@ def _rank_sources(
 
 def write_tuning(folder: Path, experiment: str, name: str, settings: list[Row]) -> None:
     """Write metrics/tune/<experiment>/<name>.json: a trial per setting, the first of which is chosen."""
-    trials = [
-        values | {"epochs": 8 + number, "ndcg_12": 0.2 / (number + 1), "seconds": 1.0}
-        for number, values in enumerate(settings)
-    ]
-    choice = {key: value for key, value in trials[0].items() if key not in ("ndcg_12", "seconds")}
+    trials = {
+        str(number): values | {"epochs": 7 + number, "ndcg_12": 0.2 / number}
+        for number, values in enumerate(settings, 1)
+    }
+    choice = {key: value for key, value in trials["1"].items() if key != "ndcg_12"} if trials else {}
     path = folder / f"metrics/tune/{experiment}/{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"choice": choice, "trials": trials, "counts": {"users": USERS}}))
+    path.write_text(json.dumps({"choice": choice, "trials": trials, "counts": {"users": USERS} if trials else {}}))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from lookbook.reporting.formatting import Table, Tuning, Values, format_value, name_of
 
-FIGURES = ("ndcg_", "seconds")  # of a trial: what it reached and took; everything else is a setting
+FIGURE = "ndcg_"  # of a trial: what it reached; everything else is a setting
 TITLES = {"arrivals": "new arrivals", "warm": "warm items"}
 
 
@@ -12,14 +12,16 @@ def tuning_table(tuning: Tuning) -> Table | None:
     """Return what every recommender chose, and the range of its trials; None in a study that tuned nothing.
 
     Args:
-        tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
+        tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json. A recommender that
+            has nothing to choose has no trials, and no row.
     """
+    tuning = {key: results for key, results in tuning.items() if results["trials"]}
     if not tuning:
         return None
     body, frame = [], []
     for (experiment, name), results in tuning.items():
-        scores = [_read_score(trial) for trial in results["trials"]]
-        metric = _find_metric(results["trials"][0])
+        trials = list(results["trials"].values())
+        scores, metric = [_read_score(trial) for trial in trials], _find_metric(trials[0])
         best, worst = max(scores), min(scores)
         kept = "" if best == 0 else f"{100 * worst / best:.0f} %"
         figures = [format_value(metric, best), format_value(metric, worst), kept, str(len(scores))]
@@ -40,26 +42,26 @@ def trials_table(tuning: Tuning) -> Table | None:
     Args:
         tuning: See `tuning_table`.
     """
-    if not tuning:
-        return None
     body, frame = [], []
     for (experiment, name), results in tuning.items():
-        for trial in results["trials"]:
-            settings = {key: value for key, value in trial.items() if not key.startswith(FIGURES)}
+        for trial in results["trials"].values():
+            settings = {key: value for key, value in trial.items() if not key.startswith(FIGURE)}
             is_chosen = all(results["choice"].get(key) == value for key, value in settings.items())
             score = format_value(_find_metric(trial), _read_score(trial)) + (" (chosen)" if is_chosen else "")
             body.append([TITLES.get(experiment, experiment), name_of(name), _write_settings(settings), score])
             frame.append({"experiment": experiment, "recommender": name, "chosen": is_chosen} | trial)
+    if not body:
+        return None
     header = ["Experiment", "Recommender", "Settings", "NDCG on validation"]
     return Table("tuning-trials", "Every trial", header, body, 3, pd.DataFrame(frame))
 
 
 def _write_settings(settings: Values) -> str:
-    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "nothing to choose"
+    return ", ".join(f"{key} {value}" for key, value in settings.items())
 
 
 def _find_metric(trial: Values) -> str:
-    return next(key for key in trial if key.startswith("ndcg_"))
+    return next(key for key in trial if key.startswith(FIGURE))
 
 
 def _read_score(trial: Values) -> float:

@@ -1,5 +1,7 @@
 """Caption scores against NDCG: planted relations, a slow version, equal draws, and what has no row."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from scipy.stats import linregress, spearmanr
 from captioning.scores.bleu import bleu_from_statistics
 from lookbook.comparison import prediction
 from lookbook.comparison.captions import BLEU
-from lookbook.comparison.prediction import Captions, correlate_ranks, fit_slopes, predict_ndcg
+from lookbook.comparison.prediction import Captions, correlate_ranks, fit_slopes, predict_ndcg, read_captions
+from tests.helpers.arrivals import write_arrivals
 
 Row = dict[str, Any]
 SOURCES = ["a-pt", "a-ft", "b-pt", "b-ft", "second"]
@@ -142,6 +145,27 @@ def test_an_interval_of_unrelated_scores_seldom_leaves_out_zero() -> None:
         [row] = predict_ndcg(Captions(products, scores, hits), ["a"], draws=400, seed=seed)
         fires += row["low"] > 0 or row["high"] < 0
     assert fires <= 0.09 * trials  # 5 % and what few products add
+
+
+def test_captions_are_read_with_what_the_recommender_made_of_them(tmp_path: Path) -> None:
+    ids = [f"{number:010}" for number in range(20)]
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    items = pd.DataFrame({"item_id": ids, "original": True, "split": "test", "group": [n // 2 for n in range(20)]})
+    items.to_parquet(tmp_path / "data/prepared/items.parquet", index=False)
+    write_arrivals(tmp_path, ["vbpr-sbert"], ["a", "b"], [])
+    sets = [("a", "ft"), ("a", "pt"), ("ceiling", "ceiling"), ("c", "ft")]
+    scores = [(item, *names, "cider", number + len(names[0])) for names in sets for number, item in enumerate(ids[:15])]
+    columns = ["item_id", "captioner", "variant", "metric", "value"]
+    pd.DataFrame(scores, columns=columns).to_parquet(tmp_path / "scores.parquet")
+    captions = read_captions(tmp_path / "scores.parquet", tmp_path / "data/arrivals/ranked/vbpr-sbert", ["a", "b", "c"])
+    assert captions.scores.keys() == captions.contributions.keys() == {"a-pt", "a-ft", "second"}  # ranked and scored
+    metrics = json.loads((tmp_path / "metrics/arrivals/vbpr-sbert.json").read_text())["sources"]
+    for source, contribution in captions.contributions.items():
+        assert contribution.sum() == pytest.approx(metrics[source]["ndcg_12"])
+        assert captions.scores[source]["similarity"].mean() == pytest.approx(metrics[source]["similarity"])
+    assert captions.scores["a-ft"]["cider"].tolist()[:15] == [number + 1 for number in range(15)]
+    assert captions.scores["a-ft"]["cider"].isna().sum() == 5
+    assert captions.products.tolist() == [number // 2 for number in range(20)]
 
 
 def test_without_captions_there_are_no_rows() -> None:
