@@ -26,4 +26,4 @@ def warn_of_tiny(dataset: str, tagger: str, package: str, models: Path) -> tuple
         f"caption_attributes.tagger: {TINY} is trained on the sample's sentences alone and takes many words of "
         f"{dataset} for the wrong kind; attributes and their scores are not to be published"
     )
-    return warning, f"{remedy(models / OWN, package)}, and set caption_attributes.tagger: {OWN}"
+    return warning, f"{explain_download(models / OWN, package)}, and set caption_attributes.tagger: {OWN}"
