@@ -1,6 +1,7 @@
 """The stage `compare` on a small study: rows equal to the scores, the two choices of the headline, empty axes."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,21 @@ from recsys.scoring import arms
 Row = dict[str, Any]
 
 
+@pytest.fixture(scope="module")
+def compared_study(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compare a copy of the study once for all tests of this module."""
+    folder = tmp_path_factory.mktemp("compared") / "study"
+    shutil.copytree(built_study, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        compare.main()
+    return folder
+
+
 @pytest.fixture
-def compared(study: Path) -> Row:
-    compare.main()
+def compared(compared_study: Path, study: Path) -> Row:
+    """Return the rows of the compared study; its copy is the working directory."""
+    shutil.copytree(compared_study / "metrics", study / "metrics", dirs_exist_ok=True)
     return read_comparison(compare.COMPARISON)
 
 
@@ -222,10 +235,9 @@ def test_twice_gives_the_same_bytes(compared: Row) -> None:
     [({"captions": "pt"}, ("caption_", "rec_masked_")), ({"catalogue": "original"}, ("rec_",))],
 )
 def test_a_switch_changes_only_its_own_keys(
-    study: Path, write_params: Any, read_json: Any, change: Row, prefixes: tuple[str, ...]
+    compared: Row, study: Path, write_params: Any, read_json: Any, change: Row, prefixes: tuple[str, ...]
 ) -> None:
-    compare.main()
-    before, rows = read_json("metrics/headline.json"), read_comparison(compare.COMPARISON)
+    before = read_json("metrics/headline.json")
     write_params(study, **change)
     compare.main()
     after = read_json("metrics/headline.json")
@@ -234,11 +246,10 @@ def test_a_switch_changes_only_its_own_keys(
     assert changed
     assert all(key.startswith(prefixes) for key in changed)
     assert not (change.get("catalogue") and any(key.startswith("rec_masked_") for key in changed))
-    assert read_comparison(compare.COMPARISON) == rows
+    assert read_comparison(compare.COMPARISON) == compared
 
 
-def test_the_headline_is_that_of_the_writer(study: Path, read_json: Any) -> None:
-    compare.main()
+def test_the_headline_is_that_of_the_writer(compared: Row, read_json: Any) -> None:
     headline = read_json("metrics/headline.json")
     metrics = read_json("metrics/captions.json")["tiny-blip2-opt"]["ft"]
     recommendations = read_json("metrics/recommendations.json")
