@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers.imports import build_folder_graph, build_module_graph, find_circle, list_modules
+from tests.helpers.imports import Graph, build_folder_graph, build_module_graph, find_circle, list_modules
 from tests.helpers.repository import PACKAGES, ROOT
 
 WITH_STAGES = ("catalogue", "captioning", "recsys", "lookbook", "sample")
@@ -26,8 +26,14 @@ def list_stage_modules() -> list[str]:
 STAGES = list_stage_modules()
 
 
-def test_no_modules_import_one_another_in_a_circle() -> None:
-    assert find_circle(build_module_graph(MODULES)) == []
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    """What each module imports; it is parsed once."""
+    return build_module_graph(MODULES)
+
+
+def test_no_modules_import_one_another_in_a_circle(graph: Graph) -> None:
+    assert find_circle(graph) == []
 
 
 def test_no_folders_import_one_another_in_a_circle() -> None:
@@ -97,22 +103,22 @@ def test_a_stage_module_begins_with_its_command_and_has_a_main(stage: str) -> No
     assert "main" in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
-def test_no_module_imports_a_stage_module() -> None:
+def test_no_module_imports_a_stage_module(graph: Graph) -> None:
     """A library that stands in a stage module would make other stages stale with every edit of that stage."""
     importers = {
         f"{module} imports {name}"
-        for module, names in build_module_graph(MODULES).items()
+        for module, names in graph.items()
         for name in names
         if name in STAGES and module not in MAY_IMPORT_STAGES
     }
     assert importers == set()
 
 
-def test_no_other_package_imports_sample() -> None:
+def test_no_other_package_imports_sample(graph: Graph) -> None:
     """So that a study of real data runs no line of it."""
     importers = {
         module
-        for module, names in build_module_graph(MODULES).items()
+        for module, names in graph.items()
         if not module.startswith("sample") and any(name.split(".")[0] == "sample" for name in names)
     }
     assert importers == set()

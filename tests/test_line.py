@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def cells() -> dict[str, dict]:
         }
 
 
+@cache
 def imports(path: Path) -> set[Path]:
     """Files of this project that `path` imports, packages by their `__init__.py`; imports inside functions too."""
     paths = set()
@@ -81,12 +83,14 @@ def closure(entries: list[Path]) -> set[Path]:
     return {path.relative_to(ROOT) for path in seen if not only_says_what_it_is(path)}
 
 
+@cache
 def only_says_what_it_is(path: Path) -> bool:
     """A package file that holds a docstring and nothing else."""
     return path.name == "__init__.py" and all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
 
 
 CELLS = cells()
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 COMMANDS = sorted(name for name, cell in CELLS.items() if name != "sample_models")
 
 
@@ -108,6 +112,7 @@ def data_of(module: str) -> set[Path]:
     return {Path(text) for text in texts if re.fullmatch(r"(data|metrics|reports)/[\w./-]+", text)}
 
 
+@cache
 def code_of(name: str) -> set[Path]:
     return {Path(dep) for dep in CELLS[name]["deps"] if dep.split("/")[0] in PACKAGES}
 
@@ -126,8 +131,7 @@ def test_deps_of_a_cell_cover_what_it_imports(name: str) -> None:
 @pytest.mark.parametrize("stage", ["caption_train", "caption_generate_pt", "caption_generate_ft"])
 def test_deps_of_a_captioner_cover_what_any_family_imports(stage: str, family: str) -> None:
     """Of families that params.yaml has no captioner of, too."""
-    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["do"]["deps"]
-    code = {Path(dep.replace("${item.family}", family)) for dep in deps}
+    code = {Path(dep.replace("${item.family}", family)) for dep in STAGES[stage]["do"]["deps"]}
     needed = closure([ROOT / f"captioning/families/{family}.py"])
     assert sorted(str(path) for path in needed if not any(covers(dep, path) for dep in code)) == []
 
@@ -190,9 +194,8 @@ def test_a_cell_depends_on_the_parameters_that_it_reads(name: str) -> None:
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
     assert len(text.splitlines()) < 660
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    assert [name for name, stage in stages.items() if stage.get("frozen")] == ["sample_models"]
-    for stage in stages.values():
+    assert [name for name, stage in STAGES.items() if stage.get("frozen")] == ["sample_models"]
+    for stage in STAGES.values():
         body = stage.get("do", stage)
         assert "wdir" not in body
         assert "persist" not in str(body)

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from tests.helpers.finished_study import read_status, write_finished_study
 from tests.helpers.repository import PACKAGES, ROOT
-from tests.test_line import CELLS, COMMANDS, code_of, covers, needed_by
+from tests.test_line import CELLS, COMMANDS, code_of, needed_by
 
 TABLE = YAML(typ="safe").load(ROOT / "tests" / "stale_stages.yaml")
 SOURCES = sorted(
@@ -25,8 +25,8 @@ def stages_of(cells: list[str]) -> list[str]:
 
 
 def stale_cells(path: Path) -> list[str]:
-    """Return the cells whose dependencies hold a file of code."""
-    return [cell for cell in CELLS if any(covers(dep, path) for dep in code_of(cell))]
+    """Return the cells whose dependencies hold a file of code, or a folder above it."""
+    return [cell for cell in CELLS if not code_of(cell).isdisjoint((path, *path.parents))]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from captioning.tagging.extract import TINY, remedy
+from captioning.tagging.extract import TINY, explain_download
 
 SAMPLE = "sample"
 OWN = "stanza-en"  # the folder, below data/models/, that git ignores

@@ -186,11 +186,11 @@ def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> 
     assert "b" not in index.tags
 
 
-def test_a_report_needs_no_run_records_or_curves(study: Path) -> None:
+def test_a_report_needs_no_run_records_or_curves(reported: Path) -> None:
+    assert "Training" in page(PAGES[0]).text
     for folder in ("metrics/train", "metrics/curves", "data/samples"):
         for path in list(Path(folder).iterdir()):
             path.unlink()
-    compare.main()
     report.main()
     assert "Training" not in page(PAGES[0]).text
 
@@ -250,8 +250,8 @@ def test_a_study_without_captioners_has_a_report_on_recommendations(study: Path,
     assert "ItemKNN" in page(PAGES[0]).text
 
 
-def test_a_missing_input_is_one_clear_message_and_no_report(study: Path) -> None:
-    compare.main()
+def test_a_missing_input_is_one_clear_message_and_no_report(reported: Path) -> None:
+    shutil.rmtree(reported)
     Path("metrics/captions.json").unlink()
     with pytest.raises(UserError, match=r"metrics/captions\.json: no such file"):
         report.main()
