@@ -231,22 +231,22 @@ def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> Non
 
 def test_a_text_is_its_lines_in_the_table_of_texts_and_a_line_of_dvc_yaml(prepared: Path) -> None:
     """Fill missing descriptions with captions of the pre-trained captioner, as an experiment."""
-    change_params(prepared, lambda params: params["texts"].append("augmented-pt"))
-    assert "texts.7: 'augmented-pt' is no" in lookbook(prepared, "check", check=False).stderr
+    change_params(prepared, lambda params: params["texts"].append("filled-pt"))
+    assert "texts.8: 'filled-pt' is no" in lookbook(prepared, "check", check=False).stderr
     name = "catalogue/descriptions/variants.py"
-    insert(prepared, name, 'Literal["original", "augmented"', ', "augmented-pt"')
-    insert(prepared, name, '"augmented": "all"', ', "augmented-pt": "all"')
-    insert(prepared, name, '"augmented": "ft"', ', "augmented-pt": "pt"')
-    out = "    - data/features/text/augmented{}/${{item.extractor}}\n"
-    insert(prepared, "dvc.yaml", out.format(""), out.format("-pt"))
-    assert "8 texts" in lookbook(prepared, "check").stdout
+    insert(prepared, name, '"original", "augmented"', ', "filled-pt"')
+    insert(prepared, name, '"augmented": "all"', ', "filled-pt": "all"')
+    insert(prepared, name, '"augmented": "ft"', ', "filled-pt": "pt"')
+    out = "    - data/features/text/{}/${{item.extractor}}\n"
+    insert(prepared, "dvc.yaml", out.format("augmented"), out.format("filled-pt"))
+    assert "9 texts" in lookbook(prepared, "check").stdout
     run(prepared, "catalogue.texts")
     items = pd.read_parquet(prepared / "data/prepared/items.parquet").set_index("item_id")
-    text = pd.read_parquet(prepared / "data/texts/augmented-pt.parquet").set_index("item_id")
+    text = pd.read_parquet(prepared / "data/texts/filled-pt.parquet").set_index("item_id")
     missing = items.index[items["description"].isna()]
     assert len(missing)
     assert text.loc[missing, "text"].tolist() == [f"pt of {item}" for item in missing]
     assert set(text["source"]) == {"own", "pt"}
     run(prepared, "recsys.features", "--extractor", "sbert")
-    assert (prepared / "data/features/text/augmented-pt/sbert/features.npy").is_file()
-    assert "rec_fit_text@augmented-pt-vbpr-sbert" in list_cells(prepared)
+    assert (prepared / "data/features/text/filled-pt/sbert/features.npy").is_file()
+    assert "rec_fit_text@filled-pt-vbpr-sbert" in list_cells(prepared)

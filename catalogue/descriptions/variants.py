@@ -3,7 +3,9 @@
 from typing import Literal, get_args
 
 Catalogue = Literal["original", "all"]
-Text = Literal["original", "augmented", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"]
+Text = Literal[
+    "original", "augmented", "augmented-pt", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"
+]
 
 # Where the words of an item come from: none, its description (own; reference in a masked text), the pre-trained
 # captioner, the fine-tuned captioner. In the order in which recsys.features encodes them: fine-tuned captions last.
@@ -16,6 +18,7 @@ CAPTIONER_SOURCES: tuple[Source, ...] = ("pt", "ft")
 CATALOGUE_OF: dict[str, Catalogue] = {
     "original": "original",
     "augmented": "all",
+    "augmented-pt": "all",
     "unfilled": "all",
     "masked-reference": "original",
     "masked-ft": "original",
@@ -27,6 +30,7 @@ CATALOGUE_OF: dict[str, Catalogue] = {
 SOURCE_OF: dict[str, Source] = {
     "original": "none",
     "augmented": "ft",
+    "augmented-pt": "pt",
     "unfilled": "none",
     "masked-reference": "reference",
     "masked-ft": "ft",
@@ -35,6 +39,15 @@ SOURCE_OF: dict[str, Source] = {
 }
 
 _MASKED = "masked-"
+
+
+def name_filled_text(source: str) -> str:
+    """Return the text in which captions of this variant fill missing descriptions.
+
+    >>> name_filled_text("ft"), name_filled_text("pt")
+    ('augmented', 'augmented-pt')
+    """
+    return "augmented" if source == "ft" else f"augmented-{source}"
 
 
 def name_masked_text(source: str) -> str:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from catalogue.descriptions.variants import name_masked_text
+from catalogue.descriptions.variants import name_filled_text, name_masked_text
 from lookbook.comparison.rows import Row
 from lookbook.comparison.settings import Study
 
 Figures = dict[str, float]
-
-FILLED = {"ft": "augmented", "pt": "augmented-pt"}  # captions -> the text in which they fill missing descriptions
 
 CAPTION_METRICS = {  # as in metrics/captions.json -> key
     "bleu_4": "bleu_4",
@@ -65,7 +63,7 @@ def select_warm_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> F
         has, with `catalogue: augmented` where captions fill missing descriptions. Texts that the study leaves out are
         absent.
     """
-    filled = FILLED[study.captions] if study.catalogue == "augmented" else study.catalogue
+    filled = name_filled_text(study.captions) if study.catalogue == "augmented" else study.catalogue
     masked, catalogue = (metrics.get(text, {}) for text in (name_masked_text(study.captions), filled))
     own = catalogue.get(study.primary.name, {})  # each catalogue may have been split and scored alone
     values = {

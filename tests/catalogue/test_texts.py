@@ -57,12 +57,14 @@ def test_descriptions_of_ones_own_stay(items: pd.DataFrame) -> None:
 def test_missing_descriptions_are_written_by_the_captioner_or_left_empty(items: pd.DataFrame) -> None:
     texts.main()
     missing = items.loc[items["description"].isna(), "item_id"]
-    augmented, unfilled = read_text("augmented").set_index("item_id"), read_text("unfilled").set_index("item_id")
-    assert augmented.loc[missing, "text"].tolist() == ("ft of " + missing).tolist()
-    assert set(augmented.loc[missing, "source"]) == {"ft"}
+    unfilled = read_text("unfilled").set_index("item_id")
     assert set(unfilled.loc[missing, "text"]) == {""}
-    assert (augmented.drop(missing) == unfilled.drop(missing)).all(axis=None)
-    assert not read_text("augmented")["masked"].any()
+    for variant in ("ft", "pt"):
+        augmented = read_text(variants.name_filled_text(variant)).set_index("item_id")
+        assert augmented.loc[missing, "text"].tolist() == (f"{variant} of " + missing).tolist()
+        assert set(augmented.loc[missing, "source"]) == {variant}
+        assert (augmented.drop(missing) == unfilled.drop(missing)).all(axis=None)
+        assert not augmented["masked"].any()
 
 
 @pytest.mark.parametrize("source", ["reference", "ft", "pt", "none"])

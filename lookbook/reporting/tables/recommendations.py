@@ -25,8 +25,9 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
     rows, frame = _recommendation_rows(metrics, axes, "_common", comparison_of)
     notes = [
         "original: the filtered articles. augmented: every article with an image, missing descriptions written by the "
-        "captioner. unfilled: the same articles, missing descriptions left empty. Lists and purchases are restricted "
-        "to the articles that every catalogue has, so that the rows can be compared.",
+        "fine-tuned captioner; augmented-pt: by the pre-trained one. unfilled: the same articles, missing descriptions "
+        "left empty. Lists and purchases are restricted to the articles that every catalogue has, so that the rows can "
+        "be compared.",
         "same: equal to augmented by construction, as no description enters these recommenders.",
         "VBPR's features: resnet50 is the image model that rec_features.resnet50.model names, sbert is MiniLM of the "
         "text, resbert is both, clip is picture and text by rec_features.clip.model.",
@@ -110,9 +111,12 @@ def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
     plain = list_catalogue_recommenders(axes["recommenders"], axes["content_recommenders"], axes["image_features"])
     arms: list[tuple[str, str, str]] = []
-    for text in ("original", "augmented", "unfilled"):
+    for text in ("original", "augmented", "augmented-pt", "unfilled"):
         catalogue = CATALOGUE_OF[text]
-        if catalogue in axes["catalogues"] and text != "unfilled":  # without texts, unfilled is augmented
+        if catalogue in axes["catalogues"] and text in (
+            "original",
+            "augmented",
+        ):  # without texts, the others are augmented
             arms += [(text, catalogue, name) for name in plain]
         if text in axes["texts"]:
             arms += [
