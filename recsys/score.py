@@ -20,6 +20,7 @@ NDCG, recall and hit rate at the largest cutoff.
 `data/scores/recommendation_hits.parquet` and `data/scores/recommendation_slice_hits.parquet`, a row per hit: what a
 relevant item in a list adds to its user's NDCG (`recsys.scoring.contributions`). A user's `ndcg_12`, `ndcg_12_common`
 and `ndcg_masked_12` (column `metric`), and its `ndcg_12` in a slice, are the sums of their rows.
+`data/scores/recommendation_items.parquet`: the items that lists of a catalogue can hit, by metric or slice (`part`).
 
 `metrics/recommendations.json`: `{arm: {recommender: {…}}}`; means over users, then over runs. Beside them `coverage_12`
 (share of the candidates that are in any list), at the largest cutoff `gini`, `novelty`, `popularity`, `long_tail` and
@@ -56,6 +57,7 @@ PER_USER = Path("data/scores/recommendations.parquet")
 SLICES = Path("data/scores/recommendation_slices.parquet")
 HITS = Path("data/scores/recommendation_hits.parquet")
 SLICE_HITS = Path("data/scores/recommendation_slice_hits.parquet")
+RELEVANT = Path("data/scores/recommendation_items.parquet")
 METRICS = Path("metrics/recommendations.json")
 
 
@@ -86,7 +88,7 @@ class Params(Section):
 def main() -> None:
     """Score the lists and write both tables and the means."""
     params = read(Params)
-    files, paths = name_files(params), Paths(PER_USER, SLICES, HITS, SLICE_HITS)
+    files, paths = name_files(params), Paths(PER_USER, SLICES, HITS, SLICE_HITS, RELEVANT)
     if not files:
         write_empty_tables(*paths)
         write_json(METRICS, {})

@@ -1,9 +1,9 @@
 """Tables of scores, written one recommender at a time: never all rows in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -91,8 +91,33 @@ def open_hit_table(path: Path, labels: Sequence[str]) -> Iterator[AddHits]:
         yield add_hits
 
 
-def write_empty_tables(users: Path, slices: Path, hits: Path, slice_hits: Path) -> None:
+class Relevant(NamedTuple):
+    """The items that lists can hit.
+
+    Attributes:
+        catalogue: That the lists are of.
+        part: A metric of users, or a slice.
+        items: (n,) indices, ascending.
+    """
+
+    catalogue: str
+    part: str
+    items: np.ndarray
+
+
+def write_relevant_items(path: Path, parts: Iterable[Relevant]) -> None:
+    """Write a row per catalogue, metric or slice, and item that is relevant to one of its users."""
+    schema = pa.schema([("catalogue", pa.string()), ("part", pa.string()), ("item", pa.int32())])
+    with new_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        for part in parts:
+            n = len(part.items)
+            columns = [pa.repeat(part.catalogue, n), pa.repeat(part.part, n), pa.array(part.items.astype(np.int32))]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def write_empty_tables(users: Path, slices: Path, hits: Path, slice_hits: Path, items: Path) -> None:
     """Write the tables without rows and metrics, for a study without recommendations."""
+    write_relevant_items(items, [])
     for path, labels in ((users, USER_LABELS), (slices, SLICE_LABELS)):
         with open_score_table(path, labels, []):
             pass

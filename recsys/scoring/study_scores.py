@@ -1,6 +1,6 @@
 """Scores of a study's lists: of each user and slice into tables, and their means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,10 @@ from recsys.scoring.score_tables import (
     USER_LABELS,
     AddHits,
     AddRows,
+    Relevant,
     open_hit_table,
     open_score_table,
+    write_relevant_items,
 )
 from recsys.scoring.slices import Slice
 from recsys.scoring.study_lists import ListFile, StudyLists, read_study_lists
@@ -32,12 +34,13 @@ Metrics = dict[str, dict[str, Figures]]  # arm → recommender → figures
 
 
 class Paths(NamedTuple):
-    """The tables of scores to write: per user, per user and slice, and the hits that NDCG of each is made of."""
+    """The tables to write: scores per user, and per user and slice; the hits of each; the items that can be hit."""
 
     users: Path
     slices: Path
     hits: Path
     slice_hits: Path
+    items: Path
 
 
 class Tables(NamedTuple):
@@ -74,7 +77,22 @@ def score_files(
             lists = read_study_lists(file.path(folder), len(truth.relevant[file.catalogue].users), cutoffs)
             figures = _score_file(file, lists, truth, cutoffs, tables)
             metrics.setdefault(file.arm, {})[file.recommender] = figures
+    write_relevant_items(paths.items, list_relevant_items(truth, max(cutoffs)))
     return metrics
+
+
+def list_relevant_items(truth: GroundTruth, k: int) -> Iterator[Relevant]:
+    """Yield the relevant items of each catalogue, for every NDCG at `k` of users and for every slice."""
+    for catalogue, own in truth.relevant.items():
+        yield Relevant(catalogue, f"ndcg_{k}", np.unique(own.test[own.scored_users].indices))
+        common = truth.common(catalogue)
+        if common is not None:
+            users = own.scored_users[common.users[own.scored_users]]
+            if not truth.published:
+                yield Relevant(catalogue, f"ndcg_{k}_common", np.unique(common.test[users].indices))
+            yield Relevant(catalogue, f"ndcg_masked_{k}", np.unique(common.masked[users].indices))
+        for part in truth.slices[catalogue]:
+            yield Relevant(catalogue, part.name, np.unique(part.relevant.indices))
 
 
 def _score_file(file: ListFile, lists: StudyLists, truth: GroundTruth, cutoffs: list[int], tables: Tables) -> Figures:

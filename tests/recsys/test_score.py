@@ -208,6 +208,21 @@ def test_hits_add_up_to_the_ndcg_of_every_user_and_slice(scored: Path) -> None:
     pd.testing.assert_series_equal(parts.reindex(expected.index, fill_value=0), expected, check_names=False, rtol=1e-12)
 
 
+def test_the_items_that_can_be_hit_are_those_of_the_test_side(scored: Path) -> None:
+    split = read_split()
+    items = pd.read_parquet("data/scores/recommendation_items.parquet")
+    part_of = {key: set(rows["item"]) for key, rows in items.groupby(["catalogue", "part"])}
+    masked = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
+    masked = masked.reindex(split.item_ids).fillna(False).to_numpy(bool)
+    for catalogue in CATALOGUES:
+        users = set(restrict(split, catalogue).users)
+        bought = {item for user, item in split.test.tolist() if user in users and split.members(catalogue)[item]}
+        assert part_of[catalogue, "ndcg_12"] == bought
+    assert part_of["all", "ndcg_12_common"] == part_of["original", "ndcg_12"] != part_of["all", "ndcg_12"]
+    assert part_of["all", "ndcg_masked_12"] == {item for item in part_of["original", "ndcg_12"] if masked[item]}
+    assert part_of["all", "written"] == {item for item in part_of["all", "ndcg_12"] if not split.original[item]}
+
+
 def test_masked_hits_are_of_masked_items(scored: Path) -> None:
     hits = pd.read_parquet("data/scores/recommendation_hits.parquet")
     masked = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
