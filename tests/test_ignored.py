@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from tests.helpers.repository import ROOT, digest, dvc
+from tests.helpers.repository import ROOT, digest, run_dvc
 
 RAW = "data/raw/boutique"
 SETTINGS = (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
     git(folder, "init", "--quiet")
     for key in ("user.name", "user.email"):
         git(folder, "config", key, "test@example.org")
-    dvc(folder, "remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    run_dvc(folder, "remote", "add", "--default", "shared", str(tmp_path / "remote"))
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "-m", "First")
     (folder / RAW / "images").mkdir(parents=True)
@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def added(project: Path) -> Path:
     """Add the raw data to DVC, and its .dvc file to git."""
-    dvc(project, "add", RAW)
+    run_dvc(project, "add", RAW)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "-m", "Raw data")
     return project
@@ -60,24 +60,24 @@ def test_dvc_finds_raw_data_that_was_added(added: Path) -> None:
 
 def test_a_checkout_keeps_raw_data(added: Path) -> None:
     before = digest(added / RAW)
-    dvc(added, "checkout")
+    run_dvc(added, "checkout")
     assert digest(added / RAW) == before
 
 
 def test_raw_data_is_pushed_and_pulled(added: Path) -> None:
     before = digest(added / RAW)
-    dvc(added, "push")
+    run_dvc(added, "push")
     shutil.rmtree(added / RAW)
     shutil.rmtree(added / ".dvc" / "cache")
-    dvc(added, "pull")
+    run_dvc(added, "pull")
     assert digest(added / RAW) == before
 
 
 def test_collecting_garbage_keeps_raw_data(added: Path) -> None:
     before = digest(added / RAW)
-    dvc(added, "gc", "--workspace", "--force")
+    run_dvc(added, "gc", "--workspace", "--force")
     shutil.rmtree(added / RAW)
-    dvc(added, "checkout")
+    run_dvc(added, "checkout")
     assert digest(added / RAW) == before
 
 

@@ -197,7 +197,7 @@ def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
         "from captioning.generate import main; main()\n"
         "print([name for name in ('transformers.trainer', 'dvclive', 'sklearn', 'codecarbon') if name in sys.modules])"
     )
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
 

@@ -1,5 +1,6 @@
 """Copy the study that has run here, run real DVC on the copy, and read what DVC did."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -24,6 +25,14 @@ def dvc(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedPr
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert not check or result.returncode == 0, result.stdout + result.stderr
     return result
+
+
+def run_dvc(folder: Path, *words: str) -> None:
+    """Run a DVC command in the folder as `dvc` does, but in this process, which has imported DVC; it must not fail."""
+    from dvc.cli import main
+
+    with contextlib.chdir(folder):
+        assert main(list(words)) == 0, words
 
 
 def list_run(result: subprocess.CompletedProcess[str]) -> set[str]:

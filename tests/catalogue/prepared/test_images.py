@@ -48,7 +48,8 @@ store = ImageStore(sys.argv[1])
 ids = random.Random(0).choices(store.ids, k=20_000)
 with ThreadPoolExecutor(8) as pool:
     read = list(pool.map(store.read_jpeg, ids))
-print(read == [store.read_jpeg(item) for item in ids])
+alone = {item: store.read_jpeg(item) for item in store.ids}
+print(read == [alone[item] for item in ids])
 """
 
 
