@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookbook.comparison.clusters import Differences
+from lookbook.comparison.clusters import TINY, Differences
 from lookbook.comparison.rows import Row
 
 LARGEST = 10  # garments whose share is told
@@ -93,6 +93,7 @@ def compare_hits(
     differences = Differences(cells // n_codes, cells % n_codes, values, n_users, n_products)
     items, place = np.unique(item, return_inverse=True)
     of_items = np.sort(np.abs(np.bincount(place, value, len(items))))[::-1]
-    share = float(of_items[:LARGEST].sum() / of_items.sum()) if of_items.any() else 0.0
+    changed = len(items) and of_items[0] > TINY  # what is smaller is rounding
+    share = float(of_items[:LARGEST].sum() / of_items.sum()) if changed else 0.0
     facts = {"products": n_products, "hit_items": len(items), "top10_share": share}
     return Comparison(differences, facts)

@@ -11,7 +11,12 @@ from lookbook.comparison.contributions import Hits, compare_hits, pair_runs
 N_USERS = 5
 N_ITEMS = 7
 PRODUCT = np.array([0, 0, 1, 2, 2, 3, 1])
-hit = st.tuples(st.integers(0, 2), st.integers(0, N_USERS - 1), st.integers(0, N_ITEMS - 1), st.floats(0.01, 1))
+hit = st.tuples(
+    st.integers(0, 2),
+    st.integers(0, N_USERS - 1),
+    st.integers(0, N_ITEMS - 1),
+    st.integers(1, 16).map(lambda part: part / 16),
+)
 hits = st.lists(hit, max_size=25)
 
 
