@@ -1,26 +1,24 @@
 """python -m lookbook.compare: compare captions, catalogues and texts, with intervals and p.
 
-Reads the scores per item and per user. Writes metrics/comparison.json (a row per comparison) and metrics/headline.json
-(at most twenty figures; `captions` and `catalogue` choose what they show).
+Reads the scores per item and per user, and the rankings of new arrivals. Writes metrics/comparison.json (a row per
+comparison) and metrics/headline.json (at most twenty figures; `captions` and `catalogue` choose what they show).
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from lookbook.comparison import headline, recommendations
+from lookbook.comparison import arrivals, headline, recommendations
 from lookbook.comparison.captions import compare_captioners
 from lookbook.comparison.correction import correct_rows
 from lookbook.comparison.prediction import predict_recommendations
-from lookbook.comparison.recommendations import Axes
+from lookbook.comparison.recommendations import Axes, Tables
 from lookbook.comparison.rows import TABLES, flatten_tables
-from lookbook.comparison.settings import Study
+from lookbook.comparison.settings import Compare, Study
 from lookbook.comparison.significance import LEVEL
-from lookbook.comparison.user_scores import find_cutoff, find_evaluation
+from lookbook.comparison.user_scores import find_cutoff, find_evaluation, read_products
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json, write_json
-from pipeline.core.params import PARAMS, Section, read
+from pipeline.core.params import PARAMS, read
 from pipeline.core.stage import print_summary, run
 from pipeline.names import explain_unknown_name
 from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders
@@ -29,19 +27,16 @@ ITEMS = Path("data/prepared/items.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
 USER_SCORES = Path("data/scores/recommendations.parquet")
 SLICE_SCORES = Path("data/scores/recommendation_slices.parquet")
+HITS = Path("data/scores/recommendation_hits.parquet")
+SLICE_HITS = Path("data/scores/recommendation_slice_hits.parquet")
+RELEVANT = Path("data/scores/recommendation_items.parquet")
+INTERACTIONS = Path("data/interactions")
 RANKED = Path("data/arrivals/ranked")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
 ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
-
-
-class Compare(Section):
-    """The section `compare` of params.yaml."""
-
-    draws: Annotated[int, Field(ge=100)]
-    seed: Annotated[int, Field(ge=0)]
 
 
 class Params(Study):
@@ -58,8 +53,7 @@ def main() -> None:
         raise UserError(f"{PARAMS}: writer: {problem}")
     comparison = compare_study(params)
     tables = {table: comparison.pop(table, []) for table in TABLES}
-    for rows in tables.values():
-        correct_rows(rows)
+    correct_rows(tables["captions"])
     comparison["rows"] = flatten_tables(tables)
     figures = select_figures(params, comparison)
     write_json(COMPARISON, comparison)
@@ -72,7 +66,7 @@ def main() -> None:
 
 
 def compare_study(params: Params) -> dict[str, Any]:
-    """Return the four tables and how they were computed; tables of an empty axis have no rows."""
+    """Return all tables and how they were computed; tables of an empty axis have no rows."""
     draws, seed = params.compare.draws, params.compare.seed
     comparison: dict[str, Any] = {"draws": draws, "interval": LEVEL, "captions": []}
     if params.captioners:
@@ -81,17 +75,21 @@ def compare_study(params: Params) -> dict[str, Any]:
         return comparison | {"catalogues": [], "masked": [], "slices": []}
     plain = list_catalogue_recommenders(params.recommenders, params.content_recommenders, params.image_features)
     texted = list_text_recommenders(params.content_recommenders, params.text_features)
-    axes = Axes(params.catalogues, params.texts, plain, texted, draws, seed)
+    axes, product = Axes(params.catalogues, params.texts, plain, texted), read_products(ITEMS, INTERACTIONS)
+    users, slices = (
+        Tables(scores, hits, RELEVANT, product) for scores, hits in ((USER_SCORES, HITS), (SLICE_SCORES, SLICE_HITS))
+    )
     cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
     return comparison | {
+        "arrivals": arrivals.compare_arrivals(params, params.compare, arrivals.Paths(RANKED, ARRIVALS, INTERACTIONS)),
         "prediction": predict_recommendations(
             CAPTION_SCORES, RANKED, params.primary_recommenders, list(params.captioners), draws, seed
         ),
         "cutoff": cutoff,
         "evaluation": evaluation,
-        "catalogues": recommendations.compare_catalogues(axes, USER_SCORES, cutoff),
-        "masked": recommendations.compare_masked(axes, USER_SCORES, cutoff),
-        "slices": recommendations.compare_slices(axes, SLICE_SCORES, cutoff, evaluation),
+        "catalogues": recommendations.compare_catalogues(axes, users, cutoff),
+        "masked": recommendations.compare_masked(axes, users, cutoff),
+        "slices": recommendations.compare_slices(axes, slices, cutoff, evaluation),
     }
 
 

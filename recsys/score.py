@@ -17,6 +17,11 @@ count as relevant all the same, as in Elliot. `metrics/recommendations.json` cou
 `data/scores/recommendation_slices.parquet`, a row per arm, recommender, run, user and slice (`recsys.scoring.slices`):
 NDCG, recall and hit rate at the largest cutoff.
 
+`data/scores/recommendation_hits.parquet` and `data/scores/recommendation_slice_hits.parquet`, a row per hit: what a
+relevant item in a list adds to its user's NDCG (`recsys.scoring.contributions`). A user's `ndcg_12`, `ndcg_12_common`
+and `ndcg_masked_12` (column `metric`), and its `ndcg_12` in a slice, are the sums of their rows.
+`data/scores/recommendation_items.parquet`: the items that lists of a catalogue can hit, by metric or slice (`part`).
+
 `metrics/recommendations.json`: `{arm: {recommender: {…}}}`; means over users, then over runs. Beside them `coverage_12`
 (share of the candidates that are in any list), at the largest cutoff `gini`, `novelty`, `popularity`, `long_tail` and
 `popularity_lift` (`recsys.scoring.metrics`; of all users' lists), `users` averaged, `users_common`, `users_masked`,
@@ -40,16 +45,19 @@ from pipeline.core.stage import print_summary, run
 from pipeline.names import allowed_names, explain_unknown_name
 from recsys.purchases.dataset import Catalogue
 from recsys.scoring.ground_truth import read_ground_truth
-from recsys.scoring.score_tables import SLICE_LABELS, USER_LABELS, write_empty_table
+from recsys.scoring.score_tables import write_empty_tables
 from recsys.scoring.settings import RecScore
 from recsys.scoring.study_lists import ListFile, list_files
-from recsys.scoring.study_scores import describe_best, score_files
+from recsys.scoring.study_scores import Paths, describe_best, score_files
 
 ITEMS = Path("data/prepared/items.parquet")
 TEXTS = Path("data/texts")
 LISTS = Path("data/recommendations")
 PER_USER = Path("data/scores/recommendations.parquet")
 SLICES = Path("data/scores/recommendation_slices.parquet")
+HITS = Path("data/scores/recommendation_hits.parquet")
+SLICE_HITS = Path("data/scores/recommendation_slice_hits.parquet")
+RELEVANT = Path("data/scores/recommendation_items.parquet")
 METRICS = Path("metrics/recommendations.json")
 
 
@@ -80,19 +88,18 @@ class Params(Section):
 def main() -> None:
     """Score the lists and write both tables and the means."""
     params = read(Params)
-    files = name_files(params)
+    files, paths = name_files(params), Paths(PER_USER, SLICES, HITS, SLICE_HITS, RELEVANT)
     if not files:
-        write_empty_table(PER_USER, USER_LABELS)
-        write_empty_table(SLICES, SLICE_LABELS)
+        write_empty_tables(*paths)
         write_json(METRICS, {})
         print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
     catalogues = {file.catalogue for file in files}
     truth = read_ground_truth(catalogues, params.texts, params.rec_score, ITEMS, TEXTS)
-    metrics = score_files(files, truth, params.rec_score.cutoffs, LISTS, PER_USER, SLICES)
+    metrics = score_files(files, truth, params.rec_score.cutoffs, LISTS, paths)
     write_json(METRICS, metrics)
     best = describe_best(metrics, max(params.rec_score.cutoffs))
-    print_summary(f"wrote {METRICS}, {PER_USER} and {SLICES}: {len(files)} recommenders in {len(metrics)} arms; {best}")
+    print_summary(f"wrote {METRICS} and {PER_USER.parent}/: {len(files)} recommenders in {len(metrics)} arms; {best}")
 
 
 def name_files(params: Params) -> list[ListFile]:

@@ -1,8 +1,13 @@
-"""Compare two arms of one recommender by resampling users and runs: catalogues, masked texts, slices."""
+"""Compare two arms of one recommender where items keep their purchases: catalogues, masked texts, slices.
+
+Every row has an interval over products, users and runs (`lookbook.comparison.clusters`) and no p: the one test of a
+study is among the arrivals. The product is that of the garment also where no text is read, as in the lists of kNN: its
+garments share their buyers, and what a catalogue adds to them.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +15,26 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
-from lookbook.comparison import significance
+from lookbook.comparison.clusters import estimate_difference
+from lookbook.comparison.contributions import compare_hits, pair_runs
 from lookbook.comparison.rows import Row
-from lookbook.comparison.user_scores import Scores, find_evaluation, find_slices, read_users, slice_reader
+from lookbook.comparison.significance import wins_ties_losses
+from lookbook.comparison.user_scores import (
+    ReadHits,
+    ReadScores,
+    find_evaluation,
+    find_slices,
+    hit_reader,
+    read_hits,
+    read_users,
+    slice_reader,
+)
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import require
+from pipeline.core.outputs import read_parquet, require
 
 TEXT_PAIRS = [("augmented", "original"), ("augmented", "unfilled"), ("unfilled", "original")]
 MASKED_PAIRS = [("ft", "pt"), ("ft", "none"), ("ft", "reference"), ("reference", "none")]
+ROUNDING = 1e-9  # of a mean of NDCG
 PAIRS_BY_SLICE = 2  # compared slice by slice: this many of the pairs above, the first ones
 
 
@@ -29,8 +46,34 @@ class Axes:
     texts: Sequence[str]
     plain: Sequence[str]  # recommenders that read no text
     texted: Sequence[str]  # recommenders that read texts
-    draws: int
-    seed: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the scores of users or of slices are, and the hits that they are made of.
+
+    Attributes:
+        scores: A Parquet file of one row per arm, recommender, run and user (and slice).
+        hits: A Parquet file of one row per hit.
+        items: A Parquet file of the items that can be hit, by catalogue and metric or slice.
+        product: (n_items,) the product of each item, numbers from 0.
+    """
+
+    scores: Path
+    hits: Path
+    items: Path
+    product: np.ndarray
+
+    def count_products(self, pair: "Pair") -> int:
+        """Count the products that the lists of a pair can hit."""
+        catalogues = {CATALOGUE_OF.get(arm, arm) for arm in (pair.arm_a, pair.arm_b)}
+        part: str = pair.row.get("slice", pair.row["metric"])
+        chosen = self._items["part"].eq(part) & self._items["catalogue"].isin(catalogues)
+        return len(np.unique(self.product[self._items.loc[chosen, "item"]]))
+
+    @cached_property
+    def _items(self) -> pd.DataFrame:
+        return read_parquet(self.items).astype({"catalogue": "category", "part": "category"})
 
 
 @dataclass(frozen=True)
@@ -46,27 +89,28 @@ class Pair:
         return (self.row["a"], self.row["b"]) in pairs[:PAIRS_BY_SLICE]
 
 
-def compare_catalogues(axes: Axes, scores: Path, cutoff: int) -> list[Row]:
+def compare_catalogues(axes: Axes, tables: Tables, cutoff: int) -> list[Row]:
     """Compare augmented, original and unfilled: a row per recommender and pair.
 
     Scores are those on the candidates and purchases in common; catalogues that were split and scored each alone are
-    never tested pairwise.
+    never compared pairwise.
     """
-    if find_evaluation(scores) == "published":
+    if find_evaluation(tables.scores) == "published":
         return []
     pairs = list(list_catalogue_pairs(axes, f"ndcg_{cutoff}_common"))
-    return compare_pairs(pairs, axes, scores, partial(read_users, scores))
+    return compare_pairs(pairs, tables, partial(read_users, tables.scores), partial(read_hits, tables.hits))
 
 
-def compare_masked(axes: Axes, scores: Path, cutoff: int) -> list[Row]:
+def compare_masked(axes: Axes, tables: Tables, cutoff: int) -> list[Row]:
     """Compare the masked texts on the users who meet a masked item: a row per metric, recommender and pair."""
     masked = f"ndcg_masked_{cutoff}"
     pairs = [pair for metric in (masked, f"ndcg_{cutoff}") for pair in list_masked_pairs(axes, metric)]
-    return compare_pairs(pairs, axes, scores, partial(read_users, scores, only=masked))
+    scores = partial(read_users, tables.scores, only=masked)
+    return compare_pairs(pairs, tables, scores, partial(read_hits, tables.hits))
 
 
-def compare_slices(axes: Axes, slices: Path, cutoff: int, evaluation: str) -> list[Row]:
-    """Compare NDCG of parts of the test side (`recsys.scoring.slices`); no row is confirmatory.
+def compare_slices(axes: Axes, tables: Tables, cutoff: int, evaluation: str) -> list[Row]:
+    """Compare NDCG of parts of the test side (`recsys.scoring.slices`).
 
     Only the first pairs of catalogues and of masked texts are compared, and only on slices that both arms have: texts
     that a captioner wrote are no slice of the catalogue `original`.
@@ -76,11 +120,10 @@ def compare_slices(axes: Axes, slices: Path, cutoff: int, evaluation: str) -> li
     if evaluation == "common":
         by_text = [pair for pair in list_catalogue_pairs(axes, metric) if pair.is_by_slice(TEXT_PAIRS)]
         pairs += [pair for pair in by_text if pair.arm_a != pair.arm_b]
-    rows, table = [], ds.dataset(require(slices))
-    for name in find_slices(slices):
-        changes = {"table": "slices", "slice": name, "confirmatory": False}
-        parts = [Pair(pair.row | changes, pair.arm_a, pair.arm_b) for pair in pairs]
-        rows += compare_pairs(parts, axes, slices, slice_reader(table, name, metric))
+    rows, scores, hits = [], ds.dataset(require(tables.scores)), ds.dataset(require(tables.hits))
+    for name in find_slices(tables.scores):
+        parts = [Pair(pair.row | {"table": "slices", "slice": name}, pair.arm_a, pair.arm_b) for pair in pairs]
+        rows += compare_pairs(parts, tables, slice_reader(scores, name, metric), hit_reader(hits, name))
     return rows
 
 
@@ -106,47 +149,52 @@ def list_masked_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
                 yield Pair(_new_row("masked", recommender, metric, a, b), text_a, text_b)
 
 
-def compare_pairs(pairs: list[Pair], axes: Axes, path: Path, scores: Scores) -> list[Row]:
-    """Compare the arms of each pair; comparisons over the same users share their draws.
+def compare_pairs(pairs: list[Pair], tables: Tables, scores: ReadScores, hits: ReadHits) -> list[Row]:
+    """Compare the arms of each pair.
 
     Args:
         pairs: The comparisons.
-        axes: The number of draws and their seed.
-        path: The file of the scores, for error messages.
+        tables: The files, for error messages, and the products.
         scores: Reads the scores of an arm.
+        hits: Reads the hits that they are made of.
 
     Returns:
         The complete rows; a pair is left out where one of its arms has no scores.
 
     Raises:
-        UserError: Two arms have no user in common.
+        UserError: Two arms have no user in common, or hits do not add up to the scores.
     """
-    same_users: dict[bytes, list[tuple[Row, np.ndarray]]] = {}
     rows = []
     for pair in pairs:
         a, b = (_pivot_users(scores(arm, pair.row)) for arm in (pair.arm_a, pair.arm_b))
         if a.empty or b.empty:
             continue
-        users, left, right = _align(a, b)
-        if not len(left):
+        users = a.index.intersection(b.index)
+        if not len(users):
             raise UserError(
-                f"{path}: {pair.row['recommender']}: {pair.arm_a} and {pair.arm_b} have no user in common; "
+                f"{tables.scores}: {pair.row['recommender']}: {pair.arm_a} and {pair.arm_b} have no user in common; "
                 "run `dvc repro rec_score`"
             )
-        row = pair.row | _describe(left, right) | {"same_by_construction": pair.arm_a == pair.arm_b}
-        rows.append(row)
-        same_users.setdefault(users.tobytes(), []).append((row, left - right))
-    for members in same_users.values():
-        differences = [difference for _, difference in members]
-        estimates = significance.paired_users_and_runs(differences, axes.draws, axes.seed)
-        for (row, _), estimate in zip(members, estimates, strict=True):
-            row |= estimate._asdict()
+        runs = pair_runs(a.columns.to_numpy(), b.columns.to_numpy())
+        left, right = (table.loc[users, [run[side] for run in runs]] for side, table in enumerate((a, b)))
+        ids = users.to_numpy()
+        of_a, of_b = (hits(arm, pair.row).of_users(ids) for arm in (pair.arm_a, pair.arm_b))
+        n_products = tables.count_products(pair)
+        comparison = compare_hits(of_a, of_b, runs, tables.product, len(users), n_products)
+        estimate = estimate_difference(comparison.differences)
+        row = pair.row | _describe(left.to_numpy(), right.to_numpy())
+        if abs(estimate.difference - (row["mean_a"] - row["mean_b"])) > ROUNDING:
+            raise UserError(
+                f"{tables.hits}: the hits of {pair.row['recommender']} on {pair.arm_a} and {pair.arm_b} do not add up "
+                f"to the scores in {tables.scores}; run `dvc repro rec_score`"
+            )
+        row |= {"same_by_construction": pair.arm_a == pair.arm_b}
+        rows.append(row | estimate._asdict() | {"p": None, "p_holm": None} | comparison.facts)
     return rows
 
 
 def _new_row(table: str, recommender: str, metric: str, a: str, b: str) -> Row:
-    confirmatory = table == "catalogues" or metric.startswith("ndcg_masked")
-    return {"table": table, "recommender": recommender, "metric": metric, "a": a, "b": b, "confirmatory": confirmatory}
+    return {"table": table, "recommender": recommender, "metric": metric, "a": a, "b": b, "confirmatory": False}
 
 
 def _pivot_users(scores: pd.DataFrame) -> pd.DataFrame:
@@ -154,27 +202,15 @@ def _pivot_users(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.pivot(index="user", columns="run", values="value").dropna().sort_index()
 
 
-def _align(a: pd.DataFrame, b: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the users of both arms, and the scores of each: (users,), (users, runs), (users, runs).
-
-    Runs in common are paired by their number; an arm of one run is compared with every run of the other arm.
-    """
-    common = a.index.intersection(b.index)
-    if a.shape[1] > 1 and b.shape[1] > 1:
-        runs = a.columns.intersection(b.columns)
-        a, b = a[runs], b[runs]
-    return common.to_numpy(), a.loc[common].to_numpy(), b.loc[common].to_numpy()
-
-
 def _describe(left: np.ndarray, right: np.ndarray) -> Row:
+    """Return what a row says of the scores of both arms: (n_users, n_runs) each."""
     means_a, means_b = left.mean(axis=1), right.mean(axis=1)
-    wins, ties, losses = significance.wins_ties_losses(means_a, means_b)
+    wins, ties, losses = wins_ties_losses(means_a, means_b)
     return {
         "mean_a": float(means_a.mean()),
         "mean_b": float(means_b.mean()),
-        "runs": max(left.shape[1], right.shape[1]),
+        "runs": left.shape[1],
         "n": len(left),
-        "groups": len(left),
         "wins": wins,
         "ties": ties,
         "losses": losses,

@@ -11,7 +11,8 @@ Row = dict[str, Any]  # a comparison
 TABLES = ("captions", "catalogues", "masked", "slices", "arrivals", "prediction")
 OF_SOME_TABLES = (  # null in the other tables
     *("captioner", "recommender", "slice", "runs", "same_by_construction"),
-    *("products", "hit_items", "top10_share", "draws", "family", "claimed", "equivalent"),  # of arrivals
+    *("groups", "products", "hit_items", "top10_share"),  # of items' captions; of recommendations
+    *("recommender_b", "draws", "draw_users", "family", "claimed", "equivalent", "validation_ndcg"),  # of arrivals
     *("scope", "statistic", "value", "score"),  # of prediction
 )
 PLOTTED = ("score", "value")  # in a plot of dvc.yaml, and in the rows of some studies only

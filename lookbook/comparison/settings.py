@@ -1,6 +1,8 @@
 """Root keys of params.yaml that say what a study compares: read by the stages `compare` and `report`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from pipeline.core.params import Section
 from recsys.scoring.arms import build_name, list_text_recommenders
@@ -19,6 +21,16 @@ class Primary(Section):
     def name(self) -> str:
         """The recommender with its features, such as `vbpr-sbert`."""
         return build_name(self.recommender, self.features)
+
+
+class Compare(Section):
+    """The section `compare` of params.yaml."""
+
+    draws: Annotated[int, Field(ge=100)]
+    swaps: Annotated[int, Field(ge=200)]  # fewer cannot show a p that is small enough for a family
+    swap_users: Annotated[int, Field(ge=1)]
+    equivalence: Annotated[float, Field(gt=0, lt=1)]
+    seed: Annotated[int, Field(ge=0)]
 
 
 class Study(Section):

@@ -1,6 +1,6 @@
-"""Paired bootstrap over groups, over users and runs; wins, ties and losses.
+"""Paired bootstrap over groups of items; wins, ties and losses.
 
-Whole groups are resampled (items of one product are not independent), or users. A draw is a vector of counts, so all
+Whole groups are resampled: items of one product are not independent. A draw is a vector of counts, so all
 draws of all metrics are one matrix product, in blocks of bounded memory: (draws, groups) x (groups, columns). The same
 seed and number of groups give the same draws.
 
@@ -47,13 +47,6 @@ class Estimate(NamedTuple):
 EQUAL = Estimate(0.0, 0.0, 0.0, 1.0, 0.0)  # an arm compared with itself
 
 
-class Spread(NamedTuple):
-    """The standard error of a difference, and the degrees of freedom behind it."""
-
-    error: float
-    freedom: float
-
-
 def group_sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Sum the rows of each group, groups in sorted order: (n, k) -> (n_groups, k)."""
     labels, group_index = np.unique(groups, return_inverse=True)
@@ -77,14 +70,13 @@ def resampled_sums(sums: np.ndarray, draws: int, seed: int) -> np.ndarray:
     return out
 
 
-def estimate(difference: float, samples: np.ndarray, groups: int, spread: Spread | None = None) -> Estimate:
+def estimate(difference: float, samples: np.ndarray, groups: int) -> Estimate:
     """Estimate the interval and p of a difference from its bootstrap draws.
 
     Args:
         difference: The difference on the data itself.
         samples: The difference in every draw: (draws,).
         groups: The number of independent units that were resampled.
-        spread: A better estimate of the spread than the standard deviation of the draws, where there is one.
     """
     largest = max(abs(difference), float(np.abs(samples).max()))
     samples = np.where(np.abs(samples) <= TINY * largest, 0.0, samples)
@@ -95,13 +87,18 @@ def estimate(difference: float, samples: np.ndarray, groups: int, spread: Spread
     rarer = 1 + min(np.count_nonzero(samples <= 0), np.count_nonzero(samples >= 0))
     one_sided = min(0.5, rarer / (len(samples) + 1))
     p = 2 * stdtr(groups - 1, np.sqrt((groups - 1) / groups) * ndtri(one_sided))
-    spread = spread or Spread(float(samples.std()) * np.sqrt(groups / (groups - 1)), groups - 1)
-    return Estimate(float(difference), float(low), float(high), float(p), detectable(spread))
+    error = float(samples.std()) * np.sqrt(groups / (groups - 1))
+    return Estimate(float(difference), float(low), float(high), float(p), find_smallest(error, groups - 1))
 
 
-def detectable(spread: Spread) -> float:
-    """Return the smallest true difference that a two-sided test at 5 % finds with a power of 80 %."""
-    return float((stdtrit(spread.freedom, (1 + LEVEL) / 2) + stdtrit(spread.freedom, POWER)) * spread.error)
+def find_smallest(error: float, freedom: float) -> float:
+    """Return the smallest true difference that a two-sided test at 5 % finds with a power of 80 %.
+
+    Args:
+        error: The standard error of the difference.
+        freedom: The degrees of freedom behind it.
+    """
+    return float((stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, POWER)) * error)
 
 
 def paired_means(a: np.ndarray, b: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> list[Estimate]:
@@ -185,85 +182,6 @@ def paired_corpus(
 ) -> tuple[float, float, Estimate]:
     """Compare one corpus metric that is made of all columns; see `paired_corpora`."""
     return paired_corpora(a, b, groups, [(range(a.shape[1]), metric)], draws, seed)[0]
-
-
-def paired_users_and_runs(differences: Sequence[np.ndarray], draws: int, seed: int) -> list[Estimate]:
-    """Compare two recommenders on the same users, over one run or several: users and runs are both drawn.
-
-    A draw resamples the users, and adds a draw of the runs' mean. Three runs are too few to resample: 2 of 3 draws
-    would repeat a run, and their spread would be a third too small. The runs' part is drawn from a normal distribution
-    with the observed variance, and the sum gets the tails of Student's t that so few runs need (`run_spread`).
-
-    Args:
-        differences: A (users, runs) array per comparison; all have the same users, the number of runs may differ. Runs
-            are paired by their number; a deterministic recommender's only run is paired with every run of the other.
-        draws: The number of bootstrap draws.
-        seed: The seed of the draws.
-
-    Returns:
-        An estimate per comparison. With one run, its interval leaves out the spread between runs.
-    """
-    users = len(differences[0])
-    by_user = np.column_stack([difference.mean(axis=1) for difference in differences])  # (users, comparisons)
-    means = by_user.mean(axis=0)
-    deviations = resampled_sums(by_user, draws, seed) / users - means
-    return [
-        _estimate_users_and_runs(difference, means[j], deviations[:, j], seed)
-        for j, difference in enumerate(differences)
-    ]
-
-
-def _estimate_users_and_runs(difference: np.ndarray, mean: float, deviations: np.ndarray, seed: int) -> Estimate:
-    """Estimate one comparison from the deviations of its mean in every draw of users: (draws,).
-
-    Every term changes its sign with the difference, so that a - b and b - a are exact opposites.
-    """
-    users, runs = difference.shape
-    of_runs = difference.mean(axis=0) - mean  # (runs,)
-    if runs < 2 or users < 2 or not (np.abs(of_runs) > TINY * np.abs(difference).max()).any():
-        return estimate(mean, mean + deviations, users)
-    users_part, runs_part, freedom = run_spread(difference)
-    ranks = np.random.default_rng([seed, runs]).permutation(len(deviations))
-    normal = np.sign(of_runs[np.abs(of_runs).argmax()]) * ndtri((ranks + 0.5) / len(deviations))  # evenly spread
-    both = runs_part * normal + (users_part / deviations.std() * deviations if deviations.any() else 0.0)
-    error = float(np.hypot(users_part, runs_part))
-    tails = np.sign(both) * -stdtrit(freedom, ndtr(-np.abs(both) / error))
-    return estimate(mean, mean + error * tails, users, Spread(error, freedom))
-
-
-def run_spread(difference: np.ndarray) -> tuple[float, float, float]:
-    """Split the standard error of the mean difference into the users' and the runs' part; add the degrees of freedom.
-
-    Two-way analysis of variance of (users, runs), at least two of each. The runs' part B is the variance of the run
-    means over their number, the noise of single scores included; the users' part A is the variance of the user means,
-    less that noise. A + B has the variance of the mean as its expectation. A is known well, B by `runs - 1` degrees of
-    freedom f, and with r = A / B a t-test needs
-
-        f (1 + 2 (1 - 2 / f) r + 0.8 r²)        for three runs and more,        1 + 0.1 r²        for two.
-
-    This is Satterthwaite's formula (1946), f (1 + 2 r + r²), with smaller terms: with three runs, his formula lets the
-    level go up to 7.8 %. This formula stays within 4.6 to 5.4 % for three and more, within 3.6 to 6.6 % for two, at
-    every r (tests/lookbook/comparison/test_significance.py computes it).
-    """
-    users, runs = difference.shape
-    by_user, by_run = difference.mean(axis=1), difference.mean(axis=0)
-    residual = difference - by_user[:, None] - by_run + by_user.mean()
-    noise = float((residual**2).sum()) / ((users - 1) * (runs - 1)) / (users * runs)
-    of_users = max(0.0, float(by_user.var(ddof=1)) / users - noise)
-    of_runs = float(by_run.var(ddof=1)) / runs
-    return np.sqrt(of_users), np.sqrt(of_runs), degrees_of_freedom(of_users / of_runs, runs)
-
-
-def degrees_of_freedom(ratio: float, runs: int) -> float:
-    """Return the degrees of freedom of a t-test over users and runs; `run_spread` has the formula.
-
-    Args:
-        ratio: The variance that users add, over the variance that runs add.
-        runs: The number of runs, at least 2.
-    """
-    f = runs - 1
-    freedom = 1 + 0.1 * ratio**2 if f == 1 else f * (1 + 2 * (1 - 2 / f) * ratio + 0.8 * ratio**2)
-    return min(freedom, 1e9)  # beyond, a normal distribution
 
 
 def wins_ties_losses(a: np.ndarray, b: np.ndarray) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """Scores of recommendations per user, read in parts: all of them may be more than memory holds.
 
-`path` is a Parquet file of one row per arm, recommender, run and user (and slice); a column per metric.
+`path` is a Parquet file of one row per arm, recommender, run and user (and slice); a column per metric. The hits that
+scores are made of are in files of one row per hit.
 """
 
 import re
@@ -8,17 +9,21 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from catalogue.prepared.items import read_items
+from lookbook.comparison.contributions import Hits
 from lookbook.comparison.rows import Row
-from pipeline.core.errors import UserError
-from pipeline.core.outputs import require
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.outputs import read_parquet, require
 
 COLUMNS = ["user", "run", "value"]
 
-Scores = Callable[[str, Row], pd.DataFrame]  # an arm and a row -> user, run and value; empty where there is none
+ReadHits = Callable[[str, Row], Hits]  # an arm and a row -> the hits that its scores are made of
+ReadScores = Callable[[str, Row], pd.DataFrame]  # an arm and a row -> user, run and value; empty where there is none
 
 
 def find_cutoff(path: Path) -> int:
@@ -62,7 +67,7 @@ def read_users(path: Path, arm: str, row: Row, only: str | None = None) -> pd.Da
     return scores[["user", "run", metric]].set_axis(COLUMNS, axis=1)
 
 
-def slice_reader(table: ds.Dataset, name: str, metric: str) -> Scores:
+def slice_reader(table: ds.Dataset, name: str, metric: str) -> ReadScores:
     """Return a function that reads the scores of one slice; it keeps those of the last recommender in memory."""
 
     @lru_cache(maxsize=1)
@@ -74,3 +79,43 @@ def slice_reader(table: ds.Dataset, name: str, metric: str) -> Scores:
 
     empty = pd.DataFrame(columns=COLUMNS)
     return lambda arm, row: read_recommender(row["recommender"]).get(arm, empty)
+
+
+def read_hits(path: Path, arm: str, row: Row) -> Hits:
+    """Read the hits of an arm's lists that make the metric of a row."""
+    labels = {"arm": arm, "recommender": row["recommender"], "metric": row["metric"]}
+    filters = [(name, "==", value) for name, value in labels.items()]
+    table = pq.read_table(require(path), columns=list(Hits._fields), filters=filters)
+    return Hits(*(table[name].to_numpy() for name in Hits._fields))
+
+
+def hit_reader(table: ds.Dataset, name: str) -> ReadHits:
+    """Return a function that reads the hits of one slice."""
+
+    def read_slice(arm: str, row: Row) -> Hits:
+        labels = {"slice": name, "arm": arm, "recommender": row["recommender"]}
+        hits_of_arm = [ds.field(label) == value for label, value in labels.items()]
+        rows = table.to_table(list(Hits._fields), filter=hits_of_arm[0] & hits_of_arm[1] & hits_of_arm[2])
+        return Hits(*(rows[field].to_numpy() for field in Hits._fields))
+
+    return read_slice
+
+
+def read_products(items: Path, interactions: Path) -> np.ndarray:
+    """Read the product of each item of the interactions, numbers from 0: (n_items,).
+
+    Args:
+        items: data/prepared/items.parquet.
+        interactions: data/interactions, whose items.parquet gives the order.
+
+    Raises:
+        UserError: An item is not among the prepared ones.
+    """
+    ids = read_parquet(interactions / "items.parquet")["item_id"].astype(str)
+    groups = read_items(items, ["item_id", "group"]).set_index("item_id")["group"].reindex(ids)
+    if groups.isna().any():
+        raise UserError(
+            f"{items}: no product of {int(groups.isna().sum())} items of {interactions}, first "
+            f"{first_five(list(groups.index[groups.isna()]))}; run `dvc repro rec_interactions`"
+        )
+    return np.unique(groups.to_numpy(), return_inverse=True)[1]

@@ -44,7 +44,7 @@ def draw_figures(comparison: Values, curves: dict[str, pd.DataFrame]) -> dict[st
         SVG by name.
     """
     measure = f"NDCG@{comparison.get('cutoff')}"
-    masked = [row for row in comparison["masked"] if row["confirmatory"]]
+    masked = [row for row in comparison["masked"] if row["metric"].startswith("ndcg_masked")]
     catalogues = [row for row in comparison["catalogues"] if not row["same_by_construction"]]
     panels = {
         "masked": [_build_panel(f"{measure} on the masked garments", "difference", masked, _label_arms)],

@@ -1,16 +1,28 @@
 """Scores of a study's lists: of each user and slice into tables, and their means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.core.progress import track
 from recsys.purchases.dataset import COMMON, Catalogue
+from recsys.scoring.contributions import find_hits
 from recsys.scoring.ground_truth import GroundTruth
 from recsys.scoring.metrics import compute_metrics, coverage, gini, long_tail, novelty, popularity, popularity_lift
 from recsys.scoring.relevance import Relevance
-from recsys.scoring.score_tables import SLICE_LABELS, USER_LABELS, AddRows, open_score_table
+from recsys.scoring.score_tables import (
+    HIT_LABELS,
+    SLICE_LABELS,
+    USER_LABELS,
+    AddHits,
+    AddRows,
+    Relevant,
+    open_hit_table,
+    open_score_table,
+    write_relevant_items,
+)
 from recsys.scoring.slices import Slice
 from recsys.scoring.study_lists import ListFile, StudyLists, read_study_lists
 
@@ -21,57 +33,109 @@ Figures = dict[str, float | int | str]  # means, counts, and `evaluation`
 Metrics = dict[str, dict[str, Figures]]  # arm → recommender → figures
 
 
+class Paths(NamedTuple):
+    """The tables to write: scores per user, and per user and slice; the hits of each; the items that can be hit."""
+
+    users: Path
+    slices: Path
+    hits: Path
+    slice_hits: Path
+    items: Path
+
+
+class Tables(NamedTuple):
+    """What adds rows to the tables."""
+
+    add_users: AddRows
+    add_slices: AddRows
+    add_hits: AddHits
+    add_slice_hits: AddHits
+
+
 def score_files(
-    files: Sequence[ListFile],
-    truth: GroundTruth,
-    cutoffs: list[int],
-    folder: Path,
-    user_table: Path,
-    slice_table: Path,
+    files: Sequence[ListFile], truth: GroundTruth, cutoffs: list[int], folder: Path, paths: Paths
 ) -> Metrics:
-    """Write both tables, one file of lists after the other, and return the means.
+    """Write all tables, one file of lists after the other, and return the means.
 
     Args:
         files: The lists to score.
         truth: The test purchases.
         cutoffs: How many items of a list count.
         folder: Where the lists are.
-        user_table: The table of scores per user to write.
-        slice_table: The table of scores per user and slice to write.
+        paths: The tables to write.
     """
     metrics: Metrics = {}
     slice_columns = [f"{name}_{max(cutoffs)}" for name in SLICE_METRICS]
     with (
-        open_score_table(user_table, USER_LABELS, list_metric_columns(truth, cutoffs)) as add_users,
-        open_score_table(slice_table, SLICE_LABELS, slice_columns) as add_slices,
+        open_score_table(paths.users, USER_LABELS, list_metric_columns(truth, cutoffs)) as add_users,
+        open_score_table(paths.slices, SLICE_LABELS, slice_columns) as add_slices,
+        open_hit_table(paths.hits, HIT_LABELS) as add_hits,
+        open_hit_table(paths.slice_hits, SLICE_LABELS) as add_slice_hits,
     ):
+        tables = Tables(add_users, add_slices, add_hits, add_slice_hits)
         for file in track(files, "score", unit="lists"):
             lists = read_study_lists(file.path(folder), len(truth.relevant[file.catalogue].users), cutoffs)
-            figures = _score_file(file, lists, truth, cutoffs, add_users, add_slices)
+            figures = _score_file(file, lists, truth, cutoffs, tables)
             metrics.setdefault(file.arm, {})[file.recommender] = figures
+    write_relevant_items(paths.items, list_relevant_items(truth, max(cutoffs)))
     return metrics
 
 
-def _score_file(
-    file: ListFile,
-    lists: StudyLists,
-    truth: GroundTruth,
-    cutoffs: list[int],
-    add_users: AddRows,
-    add_slices: AddRows,
-) -> Figures:
-    """Add the rows of one recommender on one arm to both tables, and return its means."""
-    own = truth.relevant[file.catalogue]
+def list_relevant_items(truth: GroundTruth, k: int) -> Iterator[Relevant]:
+    """Yield the relevant items of each catalogue, for every NDCG at `k` of users and for every slice."""
+    for catalogue, own in truth.relevant.items():
+        yield Relevant(catalogue, f"ndcg_{k}", np.unique(own.test[own.scored_users].indices))
+        common = truth.common(catalogue)
+        if common is not None:
+            users = own.scored_users[common.users[own.scored_users]]
+            if not truth.published:
+                yield Relevant(catalogue, f"ndcg_{k}_common", np.unique(common.test[users].indices))
+            yield Relevant(catalogue, f"ndcg_masked_{k}", np.unique(common.masked[users].indices))
+        for part in truth.slices[catalogue]:
+            yield Relevant(catalogue, part.name, np.unique(part.relevant.indices))
+
+
+def _score_file(file: ListFile, lists: StudyLists, truth: GroundTruth, cutoffs: list[int], tables: Tables) -> Figures:
+    """Add the rows of one recommender on one arm to all tables, and return its means."""
+    own, k = truth.relevant[file.catalogue], max(cutoffs)
     columns, figures = [], []
     for run in sorted({run for _, run in lists}):
         columns.append(score_users(lists, run, truth, file.catalogue, cutoffs))
         figures.append(score_beyond_accuracy(lists[file.catalogue, run], own, cutoffs))
         labels = {"arm": file.arm, "recommender": file.recommender}
-        add_users(labels, run, own.scored_users, columns[-1])
+        tables.add_users(labels, run, own.scored_users, columns[-1])
+        _add_hits(tables.add_hits, labels, lists, run, truth, file.catalogue, k)
         for part in truth.slices[file.catalogue]:
             items = lists[COMMON if part.common and not truth.published else file.catalogue, run]
-            add_slices(labels | {"slice": part.name}, run, part.users, score_slice(items, part, max(cutoffs)))
+            tables.add_slices(labels | {"slice": part.name}, run, part.users, score_slice(items, part, k))
+            hits = find_hits(items[part.users], part.relevant, k)
+            tables.add_slice_hits(labels | {"slice": part.name}, run, part.users, hits)
     return summarise_runs(columns, figures, own, truth.published)
+
+
+def _add_hits(
+    add_hits: AddHits,
+    labels: dict[str, str],
+    lists: StudyLists,
+    run: int,
+    truth: GroundTruth,
+    catalogue: Catalogue,
+    k: int,
+) -> None:
+    """Add the hits of one run that each NDCG at `k` is made of, under the metric's name as users have it."""
+    own, common = truth.relevant[catalogue], truth.common(catalogue)
+    users = own.scored_users
+    hits = find_hits(lists[catalogue, run][users], own.test[users], k)
+    add_hits(labels | {"metric": f"ndcg_{k}"}, run, users, hits)
+    if common is None:
+        return
+    users = users[common.users[users]]
+    items = lists[COMMON, run][users]
+    if not truth.published:
+        hits = hits if own is common else find_hits(items, common.test[users], k)
+        add_hits(labels | {"metric": f"ndcg_{k}_common"}, run, users, hits)
+    masked = find_hits(items, common.masked[users], k)
+    add_hits(labels | {"metric": f"ndcg_masked_{k}"}, run, users, masked)
 
 
 def list_metric_columns(truth: GroundTruth, cutoffs: list[int]) -> list[str]:

@@ -92,6 +92,8 @@ def write_arrivals(
 ) -> None:
     """Write data/arrivals/ranked and metrics/arrivals of a study whose data/prepared/items.parquet is there.
 
+    The purchases of the arrivals are written to data/interactions, every other one as a test purchase.
+
     Args:
         folder: The study.
         names: Recommenders with features; those on image features have the source `pictures` alone.
@@ -106,6 +108,7 @@ def write_arrivals(
     relevant = np.zeros((USERS, len(test)), dtype=bool)
     for user, scores in enumerate(users @ truth.T):
         relevant[user, np.argsort(-scores)[:3]] = True
+    _write_interactions(folder, items, arrivals["item"].to_numpy(), relevant)
     (folder / "metrics/arrivals").mkdir(parents=True, exist_ok=True)
     for name in names:
         qualities = list_qualities(name, captioners, image_features)
@@ -119,6 +122,18 @@ def write_arrivals(
         counts |= {"arrivals": len(test), "products": test["group"].nunique()}
         metrics = {"counts": counts, "sources": sources, "validation": sources}
         (folder / f"metrics/arrivals/{name}.json").write_text(json.dumps(metrics))
+
+
+def _write_interactions(folder: Path, items: pd.DataFrame, arrivals: np.ndarray, relevant: np.ndarray) -> None:
+    """Write the users' purchases of arrivals; a user after the last has no history, and bought them all twice."""
+    user, place = np.nonzero(np.vstack([relevant, np.ones((2, len(arrivals)), dtype=bool)]))
+    pairs = pd.DataFrame({"user": np.minimum(user, USERS), "item": arrivals[place], "day": 0}).astype("int32")
+    (folder / "data/interactions").mkdir(parents=True, exist_ok=True)
+    for name, rows in {"train": pairs[::2], "test": pairs[1::2], "validation": pairs[:0]}.items():
+        rows.to_parquet(folder / f"data/interactions/{name}.parquet", index=False)
+    items[["item_id", "original"]].to_parquet(folder / "data/interactions/items.parquet", index=False)
+    users = pd.DataFrame({"user": [f"user {number}" for number in range(USERS + 1)]})
+    users.to_parquet(folder / "data/interactions/users.parquet", index=False)
 
 
 def _rank_sources(

@@ -38,7 +38,7 @@ SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 def study_params(**changes: Any) -> dict[str, Any]:
     params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml")
-    params["compare"]["draws"] = 2000
+    params["compare"] |= {"draws": 2000, "swaps": 400}
     axes = {"captioners": {name: {"family": "llava"} for name in CAPTIONERS}, "catalogues": CATALOGUES, "texts": TEXTS}
     axes |= {
         "recommenders": RECOMMENDERS,
@@ -257,12 +257,30 @@ def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
             tables.append(table.assign(ndcg_masked_12=np.where(np.arange(40) < 25, ndcg, np.nan)))
     users = pd.concat(tables, ignore_index=True).astype({"arm": "category", "recommender": "category"})
     users.to_parquet(folder / "data/scores/recommendations.parquet", index=False)
-    _slices(users).to_parquet(folder / "data/scores/recommendation_slices.parquet", index=False)
+    slices = _slices(users)
+    slices.to_parquet(folder / "data/scores/recommendation_slices.parquet", index=False)
+    metrics_of_users = ("ndcg_12", "ndcg_12_common", "ndcg_masked_12")
+    hits = [_hits(users.assign(metric=name), ["arm", "recommender", "metric"], name) for name in metrics_of_users]
+    pd.concat(hits).to_parquet(folder / "data/scores/recommendation_hits.parquet", index=False)
+    parts = [(name, range(60)) for name in (*metrics_of_users, *slices["slice"].unique())]
+    items = [(catalogue, part, item) for catalogue in CATALOGUES for part, members in parts for item in members]
+    items = pd.DataFrame(items, columns=["catalogue", "part", "item"]).astype({"item": "int32"})
+    items.to_parquet(folder / "data/scores/recommendation_items.parquet", index=False)
+    slice_hits = _hits(slices, ["arm", "recommender", "slice"], "ndcg_12")
+    slice_hits.to_parquet(folder / "data/scores/recommendation_slice_hits.parquet", index=False)
     means = users.groupby(["arm", "recommender"], observed=True).mean().drop(columns=["run", "user"])
     metrics: dict[str, Any] = {}
     for (arm, recommender), row in means.iterrows():
         metrics.setdefault(arm, {})[recommender] = row.to_dict() | {"users": 40, "runs": 3}
     (folder / "metrics/recommendations.json").write_text(json.dumps(metrics))
+
+
+def _hits(scores: pd.DataFrame, labels: list[str], metric: str) -> pd.DataFrame:
+    """Make every NDCG of two hits: on an item that the user likes, and on one that everyone does."""
+    scores = scores[scores[metric] > 0]
+    own = scores[[*labels, "run", "user"]].assign(item=scores["user"] % 59 + 1, contribution=0.75 * scores[metric])
+    common = own.assign(item=0, contribution=0.25 * scores[metric])
+    return pd.concat([own, common]).astype(dict.fromkeys(labels, str) | dict.fromkeys(["run", "item"], "int32"))
 
 
 def _slices(users: pd.DataFrame) -> pd.DataFrame:

@@ -185,6 +185,49 @@ def test_a_study_without_recommendations_has_empty_files(study: Path) -> None:
     score.main()
     assert json.loads(Path("metrics/recommendations.json").read_text()) == {}
     assert list(per_user().columns) == ["arm", "recommender", "run", "user"]
+    assert pd.read_parquet("data/scores/recommendation_hits.parquet").empty
+
+
+def test_hits_add_up_to_the_ndcg_of_every_user_and_slice(scored: Path) -> None:
+    labels = ["arm", "recommender", "run", "user"]
+    hits = pd.read_parquet("data/scores/recommendation_hits.parquet")
+    assert (hits["contribution"] > 0).all()
+    sums = hits.groupby(["metric", *labels])["contribution"].sum()
+    users = per_user().set_index(labels)
+    for metric in ("ndcg_12", "ndcg_12_common", "ndcg_masked_12"):
+        expected = users[metric].dropna()
+        assert (expected == 0).any()
+        assert set(sums[metric].index) == set(expected[expected > 0].index)  # rows for hits only
+        pd.testing.assert_series_equal(
+            sums[metric].reindex(expected.index, fill_value=0), expected, check_names=False, rtol=1e-12
+        )
+    by_slice = ["slice", *labels]
+    parts = pd.read_parquet("data/scores/recommendation_slice_hits.parquet").groupby(by_slice)["contribution"].sum()
+    expected = slices().set_index(by_slice)["ndcg_12"]
+    assert set(parts.index) == set(expected[expected > 0].index)
+    pd.testing.assert_series_equal(parts.reindex(expected.index, fill_value=0), expected, check_names=False, rtol=1e-12)
+
+
+def test_the_items_that_can_be_hit_are_those_of_the_test_side(scored: Path) -> None:
+    split = read_split()
+    items = pd.read_parquet("data/scores/recommendation_items.parquet")
+    part_of = {key: set(rows["item"]) for key, rows in items.groupby(["catalogue", "part"])}
+    masked = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
+    masked = masked.reindex(split.item_ids).fillna(False).to_numpy(bool)
+    for catalogue in CATALOGUES:
+        users = set(restrict(split, catalogue).users)
+        bought = {item for user, item in split.test.tolist() if user in users and split.members(catalogue)[item]}
+        assert part_of[catalogue, "ndcg_12"] == bought
+    assert part_of["all", "ndcg_12_common"] == part_of["original", "ndcg_12"] != part_of["all", "ndcg_12"]
+    assert part_of["all", "ndcg_masked_12"] == {item for item in part_of["original", "ndcg_12"] if masked[item]}
+    assert part_of["all", "written"] == {item for item in part_of["all", "ndcg_12"] if not split.original[item]}
+
+
+def test_masked_hits_are_of_masked_items(scored: Path) -> None:
+    hits = pd.read_parquet("data/scores/recommendation_hits.parquet")
+    masked = pd.read_parquet("data/texts/masked-ft.parquet").set_index("item_id")["masked"]
+    items = read_split().item_ids[hits.loc[hits["metric"] == "ndcg_masked_12", "item"]]
+    assert masked.loc[items].all()
 
 
 def slices() -> pd.DataFrame:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pandas as pd
 
 from catalogue.descriptions.variants import CATALOGUE_OF
-from lookbook.reporting.formatting import INTERVALS, MARKS, Table, Values, format_value, mark, name_of
+from lookbook.reporting.formatting import INTERVALS, Table, Values, format_value, mark, name_of
 from lookbook.reporting.tables.differences import differences_table
 from recsys.scoring.arms import list_catalogue_recommenders, list_text_recommenders, split_name
 
 
 def recommendations_table(metrics: Values, comparisons: list[Values], axes: Values) -> Table:
-    """Return recommender by catalogue, on the articles in common; stars mark NDCG that differs from `original`.
+    """Return recommender by catalogue, on the articles in common.
 
     Args:
         metrics: metrics/recommendations.json.
@@ -31,7 +31,6 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
         "same: equal to augmented by construction, as no description enters these recommenders.",
         "VBPR's features: resnet50 is the image model that rec_features.resnet50.model names, sbert is MiniLM of the "
         "text, resbert is both, clip is picture and text by rec_features.clip.model.",
-        f"{MARKS}: against the original catalogue, over the users of both.",
     ]
     return Table(
         "recommendations",
@@ -145,30 +144,27 @@ def catalogue_differences_table(comparisons: list[Values], cutoff: int) -> Table
     return differences_table(
         *("catalogues", "What the extra articles and their captions change", "Recommender", comparisons),
         _label_arms,
-        [f"NDCG@{cutoff} on the articles in common, users of both. {INTERVALS}. p is corrected by Holm."],
+        [f"NDCG@{cutoff} on the articles in common, users of both. {INTERVALS}; not tested."],
     )
 
 
 def masked_table(comparisons: list[Values], cutoff: int) -> Table:
     """Return the main result: only the descriptions of the test garments differ between a and b."""
-    rows = [row for row in comparisons if row["confirmatory"]]
+    rows = [row for row in comparisons if row["metric"].startswith("ndcg_masked")]
     notes = [
         f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the "
         "fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); "
         "articles, purchases and split stay the same. With none, all of them share the vector of the empty text, which "
         "can rank below chance.",
-        f"Users who bought one of those garments in the test period. {INTERVALS}. p is corrected by Holm.",
+        f"Users who bought one of those garments in the test period. {INTERVALS}; not tested.",
     ]
     return differences_table("masked", "The masked experiment", "Recommender", rows, _label_arms, notes)
 
 
 def masked_all_table(comparisons: list[Values], cutoff: int) -> Table:
     """Return the differences of the same texts and users on everything that these users bought."""
-    rows = [row for row in comparisons if not row["confirmatory"]]
-    notes = [
-        f"NDCG@{cutoff} on everything that the same users bought in the test period. {INTERVALS}; not confirmatory, so "
-        "without p."
-    ]
+    rows = [row for row in comparisons if not row["metric"].startswith("ndcg_masked")]
+    notes = [f"NDCG@{cutoff} on everything that the same users bought in the test period. {INTERVALS}; not tested."]
     title = "The masked experiment, all garments"
     return differences_table("masked-all", title, "Recommender", rows, _label_arms, notes)
 
@@ -183,8 +179,8 @@ def slices_table(comparisons: list[Values], cutoff: int) -> Table:
         f"NDCG@{cutoff} of parts of the test side; ft and pt are the masked texts. masked, product in training, "
         "written, cold items, warm items and categories: only such items count as purchases; users who meet masked, "
         "users who meet written, cold users, warm users: all purchases of such users. written: garments without a "
-        f"description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; "
-        "exploratory, so without p."
+        f"description of their own. Cold is what few bought, or who bought little (rec_score). {INTERVALS}; not "
+        "tested."
     ]
     first = "Slice, recommender"
     table = differences_table("slices", "Differences by slice", first, rows, _label_slice, notes)

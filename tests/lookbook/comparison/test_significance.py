@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2, norm
-from scipy.stats import t as student
 
 from lookbook.comparison import significance
 from lookbook.comparison.significance import (
@@ -13,7 +11,6 @@ from lookbook.comparison.significance import (
     paired_corpora,
     paired_corpus,
     paired_means,
-    paired_users_and_runs,
     resampled_sums,
     wins_ties_losses,
 )
@@ -87,7 +84,6 @@ def test_an_arm_against_itself_is_exactly_zero() -> None:
     zero = significance.EQUAL
     assert paired_means(a, a, np.arange(30), 100, 1) == [zero] * 5
     assert paired_corpus(a, a.copy(), np.arange(30), lambda sums: sums[:, 0] / sums[:, 1], 100, 1)[2] == zero
-    assert paired_users_and_runs([np.zeros((30, 1)), np.zeros((30, 3))], 100, 1) == [zero, zero]
 
 
 def test_one_group_shows_nothing() -> None:
@@ -117,59 +113,14 @@ def test_a_ratio_as_corpus_metric_equals_a_slow_bootstrap() -> None:
     assert fast == pytest.approx(significance.estimate(score_a - score_b, np.array(slow), len(labels)))
 
 
-def test_runs_are_odd_in_the_difference_and_widen_the_interval() -> None:
-    rng = np.random.default_rng(4)
-    noise = rng.normal(0, 1, (300, 3))
-    spread = noise + np.array([-0.3, 0.0, 0.4])
-    calm, wild, mirrored = paired_users_and_runs([noise - noise.mean(axis=0), spread, -spread], 2000, 1)
-    assert wild.high - wild.low > 1.5 * (calm.high - calm.low)
-    assert mirrored[:4] == pytest.approx((-wild.difference, -wild.high, -wild.low, wild.p), abs=1e-9)
-    assert mirrored.detectable == pytest.approx(wild.detectable)
-
-
 def test_wins_ties_and_losses_ignore_rounding() -> None:
     assert wins_ties_losses(np.array([1.0, 0.1 + 0.2, 0.0]), np.array([0.0, 0.3, 1.0])) == (1, 1, 1)
-
-
-def test_runs_that_agree_count_as_one() -> None:
-    """The runs of a deterministic recommender are copies: only the users vary."""
-    single = np.random.default_rng(5).normal(0.1, 1, (200, 1))
-    copies = np.repeat(single, 3, axis=1)
-    estimate_of_copies = paired_users_and_runs([copies], 500, 2)[0]
-    assert estimate_of_copies == pytest.approx(paired_users_and_runs([single], 500, 2)[0])
-
-
-def test_the_spread_of_users_and_runs_adds_up_to_that_of_the_mean() -> None:
-    """By simulation: the two parts of `run_spread` add up to the variance of the mean, on average."""
-    rng = np.random.default_rng(6)
-    trials, shape = 2000, (50, 3)
-    estimates, means = [], []
-    for _ in range(trials):
-        scores = rng.normal(0, 1, shape) + rng.normal(0, 0.8, (50, 1)) + rng.normal(0, 0.2, (1, 3))
-        users, runs, _ = significance.run_spread(scores)
-        estimates.append(users**2 + runs**2)
-        means.append(scores.mean())
-    assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.1)
-
-
-@pytest.mark.parametrize(("runs", "lowest", "highest"), [(2, 0.036, 0.066), (3, 0.046, 0.054), (5, 0.048, 0.052)])
-def test_degrees_of_freedom_hold_the_level_for_every_share_of_users_and_runs(
-    runs: int, lowest: float, highest: float
-) -> None:
-    """Integrates the chance of |T| > t(0.975) over the estimate of the runs' part; the users' part is known."""
-    f = runs - 1
-    estimates = chi2.ppf((np.arange(1000) + 0.5) / 1000, f) / f
-    for of_users in (0.0, 0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0):  # the runs' part is 1
-        freedom = [significance.degrees_of_freedom(of_users / of_runs, runs) for of_runs in estimates]
-        limit = student.ppf(0.975, freedom) * np.sqrt(of_users + estimates)
-        level = 2 * norm.sf(limit / np.sqrt(of_users + 1)).mean()
-        assert lowest <= level <= highest
 
 
 def test_the_smallest_difference_is_found_in_four_of_five_trials() -> None:
     rng = np.random.default_rng(12)
     items, trials = 150, 1000
-    smallest = significance.detectable(significance.Spread(1 / np.sqrt(items), items - 1))
+    smallest = significance.find_smallest(1 / np.sqrt(items), items - 1)
     assert smallest == pytest.approx(2.82 / np.sqrt(items), rel=0.01)
     scores = rng.normal(smallest, 1, (items, trials))
     estimates = paired_means(scores, np.zeros_like(scores), np.arange(items), 1000, 1)

@@ -10,7 +10,7 @@ from captioning.interchange.caption_files import read_caption_file
 from captioning.scores import bleu, meteor
 from captioning.scores.reference_based import score_captions
 from lookbook.comparison.captions import BLEU, METEOR
-from lookbook.comparison.significance import CorpusMetric, paired_corpora, paired_means, paired_users_and_runs
+from lookbook.comparison.significance import CorpusMetric, paired_corpora, paired_means
 
 TRIALS = 1000
 CAPTIONS = Path(__file__).parents[2] / "golden" / "captions" / "coco_val_a.captions.json.gz"
@@ -124,44 +124,3 @@ def test_under_the_null_one_in_twenty_fires() -> None:
     scores = effect * rng.choice([-1, 1], (120, TRIALS))[groups]
     estimates = paired_means(scores, np.zeros_like(scores), groups, 2000, 1)
     assert 0.035 <= np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.065
-
-
-def two_trainings(rng: np.random.Generator, runs: int, between: float) -> list[np.ndarray]:
-    """Simulate differences of two trainings of one recommender: (users, runs) a trial.
-
-    They are the sum of a part per user, a part per run and the noise of single scores.
-
-    Args:
-        rng: The source of random numbers.
-        runs: The number of runs.
-        between: The variance of a run's mean, over the variance that the noise of single scores leaves in it.
-    """
-    users = 300
-    of_users, of_runs = (
-        rng.normal(0, 0.7, (TRIALS, users, 1)),
-        rng.normal(0, np.sqrt(between / users), (TRIALS, 1, runs)),
-    )
-    return list(of_users + of_runs + rng.normal(0, 1, (TRIALS, users, runs)))
-
-
-@pytest.mark.parametrize("runs", [3, 5])
-@pytest.mark.parametrize("between", [0.0, 0.5, 2.0, 8.0])
-def test_two_trainings_of_one_recommender_seldom_differ(runs: int, between: float) -> None:
-    estimates = paired_users_and_runs(two_trainings(np.random.default_rng(10), runs, between), 2000, 1)
-    assert 0.035 <= np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.065
-
-
-@pytest.mark.parametrize(("between", "fires_at_least"), [(2.0, 0.08), (8.0, 0.2)])
-def test_a_test_that_ignores_seeds_fires_more(between: float, fires_at_least: float) -> None:
-    """Resamples only the users of the same trials, as the original study did."""
-    trials = two_trainings(np.random.default_rng(10), 3, between)
-    by_user = np.column_stack([difference.mean(axis=1) for difference in trials])
-    estimates = paired_means(by_user, np.zeros_like(by_user), np.arange(len(by_user)), 2000, 1)
-    assert np.mean([estimate.p < 0.05 for estimate in estimates]) > fires_at_least
-
-
-def test_intervals_cover_the_true_difference_of_recommenders() -> None:
-    rng = np.random.default_rng(13)
-    trials = [0.05 + difference for difference in two_trainings(rng, 3, 2.0)]
-    estimates = paired_users_and_runs(trials, 2000, 1)
-    assert 0.93 <= np.mean([estimate.low <= 0.05 <= estimate.high for estimate in estimates]) <= 0.97
