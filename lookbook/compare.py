@@ -38,12 +38,12 @@ class Compare(Section):
     """The section `compare` of params.yaml."""
 
     draws: Annotated[int, Field(ge=100)]
+    seed: Annotated[int, Field(ge=0)]
 
 
 class Params(Study):
     """What `compare` reads of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
     compare: Compare
 
 
@@ -69,7 +69,7 @@ def main() -> None:
 
 def compare_study(params: Params) -> dict[str, Any]:
     """Return the four tables and how they were computed; tables of an empty axis have no rows."""
-    draws, seed = params.compare.draws, params.seed
+    draws, seed = params.compare.draws, params.compare.seed
     comparison: dict[str, Any] = {"draws": draws, "interval": LEVEL, "captions": []}
     if params.captioners:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)

@@ -14,16 +14,14 @@ catalogue is the text's. Writes `data/recommendations/<catalogue or text>/<recom
 - `run`: 0 … seeds − 1, 0 alone where the seed has no influence. Run r draws the same whatever the features are;
 - `user`, `item`: indices of `data/interactions/`; `rank`: 1 … top_k; `score`.
 
-Of params.yaml a cell reads `rec_fit.top_k`, `rec_fit.seeds` and the recommender's own sub-section. A killed fit
+Of params.yaml a cell reads `top_k`, `seeds` and `seed` of `rec_fit` and the recommender's own sub-section. A killed fit
 continues: runs that are done are stored under `.checkpoints/`, and once a minute the state of what learns in epochs.
 The result has the same bytes.
 """
 
 import time
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
@@ -62,7 +60,6 @@ CODE = (  # with the recommender's own file: what a result depends on
 class Params(Section):
     """What the stage reads of params.yaml; `with_sections` adds the recommenders' own sub-sections."""
 
-    seed: Annotated[int, Field(ge=0)]
     device: Literal["cpu", "cuda"]
     machine: Machine
     rec_fit: RecFit
@@ -107,7 +104,7 @@ def checkpoint_folder(cell: Cell, params: Params) -> Path:
 
 def make_run(params: Params, number: int, work: Path) -> Run:
     """Return run `number`, with a seed and a folder of checkpoints of its own."""
-    seed = derive_seed(params.seed, number)
+    seed = derive_seed(params.rec_fit.seed, number)
     return Run(seed, params.rec_fit.top_k, params.device, params.machine.threads, work / f"run-{number}")
 
 

@@ -18,6 +18,7 @@ class RecFit(Section):
 
     top_k: Count
     seeds: Count
+    seed: Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)

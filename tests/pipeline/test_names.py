@@ -32,9 +32,9 @@ def test_the_nearest_name_is_offered() -> None:
 def test_a_section_has_a_sub_section_for_each_file_that_is_named() -> None:
     values = load(REFERENCE)
     itemknn = with_sections(Params, ["itemknn"])
-    assert list(itemknn.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds", "itemknn"]
+    assert list(itemknn.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds", "seed", "itemknn"]
     known = {key: value for key, value in values.items() if key in Params.model_fields}
     assert itemknn.model_validate(known).rec_fit.itemknn.k == values["rec_fit"]["itemknn"]["k"]
     every = list(with_sections(Params).model_fields["rec_fit"].annotation.model_fields)
-    assert every[2:] == allowed_names("recsys/recommenders")
-    assert list(Params.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds"]
+    assert every[3:] == allowed_names("recsys/recommenders")
+    assert list(Params.model_fields["rec_fit"].annotation.model_fields) == ["top_k", "seeds", "seed"]

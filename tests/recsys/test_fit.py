@@ -168,6 +168,7 @@ def folder_of(arguments: str) -> Path:
         ("bpr", "epochs", {"bpr"}),
         ("vbpr", "epochs", {"vbpr"}),
         (None, "top_k", {"random", "itemknn", "bpr", "vbpr"}),
+        (None, "seed", {"random", "itemknn", "bpr", "vbpr"}),
     ],
 )
 def test_checkpoints_go_by_what_a_cell_reads(study: Path, section: str | None, key: str, other: set[str]) -> None:

@@ -58,14 +58,13 @@ def name_dataset(features: str | None) -> str:
 
 
 def build_configuration(
-    fit: ElliotFit, cutoffs: list[int], seed: int, recommenders: list[str], features: str | None, ducho: bool, gpu: bool
+    fit: ElliotFit, cutoffs: list[int], recommenders: list[str], features: str | None, ducho: bool, gpu: bool
 ) -> dict[str, Any]:
     """Return a configuration: of VBPR where `features` names a feature set, else of the recommenders without features.
 
     Args:
         fit: The section `rec_fit`.
         cutoffs: Those of the section `rec_score`.
-        seed: The study's seed.
         recommenders: The axis `recommenders` of params.yaml.
         features: The feature set, or None.
         ducho: Whether Ducho-meets-Elliot will run it.
@@ -77,41 +76,41 @@ def build_configuration(
         data["side_information"] = [side]
     experiment: dict[str, Any] = {"backend": "pytorch"} if ducho else {}
     experiment |= {"dataset": name_dataset(features), "data_config": data, "top_k": max(fit.top_k, *cutoffs)}
-    experiment |= {"random_seed": seed, "gpu": 0 if gpu else -1}
+    experiment |= {"random_seed": fit.seed, "gpu": 0 if gpu else -1}
     metrics = [*METRICS, "ItemCoverage"]
     experiment["evaluation"] = {"cutoffs": cutoffs, "relevance_threshold": 0, "simple_metrics": metrics}
     if ducho:
         experiment["external_models_path"] = "../external/models/__init__.py"
-    every = configure_models(fit, seed, ducho)
+    every = configure_models(fit, ducho)
     chosen: Sequence[str] = recommenders if features is None else WITH_FEATURES
     experiment["models"] = {name: values for ours, (name, values) in every.items() if ours in chosen}
     return {"experiment": experiment}
 
 
-def configure_models(fit: ElliotFit, seed: int, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
+def configure_models(fit: ElliotFit, ducho: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return our recommender → its name and section in Elliot.
 
     Learning rate and regularisation have the study's values. In Elliot they do not mean the same, as its BPRMF makes
     plain gradient steps of one triple; in Ducho-meets-Elliot (Adam, batches) they do.
     """
     every = {
-        "random": ("Random", _meta({}) | {"random_seed": seed}),
+        "random": ("Random", _meta({}) | {"random_seed": fit.seed}),
         "mostpop": ("MostPop", _meta({})),
         "userknn": ("UserKNN", _meta({}) | _neighbours(fit.userknn)),
         "itemknn": ("ItemKNN", _meta({}) | _neighbours(fit.itemknn)),
     }
     if ducho:
-        every["bpr"] = ("external.BPRMF", _in_batches(fit.bpr, seed))
+        every["bpr"] = ("external.BPRMF", _in_batches(fit.bpr, fit.seed))
         loaders = {"modalities": "('visual',)", "loaders": "('VisualAttribute',)", "comb_mod": "concat"}
-        every["vbpr"] = ("external.VBPR", _in_batches(fit.vbpr, seed) | loaders)
+        every["vbpr"] = ("external.VBPR", _in_batches(fit.vbpr, fit.seed) | loaders)
         return every
     kinds = ("user", "positive_item", "negative_item")
     regularisation = {f"{kind}_regularization": fit.bpr.regularisation for kind in (*kinds, "bias")}
-    every["bpr"] = ("BPRMF", _in_epochs(fit.bpr, seed) | regularisation)
+    every["bpr"] = ("BPRMF", _in_epochs(fit.bpr, fit.seed) | regularisation)
     seen = fit.vbpr.factors // 2  # ours shares its factors half and half between purchases and features
     shared = {"factors": fit.vbpr.factors - seen, "factors_d": seen, "l_b": fit.vbpr.regularisation, "l_e": 0}
     loader = {"batch_eval": 512, "loader": "VisualAttribute"}
-    every["vbpr"] = ("VBPR", _in_batches(fit.vbpr, seed) | shared | loader)
+    every["vbpr"] = ("VBPR", _in_batches(fit.vbpr, fit.seed) | shared | loader)
     return every
 
 

@@ -15,11 +15,9 @@ it read them and counts in no metric.
 
 import json
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
@@ -43,7 +41,6 @@ METRICS = Path("metrics/recommendations.json")
 class Params(Section):
     """What the export reads of a study's params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
     recommenders: list[str]
     rec_fit: ElliotFit
     rec_score: RecScore
@@ -175,7 +172,6 @@ def _write_configurations(folder: Path, params: Params, features: list[str]) -> 
             values = build_configuration(
                 params.rec_fit,
                 params.rec_score.cutoffs,
-                params.seed,
                 params.recommenders,
                 name,
                 ducho=program == "ducho",
