@@ -22,6 +22,7 @@ from recsys.ranking.topk import NONE, Lists, find_largest, multiply_topn, pack, 
 
 BLOCK_CELLS = 4_000_000  # users × items scored at once: 16 MB of scores
 BLOCK_USERS = 65_536
+GROUPS = 8  # of columns, for each place of a list, whose best are sorted in place of all
 SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 
 
@@ -127,8 +128,7 @@ def rank_columns(scores: np.ndarray, k: int) -> Lists:
     Raises:
         ValueError: a score is NaN.
     """
-    depth = min(k, scores.shape[1])
-    least = np.partition(scores, scores.shape[1] - depth, axis=1)[:, scores.shape[1] - depth]
+    least = find_floor(scores, min(k, scores.shape[1]))
     if np.isnan(scores.max(axis=1, initial=-np.inf)).any():
         raise ValueError("a score is not a number")
     row, column = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))  # ties of the last: by ascending column
@@ -136,6 +136,23 @@ def rank_columns(scores: np.ndarray, k: int) -> Lists:
     keys = np.zeros((len(scores), counts.max(initial=0)), dtype=np.uint64)
     keys[np.arange(keys.shape[1]) < counts[:, None]] = pack(scores[row, column], column)
     return unpack(take_highest(keys, k))
+
+
+def find_floor(scores: np.ndarray, k: int) -> np.ndarray:
+    """Find a score of each row that at least k columns reach, and seldom many more: (n_rows,).
+
+    Where there are many columns it is the k-th highest among the best of every few columns, which takes a fraction of
+    the time of the k-th highest of all.
+
+    Args:
+        scores: (n_rows, n_items).
+        k: at most n_items.
+    """
+    groups = GROUPS * k
+    size = scores.shape[1] // groups
+    if size >= 2:
+        scores = scores[:, : groups * size].reshape(len(scores), size, groups).max(axis=1)
+    return np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
 
 
 def list_first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int, n: int) -> np.ndarray:

@@ -16,11 +16,15 @@ SCORES = st.sampled_from([-np.inf, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]) | st.f
 
 @settings(deadline=None)
 @given(
-    scores=arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 12)), elements=SCORES),
+    scores=arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=SCORES),
     k=st.integers(1, 14),
+    groups=st.sampled_from([1, 2, 8]),
 )
-def test_best_equals_sorting_every_row(scores: np.ndarray, k: int) -> None:
-    items, values = rank_columns(scores, k)
+def test_best_equals_sorting_every_row(scores: np.ndarray, k: int, groups: int) -> None:
+    """With few groups, a row of few columns is searched as one of many is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recsys.ranking.recommend, "GROUPS", groups)
+        items, values = rank_columns(scores, k)
     assert items.shape == values.shape == (len(scores), k)
     for row, listed, value in zip(scores, items, values, strict=True):
         order = [
