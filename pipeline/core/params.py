@@ -17,7 +17,11 @@ from pipeline.core.errors import UserError
 
 PARAMS = Path("params.yaml")
 REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
-NAMED_BY_FILES = {"rec_fit": "recsys/recommenders", "rec_features": "recsys/extractors"}  # a sub-section for each file
+NAMED_BY_FILES = {  # a sub-section for each file
+    "rec_fit": "recsys/recommenders",
+    "rec_tune": "recsys/recommenders",
+    "rec_features": "recsys/extractors",
+}
 NAMED_BY_THE_STUDY = {"captioners"}  # mappings whose keys are the study's own choice
 
 

@@ -45,15 +45,24 @@ class Cell:
         return root / "image" / self.features if self.text is None else root / "text" / self.text / self.features
 
 
-def parse_cell(arguments: list[str] | None = None) -> Cell:
+def parse_cell(program: str, description: str, arguments: list[str] | None = None) -> Cell:
     """Read a cell from the command line.
+
+    Args:
+        program: the module that is run.
+        description: what it does.
+        arguments: words; None: those of this process.
 
     Raises:
         UserError: there is no such text.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recsys.fit", description="Rank the best unseen items of every user."
-    )
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    add_cell_options(parser)
+    return read_cell(parser.parse_args(arguments))
+
+
+def add_cell_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a cell."""
     parser.add_argument("--recommender", required=True, help="the name of a file in recsys/recommenders/")
     parser.add_argument(
         "--features", help="a folder of data/features/image or, with --text, of data/features/text/TEXT"
@@ -61,7 +70,14 @@ def parse_cell(arguments: list[str] | None = None) -> Cell:
     arm = parser.add_mutually_exclusive_group(required=True)
     arm.add_argument("--catalogue", choices=["original", "all"])
     arm.add_argument("--text", help="a text of params.yaml; ranked are the items of its catalogue")
-    words = parser.parse_args(arguments)
+
+
+def read_cell(words: argparse.Namespace) -> Cell:
+    """Return the cell that the options name.
+
+    Raises:
+        UserError: there is no such text.
+    """
     catalogue = words.catalogue if words.text is None else catalogue_of(words.text)
     return Cell(words.recommender, catalogue, words.text, words.features)
 
@@ -94,3 +110,18 @@ def find_rows(folder: Path, item_ids: list[str]) -> Rows:
             f"{folder}: no such features; extract them with `dvc repro`, or name another folder of {folder.parent}"
         )
     return read_features(folder).select(item_ids)
+
+
+def find_cell_rows(cell: Cell, root: Path, item_ids: list[str]) -> Rows | None:
+    """Find the cell's features of some items by id; None where its recommender needs none.
+
+    Args:
+        cell: the cell.
+        root: the folder of all features.
+        item_ids: the items.
+
+    Raises:
+        UserError: the folder is missing, or an item has no row.
+    """
+    folder = cell.features_folder(root)
+    return None if folder is None else find_rows(folder, item_ids)

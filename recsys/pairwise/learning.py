@@ -1,10 +1,7 @@
-"""The loop over triples: a fixed or a measured number of epochs, and a state from which a killed fit continues.
+"""The loop over triples: a number of epochs, fixed or as many as a measure improves, and a state to continue from.
 
-Early stopping (`patience` above 0): a model learns from train without the validation cut; every `evaluate_every` epochs
-the NDCG@top_k of the cut is measured, on the same 10,000 users at most; after `patience` measurements without a better
-one it stops. Then a new model learns from all of train for the best number of epochs, as kNN learns from all of train;
-that model is the result. Each run (seed) measures its own number. A purchase of the cut that the user also made earlier
-stays in train.
+Early stopping (`Run.stopping`): every so many epochs the model is measured; after `patience` measurements without a
+better one it stops. `recsys.tuning` uses it to find the number of epochs, on data that the model does not learn from.
 
 Every epoch is drawn in blocks of a million triples, each from a generator of its own (seed, epoch, block), so that a
 position in the work is two numbers. The state is saved at a block's end once a minute has passed since the last save.
@@ -16,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 
 from pipeline import checkpoints
@@ -27,14 +22,11 @@ from recsys.pairwise.model import PairwiseModel, step
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.pairwise.triples import Triples
 from recsys.purchases.dataset import Dataset
-from recsys.ranking.recommend import recommend
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
-from recsys.scoring.metrics import compute_metrics
 
 BLOCK_TRIPLES = 1_000_000
 SAVE_SECONDS = 60.0
-VALIDATION_USERS = 10_000
 
 NewModel = Callable[[], PairwiseModel]  # a model that has learned nothing yet
 ReadFactors = Callable[[PairwiseModel], Factors]
@@ -77,44 +69,33 @@ def learn(
 ) -> Factors:
     """Return the factors of a model that learned from all of `data.train`.
 
+    It learns for `settings.epochs`, or until `run.stopping` has seen enough.
+
     Raises:
-        UserError: the parameters grew beyond all bounds, there is nothing to learn from, or early stopping has an empty
-            validation cut.
+        UserError: the parameters grew beyond all bounds, or there is nothing to learn from.
     """
     torch.set_num_threads(run.threads)
     make_deterministic(run.device)
-    epochs = find_best_epochs(new_model, read_factors, data, settings, run) if settings.patience else settings.epochs
     model, state = new_model(), State(run.checkpoints, "fit")
     state.restore(model)
     triples = Triples(data.train, run.device)
-    while state.epoch < epochs:
+    while not is_learned(model, read_factors, settings, run, state):
         learn_epoch(model, triples, settings, run.seed, state)
+    state.save(model, now=run.stopping is not None)
     return read_factors(model)
 
 
-def find_best_epochs(
-    new_model: NewModel, read_factors: ReadFactors, data: Dataset, settings: PairwiseSettings, run: Run
-) -> int:
-    """Return the number of epochs, at most `settings.epochs`, after which the validation cut is ranked best."""
-    train, relevant = data.before_validation(), data.validation
-    if relevant is None or not relevant.nnz:
-        raise UserError(
-            f"{settings.SECTION}.patience: nothing to measure on, the validation cut is empty; "
-            f"set {settings.SECTION}.patience: 0 (fixed epochs), or rec_interactions.validation_purchases: 1"
-        )
-    model, state = new_model(), State(run.checkpoints, "search")
-    state.restore(model)
-    triples = Triples(train, run.device)
-    while True:
-        due = state.epoch and (state.epoch % settings.evaluate_every == 0 or state.epoch == settings.epochs)
-        if due and state.epoch not in dict(state.measured):
-            ndcg = measure_ndcg(read_factors(model), train, relevant, run.top_k, run.seed)
-            state.measured.append((state.epoch, ndcg))
-        if state.epoch == settings.epochs or is_out_of_patience(state.measured, settings.patience):
-            break
-        learn_epoch(model, triples, settings, run.seed, state)
-    state.save(model, now=True)
-    return max(state.measured, key=lambda pair: (pair[1], -pair[0]))[0]
+def is_learned(
+    model: PairwiseModel, read_factors: ReadFactors, settings: PairwiseSettings, run: Run, state: State
+) -> bool:
+    """Measure the model where that is due, and tell whether it has learned long enough."""
+    last = state.epoch >= settings.epochs
+    if run.stopping is None:
+        return last
+    measured = run.stopping.measured = state.measured
+    if state.epoch and (last or state.epoch % run.stopping.every == 0) and state.epoch not in dict(measured):
+        measured.append((state.epoch, run.stopping.measure(read_factors(model))))
+    return last or is_out_of_patience(measured, run.stopping.patience)
 
 
 def is_out_of_patience(measured: list[tuple[int, float]], patience: int) -> bool:
@@ -127,10 +108,10 @@ def is_out_of_patience(measured: list[tuple[int, float]], patience: int) -> bool
 
     Args:
         measured: epochs and NDCG, in order.
-        patience: how many measurements may pass without a better one.
+        patience: how many measurements may pass without a better one; 0: any number.
     """
     values = [ndcg for _, ndcg in measured]
-    return len(values) > patience and max(values[-patience:]) <= max(values[:-patience])
+    return 0 < patience < len(values) and max(values[-patience:]) <= max(values[:-patience])
 
 
 def learn_epoch(model: PairwiseModel, triples: Triples, settings: PairwiseSettings, seed: int, state: State) -> None:
@@ -160,25 +141,6 @@ def check_finite(model: PairwiseModel, settings: PairwiseSettings) -> None:
             f"learning diverged; lower {settings.SECTION}.learning_rate ({settings.learning_rate}) "
             f"or raise {settings.SECTION}.regularisation ({settings.regularisation})"
         )
-
-
-def measure_ndcg(factors: Factors, train: sp.csr_matrix, relevant: sp.csr_matrix, k: int, seed: int) -> float:
-    """Return the mean NDCG@k over the users with a relevant item.
-
-    Args:
-        factors: what is measured.
-        train: (n_users, n_items), the pairs that no list holds.
-        relevant: (n_users, n_items), the validation cut.
-        k: the length of a list.
-        seed: draws the users where there are too many.
-    """
-    users = np.flatnonzero(np.diff(relevant.indptr))
-    if len(users) > VALIDATION_USERS:
-        users = np.sort(np.random.default_rng(seed).choice(users, VALIDATION_USERS, replace=False))
-    some = Factors(factors.user[users], factors.item, factors.bias)
-    everything = {"all": np.ones(train.shape[1], dtype=bool)}
-    items, _ = recommend(some, train[users], k, everything)["all"]
-    return float(np.mean(compute_metrics(items, relevant[users], [k])[f"ndcg_{k}"]))
 
 
 def make_deterministic(device: str) -> None:

@@ -15,8 +15,6 @@ class PairwiseSettings(Section):
 
     factors: Count
     epochs: Count
-    patience: Annotated[int, Field(ge=0)]
-    evaluate_every: Count
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0)]
     regularisation: Annotated[float, Field(ge=0)]

@@ -10,10 +10,10 @@ published` each catalogue has a split of its own, which is read instead of the o
 - the train matrix is binary: a purchase repeated counts once;
 - relevant are the distinct test items of a user. A test item that is no candidate (cold) or that the user has in train
   (repeated: seen items are never recommended) can never be hit; both stay relevant, as in Elliot, and are counted;
-- validation is part of train: a final fit is on all of train, early stopping on `Dataset.before_validation()`.
+- validation is part of train: a final fit is on all of train, tuning on `Dataset.without_validation()`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -106,14 +106,16 @@ class Dataset:
     validation: sp.csr_matrix | None = None
     published: bool = False
 
-    def before_validation(self) -> sp.csr_matrix:
-        """Return `train` without the pairs of `validation`: early stopping learns from it."""
+    def without_validation(self) -> "Dataset":
+        """Return the data set without the pairs of `validation`, its users and items as they are: for tuning."""
         if self.validation is None:
-            return self.train
-        left = self.train.copy()
-        left.data[_positions(left, self.validation)] = 0
-        left.eliminate_zeros()
-        return left
+            return self
+        kept = np.ones(self.train.nnz, dtype=bool)
+        kept[_positions(self.train, self.validation)] = False
+        bounds = np.append(0, np.cumsum(kept))[self.train.indptr]
+        train = sp.csr_matrix((self.train.data[kept], self.train.indices[kept], bounds), shape=self.train.shape)
+        last_day = None if self.last_day is None else self.last_day[kept]
+        return replace(self, train=train, last_day=last_day, validation=None)
 
 
 def dataset_of(

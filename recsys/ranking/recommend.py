@@ -128,13 +128,28 @@ def rank_columns(scores: np.ndarray, k: int) -> Lists:
     Raises:
         ValueError: a score is NaN.
     """
-    least = find_floor(scores, min(k, scores.shape[1]))
+    floor = find_floor(scores, min(k, scores.shape[1]))
     if np.isnan(scores.max(axis=1, initial=-np.inf)).any():
         raise ValueError("a score is not a number")
-    row, column = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))  # ties of the last: by ascending column
+    return rank_above(scores, floor, k)
+
+
+def rank_above(scores: np.ndarray, floor: np.ndarray, k: int) -> Lists:
+    """Rank the k best of the columns that score at least a floor; a column with −inf is never taken.
+
+    Args:
+        scores: (n_rows, n_items) float32, no NaN.
+        floor: of each row, (n_rows,).
+        k: the length of a list.
+    """
+    row, column = np.divmod(np.flatnonzero(scores >= floor[:, None]), max(1, scores.shape[1]))
+    values = scores[row, column]
+    if not np.isfinite(floor).all():
+        taken = values > -np.inf
+        row, column, values = row[taken], column[taken], values[taken]
     counts = np.bincount(row, minlength=len(scores))
     keys = np.zeros((len(scores), counts.max(initial=0)), dtype=np.uint64)
-    keys[np.arange(keys.shape[1]) < counts[:, None]] = pack(scores[row, column], column)
+    keys[np.arange(keys.shape[1]) < counts[:, None]] = pack(values, column)
     return unpack(take_highest(keys, k))
 
 

@@ -1,14 +1,25 @@
 """What every recommender reads of section `rec_fit`, and what one run gets beside the recommender's own settings."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from pipeline.core.params import Section
+from recsys.ranking.scorers import RandomOrder, Scorer
 
 Count = Annotated[int, Field(gt=0)]
+
+
+class FirstRun(Section):
+    """What a stage reads of section `rec_fit` that makes one run alone."""
+
+    model_config = ConfigDict(extra="ignore")  # as in `RecFit`
+
+    top_k: Count
+    seed: Annotated[int, Field(ge=0)]
 
 
 class RecFit(Section):
@@ -21,16 +32,34 @@ class RecFit(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
+@dataclass
+class Stopping:
+    """When what learns in epochs has learned enough.
+
+    Attributes:
+        measure: how good a fitted recommender is, on what it did not learn from.
+        patience: after how many measurements without a better one learning stops; 0: after all epochs.
+        every: epochs between two measurements.
+        measured: epochs and the measure after them, in order; empty for what learns in no epochs.
+    """
+
+    measure: Callable[[Scorer | RandomOrder], float]
+    patience: int
+    every: int
+    measured: list[tuple[int, float]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a recommender.
 
     Attributes:
         seed: what the run draws from.
-        top_k: how many items a list has; early stopping measures at it.
+        top_k: how many items a list has.
         device: where it learns, cpu or cuda.
         threads: CPU threads.
         checkpoints: the folder for the state of what learns in epochs; None: no state is kept.
+        stopping: stops what learns in epochs before its last one; None: nothing does.
     """
 
     seed: int
@@ -38,3 +67,4 @@ class Run:
     device: str = "cpu"
     threads: int = 1
     checkpoints: Path | None = None
+    stopping: Stopping | None = None

@@ -1,16 +1,23 @@
 """A small study on disk: purchases split in time, features that tell the parity which users buy by, texts."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from catalogue.descriptions.variants import SOURCE_OF
 from features.files import write_features
+from pipeline.core.outputs import write_json
 from recsys import interactions
+from recsys.tuning.choices import choice_path
 
 N_USERS, N_ITEMS = 50, 48
+SPLITS = ("train", "train", "validation", "test")
+PLAIN = ("random", "mostpop", "userknn", "itemknn", "bpr")
+CONTENT = ("vbpr", "contentknn")
 PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
@@ -25,10 +32,16 @@ def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame
 
 
 def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there."""
+    """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there.
+
+    Of the items in `original` half are of captioning's train split, a quarter each of validation and test; two of each
+    product. Nothing was chosen by tuning.
+    """
     monkeypatch.chdir(folder)
-    params = PARAMS.read_text().replace("    batch_size: 4096\n", "    batch_size: 256\n")
-    (folder / "params.yaml").write_text(params.replace("    epochs: 16\n", "    epochs: 3\n"))
+    params = YAML().load(PARAMS)
+    for name in ("bpr", "vbpr"):
+        params["rec_fit"][name] |= {"batch_size": 256, "epochs": 3}
+    YAML().dump(params, folder / "params.yaml")
     random = np.random.default_rng(0)
     ids = [f"{number:010}" for number in range(100, 100 + N_ITEMS)]
     original = np.arange(N_ITEMS) % 4 < 2  # both parities
@@ -36,7 +49,8 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared.mkdir(parents=True)
     items = pd.DataFrame({"item_id": ids, "original": original, "product_code": [item[:9] for item in ids]})
     items["category"] = [("Shirt", "Dress", "Socks")[number % 3] for number in range(N_ITEMS)]
-    items["split"] = [(("test", "train")[number % 2] if chosen else None) for number, chosen in enumerate(original)]
+    items["split"] = [(SPLITS[number // 4 % 4] if chosen else None) for number, chosen in enumerate(original)]
+    items["group"] = np.arange(N_ITEMS) // 2
     items.to_parquet(prepared / "items.parquet")
     _purchases(random, ids).to_parquet(prepared / "purchases.parquet")
     features = random.normal(0, 0.3, (N_ITEMS, 6)) + (np.arange(N_ITEMS) % 2)[:, None]
@@ -53,4 +67,13 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
     written = pd.DataFrame({"item_id": ids, "masked": False, "source": np.where(original, "own", "ft")})
     written.to_parquet("data/texts/augmented.parquet")
+    write_features("data/features/text/original/words", np.array(ids)[original].tolist(), features[original])
+    for name in (*PLAIN, *(f"{recommender}-{name}" for recommender in CONTENT for name in ("parity", "words"))):
+        write_choice("warm", name)
+        write_choice("arrivals", name)
     interactions.main()
+
+
+def write_choice(experiment: str, name: str, **choice: Any) -> None:
+    """Write what `recsys.tune` would have chosen; without values those of `rec_fit` hold."""
+    write_json(choice_path(Path("metrics/tune"), experiment, name), {"choice": choice, "trials": {}, "counts": {}})

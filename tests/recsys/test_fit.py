@@ -1,4 +1,5 @@
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> pd.DataFrame:
 
 def output() -> Path:
     """The file of lists of the cell on the command line."""
-    cell = parse_cell()
+    cell = parse_cell("recsys.fit", "")
     return fit.FOLDER / cell.arm / f"{cell.name}.parquet"
 
 
@@ -160,7 +161,7 @@ def test_published_catalogues_are_fitted_on_their_own_split(study: Path, monkeyp
 
 def folder_of(arguments: str) -> Path:
     """The checkpoints of a cell by the params.yaml here."""
-    cell = parse_cell(arguments.split())
+    cell = parse_cell("recsys.fit", "", arguments.split())
     return fit.checkpoint_folder(cell, read(with_sections(fit.Params, [cell.recommender])))
 
 
@@ -186,10 +187,10 @@ def test_checkpoints_go_by_what_a_cell_reads(study: Path, section: str | None, k
     assert {name for name, arguments in cells.items() if folder_of(arguments) != before[name]} == other
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith("rec_fit")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith(("rec_fit", "rec_tune"))])
 def test_checkpoints_go_by_the_code_that_a_cell_imports(name: str) -> None:
     own = f"recsys/recommenders/{CELLS[name]['cmd'].partition('--recommender ')[2].split()[0]}.py"
-    listed = {Path(path) for path in (*fit.CODE, own)}
+    listed = {Path(path) for path in (*import_module(CELLS[name]["cmd"].split()[2]).CODE, own)}
     imported = {path for path in needed_by(name) if path.parts[0] != "pipeline"}
     assert sorted(str(path) for path in imported if not any(covers(code, path) for code in listed)) == []
 

@@ -194,7 +194,7 @@ def test_validation_is_of_train_and_learning_before_it_does_not_see_it(
         return {(int(data.users[u]), int(data.items[i])) for u, i in zip(*matrix.nonzero(), strict=True)}
 
     assert pairs(data.train) == {row[:2] for row in train}
-    assert pairs(data.before_validation()) == {row[:2] for row in early}
+    assert pairs(data.without_validation().train) == {row[:2] for row in early}
     assert pairs(data.validation) == {row[:2] for row in late} - {row[:2] for row in early}
 
 

@@ -36,18 +36,18 @@ from recsys.fitting.cells import Cell, parse_cell
     ],
 )
 def test_a_command_line_names_a_cell(words: str, cell: Cell, arm: str, name: str, features: Path | None) -> None:
-    parsed = parse_cell(words.split())
+    parsed = parse_cell("recsys.fit", "", words.split())
     assert parsed == cell
     assert (parsed.arm, parsed.name, parsed.features_folder(Path("data/features"))) == (arm, name, features)
 
 
 def test_an_unknown_text_is_refused() -> None:
     with pytest.raises(UserError, match="did you mean masked-ft"):
-        parse_cell(["--recommender", "vbpr", "--text", "masked-fd", "--features", "words"])
+        parse_cell("recsys.fit", "", ["--recommender", "vbpr", "--text", "masked-fd", "--features", "words"])
 
 
 @pytest.mark.parametrize("words", ["--recommender bpr", "--recommender bpr --catalogue all --text original"])
 def test_a_cell_is_of_a_catalogue_or_of_a_text(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_cell(words.split())
+        parse_cell("recsys.fit", "", words.split())
     assert "--catalogue" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Fixed and measured numbers of epochs, killed fits that continue, divergence."""
 
-from dataclasses import replace
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from recsys.pairwise import learning
 from recsys.pairwise.factors import draw_initial
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
-from recsys.ranking.settings import Run
+from recsys.ranking.settings import Run, Stopping
 from recsys.recommenders import bpr, vbpr
-from tests.recsys.recommenders.contract import RUN, parity_features, settings_of, shop
+from tests.recsys.recommenders.contract import parity_features, settings_of, shop
 
 BOTH = pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
 
@@ -25,21 +25,20 @@ class Killed(BaseException):
     """What ends a fit in the middle."""
 
 
-def data_with_cut() -> Dataset:
-    """A tenth of the purchases is the validation cut; every user keeps others."""
-    train = shop()
-    chosen = np.random.default_rng(0).random(train.nnz) < 0.1
-    chosen[train.indptr[:-1]] = False
-    cut = train.copy()
-    cut.data = chosen.astype(np.float32)
-    cut.eliminate_zeros()
-    return replace(dataset_of(train), validation=cut)
+DATA = dataset_of(shop())
 
 
-def fit(module: Any, data: Dataset, folder: Path | None = None, **changes: Any) -> Factors:
+def fit(
+    module: Any, data: Dataset, folder: Path | None = None, stopping: Stopping | None = None, **changes: Any
+) -> Factors:
     features = all_rows(parity_features(90)) if module.NEEDS_FEATURES else None
     settings = settings_of(module, **({"epochs": 4} | changes))
-    return module.fit(data, settings, Run(seed=1, top_k=12, checkpoints=folder), features)
+    return module.fit(data, settings, Run(seed=1, top_k=12, checkpoints=folder, stopping=stopping), features)
+
+
+def length(scorer: Any) -> float:
+    """A measure that changes with every epoch."""
+    return float(np.square(scorer.user).sum())
 
 
 def same(first: Factors, second: Factors) -> bool:
@@ -62,104 +61,82 @@ class Steps:
 
 
 @BOTH
-@pytest.mark.parametrize("patience", [0, 2])
+@pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
 def test_a_killed_fit_continues_to_the_same_factors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, patience: int, share: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, measured: bool, share: float
 ) -> None:
     monkeypatch.setattr(learning, "BLOCK_TRIPLES", 300)  # several blocks an epoch
     monkeypatch.setattr(learning, "SAVE_SECONDS", 0)
-    data, steps = data_with_cut(), Steps(monkeypatch)
-    expected = fit(module, data, patience=patience)
+    steps = Steps(monkeypatch)
+
+    def fit_here(folder: Path | None) -> Factors:
+        return fit(module, DATA, folder, Stopping(length, 0, 2) if measured else None)
+
+    expected = fit_here(None)
     total, steps.taken = steps.taken, 0
     steps.killed_at = int(share * total)
     with pytest.raises(Killed):
-        fit(module, data, tmp_path, patience=patience)
+        fit_here(tmp_path)
     steps.taken, steps.killed_at = 0, -1
-    assert same(fit(module, data, tmp_path, patience=patience), expected)
+    assert same(fit_here(tmp_path), expected)
     assert steps.taken <= (1 - share) * total + 300 / 64 + 1  # a block at most is done again
     steps.taken = 0
-    assert same(fit(module, data, tmp_path, patience=patience), expected)
+    assert same(fit_here(tmp_path), expected)
     assert steps.taken == 0
 
 
-@pytest.mark.parametrize("evaluate_every", [1, 3, 4])
+@pytest.mark.parametrize("every", [1, 3, 4])
 def test_a_fit_killed_while_it_measures_measures_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate_every: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     monkeypatch.setattr(learning, "SAVE_SECONDS", 0)
-    measure, seen = learning.measure_ndcg, []
-    killed_at = 0
+    killed_at, seen = 0, []
 
-    def ndcg(*arguments: Any) -> float:
-        seen.append(measure(*arguments))
+    def measure(scorer: Any) -> float:
+        seen.append(length(scorer))
         if len(seen) == killed_at:
             raise Killed
         return seen[-1]
 
-    monkeypatch.setattr(learning, "measure_ndcg", ndcg)
-    data, options = data_with_cut(), {"patience": 3, "evaluate_every": evaluate_every}
-    expected, values = fit(bpr, data, **options), list(seen)
+    expected, values = fit(bpr, DATA, None, Stopping(measure, 0, every)), list(seen)
     for killed_at in range(1, len(values) + 1):
         seen.clear()
+        folder, stopping = tmp_path / str(killed_at), Stopping(measure, 0, every)
         with pytest.raises(Killed):
-            fit(bpr, data, tmp_path / str(killed_at), **options)
-        assert same(fit(bpr, data, tmp_path / str(killed_at), **options), expected)
+            fit(bpr, DATA, folder, stopping)
+        assert same(fit(bpr, DATA, folder, stopping), expected)
         assert seen == [*values[:killed_at], *values[killed_at - 1 :]]  # the lost measurement again, and the later ones
+        assert [value for _, value in stopping.measured] == values
 
 
 def test_a_damaged_state_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "SAVE_SECONDS", 0)
-    expected = fit(bpr, data_with_cut(), tmp_path)
+    expected = fit(bpr, DATA, tmp_path)
     path = tmp_path / "fit.safetensors"
     path.write_bytes(path.read_bytes()[:-7] + b"damaged")
-    assert same(fit(bpr, data_with_cut(), tmp_path), expected)
+    assert same(fit(bpr, DATA, tmp_path), expected)
 
 
-def test_the_epochs_are_those_that_rank_the_cut_best_and_the_cut_is_learned_from_in_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scores, depths = iter([0.1, 0.3, 0.3, 0.2, 0.9]), []
+@BOTH
+def test_learning_stops_after_measurements_without_a_better_one(module: Any) -> None:
+    values, seen = iter([0.1, 0.3, 0.3, 0.2, 0.9]), []
 
-    def ndcg(factors: Factors, train: Any, relevant: Any, k: int, seed: int) -> float:
-        assert not train.multiply(relevant).nnz
-        depths.append(k)
-        return next(scores)
+    def measure(scorer: Any) -> float:
+        seen.append(deepcopy(scorer))  # it goes on learning
+        return next(values)
 
-    monkeypatch.setattr(learning, "measure_ndcg", ndcg)
-    data = data_with_cut()
-    factors = fit(bpr, data, patience=2, epochs=40, evaluate_every=3)
-    assert len(depths) == 4  # twice no better than 0.3
-    assert same(factors, fit(bpr, data, epochs=6))
+    stopping = Stopping(measure, patience=2, every=3)
+    last = fit(module, DATA, None, stopping, epochs=40)
+    assert stopping.measured == [(3, 0.1), (6, 0.3), (9, 0.3), (12, 0.2)]  # twice no better than 0.3
+    assert same(last, fit(module, DATA, epochs=12))
+    assert same(seen[1], fit(module, DATA, epochs=6))
 
 
-def test_learning_too_long_is_noticed() -> None:
-    """Random purchases: nothing generalises but popularity, so the best is early and the last is worse."""
-    data = data_with_cut()
-    settings = settings_of(bpr, epochs=60, patience=60, evaluate_every=2, regularisation=0.0)
-    new_model = lambda: bpr.new_model(*data.train.shape, settings, RUN)  # noqa: E731
-    assert learning.find_best_epochs(new_model, bpr.read_factors, data, settings, RUN) < 30
-
-
-def test_measured_is_the_mean_ndcg_of_the_users_of_the_cut() -> None:
-    data = data_with_cut()
-    random = np.random.default_rng(0)
-    factors = Factors(*(random.normal(size=size).astype(np.float32) for size in ((60, 3), (90, 3), (90,))))
-    train, cut = data.before_validation(), data.validation
-    assert cut is not None
-    values = []
-    for user in np.flatnonzero(np.diff(cut.indptr)):
-        scores = np.where(train[user].toarray()[0] > 0, -np.inf, factors.scores(np.array([user]))[0])
-        best = np.argsort(-scores)[:12]
-        gains = cut[user].toarray()[0][best] @ (1 / np.log2(np.arange(12) + 2))
-        values.append(gains / (1 / np.log2(np.arange(min(12, cut[user].nnz)) + 2)).sum())
-    ndcg = learning.measure_ndcg(factors, train, cut, 12, seed=1)
-    assert abs(ndcg - np.mean(values)) < 1e-9
-
-
-def test_stopping_early_without_a_cut_says_what_to_do() -> None:
-    with pytest.raises(UserError, match=r"validation cut is empty; set rec_fit\.bpr\.patience: 0"):
-        fit(bpr, dataset_of(shop()), patience=1)
+def test_the_last_epoch_is_measured_wherever_it_falls() -> None:
+    stopping = Stopping(length, patience=0, every=3)
+    fit(bpr, DATA, None, stopping, epochs=7)
+    assert [epochs for epochs, _ in stopping.measured] == [3, 6, 7]
 
 
 def test_divergence_is_an_error_with_a_remedy() -> None:

@@ -19,13 +19,13 @@ def test_a_matrix_is_taken_as_it_is_with_sorted_indices() -> None:
     assert data.train.indices.tolist() == [0, 2, 1]
     assert data.train.data.tolist() == [2, 3, 1]
     assert train.indices.tolist() == [2, 0, 1]
-    assert data.before_validation() is data.train
+    assert data.without_validation() is data
     assert data.item_ids == ["0", "1", "2"]
 
 
-def test_before_validation_is_train_without_its_pairs() -> None:
+def test_without_validation_is_train_without_its_pairs() -> None:
     train = sp.csr_matrix(np.array([[1, 1, 0], [0, 1, 1]], dtype=np.float32))
     late = sp.csr_matrix(np.array([[0, 1, 0], [0, 0, 0]], dtype=np.float32))
     data = dataset_of(train, validation=late)
-    assert data.before_validation().toarray().tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert data.without_validation().train.toarray().tolist() == [[1, 0, 0], [0, 1, 1]]
     assert data.train.nnz == 4

@@ -45,7 +45,7 @@ def test_a_second_recommender_with_features_is_scored_wherever_the_first_is() ->
 
 def test_its_lists_lie_where_they_are_scored() -> None:
     cells = [
-        parse_cell(f"--recommender second {arguments}".split())
+        parse_cell("recsys.fit", "", f"--recommender second {arguments}".split())
         for arguments in ("--catalogue all --features resnet50", "--text masked-ft --features sbert")
     ]
     outputs = {fit.FOLDER / cell.arm / f"{cell.name}.parquet" for cell in cells}
