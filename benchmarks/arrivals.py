@@ -100,7 +100,7 @@ def write_inputs(folder: Path, name: str, n_users: int, n_sources: int, n_runs: 
         write_model(run_file(folder, run), Factors(user, item, np.zeros(n_items, np.float32), learned), data)
         if not run:
             items = module.project(learned, read_features(folder / "sources/00").select(ids))
-            sp.save_npz(folder / "bought.npz", draw_bought(user, *items, random))
+            sp.save_npz(folder / "bought.npz", draw_bought(user, items[0], items[1], random))
 
 
 def measure(folder: Path, name: str) -> None:

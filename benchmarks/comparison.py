@@ -2,7 +2,7 @@
 
 Purchases are those of `synthetic.py`, split by `rec_interactions`. Lists of 12 items are drawn at random for three
 texts (masked-ft, masked-pt, masked-none) in as many runs as a study makes. Prints seconds and peak memory of
-`rec_score`, and of the comparison of the texts, for all users and by slice, with 10,000 draws.
+`rec_score`, and of the comparison of the texts, for all users and by slice, over products, users and runs.
 `--growth`: for a sixteenth and a quarter of the users, and for all.
 """
 
@@ -19,7 +19,7 @@ from interactions import ROOT, run_timed
 
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
 LIST_LENGTH = 12
-DRAWS = 10_000
+GARMENTS = 2  # of a product
 
 
 def write_study(folder: Path, n_users: int) -> None:
@@ -36,6 +36,7 @@ def write_study(folder: Path, n_users: int) -> None:
     split = random.choice(["train", "validation", "test"], n_items, p=[0.7, 0.1, 0.2])
     category = random.choice([f"kind {number:02}" for number in range(40)], n_items)
     items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [item[:9] for item in ids]}
+    items["group"] = np.arange(n_items) // GARMENTS
     prepared = folder / "data/prepared"
     prepared.mkdir(parents=True)
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
@@ -55,6 +56,7 @@ def write_study(folder: Path, n_users: int) -> None:
         "catalogues": [],
         "texts": list(TEXTS),
         "recommenders": [],
+        "content_recommenders": ["vbpr"],
         "image_features": [],
         "text_features": ["words"],
     }
@@ -88,13 +90,21 @@ def write_lists(folder: Path, n_users: int, runs: int) -> None:
 
 def compare_texts(folder: Path) -> None:
     """Compare the texts by the scores that `rec_score` wrote, and print how many comparisons there are."""
-    from lookbook.comparison.recommendations import Axes, compare_masked, compare_slices
-    from lookbook.comparison.user_scores import find_evaluation
+    from lookbook.comparison.recommendations import Axes, Tables, compare_masked, compare_slices
+    from lookbook.comparison.user_scores import find_evaluation, read_products
 
-    scores, slices = (folder / f"data/scores/{name}.parquet" for name in ("recommendations", "recommendation_slices"))
-    axes = Axes([], TEXTS, [], ["vbpr-words"], draws=DRAWS, seed=42)
-    rows = compare_masked(axes, scores, LIST_LENGTH)
-    rows += compare_slices(axes, slices, LIST_LENGTH, find_evaluation(scores))
+    product = read_products(folder / "data/prepared/items.parquet", folder / "data/interactions")
+    scores, items = folder / "data/scores", folder / "data/scores/recommendation_items.parquet"
+    users, slices = (
+        Tables(scores / f"{name}.parquet", scores / f"{hits}.parquet", items, product)
+        for name, hits in (
+            ("recommendations", "recommendation_hits"),
+            ("recommendation_slices", "recommendation_slice_hits"),
+        )
+    )
+    axes = Axes([], TEXTS, [], ["vbpr-words"])
+    rows = compare_masked(axes, users, LIST_LENGTH)
+    rows += compare_slices(axes, slices, LIST_LENGTH, find_evaluation(users.scores))
     print(f"{len(rows)} comparisons, the largest of {max(row['n'] for row in rows):,} users")
 
 

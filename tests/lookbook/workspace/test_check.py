@@ -239,9 +239,9 @@ def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> Non
     (project / "recsys/extractors/words.py").write_text("from recsys.extractors.sbert import Settings, text_vectors\n")
     sbert = YAML(typ="safe").load(project / "params.yaml")["rec_features"]["sbert"]
     names = {"recommenders": ["mine"], "rec_features.words": sbert}
-    own = {**names, "rec_fit.mine": {"half_life_days": 3.0}}
+    own = {**names, "rec_fit.mine": {"half_life_days": 3.0}, "rec_tune.mine": {}}
     cases: list[tuple[dict[str, Any], list[str]]] = [
-        (names, ["rec_fit.mine: missing; see recsys/recommenders/mine.py"]),
+        (names, [f"{section}.mine: missing; see recsys/recommenders/mine.py" for section in ("rec_fit", "rec_tune")]),
         (own | {"text_features": ["words"]}, []),
         (
             own | {"rec_fit.mine": {"half_life_days": 3.0, "half_live_days": 1.0}},
