@@ -1,11 +1,11 @@
 """Tables of the arrivals: every source of their words, the tested comparisons, and the ranking among all items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from lookbook.reporting.answer import judge, name_measure
-from lookbook.reporting.formatting import ONE_RUN, Table, format_interval, format_p, format_value, name_of
+from lookbook.reporting.formatting import ONE_RUN, Table, Values, format_interval, format_p, format_value, name_of
 from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
 from lookbook.reporting.sources import describe_source, label_source, sort_sources
 from recsys.scoring.arms import build_name
@@ -93,14 +93,37 @@ def findings_table(ranked: Ranked) -> Table | None:
     ]
     header = ["Comparison", "Difference [95 %]", "p", "Corrected p", "Smallest", "Users", "Products", "Hit", "Top ten"]
     notes = [
-        f"{name_of(rows[0]['recommender'])}. p: the texts of whole products are swapped by a coin and the arrivals "
-        f"ranked again, {rows[0]['draws']:,} draws. The secondary comparisons are corrected by Holm among themselves.",
+        f"{name_of(rows[0]['recommender'])}. {_describe_draws(rows)} The secondary comparisons are corrected by Holm "
+        "among themselves.",
         "Claimed is a difference whose corrected p is below 0.05 and whose interval leaves out zero. Equal: the "
         "interval lies inside the margin of equivalence.",
         "Smallest: the true difference that this rule finds in 4 of 5 studies. Hit: arrivals that a list hit. Top ten: "
         "the share of all changes that the ten most changed arrivals bring.",
     ]
+    best = ranked.find_best()
+    if best and best.get("validation_ndcg") is not None:
+        chosen = format_value(best["metric"], best["validation_ndcg"])
+        notes.append(
+            f"The best arm without captions was chosen on validation arrivals: {describe_source(best['b'])}, with "
+            f"{name_measure(best['metric'])} {chosen} among them."
+        )
     return Table("arrivals-tests", "What is tested", [*header, "Finding"], body, 1, pd.DataFrame(rows), notes)
+
+
+def _describe_draws(rows: Sequence[Values]) -> str:
+    """Say how p was found: by swaps, of how many users' lists, and where by t."""
+    sentences = []
+    swapped = [row for row in rows if row.get("draws")]
+    if swapped:
+        n_users = swapped[0].get("draw_users") or swapped[0]["n"]
+        sample = f" of a sample of {n_users:,} users" if n_users < swapped[0]["n"] else ""
+        sentences.append(
+            f"p: the texts of whole products are swapped by a coin and the arrivals ranked again{sample}, "
+            f"{swapped[0]['draws']:,} draws."
+        )
+    if len(swapped) < len(rows):
+        sentences.append("Against an arm of another model, p is that of t.")
+    return " ".join(sentences)
 
 
 ALL_ITEMS = {  # as in metrics/arrivals/, the cutoff in the place of k -> heading

@@ -149,23 +149,24 @@ def catalogue_differences_table(comparisons: list[Values], cutoff: int) -> Table
 
 
 def masked_table(comparisons: list[Values], cutoff: int) -> Table:
-    """Return the main result: only the descriptions of the test garments differ between a and b."""
+    """Return the warm case: only the descriptions of the test garments differ between a and b."""
     rows = [row for row in comparisons if row["metric"].startswith("ndcg_masked")]
     notes = [
         f"NDCG@{cutoff} where only the test garments count as purchases. Their descriptions are replaced by the "
         "fine-tuned caption (ft), the pre-trained caption (pt), nothing (none), or are their own (reference); "
-        "articles, purchases and split stay the same. With none, all of them share the vector of the empty text, which "
-        "can rank below chance.",
+        "articles, purchases and split stay the same.",
         f"Users who bought one of those garments in the test period. {INTERVALS}; not tested.",
     ]
-    return differences_table("masked", "The masked experiment", "Recommender", rows, _label_arms, notes)
+    return differences_table(
+        "masked", "Warm items: differences between captions", "Recommender", rows, _label_arms, notes
+    )
 
 
 def masked_all_table(comparisons: list[Values], cutoff: int) -> Table:
     """Return the differences of the same texts and users on everything that these users bought."""
     rows = [row for row in comparisons if not row["metric"].startswith("ndcg_masked")]
     notes = [f"NDCG@{cutoff} on everything that the same users bought in the test period. {INTERVALS}; not tested."]
-    title = "The masked experiment, all garments"
+    title = "Warm items: the same users on all garments"
     return differences_table("masked-all", title, "Recommender", rows, _label_arms, notes)
 
 

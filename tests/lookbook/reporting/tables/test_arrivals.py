@@ -73,6 +73,19 @@ def test_tested_comparisons_begin_with_the_primary_one(metrics: dict[str, Any]) 
     assert findings_table(ranked(metrics, arrivals_row("table", PT))) is None
 
 
+def test_how_p_was_found_and_the_best_arm_chosen_is_said(metrics: dict[str, Any]) -> None:
+    primary = row_with_finding(FT, PT, "better", "primary", draws=2000, draw_users=1087)
+    best = row_with_finding(FT, "pictures-resnet50", "better", "secondary", draws=None, validation_ndcg=0.14)
+    tables = [findings_table(ranked(metrics, *rows)) for rows in ([primary], [primary | {"draw_users": 500}, best])]
+    first, second = (" ".join(table.notes) for table in tables if table)
+    assert "ranked again, 2,000 draws." in first
+    assert "of t" not in first
+    assert (
+        "ranked again of a sample of 500 users, 2,000 draws. Against an arm of another model, p is that of t." in second
+    )
+    assert "chosen on validation arrivals: pictures alone (resnet50), with NDCG@12 0.1400 among them." in second
+
+
 def test_the_ranking_of_all_items_has_every_recommender(metrics: dict[str, Any]) -> None:
     table = all_items_table(ranked(metrics), ["sbert", "resnet50", "clip"])
     assert set(table.frame["recommender"]) == set(NAMES)
