@@ -23,7 +23,7 @@ TEXTS = [
 SMALL = Size(image=32, vision_width=16, vision_layers=1, queries=3, qformer_layers=1, text_width=16, text_layers=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_captioner() -> Callable[[str], Captioner]:
     """`tiny_captioner(family)`: a new captioner with the same random weights each time, images of 32 pixels."""
 
@@ -39,19 +39,18 @@ def tiny_captioner() -> Callable[[str], Captioner]:
 @pytest.fixture
 def tiny_folder(tiny_captioner: Callable[[str], Captioner], tmp_path: Path) -> Callable[[str], Path]:
     """`tiny_folder(family)`: such a captioner saved as a model folder, float16 safetensors and processor files."""
+    return lambda family: _save(tiny_captioner(family), tmp_path / "models" / family)
 
-    def save(family: str) -> Path:
-        untrained, folder = tiny_captioner(family), tmp_path / "models" / family
-        untrained.model.half().save_pretrained(folder)
-        untrained.processor.save_pretrained(folder)
-        return folder
 
-    return save
+def _save(captioner: Captioner, folder: Path) -> Path:
+    captioner.model.half().save_pretrained(folder)
+    captioner.processor.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture
 def tiny_project(
-    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write_tiny_project: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Path]:
     """`tiny_project(family, {"lr": 0.01, "caption_train.patience": 3})`: a project to train and to caption in.
 
@@ -61,14 +60,23 @@ def tiny_project(
 
     def make(family: str, changes: dict[str, object] | None = None, times: int = 1) -> Path:
         project = tmp_path / "project"
-        _write_prepared(project / "data" / "prepared", times)
-        (project / "data" / "models").mkdir(parents=True)
-        tiny_folder(family).rename(project / "data" / "models" / "tiny")
-        _write_params(project / "params.yaml", SHORT_RUN | (changes or {}))
+        write_tiny_project(project, family, changes, times)
         monkeypatch.chdir(project)
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_tiny_project(tiny_captioner: Callable[[str], Captioner]) -> Callable[..., None]:
+    """`write_tiny_project(folder, family)`: the same in any folder, for a run that several tests share."""
+
+    def write(project: Path, family: str, changes: dict[str, object] | None = None, times: int = 1) -> None:
+        _write_prepared(project / "data" / "prepared", times)
+        _save(tiny_captioner(family), project / "data" / "models" / "tiny")
+        _write_params(project / "params.yaml", SHORT_RUN | (changes or {}))
+
+    return write
 
 
 SHORT_RUN = {

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -36,6 +36,24 @@ def train(family: str, folder: str) -> tuple[fine_tuning.Result, bytes]:
     result = fine_tuning.fine_tune(MODEL, family, ITEMS, IMAGES, read(Params), Path(folder))
     write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
     return result, Path(f"{folder}-adapter/adapter_model.safetensors").read_bytes()
+
+
+class Whole(NamedTuple):
+    """An uninterrupted run of BLIP-2 with OPT: the project's folder with `run`, its result, the adapter's bytes."""
+
+    project: Path
+    result: fine_tuning.Result
+    adapter: bytes
+
+
+@pytest.fixture(scope="module")
+def whole(write_tiny_project: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Run the default project of `tiny_project("blip2_opt")` once for all tests of this module."""
+    project = tmp_path_factory.mktemp("whole") / "project"
+    write_tiny_project(project, "blip2_opt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        return Whole(project, *train("blip2_opt", "run"))
 
 
 class KilledError(Exception):
@@ -98,22 +116,24 @@ def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, mo
 
 
 def test_a_damaged_last_checkpoint_costs_time_but_changes_nothing(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    whole: Whole, tiny_project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tiny_project("blip2_opt")
-    _, expected = train("blip2_opt", "whole")
     train_until("blip2_opt", "parts", "on_step_end", 5, monkeypatch)
     optimizer = Path("parts/checkpoint-4/optimizer.pt")
     optimizer.write_bytes(optimizer.read_bytes()[:-100])
-    assert train("blip2_opt", "parts")[1] == expected
+    assert train("blip2_opt", "parts")[1] == whole.adapter
     assert "parts/checkpoint-4 is damaged" in caplog.text
 
 
 def test_a_disk_that_fills_up_while_saving_loses_nothing(
-    tiny_project: Project, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    whole: Whole,
+    tiny_project: Project,
+    small_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     tiny_project("blip2_opt")
-    _, expected = train("blip2_opt", "whole")
     folder = str(small_disk / "run")
     train_until("blip2_opt", folder, "on_step_end", 3, monkeypatch)
     with contextlib.suppress(OSError), open(small_disk / "filler", "wb", buffering=0) as filler:
@@ -125,7 +145,7 @@ def test_a_disk_that_fills_up_while_saving_loses_nothing(
     assert "disk full" in capsys.readouterr().err
     assert [path.name for path in Path(folder).glob("checkpoint-*")] == ["checkpoint-2"]
     (small_disk / "filler").unlink()
-    assert train("blip2_opt", folder)[1] == expected
+    assert train("blip2_opt", folder)[1] == whole.adapter
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "llava"])
@@ -187,21 +207,20 @@ def set_param(old: str, new: str) -> None:
     Path("params.yaml").write_text(text.replace(old, new))
 
 
-def test_a_finished_run_is_not_trained_again(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_is_not_trained_again(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between its last checkpoint and its outputs."""
-    tiny_project("blip2_opt")
-    first, expected = train("blip2_opt", "run")
+    monkeypatch.chdir(shutil.copytree(whole.project, tmp_path / "project"))
+    shutil.rmtree("run-adapter")
     monkeypatch.setattr(CaptionTrainer, "train", lambda *args, **kwargs: pytest.fail("trained again"))
-    second, adapter = train("blip2_opt", "run")
-    assert (second.metrics, second.curve, adapter) == (first.metrics, first.curve, expected)
+    again, adapter = train("blip2_opt", "run")
+    assert (again.metrics, again.curve, adapter) == (whole.result.metrics, whole.result.curve, whole.adapter)
 
 
-def test_the_seed_decides_the_bytes(tiny_project: Project) -> None:
+def test_the_seed_decides_the_bytes(whole: Whole, tiny_project: Project) -> None:
     tiny_project("blip2_opt")
-    assert train("blip2_opt", "once")[1] == train("blip2_opt", "again")[1]
-    params = Path("params.yaml")
-    params.write_text(params.read_text().replace("\nseed: 42", "\nseed: 43"))
-    assert train("blip2_opt", "other")[1] != train("blip2_opt", "once")[1]
+    assert train("blip2_opt", "again")[1] == whole.adapter
+    set_param("\nseed: 42", "\nseed: 43")
+    assert train("blip2_opt", "other")[1] != whole.adapter
 
 
 def test_the_best_epoch_is_kept_not_the_last(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,11 +354,7 @@ def test_a_missing_gpu_is_refused_before_anything_is_loaded(tiny_project: Projec
         train("blip2_opt", "run")
 
 
-def test_the_curve_has_a_loss_for_every_epoch(tiny_project: Project) -> None:
-    tiny_project("blip2_opt")
-    result, _ = train("blip2_opt", "run")
-    assert [row["step"] for row in result.curve if row["validation_loss"] is not None] == [3, 6, 9]
-    assert (
-        history.find_best_evaluation(checkpoints.read_log(checkpoints.find_latest(Path("run")))).loss
-        == result.metrics["validation_loss"]
-    )
+def test_the_curve_has_a_loss_for_every_epoch(whole: Whole) -> None:
+    assert [row["step"] for row in whole.result.curve if row["validation_loss"] is not None] == [3, 6, 9]
+    log = checkpoints.read_log(checkpoints.find_latest(whole.project / "run"))
+    assert history.find_best_evaluation(log).loss == whole.result.metrics["validation_loss"]
