@@ -27,6 +27,7 @@ LOADED_BY_NAME = {
     "recsys.tune": ["recsys/recommenders/{recommender}.py"],
 }
 
+OF_CAPTIONERS = ["caption_train", "caption_generate_pt", "caption_generate_ft"]
 RUN_AS_A_SCRIPT = {"captioning/scores/java/process.py": "captioning/scores/java/worker.py"}  # started, not imported
 
 MORE_OF_THE_MODULE = {  # read by the module, without influence on this stage's output
@@ -131,7 +132,7 @@ def test_deps_of_a_cell_cover_what_it_imports(name: str) -> None:
 
 
 @pytest.mark.parametrize("family", allowed_names("captioning/families"))
-@pytest.mark.parametrize("stage", ["caption_train", "caption_generate_pt", "caption_generate_ft"])
+@pytest.mark.parametrize("stage", OF_CAPTIONERS)
 def test_deps_of_a_captioner_cover_what_any_family_imports(stage: str, family: str) -> None:
     """Of families that params.yaml has no captioner of, too."""
     code = {Path(dep.replace("${item.family}", family)) for dep in STAGES[stage]["do"]["deps"]}
@@ -143,6 +144,10 @@ def test_deps_of_a_captioner_cover_what_any_family_imports(stage: str, family: s
 def test_deps_of_a_stage_name_no_code_that_none_of_its_cells_imports(stage: str) -> None:
     cells = [name for name in COMMANDS if name.split("@")[0] == stage]
     needed = set().union(*(needed_by(name) for name in cells))
+    if stage in OF_CAPTIONERS:
+        needed |= closure(
+            [ROOT / f"captioning/families/{family}.py" for family in allowed_names("captioning/families")]
+        )
     own = {dep for name in cells for dep in code_of(name) if dep.suffix == ".py" or any((ROOT / dep).glob("*.py"))}
     assert sorted(str(dep) for dep in own if not any(covers(dep, path) for path in needed)) == []
 
@@ -196,7 +201,7 @@ def test_a_cell_depends_on_the_parameters_that_it_reads(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 960
+    assert len(text.splitlines()) < 970
     assert [name for name, stage in STAGES.items() if stage.get("frozen")] == ["sample_models"]
     for stage in STAGES.values():
         body = stage.get("do", stage)
