@@ -54,7 +54,7 @@ def plain_rows(path: Path, names: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def read_items(folder: Path) -> list[tuple]:
-    table = shop.read_table(Folder(folder), shop.ITEMS, COLUMNS.of_items())
+    table = shop.read_table(Folder(folder), shop.ITEMS, COLUMNS.list_item_columns())
     items = shop.read_items(shop.ITEMS, table, COLUMNS)
     return list(items[["item_id", "description", "category"]].itertuples(index=False, name=None))
 

@@ -59,7 +59,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as monkeypatch:
         small_study(folder, monkeypatch)
-        Path("metrics").mkdir()
+        Path("metrics").mkdir(exist_ok=True)
         figures = {"ndcg_5": 0.5, "ndcg_12": 0.25, "map_elliot_5": 0.2, "map_elliot_12": 0.1, "users": 50}
         metrics = {"all": {"itemknn": figures}, "augmented": {"vbpr-words": figures}}
         Path("metrics/recommendations.json").write_text(json.dumps(metrics))

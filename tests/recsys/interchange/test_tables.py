@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import UserError
 from recsys.interchange.evaluate import evaluate
 from recsys.interchange.reading import Pairs, read_lists, read_purchases
-from recsys.interchange.recommend import build_dataset, lists_of, settings_of
+from recsys.interchange.recommend import build_dataset, make_lists, build_settings
 from recsys.interchange.writing import write_lists
 from recsys.ranking.settings import Run
 
@@ -29,9 +29,9 @@ def ids(rows: Pairs) -> list[tuple[str, str]]:
 
 def list_best(train: Path, out: Path, **changes: object) -> dict[str, float]:
     """Write the lists of MostPop; return the score of each item."""
-    settings = settings_of("mostpop", changes)
+    settings = build_settings("mostpop", changes)
     data, users = build_dataset(read_purchases(train, with_time=bool(changes)), binary=False)
-    items, scores = lists_of(data, "mostpop", settings, Run(42, 12, "cpu", 1), None)
+    items, scores = make_lists(data, "mostpop", settings, Run(42, 12, "cpu", 1), None)
     write_lists(out, users, data.item_ids, items, scores)
     return dict(pd.read_csv(out, sep="\t", header=None, dtype={1: str})[[1, 2]].itertuples(index=False))
 
