@@ -60,4 +60,5 @@ def test_two_cells_of_a_grid(study: Path) -> None:
     assert (fast["best"], slow["best"]) == ("True", "False")
     assert float(fast["seconds"]) > 0
     assert float(fast["bleu_4"]) >= 0
+    assert 0 <= float(fast["arrivals_ndcg"]) <= 1
     assert "0 of 2 cells queued" in run(study, *grid, "--queue")
