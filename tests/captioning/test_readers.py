@@ -14,6 +14,7 @@ from tests.captioning.families import auto_models
 from tests.helpers import fine_tuning, generation
 from tests.helpers.readers import check_readers_change_nothing
 
+pytestmark = pytest.mark.usefixtures("short_samples")
 Make = Callable[[str], Path]
 
 

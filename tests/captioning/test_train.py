@@ -24,6 +24,7 @@ from tests.helpers.fine_tuning import Unmetered, run_stage
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("short_samples")
 Project = Callable[..., Path]
 
 

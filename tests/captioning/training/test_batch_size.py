@@ -19,6 +19,7 @@ from captioning.training.settings import Params
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 
+pytestmark = pytest.mark.usefixtures("short_samples")
 MODEL = Path("data/models/tiny")
 Project = Callable[..., Path]
 

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from captioning.modelling import load, prepare_images
 from captioning.train import IMAGES, ITEMS
-from captioning.training import checkpoints, fine_tuning, history
+from captioning.training import callbacks, checkpoints, fine_tuning, history
 from captioning.training.examples import read_split
 from captioning.training.outputs import write_adapter
 from captioning.training.settings import Params
@@ -27,6 +27,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from tests.captioning.families import auto_models
 
+pytestmark = pytest.mark.usefixtures("short_samples")
 MODEL = Path("data/models/tiny")
 Project = Callable[..., Path]
 
@@ -53,6 +54,7 @@ def whole(write_tiny_project: Callable[..., None], tmp_path_factory: pytest.Temp
     write_tiny_project(project, "blip2_opt")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
+        patch.setattr(callbacks, "SAMPLE_TOKENS", 8)
         return Whole(project, *train("blip2_opt", "run"))
 
 
@@ -149,9 +151,12 @@ def test_a_disk_that_fills_up_while_saving_loses_nothing(
 
 
 @pytest.mark.parametrize("family", ["blip2_opt", "llava"])
-def test_a_few_validation_items_are_captioned_after_each_epoch(family: str, tiny_project: Project) -> None:
+def test_a_few_validation_items_are_captioned_after_each_epoch(
+    family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The items are the same after each epoch, captions are those of generation, and DVCLive's folder has them too."""
     tiny_project(family, {"epochs": 2})
+    monkeypatch.setattr(callbacks, "SAMPLE_TOKENS", 64)  # as users get them
     result, _ = train(family, "run")
     items = read_split(ITEMS, "validation").set_index("item_id")["description"]
     assert [(row["item_id"], row["epoch"]) for row in result.samples] == [
