@@ -67,7 +67,7 @@ class Tables:
     def count_products(self, pair: "Pair") -> int:
         """Count the products that the lists of a pair can hit."""
         catalogues = {CATALOGUE_OF.get(arm, arm) for arm in (pair.arm_a, pair.arm_b)}
-        part: str = pair.row.get("slice", pair.row["metric"])
+        part = str(pair.row.get("slice") or pair.row["metric"])
         chosen = self._items["part"].eq(part) & self._items["catalogue"].isin(catalogues)
         return len(np.unique(self.product[self._items.loc[chosen, "item"]]))
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import UserError
 from recsys.interchange.evaluate import evaluate
 from recsys.interchange.reading import Pairs, read_lists, read_purchases
-from recsys.interchange.recommend import build_dataset, make_lists, build_settings
+from recsys.interchange.recommend import build_dataset, build_settings, make_lists
 from recsys.interchange.writing import write_lists
 from recsys.ranking.settings import Run
 
