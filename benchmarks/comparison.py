@@ -2,7 +2,7 @@
 
 Purchases are those of `synthetic.py`, split by `rec_interactions`. Lists of 12 items are drawn at random for three
 texts (masked-ft, masked-pt, masked-none) in as many runs as a study makes. Prints seconds and peak memory of
-`rec_score`, and of the comparison of the texts, for all users and by slice, with 10,000 draws.
+`rec_score`, and of the comparison of the texts, for all users and by slice, over products, users and runs.
 `--growth`: for a sixteenth and a quarter of the users, and for all.
 """
 
@@ -15,20 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import synthetic
-from interactions import ROOT, timed
+from interactions import ROOT, run_timed
 
 TEXTS = ("masked-ft", "masked-pt", "masked-none")
-DEPTH = 12
-COMPARE = f"""
-from lookbook import recommendation_differences as differences
-axes = differences.Axes([], {TEXTS}, [], ["vbpr-words"], draws=10_000, seed=42)
-rows = differences.compare_masked(axes, {DEPTH}) + differences.compare_slices(axes, {DEPTH})
-print(len(rows), "comparisons, the largest of", f"{{max(row['n'] for row in rows):,}}", "users")
-"""
+LIST_LENGTH = 12
+GARMENTS = 2  # of a product
 
 
 def write_study(folder: Path, n_users: int) -> None:
-    """What `rec_score` reads, but for the lists."""
+    """Write what `rec_score` reads, but for the lists."""
     from pipeline.core.params import load
     from recsys.purchases.reading import read_items
     from recsys.purchases.settings import RecInteractions
@@ -40,7 +35,8 @@ def write_study(folder: Path, n_users: int) -> None:
     random = np.random.default_rng(3)
     split = random.choice(["train", "validation", "test"], n_items, p=[0.7, 0.1, 0.2])
     category = random.choice([f"kind {number:02}" for number in range(40)], n_items)
-    items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [one[:9] for one in ids]}
+    items = {"item_id": ids, "original": np.ones(n_items, bool), "product_code": [item[:9] for item in ids]}
+    items["group"] = np.arange(n_items) // GARMENTS
     prepared = folder / "data/prepared"
     prepared.mkdir(parents=True)
     pq.write_table(pa.table(items | {"category": category, "split": split}), prepared / "items.parquet")
@@ -60,6 +56,7 @@ def write_study(folder: Path, n_users: int) -> None:
         "catalogues": [],
         "texts": list(TEXTS),
         "recommenders": [],
+        "content_recommenders": ["vbpr"],
         "image_features": [],
         "text_features": ["words"],
     }
@@ -70,42 +67,75 @@ def write_study(folder: Path, n_users: int) -> None:
 
 
 def write_lists(folder: Path, n_users: int, runs: int) -> None:
+    """Write lists of random items for each text."""
     random = np.random.default_rng(4)
-    user = np.repeat(np.arange(n_users, dtype=np.int32), DEPTH)
-    rank = np.tile(np.arange(1, DEPTH + 1, dtype=np.int32), n_users)
+    user = np.repeat(np.arange(n_users, dtype=np.int32), LIST_LENGTH)
+    rank = np.tile(np.arange(1, LIST_LENGTH + 1, dtype=np.int32), n_users)
     candidates = pa.DictionaryArray.from_arrays(np.zeros(len(user), np.int8), ["original"])
+
+    def draw_run(run: int) -> pa.Table:
+        item = (random.integers(0, 500, (n_users, 1)) + 7 * np.arange(LIST_LENGTH)).ravel().astype(np.int32)
+        columns = {"candidates": candidates, "run": np.full(len(user), run, np.int32), "user": user, "item": item}
+        return pa.table(columns | {"rank": rank})
+
     for text in TEXTS:
         path = folder / f"data/recommendations/{text}/vbpr-words.parquet"
         path.parent.mkdir(parents=True)
-        writer = None
-        for run in range(runs):
-            item = (random.integers(0, 500, (n_users, 1)) + 7 * np.arange(DEPTH)).ravel().astype(np.int32)
-            columns = {"candidates": candidates, "run": np.full(len(user), run, np.int32), "user": user, "item": item}
-            table = pa.table(columns | {"rank": rank})
-            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-            writer.write_table(table, row_group_size=1 << 20)
-        writer.close()
+        first = draw_run(0)
+        with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+            writer.write_table(first, row_group_size=1 << 20)
+            for run in range(1, runs):
+                writer.write_table(draw_run(run), row_group_size=1 << 20)
+
+
+def compare_texts(folder: Path) -> None:
+    """Compare the texts by the scores that `rec_score` wrote, and print how many comparisons there are."""
+    from lookbook.comparison.recommendations import Axes, Tables, compare_masked, compare_slices
+    from lookbook.comparison.user_scores import find_evaluation, read_products
+
+    product = read_products(folder / "data/prepared/items.parquet", folder / "data/interactions")
+    scores, items = folder / "data/scores", folder / "data/scores/recommendation_items.parquet"
+    users, slices = (
+        Tables(scores / f"{name}.parquet", scores / f"{hits}.parquet", items, product)
+        for name, hits in (
+            ("recommendations", "recommendation_hits"),
+            ("recommendation_slices", "recommendation_slice_hits"),
+        )
+    )
+    axes = Axes([], TEXTS, [], ["vbpr-words"])
+    rows = compare_masked(axes, users, LIST_LENGTH)
+    rows += compare_slices(axes, slices, LIST_LENGTH, find_evaluation(users.scores))
+    print(f"{len(rows)} comparisons, the largest of {max(row['n'] for row in rows):,} users")
 
 
 def measure(folder: Path, n_users: int, runs: int) -> None:
+    """Run both on so many users, in this folder."""
     if not (folder / "data").exists():
-        synthetic.apart(write_study, folder, n_users)
-        synthetic.apart(write_lists, folder, n_users, runs)
-    print(f"{n_users:,} users, {len(TEXTS)} texts, {runs} runs")
-    timed("rec_score", [sys.executable, "-m", "recsys.score"], folder)
-    timed("compare, its part about recommendations", [sys.executable, "-c", COMPARE], folder)
+        synthetic.call_apart(write_study, folder, n_users)
+        synthetic.call_apart(write_lists, folder, n_users, runs)
+    print(f"{n_users:,} users, {len(TEXTS)} texts, {runs} runs", flush=True)
+    run_timed("rec_score", [sys.executable, "-m", "recsys.score"], folder)
+    run_timed(
+        "compare, its part about recommendations", [sys.executable, str(Path(__file__).resolve()), "--compare"], folder
+    )
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description="Lists of everyone scored, and texts compared.")
     parser.add_argument("--users", type=int, default=synthetic.HM[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--folder", type=Path, help="where the study is kept from one run to the next")
-    given = parser.parse_args()
+    parser.add_argument("--compare", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.compare:
+        compare_texts(Path())
+        return
     with tempfile.TemporaryDirectory() as scratch:
-        for users in (given.users // 16, given.users // 4, given.users) if given.growth else (given.users,):
-            measure((given.folder or Path(scratch)).resolve() / str(users), users, given.runs)
+        for share in (16, 4, 1) if arguments.growth else (1,):
+            users = arguments.users // share
+            measure((arguments.folder or Path(scratch)).resolve() / str(users), users, arguments.runs)
 
 
 if __name__ == "__main__":

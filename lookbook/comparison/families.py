@@ -15,6 +15,7 @@ SECONDARY = "secondary"
 PICTURES = "pictures"  # the one source of a feature set of pictures
 REFERENCE = "reference"
 NONE = "none"
+SHUFFLED = "shuffled"
 VARIANTS = ("ft", "pt")
 WITHOUT_CAPTIONS = (PICTURES, "ridge", "neighbours", "nearest", "table", "mean")  # kinds of sources
 
@@ -119,16 +120,19 @@ def is_without_captions(source: str) -> bool:
 def list_shown(study: Study, rankings: Mapping[str, Ranking]) -> Iterator[Pair]:
     """Yield the comparisons that are shown, whether they are tested or not.
 
-    In each model: every source with the writer's pre-trained captions and with no words; the writer's fine-tuned
-    captions with what needs no captions, with captions of other garments, and with the shop's own descriptions; both
-    captions of every captioner. Pictures are compared with the sources of the primary comparison's features.
+    In every model: both captions of each captioner; the writer's fine-tuned captions with no words and with the shop's
+    own descriptions. In those of the primary comparison's recommender also: every source with the writer's pre-trained
+    captions and with no words; the fine-tuned captions with what needs no captions and with captions of other
+    garments. Pictures are compared with the sources of the primary comparison's features.
     """
     ft, pt = (f"{study.writer}-{variant}" for variant in VARIANTS)
     for name, ranking in rankings.items():
         sources = ranking.sources
-        pairs = [(source, base) for base in (pt, NONE) for source in sources if (source, base) != (NONE, pt)]
-        pairs += [(ft, source) for source in sources if is_without_captions(source) or source == "shuffled"]
-        pairs += [(REFERENCE, ft), *((f"{captioner}-ft", f"{captioner}-pt") for captioner in study.captioners)]
+        pairs = [(f"{captioner}-ft", f"{captioner}-pt") for captioner in study.captioners]
+        pairs += [(ft, NONE), (REFERENCE, ft)]
+        if split_name(name)[0] == study.primary.recommender:
+            pairs += [(source, base) for base in (pt, NONE) for source in sources if (source, base) != (NONE, pt)]
+            pairs += [(ft, source) for source in sources if is_without_captions(source) or source == SHUFFLED]
         for a, b in dict.fromkeys(pairs):
             if a != b and {a, b} <= set(sources):
                 yield Pair(Arm(ranking, a), Arm(ranking, b))

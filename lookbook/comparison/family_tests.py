@@ -73,20 +73,26 @@ def _swap_texts(pair: Pair, row: Row, users: np.ndarray, relevant: sp.csr_matrix
 def _describe_test(
     pair: Pair, row: Row, differences: Differences, swaps: Randomisation | None, n_users: int, n_tests: int
 ) -> Row:
-    """Return what a test adds to its row.
-
-    The difference that could have been shown passes both limits: that of p and that of the interval. Swaps tell how
-    much the difference varies; their variance also holds the difference itself, spread over the products.
-    """
-    tested = {"family": pair.family, "confirmatory": True, "p": estimate_difference(differences).p}
+    """Return what a test adds to its row."""
+    tested: Row = {"family": pair.family, "confirmatory": True, "p": estimate_difference(differences).p}
     if swaps is not None:
         tested |= {"p": swaps.p, "draws": len(swaps.swapped), "draw_users": n_users}
-    if not row["detectable"]:  # the arms are equal, or nothing is known
-        return tested
+    if row["detectable"]:  # else the arms are equal, or nothing is known
+        tested["detectable"] = find_smallest_claim(differences, swaps, n_tests)
+    return tested
+
+
+def find_smallest_claim(differences: Differences, swaps: Randomisation | None, n_tests: int) -> float:
+    """Return the smallest true difference that is claimed with a power of 80 %.
+
+    It must pass both limits: that of p, corrected for the tests of its family, and that of the interval. How much a
+    difference varies is what the swaps say, where there are any: clusters leave out that products compete for places,
+    and say too much. The variance of the swaps also holds the difference itself, spread over the products.
+    """
     error, freedom = find_error(differences)
     if swaps is None:
-        return tested | {"detectable": find_detectable(find_margin(error, freedom, n_tests), error, freedom)}
-    own = row["difference"] ** 2 / len(np.unique(differences.product))
+        return find_detectable(find_margin(error, freedom, n_tests), error, freedom)
+    own = swaps.difference**2 / len(np.unique(differences.product))
     spread = float(np.sqrt(max(swaps.spread**2 - own, 0.0)))
     limit = max(find_margin(error, freedom), swaps.find_limit(ALPHA / n_tests))
-    return tested | {"detectable": find_detectable(limit, spread, freedom) if spread > 0 else limit}
+    return find_detectable(limit, spread, freedom) if spread > 0 else limit

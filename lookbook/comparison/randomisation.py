@@ -129,8 +129,10 @@ def sum_differences(
     weight = 1 / ideal[np.minimum(np.diff(relevant.indptr), cutoff) - 1]
     own, swapped = 0.0, np.zeros(coins.shape[1])
     for users, scores in iterate_scores(run):
-        block = _Block(scores, relevant[users].toarray() > 0, weight[users], product)
-        own += sum_gain(block, 0, cutoff) - sum_gain(block, 1, cutoff)
+        bought = relevant[users]
+        block = _Block(scores, bought.toarray() > 0, weight[users], product)
+        first, second = (sum_gain(scores[:, text::2], bought, weight[users], cutoff) for text in (0, 1))
+        own += first - second
         swapped += _sum_block(block, coins, cutoff, PREFIX)
     return own, swapped
 
@@ -182,11 +184,27 @@ class _Block:
         return _Block(self.scores[users], self.bought[users], self.weight[users], self.product)
 
 
-def sum_gain(block: "_Block", text: int, cutoff: int) -> float:
-    """Sum NDCG over users when every item has its first text (0) or its second (1)."""
-    items, _ = rank_columns(np.ascontiguousarray(block.scores[:, text::2]), min(cutoff, block.bought.shape[1]))
-    gain = np.take_along_axis(block.bought, items, axis=1) @ list_discounts(cutoff, items.shape[1])
-    return float(block.weight @ gain)
+def sum_gain(scores: np.ndarray, relevant: sp.csr_matrix, weight: np.ndarray, cutoff: int) -> float:
+    """Sum NDCG over users when every item has one text.
+
+    Args:
+        scores: (n_users, n_items).
+        relevant: (n_users, n_items) binary.
+        weight: (n_users,), 1 / the discounted gain of the best list.
+        cutoff: how many places a list has.
+    """
+    user, item = relevant.nonzero()
+    nth = np.arange(len(user)) - np.repeat(relevant.indptr[:-1], np.diff(relevant.indptr))  # of the user's items
+    discounts, total = list_discounts(cutoff, scores.shape[1]), 0.0
+    for n in range(nth.max(initial=-1) + 1):
+        rows, items = user[nth == n], item[nth == n]
+        others, own = scores[rows], scores[rows, items][:, None]
+        before = np.count_nonzero(others > own, axis=1)
+        tied = np.flatnonzero(np.count_nonzero(others >= own, axis=1) > before + 1)
+        is_lower = np.arange(scores.shape[1]) < items[tied, None]
+        before[tied] += np.count_nonzero((others[tied] == own[tied]) & is_lower, axis=1)
+        total += float(weight[rows] @ discounts[before])
+    return total
 
 
 class _Prefixes:

@@ -23,6 +23,7 @@ from recsys.ranking.topk import NONE, Lists, find_largest, multiply_topn, pack, 
 BLOCK_CELLS = 4_000_000  # users × items scored at once: 16 MB of scores
 BLOCK_USERS = 65_536
 GROUPS = 8  # of columns, for each place of a list, whose best are sorted in place of all
+TIED = 8  # times k: rows in which more columns reach the bound have many equal scores
 SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 
 
@@ -131,8 +132,13 @@ def rank_columns(scores: np.ndarray, k: int) -> Lists:
     least = find_floor(scores, min(k, scores.shape[1]))
     if np.isnan(scores.max(axis=1, initial=-np.inf)).any():
         raise ValueError("a score is not a number")
-    row, column = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))  # ties of the last: by ascending column
-    counts = np.bincount(row, minlength=len(scores))
+    reached = (scores >= least[:, None]) & (scores > -np.inf)
+    counts = np.count_nonzero(reached, axis=1)
+    tied = np.flatnonzero(counts > TIED * k)
+    if len(tied):
+        reached[tied] = _choose_first(scores[tied], min(k, scores.shape[1])) & reached[tied]
+        counts[tied] = np.count_nonzero(reached[tied], axis=1)
+    row, column = np.divmod(np.flatnonzero(reached), scores.shape[1])  # by ascending column
     keys = np.zeros((len(scores), counts.max(initial=0)), dtype=np.uint64)
     keys[np.arange(keys.shape[1]) < counts[:, None]] = pack(scores[row, column], column)
     return unpack(take_highest(keys, k))
@@ -153,6 +159,13 @@ def find_floor(scores: np.ndarray, k: int) -> np.ndarray:
     if size >= 2:
         scores = scores[:, : groups * size].reshape(len(scores), size, groups).max(axis=1)
     return np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
+
+
+def _choose_first(scores: np.ndarray, k: int) -> np.ndarray:
+    """Choose the k best columns of each row, of equal ones the first: (n_rows, n_items) bool."""
+    least = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]
+    better, equal = scores > least, scores == least
+    return better | (equal & (np.cumsum(equal, axis=1) <= k - np.count_nonzero(better, axis=1)[:, None]))
 
 
 def list_first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int, n: int) -> np.ndarray:

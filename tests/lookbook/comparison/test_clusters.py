@@ -140,6 +140,21 @@ def test_the_parts_of_the_error_add_up_to_the_variance_of_the_mean() -> None:
     assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.12)
 
 
+def test_the_smallest_difference_is_found_in_four_of_five_trials() -> None:
+    """Where users and products add up, without a competition for places."""
+    rng = np.random.default_rng(8)
+    users, products = 40, 30
+
+    def draw(difference: float) -> Differences:
+        table = rng.normal(0, 1, (users, products)) + rng.normal(0, 0.3, (users, 1)) + rng.normal(0, 0.6, products)
+        return build_differences(table[:, :, None] + difference / products)
+
+    smallest = np.mean([estimate_difference(draw(0.0)).detectable for _ in range(200)])
+    estimates = [estimate_difference(draw(float(smallest))) for _ in range(800)]
+    assert np.mean([estimate.low > 0 for estimate in estimates]) == pytest.approx(0.8, abs=0.04)
+    assert np.mean([estimate.detectable for estimate in estimates]) == pytest.approx(smallest, rel=0.02)
+
+
 @pytest.mark.parametrize(("runs", "lowest", "highest"), [(2, 0.036, 0.066), (3, 0.046, 0.054), (5, 0.048, 0.052)])
 def test_degrees_of_freedom_hold_the_level_for_every_share_of_runs(runs: int, lowest: float, highest: float) -> None:
     """Integrates the chance of |T| > t(0.975) over the estimate of the runs' part; the other part is known."""

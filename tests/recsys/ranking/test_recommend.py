@@ -19,11 +19,13 @@ SCORES = st.sampled_from([-np.inf, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]) | st.f
     scores=arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=SCORES),
     k=st.integers(1, 14),
     groups=st.sampled_from([1, 2, 8]),
+    tied=st.sampled_from([0, 1, 8]),
 )
-def test_best_equals_sorting_every_row(scores: np.ndarray, k: int, groups: int) -> None:
-    """With few groups, a row of few columns is searched as one of many is."""
+def test_best_equals_sorting_every_row(scores: np.ndarray, k: int, groups: int, tied: int) -> None:
+    """With few groups, a row of few columns is searched as one of many is; ties are many where few are allowed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recsys.ranking.recommend, "GROUPS", groups)
+        patch.setattr(recsys.ranking.recommend, "TIED", tied)
         items, values = rank_columns(scores, k)
     assert items.shape == values.shape == (len(scores), k)
     for row, listed, value in zip(scores, items, values, strict=True):
