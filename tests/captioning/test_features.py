@@ -179,7 +179,7 @@ def test_a_family_without_these_features_is_found_before_torch_is_imported(tmp_p
 
 
 def test_the_key_covers_the_code_that_the_line_names() -> None:
-    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports; a folder of the key covers its files."""
+    """tests/test_line.py compares the deps of dvc.yaml with what a cell imports; a folder of the key covers them."""
     listed = [Path(code) for code in (*features.CODE, "captioning/families/blip2_opt.py")]
     needed = [Path(dep) for dep in code_deps("caption_features", "blip2_opt")]
     assert sorted(str(dep) for dep in needed if not any(code in (dep, *dep.parents) for code in listed)) == []
