@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from features.files import read_features, write_features
 from pipeline.core.memory import keep_freed_memory
+from recsys.arrivals import rankings
 from recsys.arrivals.everything import Everyone
 from recsys.arrivals.models import run_file, write_model
-from recsys.arrivals.rankings import rank_runs, summarise_source
 from recsys.arrivals.sources import Source
 from recsys.arrivals.tables import write_rankings
 from recsys.purchases.arrivals import Arrivals
@@ -72,12 +72,16 @@ def draw_bought(user: np.ndarray, vectors: np.ndarray, bias: np.ndarray, random:
     return bought
 
 
-def timed(parts: dict[str, float], name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function and note its CPU seconds."""
-    started = time.process_time()
-    result = work(*arguments)
-    parts[name] = time.process_time() - started
-    return result
+def time_calls(parts: dict[str, float], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function so that it adds its CPU seconds to a part."""
+
+    def call(*arguments: Any) -> Any:
+        started = time.process_time()
+        result = work(*arguments)
+        parts[name] = parts.get(name, 0.0) + time.process_time() - started
+        return result
+
+    return call
 
 
 def write_inputs(folder: Path, name: str, n_users: int, n_sources: int, n_runs: int) -> None:
@@ -120,14 +124,16 @@ def measure(folder: Path, name: str) -> None:
     to_arrivals = sp.hstack([sp.csr_matrix((len(rows), n_items), dtype=np.float32), bought[rows]]).tocsr()
     to_all = sp.hstack([test[rows], bought[rows]]).tocsr()
     everyone = Everyone(rows, data.train[rows], to_arrivals, to_all, is_arrival)
-    rankings = timed(parts, "rank", rank_runs, module, folder, arrivals, sources, everyone, K)
+    rankings.rank_arrivals = time_calls(parts, "among the arrivals", rankings.rank_arrivals)
+    rankings.rank_everything = time_calls(parts, f"among all items, {len(rows):,} users", rankings.rank_everything)
+    started = time.process_time()
+    ranked = rankings.rank_runs(module, folder, arrivals, sources, everyone, K)
     (folder / "ranked").mkdir()
-    timed(parts, "write", write_rankings, folder / "ranked", folder, rankings, arrivals, np.arange(N_ARRIVALS), K)
-    figures = timed(
-        parts, "score", lambda: [summarise_source(rankings, source.name, arrivals, K) for source in sources]
-    )
+    write_rankings(folder / "ranked", folder, ranked, arrivals, np.arange(N_ARRIVALS), K)
+    figures = [rankings.summarise_source(ranked, source.name, arrivals, K) for source in sources]
+    parts["project, write and score"] = time.process_time() - started - sum(parts.values())
     sizes = sum(path.stat().st_size for path in (folder / "ranked").iterdir()) / 1e9
-    print(f"{name}: {n_users:,} users, {len(sources)} sources, {len(rankings)} runs, one thread")
+    print(f"{name}: {n_users:,} users, {len(sources)} sources, {len(ranked)} runs, one thread")
     print(
         "CPU s: " + ", ".join(f"{part} {seconds:.1f}" for part, seconds in parts.items()),
         f"sum {sum(parts.values()):.1f}",

@@ -166,6 +166,7 @@ def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
     def add(params: Any) -> None:
         params["recommenders"].append("mine")
         copy_settings(params["rec_fit"], "mostpop")
+        params["rec_tune"]["mine"] = {}
 
     change_params(project, add)
     assert "recommenders.5: 'mine' is no known recommender" in lookbook(project, "check", check=False).stderr
@@ -181,7 +182,7 @@ def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
 def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     def add(params: Any) -> None:
         params["text_features"].append("mine")
-        params["texts"] = ["unfilled"]
+        params["texts"] = ["original", "unfilled"]
         copy_settings(params["rec_features"], "sbert")
 
     change_params(prepared, add)

@@ -36,6 +36,7 @@ MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` 
     ("caption_score", "clip_model"),
     ("caption_features", "captioner"),
 )
+ORIGINAL = "original"  # the text of the shop's own descriptions
 NO_FOLDER = ("minilm", "none")  # values of these keys without a folder: MiniLM comes with its package
 MODEL_FILES = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
 
@@ -48,8 +49,15 @@ def find_problems(path: Path) -> list[str]:
     """
     values = load(path)
     problems = list_problems(values, load_sections())
-    checks = (_check_captioners, _check_writer, _check_model_folders, _check_axes, _check_arrivals, _check_recommenders)
-    for check in checks:
+    for check in (
+        _check_captioners,
+        _check_writer,
+        _check_model_folders,
+        _check_axes,
+        _check_arrivals,
+        _check_texts,
+        _check_recommenders,
+    ):
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
 
@@ -161,6 +169,13 @@ def _check_arrivals(values: Values) -> Iterator[str]:
     problem = explain_unknown_name("set of image features", nearest, list_allowed_names()["image_features"])
     if nearest is not None and problem:
         yield f"catalogue_sources.nearest: {problem}"
+
+
+def _check_texts(values: Values) -> Iterator[str]:
+    """Report that a text is missing which every study needs that fits recommenders on features of texts."""
+    axes = ("content_recommenders", "text_features", "texts")
+    if all(values.get(axis) for axis in axes) and ORIGINAL not in values["texts"]:
+        yield f"texts: {ORIGINAL} is missing; recommenders are tuned with its features"
 
 
 def _check_recommenders(values: Values) -> Iterator[str]:

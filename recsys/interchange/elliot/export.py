@@ -25,6 +25,8 @@ from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, read
 from recsys.interchange.elliot.about import ABOUT, About
 from recsys.interchange.elliot.configuration import (
+    OURS,
+    WITH_FEATURES,
     ElliotFit,
     build_configuration,
     list_differences,
@@ -33,9 +35,12 @@ from recsys.interchange.elliot.configuration import (
 )
 from recsys.interchange.recommend import read_feature_rows
 from recsys.purchases.dataset import FOLDER, PUBLISHED, Catalogue
+from recsys.scoring.arms import build_name
 from recsys.scoring.settings import RecScore
+from recsys.tuning.choices import choice_path, choose, read_choice
 
 METRICS = Path("metrics/recommendations.json")
+CHOICES = Path("metrics/tune")
 
 
 class Params(Section):
@@ -73,7 +78,7 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
         "test": len(test),
         "test_rows_of_items_not_in_train": int((test["item"] >= n_items).sum()),
         "features": {name_dataset(name): name for name in [None, *features]},
-        "unlike": list_differences(params.rec_fit, params.recommenders),
+        "unlike": list_differences(read_fit(params, None), params.recommenders),
         "study": read_study_figures(arm, catalogue),
     }
     with new_folder(out) as partial:
@@ -83,6 +88,21 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
         _write_configurations(partial / "config_files", params, list(features))
         write_json(partial / ABOUT, dict(about))
     return about
+
+
+def read_fit(params: Params, features: str | None) -> ElliotFit:
+    """Return the settings of the study's fits: those of params.yaml, and what its tuning chose.
+
+    Args:
+        params: the study's.
+        features: the feature set of recommenders that need one.
+    """
+    names = {name: features if name in WITH_FEATURES else None for name in set(OURS.values()) - {"random"}}
+    paths = {name: choice_path(CHOICES, "warm", build_name(name, own)) for name, own in names.items()}
+    chosen = {
+        name: choose(getattr(params.rec_fit, name), read_choice(path)) for name, path in paths.items() if path.is_file()
+    }
+    return params.rec_fit.model_copy(update=chosen)
 
 
 def read_pairs(folder: Path, catalogue: Catalogue) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -170,7 +190,7 @@ def _write_configurations(folder: Path, params: Params, features: list[str]) -> 
     for program in ("elliot", "ducho"):
         for name in [None, *features]:
             values = build_configuration(
-                params.rec_fit,
+                read_fit(params, name),
                 params.rec_score.cutoffs,
                 params.recommenders,
                 name,

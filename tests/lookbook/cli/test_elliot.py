@@ -20,7 +20,7 @@ from features.files import read_features
 from lookbook.cli.main import app
 from recsys import fit
 from recsys.purchases.dataset import read_split, restrict
-from tests.helpers.interactions import small_study
+from tests.helpers.interactions import small_study, write_choice
 
 STAND_IN = '''
 """Stands in for elliot.run: reads the configuration as Elliot does, and writes lists and figures where Elliot would."""
@@ -190,6 +190,19 @@ def test_configurations_hold_what_elliot_reads(study: Path) -> None:
             assert model["meta"]["save_recs"] is True
             assert not any(isinstance(value, list) for value in model.values())  # a list is a grid to Elliot
             assert int(model.get("epochs", 1)) >= model["meta"].get("validation_rate", 1)
+
+
+def test_elliot_runs_with_the_settings_that_tuning_chose(study: Path) -> None:
+    """One choice a feature set for VBPR; a study that was not tuned has the values of params.yaml."""
+    write_choice("warm", "itemknn", k=77)
+    write_choice("warm", "bpr", epochs=9, learning_rate=0.3)
+    write_choice("warm", "vbpr-parity", epochs=7)
+    Path("metrics/tune/warm/userknn.json").unlink()
+    lookbook("export", "--out", "elliot", "--features", "parity")
+    models = configuration("elliot")["models"]
+    assert (models["ItemKNN"]["neighbors"], models["UserKNN"]["neighbors"]) == (77, 10)
+    assert (models["BPRMF"]["epochs"], models["BPRMF"]["lr"]) == (9, 0.3)
+    assert configuration("ducho-parity")["models"]["external.VBPR"]["epochs"] == 7
 
 
 @pytest.mark.parametrize("rate", ["1.0e-05", "0.0001", "5.0e-05", "1e-05"])

@@ -106,6 +106,7 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             "image_features.0: 'sbert' is no known image feature; must be one of: "
             "resnet50, blip2-visual, blip2-queries",
         ),
+        ({"texts": ["augmented"]}, "texts: original is missing; recommenders are tuned with its features"),
         ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
         ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' is listed twice; remove one"),
         ({"sources": ["pt", "replaced-25", "pt"]}, "sources.2: 'pt' is listed twice; remove one"),

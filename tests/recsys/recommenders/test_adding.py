@@ -36,9 +36,10 @@ def test_a_new_recommender_leaves_the_others_current(tmp_path: Path, monkeypatch
     def add(params: Any) -> None:
         params["recommenders"].append("mine")
         params["rec_fit"]["mine"] = {"half_life_days": 7.0}
+        params["rec_tune"]["mine"] = {}
 
     change(add)
-    assert {"rec_fit@original-mine", "rec_fit@all-mine"} <= set(list_cells())
+    assert {"rec_tune@mine", "rec_fit@original-mine", "rec_fit@all-mine"} <= set(list_cells())
     assert read_status(cells) == {}
     with open("recsys/recommenders/mostpop.py", "a", encoding="utf-8") as file:
         file.write("# changed\n")
@@ -56,6 +57,7 @@ def test_a_changed_key_makes_the_cells_that_read_it_stale(tmp_path: Path, monkey
         ("rec_fit", "mostpop", "half_life_days"): ["rec_fit@all-mostpop"],
         ("rec_fit", "bpr", "epochs"): ["rec_fit@all-bpr"],
         ("rec_fit", "vbpr", "epochs"): VBPR,
+        ("rec_tune", "vbpr", "factors"): [],
         ("rec_features", "resnet50", "image_size"): ["rec_features_image@resnet50"],
         ("rec_features", "sbert", "batch_size"): ["rec_features_text@sbert"],
         ("rec_features", "clip", "batch_size"): ["rec_features_text@clip"],
