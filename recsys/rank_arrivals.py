@@ -36,7 +36,7 @@ from recsys.arrivals.everything import draw_everyone
 from recsys.arrivals.models import validation_file
 from recsys.arrivals.rankings import count_rankings, rank_runs, score_validation, summarise_source
 from recsys.arrivals.sources import compare_sources, list_sources
-from recsys.arrivals.tables import write_rankings
+from recsys.arrivals.tables import write_rankings, write_similarities
 from recsys.fitting.cells import load_recommender, parse_cell
 from recsys.purchases.arrivals import hold_out_test, hold_out_validation
 from recsys.purchases.dataset import COMMON, read_split
@@ -81,17 +81,19 @@ def main() -> None:
     sources = list_sources(folders, fitted_on, arrivals.item_ids)
     everyone = draw_everyone(arrivals, split, section.users_of_all, section.seed)
     products = items.set_index("item_id").loc[arrivals.item_ids, "group"].to_numpy()
+    similarities = compare_sources(sources, fitted_on, arrivals.data.item_ids, arrivals.item_ids)
     with threadpool_limits(params.machine.threads):
         rankings = rank_runs(recommender, models, arrivals, sources, everyone, k)
         with new_folder(FOLDER / cell.name) as folder:
             write_rankings(folder, models, rankings, arrivals, products, k)
+            write_similarities(folder, similarities, arrivals)
         metrics: dict[str, Any] = {
             "counts": count_rankings(arrivals, everyone, products, rankings),
             "sources": {source.name: summarise_source(rankings, source.name, arrivals, k) for source in sources},
             "validation": score_validation(recommender, validation_file(models), validation, sources, k),
         }
-    for name, similarity in compare_sources(sources, fitted_on, arrivals.data.item_ids, arrivals.item_ids).items():
-        metrics["sources"][name]["similarity"] = similarity
+    for name, similarity in similarities.items():
+        metrics["sources"][name]["similarity"] = float(similarity.mean())
     write_json(METRICS / f"{cell.name}.json", metrics)
     figures = ", ".join(f"{name} {own[f'ndcg_{k}']:.4f}" for name, own in metrics["sources"].items())
     print_summary(

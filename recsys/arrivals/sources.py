@@ -90,14 +90,17 @@ def check_source(source: Source, item_ids: Sequence[str], dim: int) -> None:
 
 def compare_sources(
     sources: Sequence[Source], fitted_on: Features, fit_ids: list[str], item_ids: Sequence[str]
-) -> dict[str, float]:
-    """Return the similarity of each source to the reference; nothing where there is no reference.
+) -> dict[str, np.ndarray]:
+    """Return the similarity of each arrival to its reference, by source; nothing where there is no reference.
 
     Args:
         sources: of the arrivals' features.
         fitted_on: the features that models were fitted on.
         fit_ids: the items of the fit.
         item_ids: the arrivals.
+
+    Returns:
+        source → (n_arrivals,) float64.
     """
     reference = next((source.features for source in sources if source.name == REFERENCE), None)
     if reference is None:
@@ -107,17 +110,20 @@ def compare_sources(
     return {source.name: compare_with_reference(source.features.select(item_ids), own, centre) for source in sources}
 
 
-def compare_with_reference(vectors: Rows, reference: Rows, centre: np.ndarray) -> float:
-    """Return the mean cosine of each arrival's vector to that of its reference, both centred.
+def compare_with_reference(vectors: Rows, reference: Rows, centre: np.ndarray) -> np.ndarray:
+    """Return the cosine of each arrival's vector to that of its reference, both centred; 0 for a vector of length 0.
 
     Args:
         vectors: (n_arrivals, dim).
         reference: (n_arrivals, dim).
         centre: mean over the fit items, (dim,).
+
+    Returns:
+        (n_arrivals,) float64.
     """
-    total = 0.0
+    cosines = [np.zeros(0)]
     for (_, own), (_, other) in zip(vectors.blocks(), reference.blocks(), strict=True):
         one, two = own.astype(np.float64) - centre, other.astype(np.float64) - centre
         length = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-        total += float(np.divide((one * two).sum(1), length, out=np.zeros(len(one)), where=length > 0).sum())
-    return total / len(vectors)
+        cosines.append(np.divide((one * two).sum(1), length, out=np.zeros(len(one)), where=length > 0))
+    return np.concatenate(cosines)

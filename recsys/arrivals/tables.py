@@ -1,6 +1,6 @@
 """The files of a cell's rankings: contributions of hits, users, arrivals, and the factors to rank again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from recsys.arrivals.ranks import compute_contributions
 from recsys.purchases.arrivals import Arrivals
 
 CONTRIBUTIONS, USERS, ARRIVALS = "contributions.parquet", "users.parquet", "arrivals.parquet"
+SIMILARITIES = "similarities.parquet"
 FACTORS, NAMES = "factors.safetensors", "factors.json"
 
 
@@ -51,6 +52,21 @@ def write_rankings(
     )
     _write_factors(folder / FACTORS, models, rankings, arrivals)
     write_json(folder / NAMES, {"sources": sources, "runs": [ranking.number for ranking in rankings], "k": k})
+
+
+def write_similarities(folder: Path, similarities: Mapping[str, np.ndarray], arrivals: Arrivals) -> None:
+    """Write `similarities.parquet`: source, item, similarity of its vector to that of the shop's own description.
+
+    Args:
+        folder: where to; it exists.
+        similarities: source → (n_arrivals,); empty where there is no reference.
+        arrivals: the arrivals.
+    """
+    names = list(similarities)
+    source = pd.Categorical.from_codes(np.repeat(np.arange(len(names)), len(arrivals.items)), names)
+    values = np.concatenate([np.zeros(0), *similarities.values()])
+    table = pd.DataFrame({"source": source, "item": np.tile(arrivals.items, len(names)), "similarity": values})
+    write_parquet(folder / SIMILARITIES, table)
 
 
 def _list_hits(

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from recsys.arrivals import tables
 from recsys.arrivals.everything import draw_everyone
 from recsys.arrivals.rankings import rank_runs, summarise_source
-from recsys.arrivals.tables import write_rankings
+from recsys.arrivals.tables import write_rankings, write_similarities
 from recsys.recommenders import vbpr
 from tests.recsys.arrivals.examples import Example, draw_example
 
@@ -76,3 +76,15 @@ def test_arrivals_have_their_ids_and_products(example: Example, written: dict[st
     assert table["item"].tolist() == example.arrivals.items.tolist()
     assert table["item_id"].tolist() == example.arrivals.item_ids
     assert table["product"].tolist() == [item // 8 for item in example.arrivals.items]
+
+
+def test_similarities_are_listed_by_source_and_item(example: Example, tmp_path: Path) -> None:
+    items = example.arrivals.items
+    ascending = np.arange(len(items)) / len(items)
+    write_similarities(tmp_path, {"reference": np.ones(len(items)), "none": ascending}, example.arrivals)
+    table = pd.read_parquet(tmp_path / "similarities.parquet").astype({"source": str})
+    assert table["source"].tolist() == ["reference"] * len(items) + ["none"] * len(items)
+    assert table["item"].tolist() == [*items, *items]
+    assert table["similarity"].tolist() == [*np.ones(len(items)), *ascending]
+    write_similarities(tmp_path, {}, example.arrivals)
+    assert pd.read_parquet(tmp_path / "similarities.parquet").empty
