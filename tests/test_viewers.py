@@ -69,6 +69,8 @@ def other_study(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "metrics/comparison.json", tmp_path / "metrics")
     write_json(tmp_path / "metrics/captions.json", {"first": {"pt": {"cider": 0.1}, "ft": {"cider": 0.2}}})
     write_json(tmp_path / "metrics/recommendations.json", {"all": {"bpr": {"ndcg_12": 0.1}}})
+    for name in ("tune", "arrivals"):  # of the recommenders, which are the sample's
+        shutil.copytree(ROOT / "metrics" / name, tmp_path / "metrics" / name)
     return tmp_path
 
 
