@@ -63,7 +63,7 @@ def write_similarities(folder: Path, similarities: Mapping[str, np.ndarray], arr
         arrivals: the arrivals.
     """
     names = list(similarities)
-    source = pd.Categorical.from_codes(np.repeat(np.arange(len(names)), len(arrivals.items)), names)
+    source = pd.Categorical(np.repeat(np.array(names, dtype=object), len(arrivals.items)), categories=names)
     values = np.concatenate([np.zeros(0), *similarities.values()])
     table = pd.DataFrame({"source": source, "item": np.tile(arrivals.items, len(names)), "similarity": values})
     write_parquet(folder / SIMILARITIES, table)
