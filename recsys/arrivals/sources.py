@@ -11,6 +11,7 @@ from pipeline.core.errors import UserError
 from recsys.recommenders._standards import find_standards
 
 REFERENCE = "reference"  # the source whose words are the shop's own
+WARM = "warm-"  # begins the folders of items that are no arrivals: fillers of those without description
 PICTURES = "pictures"  # the one source of features that read no text
 
 
@@ -52,7 +53,8 @@ def read_sources(folders: Sequence[Path], item_ids: Sequence[str], dim: int) -> 
     """Read the sources below some folders, by name.
 
     Args:
-        folders: of a text extractor: data/features/sources/X and data/features/imputed/X, a folder a source.
+        folders: of a text extractor: data/features/sources/X and data/features/imputed/X, a folder a source; those that
+            begin with `warm-` are of other items, and are left out.
         item_ids: the arrivals.
         dim: the dimensions of the features that models were fitted on.
 
@@ -60,7 +62,8 @@ def read_sources(folders: Sequence[Path], item_ids: Sequence[str], dim: int) -> 
         UserError: there is no source, two folders have one of the same name, a source lacks arrivals, or its features
             have other dimensions.
     """
-    found = [path for folder in folders for path in sorted(folder.glob("*/")) if (path / "features.npy").is_file()]
+    every = [path for folder in folders for path in sorted(folder.glob("*/")) if (path / "features.npy").is_file()]
+    found = [path for path in every if not path.name.startswith(WARM)]
     if not found:
         raise UserError(f"no source of features for arrivals in {' or '.join(map(str, folders))}; run `dvc repro`")
     sources: dict[str, Source] = {}

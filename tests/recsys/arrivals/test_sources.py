@@ -28,6 +28,7 @@ def test_every_folder_is_a_source_and_may_hold_more_items() -> None:
     write("sources/words/reference", [*IDS, "other"])
     write("sources/words/none")
     write("imputed/words/mean", [*IDS, "other"])
+    write("imputed/words/warm-mean", ["other"])
     (FOLDERS[0] / "no source").mkdir()
     sources = read_sources(FOLDERS, IDS, 3)
     assert [source.name for source in sources] == ["mean", "none", "reference"]
