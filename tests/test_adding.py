@@ -233,14 +233,14 @@ def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> Non
 def test_a_text_is_its_lines_in_the_table_of_texts_and_a_line_of_dvc_yaml(prepared: Path) -> None:
     """Fill missing descriptions with captions of the pre-trained captioner, as an experiment."""
     change_params(prepared, lambda params: params["texts"].append("filled-pt"))
-    assert "texts.8: 'filled-pt' is no" in lookbook(prepared, "check", check=False).stderr
+    assert "texts.4: 'filled-pt' is no" in lookbook(prepared, "check", check=False).stderr
     name = "catalogue/descriptions/variants.py"
     insert(prepared, name, '"original", "augmented"', ', "filled-pt"')
     insert(prepared, name, '"augmented": "all"', ', "filled-pt": "all"')
     insert(prepared, name, '"augmented": "ft"', ', "filled-pt": "pt"')
     out = "    - data/features/text/{}/${{item.extractor}}\n"
     insert(prepared, "dvc.yaml", out.format("augmented"), out.format("filled-pt"))
-    assert "9 texts" in lookbook(prepared, "check").stdout
+    assert "5 texts" in lookbook(prepared, "check").stdout
     run(prepared, "catalogue.texts")
     items = pd.read_parquet(prepared / "data/prepared/items.parquet").set_index("item_id")
     text = pd.read_parquet(prepared / "data/texts/filled-pt.parquet").set_index("item_id")

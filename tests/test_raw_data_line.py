@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from lookbook.workspace.new import NEED_PURCHASES
 from tests.helpers.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
 from tests.helpers.repository import dvc, list_run
 
@@ -28,10 +29,7 @@ SMALL: dict[str, Any] = {
     "compare": {"draws": 100},
     "rec_fit": {"seeds": 2},
 }
-NO_PURCHASES: dict[str, list[str]] = {
-    key: []
-    for key in ("catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features")
-}
+NO_PURCHASES: dict[str, list[str]] = {key: [] for key in NEED_PURCHASES}
 CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_score", "compare", "report"}
 pytestmark = [
     pytest.mark.slow,

@@ -4,11 +4,11 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from captioning.tagging.extract import explain_download
 from captioning.vision_features.settings import NAMES as BLIP2_FEATURES
-from catalogue.descriptions.variants import CATALOGUE_OF
+from catalogue.descriptions.variants import CATALOGUE_OF, MaskedText, WholeText
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, list_problems, load, suggest
 from pipeline.model_folders import MODELS, read_pin
@@ -22,10 +22,12 @@ AXES = (
     "captioners",
     "catalogues",
     "texts",
+    "masked_texts",
     "recommenders",
     "content_recommenders",
     "image_features",
     "text_features",
+    "masked_features",
     "sources",
     "imputations",
     "warm_imputations",
@@ -84,13 +86,16 @@ def list_allowed_names() -> dict[str, list[str]]:
     """List the names that each axis may hold: files of the plugin folders, extractors by the functions they have."""
     names = allowed_names("recsys/extractors")
     encodes_texts = {name: isinstance(load_extractor(name), TextExtractor) for name in names}
+    encode_texts = [name for name, texts in encodes_texts.items() if texts]
     return {
         "catalogues": list(dict.fromkeys(CATALOGUE_OF.values())),
-        "texts": list(CATALOGUE_OF),
+        "texts": list(get_args(WholeText)),
+        "masked_texts": list(get_args(MaskedText)),
         "recommenders": allowed_names("recsys/recommenders"),
         "content_recommenders": allowed_names("recsys/recommenders"),
         "image_features": [*(name for name, texts in encodes_texts.items() if not texts), *BLIP2_FEATURES],
-        "text_features": [name for name, texts in encodes_texts.items() if texts],
+        "text_features": encode_texts,
+        "masked_features": encode_texts,
     }
 
 
@@ -172,10 +177,13 @@ def _check_arrivals(values: Values) -> Iterator[str]:
 
 
 def _check_texts(values: Values) -> Iterator[str]:
-    """Report that a text is missing which every study needs that fits recommenders on features of texts."""
+    """Report a missing text that tuning needs, and features of masked texts that are not made."""
     axes = ("content_recommenders", "text_features", "texts")
     if all(values.get(axis) for axis in axes) and ORIGINAL not in values["texts"]:
         yield f"texts: {ORIGINAL} is missing; recommenders are tuned with its features"
+    for index, name in enumerate(values.get("masked_features") or []):
+        if name not in (values.get("text_features") or []):
+            yield f"masked_features.{index}: {name} is not among the text_features"
 
 
 def _check_recommenders(values: Values) -> Iterator[str]:

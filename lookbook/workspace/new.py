@@ -32,10 +32,12 @@ STUDIES = Path("studies")
 NEED_PURCHASES = (  # axes
     "catalogues",
     "texts",
+    "masked_texts",
     "recommenders",
     "content_recommenders",
     "image_features",
     "text_features",
+    "masked_features",
 )
 
 

@@ -52,7 +52,7 @@ def _list_arms(axes: Values) -> Iterator[tuple[str, str, str]]:
     for name in list_text_recommenders(recommenders, axes["image_features"]):
         yield CATALOGUE, name, "floor: pictures only"
     for source in reversed(WORDS):
-        for name in list_text_recommenders(recommenders, axes["text_features"]):
+        for name in list_text_recommenders(recommenders, axes["masked_features"]):
             yield name_masked_text(source), name, WORDS[source]
 
 

@@ -16,7 +16,7 @@ from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from lookbook.shops.sources import Sources
 from lookbook.workspace import check
-from lookbook.workspace.new import Plan, choose_all_columns, describe, make_name, plan_study, write_plan
+from lookbook.workspace.new import NEED_PURCHASES, Plan, choose_all_columns, describe, make_name, plan_study, write_plan
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 from tests.helpers.raw_data import write_sample, write_shop
@@ -100,10 +100,7 @@ def test_the_tables_are_linked_and_the_pictures_packed(project: Path) -> None:
 def test_without_purchases_the_recommender_half_is_off(project: Path) -> None:
     study = create("boutique", Sources(ITEMS, None, PICTURES)).study
     params = load(study)
-    assert all(
-        params[axis] == []
-        for axis in ("catalogues", "texts", "recommenders", "content_recommenders", "image_features", "text_features")
-    )
+    assert all(params[axis] == [] for axis in NEED_PURCHASES)
     assert check.find_problems(study) == []
     _, metrics = prepared(study)
     assert metrics["purchases"] == 0

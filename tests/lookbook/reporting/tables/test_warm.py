@@ -8,7 +8,7 @@ AXES: dict[str, Any] = {
     "recommenders": ["itemknn", "bpr"],
     "content_recommenders": ["vbpr"],
     "image_features": ["resnet50"],
-    "text_features": ["sbert"],
+    "masked_features": ["sbert"],
 }
 
 
