@@ -213,7 +213,7 @@ def test_an_image_extractor_is_one_file_its_name_and_a_word_of_dvc_yaml(prepared
     usual, own = (np.load(prepared / f"data/features/image/{name}/features.npy") for name in ("resnet50", "mine"))
     np.testing.assert_array_equal(own, -usual)
     assert len(own) > 100
-    assert list_cells(prepared).issuperset(("rec_features_image@mine", "rec_fit_image@original-mine"))
+    assert list_cells(prepared).issuperset(("rec_features_image@mine", "rec_fit_image@original-vbpr-mine"))
 
 
 def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> None:
