@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from lookbook import compare
 from tests.helpers.arrivals import write_arrivals, write_tuning
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,17 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "metrics/catalogue.json").write_text(json.dumps(counts))
     _write_params(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def compared_study(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compare a copy of the study once."""
+    folder = tmp_path_factory.mktemp("compared") / "study"
+    shutil.copytree(built_study, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        compare.main()
     return folder
 
 

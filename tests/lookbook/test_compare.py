@@ -21,17 +21,6 @@ from recsys.scoring import arms
 Row = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def compared_study(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compare a copy of the study once for all tests of this module."""
-    folder = tmp_path_factory.mktemp("compared") / "study"
-    shutil.copytree(built_study, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        compare.main()
-    return folder
-
-
 @pytest.fixture
 def compared(compared_study: Path, study: Path) -> Row:
     """Return the rows of the compared study; its copy is the working directory."""

@@ -45,13 +45,12 @@ def page(path: str) -> Links:
 
 
 @pytest.fixture(scope="module")
-def built_report(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_report(compared_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the study's report once for all tests of this module."""
     folder = tmp_path_factory.mktemp("report") / "study"
-    shutil.copytree(built_study, folder)
+    shutil.copytree(compared_study, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        compare.main()
         report.main()
     return folder
 
