@@ -33,7 +33,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
         scores = [format_value(metric, figures.get(metric)) for figures in values]
         similarity = values[0].get("similarity")
         label = label_source(source) + (f", {recommender.partition('-')[2]}" if source == PICTURES else "")
-        body.append([label, scores[0], *intervals, *scores[1:], "" if similarity is None else f"{similarity:.2f}"])
+        body.append([label, *scores, "" if similarity is None else f"{similarity:.2f}", *intervals])
         frame.append(
             {"source": source, "features": recommender.partition("-")[2]}
             | {arm.partition("-")[0]: figures.get(metric) for arm, figures in zip(arms, values, strict=True)}
@@ -41,8 +41,8 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
             | {f"{key}_{word}": row[key] for word, row in found.items() if row for key in ("difference", "low", "high")}
         )
     body.append(["no content (BPR-MF, kNN)", CANNOT, *[""] * (len(body[0]) - 2)])
-    header = ["Words of the arrivals", name_of(first), *(f"− {word} [95 %]" for word in baselines)]
-    header += [*map(name_of, others), "Similarity"]
+    header = ["Words of the arrivals", *map(name_of, (first, *others)), "Similarity"]
+    header += [f"− {word} [95 %]" for word in baselines]
     return Table(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), _write_notes(ranked, first))
 
 

@@ -57,7 +57,7 @@ def test_intervals_are_those_of_the_comparisons_whichever_way_round(metrics: dic
         row = arrivals_row(PT, FT, -0.04, low=-0.06, high=-0.01)
     other = arrivals_row(FT, PT, 0.5) | {"recommender": "contentknn-sbert"}
     table = arrivals_table(ranked(metrics, other, row), "sbert", "arrivals")
-    cells = {cells[0]: cells[2] for cells in table.rows}
+    cells = {cells[0]: cells[table.header.index("− PT [95 %]")] for cells in table.rows}
     assert cells["FT caption, tiny-llava"] == "+0.0400 [+0.0100, +0.0600]"
     assert cells["PT caption, tiny-llava"] == cells["no words"] == ""
 
