@@ -222,7 +222,7 @@ def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path,
     Path("metrics/captions.json").write_text(re.sub(r'"spice": [0-9.e-]+, ', "", text))
     compare.main()
     report.main()
-    assert "spice" not in read_json("metrics/headline.json")["captions"]
+    assert "spice" not in read_json("metrics/chosen.json")
     for name in ("captions", "captions-differences"):
         assert "spice: params.yaml says skip" in Path(f"reports/tables/{name}.md").read_text()
     assert "n/a" in Path("reports/tables/captions.md").read_text()
