@@ -102,7 +102,7 @@ def compare_texts(folder: Path) -> None:
             ("recommendation_slices", "recommendation_slice_hits"),
         )
     )
-    axes = Axes([], TEXTS, [], [], ["vbpr-words"])
+    axes = Axes([], TEXTS, [], ["vbpr-words"])
     rows = compare_masked(axes, users, LIST_LENGTH)
     rows += compare_slices(axes, slices, LIST_LENGTH, find_evaluation(users.scores))
     print(f"{len(rows)} comparisons, the largest of {max(row['n'] for row in rows):,} users")

@@ -1,8 +1,9 @@
 """python benchmarks/stages.py: run `dvc repro` and print the seconds of each stage, divided into imports and work.
 
-Imports are Python's own count (`PYTHONPROFILEIMPORTTIME`), which makes them about 10 % slower. DVC's share is the
-time between the end of a stage and the start of the next. Cells of a stage are added up. Run it where nothing is done
-yet.
+CPU seconds, which other programs on the machine hardly change, stand beside them. Imports are Python's own count
+(`PYTHONPROFILEIMPORTTIME`), which makes them about 10 % slower. DVC's share is the time between the end of a stage and
+the start of the next; the CPU seconds of a stage hold what DVC does before it says that a stage starts or has ended.
+Cells of a stage are added up. Run it where nothing is done yet.
 """
 
 import os
@@ -12,14 +13,21 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 STARTED = re.compile(r"Running stage '([^'@]+)")
 ENDED = re.compile(r"(Updating|Generating) lock file")
 IMPORT = re.compile(r"import time:\s+(\d+) \|")
 
 
-def run_lines(command: list[str]) -> Iterator[str]:
-    """Run a command and yield the lines of its standard output and error while it runs.
+def count_cpu_seconds(process: int) -> float:
+    """Count the CPU seconds of a running process and of its children that have ended (Linux: proc(5), stat)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def run_lines(command: list[str]) -> Iterator[tuple[str, float]]:
+    """Run a command; yield the lines of its standard output and error while it runs, and its CPU seconds so far.
 
     Raises:
         CalledProcessError: it ended with another status than 0.
@@ -29,16 +37,17 @@ def run_lines(command: list[str]) -> Iterator[str]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
         assert process.stdout is not None
-        yield from process.stdout
+        for line in process.stdout:
+            yield line, 0.0 if line.startswith("import time:") else count_cpu_seconds(process.pid)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def sum_seconds(lines: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Add up cells, seconds and imports of each stage of a `dvc repro`; the time between cells counts as `dvc`."""
-    table: dict[str, dict[str, float]] = defaultdict(lambda: {"cells": 0, "seconds": 0.0, "imports": 0.0})
-    stage, since = "dvc", time.perf_counter()
-    for line in lines:
+def sum_seconds(lines: Iterable[tuple[str, float]]) -> dict[str, dict[str, float]]:
+    """Add up cells, seconds, imports of each stage of a `dvc repro`; the time between cells counts as `dvc`."""
+    table: dict[str, dict[str, float]] = defaultdict(lambda: {"cells": 0, "seconds": 0.0, "imports": 0.0, "CPU": 0.0})
+    stage, since, cpu_since = "dvc", time.perf_counter(), 0.0
+    for line, cpu in lines:
         now = time.perf_counter()
         if line.startswith("import time:"):
             match = IMPORT.match(line)  # None: the head of the table
@@ -47,7 +56,8 @@ def sum_seconds(lines: Iterable[str]) -> dict[str, dict[str, float]]:
         print(line, end="", flush=True)
         if (started := STARTED.search(line)) or (ENDED.match(line) and stage != "dvc"):
             table[stage]["seconds"] += now - since
-            stage, since = started[1] if started else "dvc", now
+            table[stage]["CPU"] += cpu - cpu_since
+            stage, since, cpu_since = started[1] if started else "dvc", now, cpu
             table[stage]["cells"] += bool(started)
     table[stage]["seconds"] += time.perf_counter() - since
     return dict(table)
@@ -55,11 +65,11 @@ def sum_seconds(lines: Iterable[str]) -> dict[str, dict[str, float]]:
 
 def show(table: dict[str, dict[str, float]]) -> None:
     """Print a row per stage, and their sum."""
-    print(f"\n{'stage':24}{'cells':>6}{'seconds':>9}{'imports':>9}{'work':>9}")
-    total = {name: sum(row[name] for row in table.values()) for name in ("cells", "seconds", "imports")}
+    print(f"\n{'stage':24}{'cells':>6}{'seconds':>9}{'imports':>9}{'work':>9}{'CPU':>9}")
+    total = {name: sum(row[name] for row in table.values()) for name in ("cells", "seconds", "imports", "CPU")}
     for stage, row in [*table.items(), ("all", total)]:
         work = row["seconds"] - row["imports"]
-        print(f"{stage:24}{row['cells']:6.0f}{row['seconds']:9.1f}{row['imports']:9.1f}{work:9.1f}")
+        print(f"{stage:24}{row['cells']:6.0f}{row['seconds']:9.1f}{row['imports']:9.1f}{work:9.1f}{row['CPU']:9.1f}")
 
 
 if __name__ == "__main__":

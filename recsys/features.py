@@ -54,7 +54,6 @@ class Params(Section):
     """What the stage reads of params.yaml; `with_sections` adds the extractors' own sub-sections."""
 
     texts: list[str]
-    masked_texts: list[str]
     device: Literal["cpu", "cuda"]
     machine: Machine
     rec_features: RecFeatures
@@ -73,8 +72,7 @@ def main() -> None:
     torch.set_num_threads(params.machine.threads)
     with checkpoints.checkpoint_folder(checkpoint_folder(name, extractor, settings, params)) as work:
         encoder = Encoder(name, extractor, settings, params.device, work)
-        texts = [*params.texts, *params.masked_texts]
-        message = encode_texts(encoder, texts) if encoder.reads_texts else encode_pictures(encoder)
+        message = encode_texts(encoder, params.texts) if encoder.reads_texts else encode_pictures(encoder)
     print_summary(message, params.machine.threads)
 
 
@@ -109,7 +107,7 @@ def checkpoint_folder(name: str, extractor: Extractor, settings: ExtractorSettin
         inputs += [TEXTS, RESNET50]
     else:
         inputs.append(ITEMS)
-    texts = [*params.texts, *params.masked_texts] if isinstance(extractor, TextExtractor) else None
+    texts = params.texts if isinstance(extractor, TextExtractor) else None
     return checkpoints.key_folder(
         f"rec_features-{name}", [texts, params.device, settings.model_dump()], inputs, LIBRARIES
     )

@@ -38,7 +38,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from catalogue.descriptions.variants import MaskedText, WholeText
+from catalogue.descriptions.variants import Text
 from pipeline.core.outputs import write_json
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -77,13 +77,11 @@ class Params(Section):
     """What this stage reads of params.yaml: the axes that lists are of, and how they are scored."""
 
     catalogues: list[Catalogue]
-    texts: list[WholeText]
-    masked_texts: list[MaskedText]
+    texts: list[Text]
     recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
     content_recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
-    image_features: list[str]
-    text_features: list[str]
-    masked_features: list[str]
+    warm_image_features: list[str]
+    warm_text_features: list[str]
     rec_score: RecScore
 
 
@@ -97,8 +95,7 @@ def main() -> None:
         print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
     catalogues = {file.catalogue for file in files}
-    texts = [*params.texts, *params.masked_texts]
-    truth = read_ground_truth(catalogues, texts, params.rec_score, ITEMS, TEXTS)
+    truth = read_ground_truth(catalogues, params.texts, params.rec_score, ITEMS, TEXTS)
     metrics = score_files(files, truth, params.rec_score.cutoffs, LISTS, paths)
     write_json(METRICS, metrics)
     best = describe_best(metrics, max(params.rec_score.cutoffs))

@@ -195,7 +195,7 @@ def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     usual, own = (np.load(prepared / f"data/features/text/unfilled/{name}/features.npy") for name in ("sbert", "mine"))
     np.testing.assert_array_equal(own, -usual)
     assert len(own) > 100
-    assert list_cells(prepared).issuperset(("rec_features_text@mine", "rec_fit_text@unfilled-vbpr-mine"))
+    assert list_cells(prepared).issuperset(("rec_features_text@mine", "rec_fit_arrivals_text@vbpr-mine"))
 
 
 def test_an_image_extractor_is_one_file_its_name_and_a_word_of_dvc_yaml(prepared: Path) -> None:
@@ -213,7 +213,7 @@ def test_an_image_extractor_is_one_file_its_name_and_a_word_of_dvc_yaml(prepared
     usual, own = (np.load(prepared / f"data/features/image/{name}/features.npy") for name in ("resnet50", "mine"))
     np.testing.assert_array_equal(own, -usual)
     assert len(own) > 100
-    assert list_cells(prepared).issuperset(("rec_features_image@mine", "rec_fit_image@original-vbpr-mine"))
+    assert list_cells(prepared).issuperset(("rec_features_image@mine", "rec_fit_arrivals_image@vbpr-mine"))
 
 
 def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> None:
@@ -233,14 +233,14 @@ def test_a_data_set_is_one_file_and_its_name(project: Path, sample: Path) -> Non
 def test_a_text_is_its_lines_in_the_table_of_texts_and_a_line_of_dvc_yaml(prepared: Path) -> None:
     """Fill missing descriptions with captions of the pre-trained captioner, as an experiment."""
     change_params(prepared, lambda params: params["texts"].append("filled-pt"))
-    assert "texts.4: 'filled-pt' is no" in lookbook(prepared, "check", check=False).stderr
+    assert "texts.8: 'filled-pt' is no" in lookbook(prepared, "check", check=False).stderr
     name = "catalogue/descriptions/variants.py"
     insert(prepared, name, '"original", "augmented"', ', "filled-pt"')
     insert(prepared, name, '"augmented": "all"', ', "filled-pt": "all"')
     insert(prepared, name, '"augmented": "ft"', ', "filled-pt": "pt"')
     out = "    - data/features/text/{}/${{item.extractor}}\n"
     insert(prepared, "dvc.yaml", out.format("augmented"), out.format("filled-pt"))
-    assert "5 texts" in lookbook(prepared, "check").stdout
+    assert "9 texts" in lookbook(prepared, "check").stdout
     run(prepared, "catalogue.texts")
     items = pd.read_parquet(prepared / "data/prepared/items.parquet").set_index("item_id")
     text = pd.read_parquet(prepared / "data/texts/filled-pt.parquet").set_index("item_id")

@@ -31,7 +31,7 @@ OF_CAPTIONERS = ["caption_train", "caption_generate_pt", "caption_generate_ft"]
 RUN_AS_A_SCRIPT = {"captioning/scores/java/process.py": "captioning/scores/java/worker.py"}  # started, not imported
 
 MORE_OF_THE_MODULE = {  # read by the module, without influence on this stage's output
-    "rec_features_image": {"texts", "masked_texts"},
+    "rec_features_image": {"texts"},
 }
 
 
@@ -201,7 +201,7 @@ def test_a_cell_depends_on_the_parameters_that_it_reads(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 1000
+    assert len(text.splitlines()) < 970
     assert [name for name, stage in STAGES.items() if stage.get("frozen")] == ["sample_models"]
     for stage in STAGES.values():
         body = stage.get("do", stage)

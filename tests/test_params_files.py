@@ -14,8 +14,16 @@ from ruamel.yaml import YAML
 from pipeline.model_folders import read_pin
 
 ROOT = Path(__file__).parent.parent
-AXES = ["captioners", "catalogues", "texts", "masked_texts", "recommenders", "content_recommenders", "image_features"]
-AXES += ["text_features", "masked_features", "arrival_features", "sources", "imputations", "warm_imputations"]
+AXES = ["captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features"]
+AXES += [
+    "text_features",
+    "warm_image_features",
+    "warm_text_features",
+    "arrival_features",
+    "sources",
+    "imputations",
+    "warm_imputations",
+]
 SWEPT = ["dataset", "lr", "batch_size", "epochs", "lora_rank", "lora_layers", "seed", "captions", "catalogue", "writer"]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 THESES = sorted((ROOT / "studies").glob("thesis-*.yaml"))
@@ -130,18 +138,11 @@ def test_dvc_lists_every_cell_of_a_study(path: Path, tmp_path: Path) -> None:
     expected = {f"{stage}@{name}" for stage in CAPTION_CELLS for name in SIX}
     for stage, *axes in (
         ("rec_fit", "catalogues", "recommenders"),
-        ("rec_fit_image", "catalogues", "content_recommenders", "image_features"),
-        ("rec_fit_text", "texts", "content_recommenders", "text_features"),
-        ("rec_fit_masked", "masked_texts", "content_recommenders", "masked_features"),
+        ("rec_fit_image", "catalogues", "content_recommenders", "warm_image_features"),
+        ("rec_fit_text", "texts", "content_recommenders", "warm_text_features"),
     ):
         expected |= {f"{stage}@{'-'.join(names)}" for names in product(*(study[axis] for axis in axes))}
     assert expected <= cells
-    by_axes = (
-        "rec_fit@",
-        "rec_fit_image@",
-        "rec_fit_text@",
-        "rec_fit_masked@",
-        *(f"{stage}@" for stage in CAPTION_CELLS),
-    )
+    by_axes = ("rec_fit@", "rec_fit_image@", "rec_fit_text@", *(f"{stage}@" for stage in CAPTION_CELLS))
     assert {cell for cell in cells if cell.startswith(by_axes)} == expected
     assert {"catalogue_prepare", "caption_score", "rec_score", "compare", "report"} <= cells

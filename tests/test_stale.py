@@ -111,13 +111,13 @@ def test_a_new_learning_rate_fits_nothing_that_reads_no_new_caption() -> None:
     """No tuning, no model of arrivals, no ranking by pictures; arrivals are ranked again by the same models."""
     cells = find_stale("lr")
     expected = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
-    expected |= {"rec_fit_text", "rec_fit_masked", "rec_score", "compare", "report"}
+    expected |= {"rec_fit_text", "rec_score", "compare", "report"}
     if "catalogue_sources" in CELLS:
         expected |= {"catalogue_sources", "rec_features_sources", "rec_rank_arrivals_text"}
     assert set(stages_of(sorted(cells))) == expected
-    fits = {cell.partition("@")[2] for cell in cells if cell.startswith(("rec_fit_text", "rec_fit_masked"))}
+    fits = {cell.partition("@")[2] for cell in cells if cell.startswith("rec_fit_text")}
     texts = [text for text, source in SOURCE_OF.items() if source == "ft"]
-    every = [cell.partition("@")[2] for cell in CELLS if cell.startswith(("rec_fit_text@", "rec_fit_masked@"))]
+    every = [cell.partition("@")[2] for cell in CELLS if cell.startswith("rec_fit_text@")]
     assert fits == {
         name for name in every if any(name.startswith(f"{text}-{other}") for text in texts for other in CONTENT)
     }

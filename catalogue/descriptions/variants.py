@@ -3,8 +3,9 @@
 from typing import Literal, get_args
 
 Catalogue = Literal["original", "all"]
-WholeText = Literal["original", "augmented", "augmented-pt", "unfilled"]
-MaskedText = Literal["masked-reference", "masked-ft", "masked-pt", "masked-none"]
+Text = Literal[
+    "original", "augmented", "augmented-pt", "unfilled", "masked-reference", "masked-ft", "masked-pt", "masked-none"
+]
 
 # Where the words of an item come from: none, its description (own; reference in a masked text), the pre-trained
 # captioner, the fine-tuned captioner. In the order in which recsys.features encodes them: fine-tuned captions last.

@@ -46,7 +46,6 @@ class Axes:
     texts: Sequence[str]
     plain: Sequence[str]  # recommenders that read no text
     texted: Sequence[str]  # recommenders that read texts
-    masked: Sequence[str]  # recommenders that read masked texts
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,8 @@ def list_catalogue_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
 
 
 def list_masked_pairs(axes: Axes, metric: str) -> Iterator[Pair]:
-    """Yield the pairs of masked texts that the study has, for recommenders that read them."""
-    for recommender in axes.masked:
+    """Yield the pairs of masked texts that the study has, for recommenders that read texts."""
+    for recommender in axes.texted:
         for a, b in MASKED_PAIRS:
             text_a, text_b = name_masked_text(a), name_masked_text(b)
             if {text_a, text_b} <= set(axes.texts):

@@ -42,13 +42,13 @@ class Study(Section):
     primary: Primary
     captioners: dict[str, Any]
     texts: list[str]
-    masked_texts: list[str]
     catalogues: list[str]
     recommenders: list[str]
     content_recommenders: list[str]
     image_features: list[str]
     text_features: list[str]
-    masked_features: list[str]
+    warm_image_features: list[str]
+    warm_text_features: list[str]
     arrival_features: list[str]
 
     @property

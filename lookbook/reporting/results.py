@@ -64,7 +64,10 @@ def read_tuning(folder: Path, study: Study) -> Tuning:
         folder: A folder per experiment, in it a file per recommender.
         study: Its axes.
     """
-    features = dict.fromkeys([*study.text_features, *study.image_features, *study.arrival_features])
-    names = [*study.recommenders, *list_text_recommenders(study.content_recommenders, features)]
-    paths = {(kind, name): folder / kind / f"{name}.json" for kind in ("arrivals", "warm") for name in names}
+    warm = [*study.warm_image_features, *study.warm_text_features]
+    names = {
+        "arrivals": list_text_recommenders(study.content_recommenders, study.arrival_features),
+        "warm": [*study.recommenders, *list_text_recommenders(study.content_recommenders, warm)],
+    }
+    paths = {(kind, name): folder / kind / f"{name}.json" for kind in names for name in names[kind]}
     return {key: read_json(path) for key, path in paths.items() if path.exists()}

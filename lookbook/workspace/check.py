@@ -4,11 +4,11 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from captioning.tagging.extract import explain_download
 from captioning.vision_features.settings import NAMES as BLIP2_FEATURES
-from catalogue.descriptions.variants import CATALOGUE_OF, MaskedText, WholeText
+from catalogue.descriptions.variants import CATALOGUE_OF
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, list_problems, load, suggest
 from pipeline.model_folders import MODELS, read_pin
@@ -22,12 +22,10 @@ AXES = (
     "captioners",
     "catalogues",
     "texts",
-    "masked_texts",
     "recommenders",
     "content_recommenders",
     "image_features",
     "text_features",
-    "masked_features",
     "sources",
     "imputations",
     "warm_imputations",
@@ -58,6 +56,7 @@ def find_problems(path: Path) -> list[str]:
         _check_axes,
         _check_arrivals,
         _check_texts,
+        _check_warm_features,
         _check_recommenders,
     ):
         problems += check(values)
@@ -86,16 +85,17 @@ def list_allowed_names() -> dict[str, list[str]]:
     """List the names that each axis may hold: files of the plugin folders, extractors by the functions they have."""
     names = allowed_names("recsys/extractors")
     encodes_texts = {name: isinstance(load_extractor(name), TextExtractor) for name in names}
-    encode_texts = [name for name, texts in encodes_texts.items() if texts]
+    of_images = [*(name for name, texts in encodes_texts.items() if not texts), *BLIP2_FEATURES]
+    of_texts = [name for name, texts in encodes_texts.items() if texts]
     return {
         "catalogues": list(dict.fromkeys(CATALOGUE_OF.values())),
-        "texts": list(get_args(WholeText)),
-        "masked_texts": list(get_args(MaskedText)),
+        "texts": list(CATALOGUE_OF),
         "recommenders": allowed_names("recsys/recommenders"),
         "content_recommenders": allowed_names("recsys/recommenders"),
-        "image_features": [*(name for name, texts in encodes_texts.items() if not texts), *BLIP2_FEATURES],
-        "text_features": encode_texts,
-        "masked_features": encode_texts,
+        "image_features": of_images,
+        "text_features": of_texts,
+        "warm_image_features": of_images,
+        "warm_text_features": of_texts,
     }
 
 
@@ -177,13 +177,20 @@ def _check_arrivals(values: Values) -> Iterator[str]:
 
 
 def _check_texts(values: Values) -> Iterator[str]:
-    """Report a missing text that tuning needs, and features of masked texts that are not made."""
+    """Report that a text is missing which every study needs that fits recommenders on features of texts."""
     axes = ("content_recommenders", "text_features", "texts")
     if all(values.get(axis) for axis in axes) and ORIGINAL not in values["texts"]:
         yield f"texts: {ORIGINAL} is missing; recommenders are tuned with its features"
-    for index, name in enumerate(values.get("masked_features") or []):
-        if name not in (values.get("text_features") or []):
-            yield f"masked_features.{index}: {name} is not among the text_features"
+
+
+def _check_warm_features(values: Values) -> Iterator[str]:
+    """Report warm recommenders that read features which the study does not make."""
+    for axis in ("image_features", "text_features"):
+        made, read = values.get(axis), values.get(f"warm_{axis}")
+        if isinstance(made, list) and isinstance(read, list):
+            for index, name in enumerate(read):
+                if name not in made:
+                    yield f"warm_{axis}.{index}: {name!r} is not among {axis}; add it there or remove it here"
 
 
 def _check_recommenders(values: Values) -> Iterator[str]:

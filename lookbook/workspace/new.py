@@ -32,12 +32,12 @@ STUDIES = Path("studies")
 NEED_PURCHASES = (  # axes
     "catalogues",
     "texts",
-    "masked_texts",
     "recommenders",
     "content_recommenders",
     "image_features",
     "text_features",
-    "masked_features",
+    "warm_image_features",
+    "warm_text_features",
 )
 
 

@@ -38,21 +38,18 @@ class ListFile(NamedTuple):
 def list_files(
     catalogues: Sequence[Catalogue],
     texts: Sequence[str],
-    masked_texts: Sequence[str],
     recommenders: Sequence[str],
     content_recommenders: Sequence[str],
-    image_features: Sequence[str],
-    text_features: Sequence[str],
-    masked_features: Sequence[str],
+    warm_image_features: Sequence[str],
+    warm_text_features: Sequence[str],
 ) -> Iterator[ListFile]:
     """Yield every file of lists that these axes of params.yaml name."""
     for catalogue in catalogues:
-        for name in list_catalogue_recommenders(recommenders, content_recommenders, image_features):
+        for name in list_catalogue_recommenders(recommenders, content_recommenders, warm_image_features):
             yield ListFile(catalogue, catalogue, name)
-    for axis, features in ((texts, text_features), (masked_texts, masked_features)):
-        for text in axis:
-            for name in list_text_recommenders(content_recommenders, features):
-                yield ListFile(text, CATALOGUE_OF[text], name)
+    for text in texts:
+        for name in list_text_recommenders(content_recommenders, warm_text_features):
+            yield ListFile(text, CATALOGUE_OF[text], name)
 
 
 def read_study_lists(path: Path, n_users: int, cutoffs: Sequence[int]) -> StudyLists:

@@ -25,9 +25,10 @@ LINES = [
 
 
 def test_cells_of_a_stage_are_added_up_and_imports_are_told_from_work(capsys) -> None:
-    table = stages.sum_seconds(f"{line}\n" for line in LINES)
+    table = stages.sum_seconds((f"{line}\n", float(number)) for number, line in enumerate(LINES))
     assert {stage: row["cells"] for stage, row in table.items()} == {"dvc": 0, "rec_fit": 2, "compare": 1}
     assert table["rec_fit"]["imports"] == 2.5
     assert table["dvc"]["imports"] == 0.001
+    assert {stage: row["CPU"] for stage, row in table.items()} == {"dvc": 4, "rec_fit": 5, "compare": 0}
     assert all(row["seconds"] >= 0 for row in table.values())
     assert "import time" not in capsys.readouterr().out

@@ -11,14 +11,13 @@ from catalogue.descriptions import variants
 from pipeline.core.errors import UserError
 
 ALL = list(variants.CATALOGUE_OF)
-MASKED = [text for text in ALL if variants.is_masked(text)]
 
 
 @pytest.fixture
 def items(study, small_prepared: Path) -> pd.DataFrame:  # type: ignore[no-untyped-def]
     """Write captions by `scribe` for every item that may need a caption; returns the prepared items."""
     shutil.copytree(small_prepared / "data/prepared", "data/prepared")
-    study(writer="scribe", texts=[text for text in ALL if text not in MASKED], masked_texts=MASKED)
+    study(writer="scribe", texts=ALL)
     items = pd.read_parquet(texts.ITEMS)
     needed = items.loc[(items["split"] == "test") | items["description"].isna(), "item_id"]
     texts.CAPTIONS.mkdir(parents=True)
@@ -101,7 +100,7 @@ def test_an_unknown_writer_is_named(items: pd.DataFrame, study) -> None:  # type
 
 
 def test_texts_without_captions_need_no_captioner(items: pd.DataFrame, study) -> None:  # type: ignore[no-untyped-def]
-    study(writer="nobody", texts=["original", "unfilled"], masked_texts=["masked-none", "masked-reference"])
+    study(writer="nobody", texts=["original", "unfilled", "masked-none", "masked-reference"])
     texts.main()
     assert sorted(path.stem for path in texts.TEXTS.iterdir()) == [
         "masked-none",
@@ -112,6 +111,6 @@ def test_texts_without_captions_need_no_captioner(items: pd.DataFrame, study) ->
 
 
 def test_an_unknown_text_lists_what_is_allowed(items: pd.DataFrame, study) -> None:  # type: ignore[no-untyped-def]
-    study(masked_texts=["masked-fft"])
-    with pytest.raises(UserError, match=r"masked_texts\.0: 'masked-fft' is not allowed.*did you mean masked-"):
+    study(texts=["masked-fft"])
+    with pytest.raises(UserError, match=r"texts\.0: 'masked-fft' is not allowed.*did you mean masked-"):
         texts.main()

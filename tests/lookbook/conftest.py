@@ -34,7 +34,7 @@ IMAGE_FEATURES = ["resnet50"]
 TEXT_FEATURES = ["sbert", "clip"]
 ARRIVAL_FEATURES = [*TEXT_FEATURES, *IMAGE_FEATURES]
 TEXTS = ["original", "augmented", "augmented-pt", "unfilled"]
-MASKED_TEXTS = ["masked-reference", "masked-ft", "masked-pt", "masked-none"]
+TEXTS += ["masked-reference", "masked-ft", "masked-pt", "masked-none"]
 SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 
@@ -47,8 +47,8 @@ def study_params(**changes: Any) -> dict[str, Any]:
         "content_recommenders": ["vbpr"],
         "image_features": IMAGE_FEATURES,
         "text_features": TEXT_FEATURES,
-        "masked_texts": MASKED_TEXTS,
-        "masked_features": TEXT_FEATURES,
+        "warm_image_features": IMAGE_FEATURES,
+        "warm_text_features": TEXT_FEATURES,
         "arrival_features": ARRIVAL_FEATURES,
     }
     return params | axes | changes
@@ -255,7 +255,7 @@ def _means(table: pd.DataFrame) -> dict[str, float]:
 def _write_recommendations(folder: Path, rng: np.random.Generator) -> None:
     plain = [*RECOMMENDERS, *(f"vbpr-{name}" for name in IMAGE_FEATURES)]
     arms = [(catalogue, name) for catalogue in CATALOGUES for name in plain]
-    arms += [(text, f"vbpr-{name}") for text in [*TEXTS, *MASKED_TEXTS] for name in TEXT_FEATURES]
+    arms += [(text, f"vbpr-{name}") for text in TEXTS for name in TEXT_FEATURES]
     tables = []
     taste = rng.uniform(0, 0.4, 40)
     for arm, recommender in arms:

@@ -30,7 +30,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_study()
     text = (ROOT / "params.yaml").read_text()
     axis = text[text.index("\ntexts:") : text.index("\nrecommenders:")]
-    Path("params.yaml").write_text(text.replace(axis, "\ntexts:\n- original\n- augmented\nmasked_texts: []"))
+    Path("params.yaml").write_text(text.replace(axis, "\ntexts:\n- original\n- augmented"))
     return tmp_path
 
 

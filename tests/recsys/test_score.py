@@ -22,7 +22,6 @@ AXES = """catalogues:
 - all
 texts:
 - augmented
-masked_texts:
 - masked-ft
 - masked-none
 recommenders:
@@ -30,10 +29,8 @@ recommenders:
 - random
 content_recommenders:
 - vbpr
-image_features: []
-text_features:
-- words
-masked_features:
+warm_image_features: []
+warm_text_features:
 - words
 """
 
@@ -182,8 +179,8 @@ def test_a_study_without_recommendations_has_empty_files(study: Path) -> None:
     params = Path("params.yaml").read_text()
     Path("params.yaml").write_text(
         params[: params.index("catalogues:\n")]
-        + "catalogues: []\ntexts: []\nmasked_texts: []\nrecommenders: []\ncontent_recommenders: []\n"
-        + "image_features: []\ntext_features: []\nmasked_features: []\n"
+        + "catalogues: []\ntexts: []\nrecommenders: []\ncontent_recommenders: []\n"
+        + "warm_image_features: []\nwarm_text_features: []\n"
     )
     score.main()
     assert json.loads(Path("metrics/recommendations.json").read_text()) == {}
@@ -346,8 +343,7 @@ def test_two_items_of_one_rank_are_refused(scored: Path) -> None:
 def published(study: Path) -> Path:
     """The study with `evaluation: published`, and MostPop's lists of each catalogue's own split."""
     params = Path("params.yaml").read_text().replace("evaluation: common", "evaluation: published")
-    axes = AXES.replace("- random\n", "").replace("texts:\n- augmented\n", "texts: []\n")
-    axes = axes.replace("- masked-none\n", "")
+    axes = AXES.replace("- random\n", "").replace("- augmented\n- masked-ft\n- masked-none\n", "- masked-ft\n")
     Path("params.yaml").write_text(params[: params.index("catalogues:\n")] + axes)
     interactions.main()
     for catalogue in CATALOGUES:

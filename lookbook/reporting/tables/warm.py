@@ -49,10 +49,10 @@ def _list_arms(axes: Values) -> Iterator[tuple[str, str, str]]:
     recommenders = axes["content_recommenders"]
     for name in axes["recommenders"]:
         yield CATALOGUE, name, "floor: no content"
-    for name in list_text_recommenders(recommenders, axes["image_features"]):
+    for name in list_text_recommenders(recommenders, axes["warm_image_features"]):
         yield CATALOGUE, name, "floor: pictures only"
     for source in reversed(WORDS):
-        for name in list_text_recommenders(recommenders, axes["masked_features"]):
+        for name in list_text_recommenders(recommenders, axes["warm_text_features"]):
             yield name_masked_text(source), name, WORDS[source]
 
 

@@ -51,9 +51,8 @@ def write_params(changes: dict[str, Any], name: str) -> Path:
 def test_the_shipped_file_has_no_problems(project: Path) -> None:
     assert check.find_problems(Path("params.yaml")) == []
     assert check.summarise(Path("params.yaml")) == (
-        "params.yaml: ok; sample, 3 captioners, 2 catalogues, 4 texts, 4 masked texts, "
-        "5 recommenders, 2 content recommenders, 3 image features, 3 text features, 1 masked features, "
-        "11 sources, 3 imputations, 0 warm imputations"
+        "params.yaml: ok; sample, 3 captioners, 2 catalogues, 8 texts, 5 recommenders, "
+        "2 content recommenders, 3 image features, 3 text features, 11 sources, 3 imputations, 0 warm imputations"
     )
 
 
@@ -108,9 +107,11 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             "resnet50, blip2-visual, blip2-queries",
         ),
         ({"texts": ["augmented"]}, "texts: original is missing; recommenders are tuned with its features"),
+        (
+            {"warm_text_features": ["sbert", "clip"], "text_features": ["sbert"]},
+            "warm_text_features.1: 'clip' is not among text_features; add it there or remove it here",
+        ),
         ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
-        ({"texts": ["original", "masked-ft"]}, "texts.1: 'masked-ft' is n"),
-        ({"text_features": ["clip"]}, "masked_features.0: sbert is not among the text_features"),
         ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' is listed twice; remove one"),
         ({"sources": ["pt", "replaced-25", "pt"]}, "sources.2: 'pt' is listed twice; remove one"),
         ({"sources": ["tiny-llava-ft"]}, "sources.0: 'tiny-llava-ft' is no known source; must be one of: reference, "),
@@ -246,13 +247,13 @@ def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> Non
     own = {**names, "rec_fit.mine": {"half_life_days": 3.0}, "rec_tune.mine": {}}
     cases: list[tuple[dict[str, Any], list[str]]] = [
         (names, [f"{section}.mine: missing; see recsys/recommenders/mine.py" for section in ("rec_fit", "rec_tune")]),
-        (own | {"text_features": ["words"], "masked_features": ["words"]}, []),
+        (own | {"text_features": ["words"], "warm_text_features": ["words"]}, []),
         (
             own | {"rec_fit.mine": {"half_life_days": 3.0, "half_live_days": 1.0}},
             ["rec_fit.mine.half_live_days: unknown key; did you mean half_life_days?"],
         ),
         (
-            own | {"image_features": ["words"]},
+            own | {"image_features": ["words"], "warm_image_features": []},
             [
                 "image_features.0: 'words' is no known image feature; must be one of: resnet50, blip2-visual, "
                 "blip2-queries"

@@ -27,9 +27,9 @@ AXES = {
     "catalogues": ["original", "all"],
     "texts": ["original", "unfilled"],
     "recommenders": ["itemknn"],
-    "image_features": [],
+    "warm_image_features": [],
     "content_recommenders": ["vbpr"],
-    "text_features": ["sbert"],
+    "warm_text_features": ["sbert"],
 }
 
 
@@ -209,7 +209,7 @@ def test_a_second_recommender_with_features_has_its_rows() -> None:
     axes = AXES | {
         "recommenders": [],
         "content_recommenders": ["vbpr", "second"],
-        "image_features": ["resnet50"],
+        "warm_image_features": ["resnet50"],
         "texts": ["original"],
         "catalogues": ["original"],
     }
@@ -288,7 +288,7 @@ def test_published_captions_stand_beside_those_of_the_same_captioner() -> None:
 
 def test_beyond_accuracy_shows_missing_figures_as_na() -> None:
     own = {"coverage_12": 0.25, "gini_12": 0.5, "novelty_12": 3.14159, "popularity_12": 10.04, "long_tail_12": 0.125}
-    axes = AXES | {"texts": [], "text_features": [], "catalogues": ["original"]}
+    axes = AXES | {"texts": [], "warm_text_features": [], "catalogues": ["original"]}
     table = recommendations.beyond_accuracy_table({"original": {"itemknn": own}}, axes, 12)
     assert table.rows == [["original", "ItemKNN", "0.250", "0.500", "3.14", "10.0", "n/a", "0.125"]]
     own["popularity_lift_12"] = -0.5

@@ -7,8 +7,8 @@ from lookbook.reporting.tables.warm import warm_table
 AXES: dict[str, Any] = {
     "recommenders": ["itemknn", "bpr"],
     "content_recommenders": ["vbpr"],
-    "image_features": ["resnet50"],
-    "masked_features": ["sbert"],
+    "warm_image_features": ["resnet50"],
+    "warm_text_features": ["sbert"],
 }
 
 
