@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.full import full
 from tests.helpers.repository import ROOT, digest, dvc, list_run, list_run_or_restored, needs_a_study
 
-full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
 IN_PLACE = {".gitkeep"}
 
