@@ -13,14 +13,13 @@ of them project features); factors are random, and each source's features are th
 import argparse
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import synthetic
+from clock import Clock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -72,18 +71,6 @@ def draw_bought(user: np.ndarray, vectors: np.ndarray, bias: np.ndarray, random:
     return bought
 
 
-def time_calls(parts: dict[str, float], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function so that it adds its CPU seconds to a part."""
-
-    def call(*arguments: Any) -> Any:
-        started = time.process_time()
-        result = work(*arguments)
-        parts[name] = parts.get(name, 0.0) + time.process_time() - started
-        return result
-
-    return call
-
-
 def write_inputs(folder: Path, name: str, n_users: int, n_sources: int, n_runs: int) -> None:
     """Write purchases, models of every run, and the features of every source."""
     random, module = np.random.default_rng(0), RECOMMENDERS[name]
@@ -111,7 +98,6 @@ def measure(folder: Path, name: str) -> None:
     """Rank in this process, and print what it took."""
     keep_freed_memory()
     module: Any = RECOMMENDERS[name]
-    parts: dict[str, float] = {}
     data = dataset_of(sp.load_npz(folder / "purchases" / "train.npz"))
     bought, test = sp.load_npz(folder / "bought.npz"), sp.load_npz(folder / "purchases" / "test.npz")
     n_users, n_items = data.train.shape
@@ -124,14 +110,15 @@ def measure(folder: Path, name: str) -> None:
     to_arrivals = sp.hstack([sp.csr_matrix((len(rows), n_items), dtype=np.float32), bought[rows]]).tocsr()
     to_all = sp.hstack([test[rows], bought[rows]]).tocsr()
     everyone = Everyone(rows, data.train[rows], to_arrivals, to_all, is_arrival)
-    rankings.rank_arrivals = time_calls(parts, "among the arrivals", rankings.rank_arrivals)
-    rankings.rank_everything = time_calls(parts, f"among all items, {len(rows):,} users", rankings.rank_everything)
-    started = time.process_time()
+    clock = Clock()
+    clock.watch(rankings, "rank_arrivals", "among the arrivals")
+    clock.watch(rankings, "rank_everything", f"among all items, {len(rows):,} users")
     ranked = rankings.rank_runs(module, folder, arrivals, sources, everyone, K)
     (folder / "ranked").mkdir()
     write_rankings(folder / "ranked", folder, ranked, arrivals, np.arange(N_ARRIVALS), K)
     figures = [rankings.summarise_source(ranked, source.name, arrivals, K) for source in sources]
-    parts["project, write and score"] = time.process_time() - started - sum(parts.values())
+    parts = {name: cpu for name, (_, cpu) in clock.parts.items()}
+    parts["project, write and score"] = clock.since(clock.start)[1] - sum(parts.values())
     sizes = sum(path.stat().st_size for path in (folder / "ranked").iterdir()) / 1e9
     print(f"{name}: {n_users:,} users, {len(sources)} sources, {len(ranked)} runs, one thread")
     print(

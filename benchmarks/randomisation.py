@@ -13,16 +13,15 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import scipy.sparse as sp
 import synthetic
+from clock import Clock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -142,25 +141,14 @@ def compare_all(folder: Path, draws: int, swap_users: int) -> None:
     params |= {"arrival_features": [*TEXTED, PICTURES], "image_features": [PICTURES]}
     study = Study(**{key: params[key] for key in Study.model_fields})
     settings = Compare(**(params["compare"] | {"swaps": draws, "swap_users": swap_users}))
-    spent: dict[str, float] = {}
-
-    def clock(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def work_and_count(*arguments: Any) -> Any:
-            before = time.process_time()
-            outcome = work(*arguments)
-            spent[name] = spent.get(name, 0.0) + time.process_time() - before
-            return outcome
-
-        return work_and_count
-
-    family_tests.randomise_texts = clock("swaps", family_tests.randomise_texts)
-    arrivals.find_relevant = clock("purchases", arrivals.find_relevant)
-    started = time.process_time()
+    clock = Clock()
+    clock.watch(family_tests, "randomise_texts", "swaps")
+    clock.watch(arrivals, "find_relevant", "purchases")
     rows = compare_arrivals(study, settings, Paths(*(folder / p for p in PATHS)))
-    total = time.process_time() - started
+    total = clock.since(clock.start)[1]
     tested = [row for row in rows if row["draws"]]
     print(f"{len(rows)} rows of {rows[0]['n']:,} users, {rows[0]['runs']} runs; {len(tested)} tested by swaps")
-    print(f"all {total:.0f} CPU s: " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in spent.items()))
+    print(f"all {total:.0f} CPU s: " + ", ".join(f"{name} {cpu:.0f}" for name, (_, cpu) in clock.parts.items()))
     print(f"peak {synthetic.peak_mb():,.0f} MB")
     for row in tested:
         figures = {key: row[key] for key in ("a", "b", "difference", "low", "high", "p", "detectable", "draw_users")}

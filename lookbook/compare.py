@@ -1,7 +1,8 @@
 """python -m lookbook.compare: compare captions, catalogues and texts, with intervals and p.
 
 Reads the scores per item and per user, and the rankings of new arrivals. Writes metrics/comparison.json (a row per
-comparison) and metrics/headline.json (at most twenty figures; `captions` and `catalogue` choose what they show).
+comparison), metrics/headline.json (what answers the question) and metrics/chosen.json (other figures of the same
+captions): at most twenty figures, and `captions` and `catalogue` choose what they show.
 """
 
 from pathlib import Path
@@ -37,6 +38,7 @@ REC_METRICS = Path("metrics/recommendations.json")
 ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
+CHOSEN = Path("metrics/chosen.json")
 
 
 class Params(Study):
@@ -46,7 +48,7 @@ class Params(Study):
 
 
 def main() -> None:
-    """Compare, correct p for the number of tests, and write both files."""
+    """Compare, correct p for the number of tests, and write the three files."""
     params = read(Params)
     problem = explain_unknown_name("captioner of this study", params.writer, params.captioners)
     if problem and params.captioners:
@@ -55,13 +57,13 @@ def main() -> None:
     tables = {table: comparison.pop(table, []) for table in TABLES}
     correct_rows(tables["captions"])
     comparison["rows"] = flatten_tables(tables)
-    figures = select_figures(params, comparison)
+    figures, others = headline.split_figures(select_figures(params, comparison))
     write_json(COMPARISON, comparison)
     write_json(HEADLINE, figures)
-    n_figures = sum(map(len, figures.values()))
+    write_json(CHOSEN, others)
     print_summary(
-        f"wrote {COMPARISON} ({len(comparison['rows'])} comparisons, {params.compare.draws} draws) and {HEADLINE} "
-        f"({n_figures} figures of {params.captions} captions and the {params.catalogue} catalogue)"
+        f"wrote {COMPARISON} ({len(comparison['rows'])} comparisons, {params.compare.draws} draws), {HEADLINE} and "
+        f"{CHOSEN} ({len(figures | others)} figures of {params.captions} captions and the {params.catalogue} catalogue)"
     )
 
 
@@ -93,16 +95,16 @@ def compare_study(params: Params) -> dict[str, Any]:
     }
 
 
-def select_figures(params: Params, comparison: dict[str, Any]) -> dict[str, headline.Figures]:
-    """Return the headline's figures in three groups; a group that the study has nothing of is absent."""
-    figures: dict[str, headline.Figures] = {}
+def select_figures(params: Params, comparison: dict[str, Any]) -> headline.Figures:
+    """Return the figures of arrivals, captions and warm items; what the study does not have is absent."""
+    figures: headline.Figures = {}
     if params.primary_recommenders:
         metrics = read_json(ARRIVALS / f"{params.primary.name}.json")
-        figures["arrivals"] = headline.select_arrival_figures(metrics, comparison["rows"], params, comparison["cutoff"])
+        figures |= headline.select_arrival_figures(metrics, comparison["rows"], params, comparison["cutoff"])
     if params.captioners:
-        figures["captions"] = headline.select_caption_figures(read_json(CAPTION_METRICS), params)
+        figures |= headline.select_caption_figures(read_json(CAPTION_METRICS), params)
     if params.has_recommendations:
-        figures["warm"] = headline.select_warm_figures(read_json(REC_METRICS), params, comparison["cutoff"])
+        figures |= headline.select_warm_figures(read_json(REC_METRICS), params, comparison["cutoff"])
     return figures
 
 

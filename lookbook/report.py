@@ -37,6 +37,7 @@ ARRIVALS = Path("metrics/arrivals")
 TUNING = Path("metrics/tune")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
+CHOSEN = Path("metrics/chosen.json")
 CURVES = Path("metrics/curves")
 RUN_RECORDS = Path("metrics/train")
 REPORTS = Path("reports")
@@ -91,7 +92,7 @@ def fill_page(params: Params, results: Results, tables: list[Table], figures: di
         "figures": encode_figures(figures),
         "definitions": formatting.DEFINITIONS,
         "rec_definitions": formatting.REC_DEFINITIONS,
-        "headline": read_json(HEADLINE),
+        "headline": read_json(HEADLINE) | read_json(CHOSEN),
         "chosen": {"captions": params.captions, "catalogue": params.catalogue, "writer": params.writer},
         "draws": results.comparison["draws"],
         "energy": sum_energy(RUN_RECORDS, captioners),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.helpers.repository import copy_study
+from tests.helpers.repository import copy_study, restore_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("no deadline", deadline=None)  # a busy machine fails no test
@@ -33,6 +33,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Path:
+def own_study(tmp_path: Path) -> Path:
     """Copy the study that has run here, to run DVC in it."""
     return copy_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def copied_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the study that has run here once for all tests of a process."""
+    return copy_study(tmp_path_factory.mktemp("copied") / "study")
+
+
+@pytest.fixture
+def study(copied_study: Path) -> Iterator[Path]:
+    """Return a copy of the study to run DVC in: shared, and brought back to its first commit after each test."""
+    yield copied_study
+    restore_study(copied_study)

@@ -1,7 +1,6 @@
 """Run small raw data in each published format through real DVC to the report. Minutes each: .ci/full runs it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lookbook.workspace.new import NEED_PURCHASES
+from tests.helpers.full import full
 from tests.helpers.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
 from tests.helpers.repository import dvc, list_run
 
@@ -35,7 +35,7 @@ CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it"),
+    full,
 ]
 
 

@@ -17,8 +17,9 @@ from pipeline.core.outputs import write_json
 from tests.helpers.repository import ROOT, dvc
 
 MOST_METRICS = 120
+FIGURES = ("metrics/headline.json", "metrics/chosen.json")
 QUALITY = "Caption scores and new arrivals"
-METRICS = re.compile(r"metrics/(headline|catalogue|classifier|train/[\w.-]+)\.json")
+METRICS = re.compile(r"metrics/(headline|chosen|catalogue|classifier|train/[\w.-]+)\.json")
 CURVE = [
     {"step": 1, "loss": 5.0, "validation_loss": None, "lr": 0.1},
     {"step": 2, "loss": 4.0, "validation_loss": 4.5, "lr": 0.1},
@@ -74,7 +75,7 @@ def other_study(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_few_values_are_metrics_and_they_are_those_of_four_kinds_of_files() -> None:
+def test_few_values_are_metrics_and_they_are_those_of_few_files() -> None:
     files = json.loads(dvc(ROOT, "metrics", "show", "--json").stdout)[""]["data"]
     assert [name for name in files if not METRICS.fullmatch(name)] == []
     assert {"metrics/headline.json", "metrics/catalogue.json", "metrics/classifier.json"} <= files.keys()
@@ -82,9 +83,20 @@ def test_few_values_are_metrics_and_they_are_those_of_four_kinds_of_files() -> N
 
 
 def test_a_diff_of_metrics_fits_a_terminal() -> None:
-    lines = dvc(ROOT, "metrics", "diff", "--all", "HEAD", "--targets", "metrics/headline.json").stdout.splitlines()
-    assert len(lines) == 1 + count_values(json.loads((ROOT / "metrics/headline.json").read_text()))
+    lines = dvc(ROOT, "metrics", "diff", "--all", "HEAD", "--targets", *FIGURES).stdout.splitlines()
+    assert len(lines) == 1 + sum(count_values(json.loads((ROOT / name).read_text())) for name in FIGURES)
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_side_by_side_fit_a_terminal_whatever_their_values(name: str, tmp_path: Path) -> None:
+    """`dvc metrics show` gives each value a column: a minus and five decimals are the widest."""
+    keys = json.loads((ROOT / name).read_text())
+    write_json(tmp_path / name, dict.fromkeys(keys, -0.123456789))
+    header, row = dvc(tmp_path, "metrics", "show", name).stdout.splitlines()
+    assert header.split()[1:] == sorted(keys)
+    assert row.split()[1:] == ["-0.12346"] * len(keys)
+    assert max(len(header), len(row)) <= 120
 
 
 def test_an_output_in_git_is_a_metric_or_a_plot() -> None:

@@ -1,4 +1,7 @@
-"""The figures of metrics/headline.json: at most twenty, in three groups, so that `dvc metrics diff` fits a screen."""
+"""The figures of metrics/headline.json and metrics/chosen.json: at most twenty, each in a row of 120 columns.
+
+`dvc metrics show` prints the values of a file side by side, so that eight with short names fit.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +12,7 @@ from lookbook.comparison.settings import Study
 
 Figures = dict[str, float]
 
+HEADLINE = ("chosen", "reference", "none", "best", "ft_pt", "low", "high", "cider")
 CAPTION_METRICS = {  # as in metrics/captions.json -> key
     "bleu_4": "bleu_4",
     "cider": "cider",
@@ -29,11 +33,11 @@ def select_arrival_figures(metrics: dict[str, Any], rows: Sequence[Row], study: 
         cutoff: The length of the lists.
 
     Returns:
-        captions, reference, none: NDCG of these sources; best: of the best arm without captions, which was chosen on
-        validation arrivals; ft_pt, low, high, p: the primary comparison, whatever the captions. What the study does
-        not have is absent.
+        chosen, reference, none: NDCG of the chosen captions and of these sources; best: of the best arm without
+        captions, which was chosen on validation arrivals; ft_pt, low, high, p: the primary comparison, whatever the
+        captions. What the study does not have is absent.
     """
-    names = {"captions": f"{study.writer}-{study.captions}", "reference": "reference", "none": "none"}
+    names = {"chosen": f"{study.writer}-{study.captions}", "reference": "reference", "none": "none"}
     sources = metrics["sources"]
     figures = {key: sources[source][f"ndcg_{cutoff}"] for key, source in names.items() if source in sources}
     for row in rows:
@@ -59,7 +63,7 @@ def select_warm_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> F
         cutoff: The length of the lists.
 
     Returns:
-        masked: on the test items, which have captions for descriptions. catalogue: on all items that every catalogue
+        masked: on the test items, which have captions for descriptions. warm: on all items that every catalogue
         has, with `catalogue: augmented` where captions fill missing descriptions. Texts that the study leaves out are
         absent.
     """
@@ -68,6 +72,16 @@ def select_warm_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> F
     own = catalogue.get(study.primary.name, {})  # each catalogue may have been split and scored alone
     values = {
         "masked": masked.get(study.primary.name, {}).get(f"ndcg_masked_{cutoff}"),
-        "catalogue": own.get(f"ndcg_{cutoff}_common", own.get(f"ndcg_{cutoff}")),
+        "warm": own.get(f"ndcg_{cutoff}_common", own.get(f"ndcg_{cutoff}")),
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def split_figures(figures: Figures) -> tuple[Figures, Figures]:
+    """Return the figures of the headline, which answer the study's question, and the others.
+
+    >>> split_figures({"spice": 0.6, "low": 0.1, "chosen": 0.3})
+    ({'chosen': 0.3, 'low': 0.1}, {'spice': 0.6})
+    """
+    headline = {key: figures[key] for key in HEADLINE if key in figures}
+    return headline, {key: value for key, value in figures.items() if key not in headline}

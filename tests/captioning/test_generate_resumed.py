@@ -14,7 +14,8 @@ from captioning.families import llava
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.generation import FAMILIES, Project, change_params, run_stage, save_adapter
+from tests.helpers.full import full
+from tests.helpers.generation import Project, change_params, run_stage, save_adapter
 
 
 def test_a_run_that_was_killed_resumes_at_its_next_batch(
@@ -103,7 +104,9 @@ def run_two_processes(family: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param("blip2_opt", marks=full), "blip2_t5", pytest.param("llava", marks=full)]
+)
 def test_two_processes_write_the_captions_of_one(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:

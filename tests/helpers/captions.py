@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from captioning.scores.java import corenlp
 from pipeline.core.errors import UserError
@@ -29,6 +30,13 @@ def corenlp_folder(cache: Path, *, fetch: bool) -> Path:
         cache: the folder of pytest's cache.
         fetch: fetch the jars into the cache where they are missing.
     """
+    if fetch:  # by one of the test processes
+        with FileLock(f"{cache}.lock"):
+            return _find_corenlp(cache, fetch=True)
+    return _find_corenlp(cache, fetch=False)
+
+
+def _find_corenlp(cache: Path, *, fetch: bool) -> Path:
     named = [Path(os.environ["CORENLP"])] if "CORENLP" in os.environ else []
     for folder in (ROOT / corenlp.OUT, *named, cache):
         if any(folder.glob("*.jar")):

@@ -119,22 +119,25 @@ def write_table(read: Read) -> str:
 
 def write_diff(read: Read) -> str:
     """Write what `dvc metrics diff HEAD pt` prints, where pt is an experiment with `captions: pt`."""
-    old, new = (select_figures(read, captions=captions) for captions in ("ft", "pt"))
+    old, new = (headline.split_figures(select_figures(read, captions=captions)) for captions in ("ft", "pt"))
     changed = {
-        key: {"old": old[key], "new": new[key], "diff": new[key] - old[key]}
-        for key in old
-        if key in new and old[key] != new[key]
+        file: {
+            key: {"old": before[key], "new": after[key], "diff": after[key] - before[key]}
+            for key in before
+            if key in after and before[key] != after[key]
+        }
+        for file, before, after in zip(("headline", "chosen"), old, new, strict=True)
     }
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
-        show_diff({"": changed}, title="Metric", no_path=True, precision=3, round_digits=True, a_rev="HEAD", b_rev="pt")
+        show_diff(changed, title="Metric", no_path=True, precision=3, round_digits=True, a_rev="HEAD", b_rev="pt")
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
     return "\n".join(["```", *lines, "```"]) + "\n"
 
 
 def write_switches(read: Read) -> str:
     """Write what each choice of captions and catalogue shows of the headline."""
-    keys = ("arrivals.captions", "captions.bleu_4", "warm.catalogue")
+    keys = ("chosen", "bleu_4", "warm")
     rows = [["captions", "catalogue", *keys], ["---", "---", *["--:"] * len(keys)]]
     for captions, catalogue in itertools.product(("ft", "pt"), ("augmented", "original")):
         figures = select_figures(read, captions=captions, catalogue=catalogue)
@@ -148,17 +151,15 @@ def write_rows(rows: list[list[str]]) -> str:
 
 
 def select_figures(read: Read, **changes: str) -> dict[str, float]:
-    """Return the headline of this study with other captions or another catalogue, by the keys that DVC prints."""
+    """Return the headline of this study with other captions or another catalogue, then the figures beside it."""
     study, comparison = read_study(**changes), read("comparison")
     cutoff = comparison["cutoff"]
-    groups = {
-        "captions": headline.select_caption_figures(read("captions"), study),
-        "warm": headline.select_warm_figures(read("recommendations"), study, cutoff),
-    }
+    figures = headline.select_caption_figures(read("captions"), study)
+    figures |= headline.select_warm_figures(read("recommendations"), study, cutoff)
     arrivals = read(f"arrivals/{study.primary.name}")
     if arrivals:
-        groups["arrivals"] = headline.select_arrival_figures(arrivals, comparison["rows"], study, cutoff)
-    return {f"{group}.{key}": value for group, figures in sorted(groups.items()) for key, value in figures.items()}
+        figures |= headline.select_arrival_figures(arrivals, comparison["rows"], study, cutoff)
+    return figures
 
 
 BLOCKS: dict[str, Callable[[Read], str]] = {

@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("pipeline", "features", "catalogue", "captioning", "recsys", "lookbook", "sample")
+FIRST = "as-it-ran"  # the first commit of a copied study
+LOCAL = ".dvc/config.local"
 needs_a_study = pytest.mark.skipif(
     not (ROOT / "data/recommendations/all/mostpop.parquet").exists(), reason="run `dvc repro` first"
 )
@@ -65,5 +67,23 @@ def copy_study(copy: Path) -> Path:
         subprocess.run(["git", "config", *setting], cwd=copy, check=True)
     subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
     subprocess.run(["git", "commit", "--quiet", "--allow-empty", "-m", "The study as it ran"], cwd=copy, check=True)
+    subprocess.run(["git", "tag", FIRST], cwd=copy, check=True)
+    shutil.copy(copy / LOCAL, copy.with_name("config.local"))
     assert list_run(dvc(copy, "repro")) == set()
     return copy
+
+
+def restore_study(copy: Path) -> None:
+    """Bring a copied study back to its first commit, outputs included; files that git ignores stay."""
+    shutil.copy(copy.with_name("config.local"), copy / LOCAL)
+    edited = read_git(copy, "diff", "--name-only", FIRST).splitlines()
+    read_git(copy, "reset", "--hard", "--quiet", FIRST)
+    read_git(copy, "clean", "-d", "--force", "--quiet")
+    if "dvc.lock" in edited:
+        dvc(copy, "checkout", "--quiet")
+    assert read_git(copy, "status", "--porcelain") == ""
+
+
+def read_git(folder: Path, *words: str) -> str:
+    """Return what a git command prints."""
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout

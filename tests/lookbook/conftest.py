@@ -1,5 +1,6 @@
 """A small study's outputs in the formats of the stages: 60 items, 40 users, 2 captioners."""
 
+import contextlib
 import io
 import json
 import shutil
@@ -105,21 +106,24 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def compared_study(built_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compare a copy of the study once."""
-    folder = tmp_path_factory.mktemp("compared") / "study"
-    shutil.copytree(built_study, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        compare.main()
-    return folder
+    return run_in_copy(built_study, tmp_path_factory.mktemp("compared"), compare.main)
 
 
 @pytest.fixture
 def study(built_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the study; it is the working directory."""
-    folder = tmp_path / "study"
-    shutil.copytree(built_study, folder)
+    folder = run_in_copy(built_study, tmp_path)
     monkeypatch.chdir(folder)
     return folder
+
+
+def run_in_copy(source: Path, folder: Path, stage: Callable[[], None] = lambda: None) -> Path:
+    """Copy a study to a subfolder, run a stage in the copy, and return it."""
+    copy = folder / "study"
+    shutil.copytree(source, copy)
+    with contextlib.chdir(copy):
+        stage()
+    return copy
 
 
 def _items() -> pd.DataFrame:

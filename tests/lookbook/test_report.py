@@ -17,6 +17,7 @@ from lookbook.reporting.answer import NO_ARRIVALS, write_answer
 from lookbook.reporting.garments import read_garments
 from pipeline.core.errors import UserError
 from tests.helpers.arrivals import arrivals_row, row_with_finding
+from tests.lookbook.conftest import run_in_copy
 
 PAGES = ("reports/index.html", "reports/garments.html")
 
@@ -47,19 +48,13 @@ def page(path: str) -> Links:
 @pytest.fixture(scope="module")
 def built_report(compared_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the study's report once for all tests of this module."""
-    folder = tmp_path_factory.mktemp("report") / "study"
-    shutil.copytree(compared_study, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        report.main()
-    return folder
+    return run_in_copy(compared_study, tmp_path_factory.mktemp("report"), report.main)
 
 
 @pytest.fixture
 def reported(built_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the report's folder in a copy of that study; the copy is the working directory."""
-    folder = tmp_path / "study"
-    shutil.copytree(built_report, folder)
+    folder = run_in_copy(built_report, tmp_path)
     monkeypatch.chdir(folder)
     return folder / "reports"
 
@@ -227,7 +222,7 @@ def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path,
     Path("metrics/captions.json").write_text(re.sub(r'"spice": [0-9.e-]+, ', "", text))
     compare.main()
     report.main()
-    assert "spice" not in read_json("metrics/headline.json")["captions"]
+    assert "spice" not in read_json("metrics/chosen.json")
     for name in ("captions", "captions-differences"):
         assert "spice: params.yaml says skip" in Path(f"reports/tables/{name}.md").read_text()
     assert "n/a" in Path("reports/tables/captions.md").read_text()

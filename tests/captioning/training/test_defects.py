@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.full import full
+
 ROOT = Path(__file__).parents[3]
 COPIED = [
     "captioning",
@@ -123,7 +125,7 @@ def run_test(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes: .ci/full runs it")
+@full
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_put_back_it_is_noticed(defect: str, copy: Path) -> None:
     file, right, wrong, name = DEFECTS[defect]

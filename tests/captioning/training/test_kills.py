@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.full import full
+
 ROOT = Path(__file__).parents[3]
 ADAPTER = Path("data/adapters/tiny/adapter_model.safetensors")
 KILLS = 20
@@ -36,7 +38,7 @@ def wait_for_training(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of training: .ci/full runs it")
+@full
 @pytest.mark.timeout(1800)
 def test_twenty_kills_at_random_moments_change_no_byte(tiny_project: Callable[..., Path]) -> None:
     """Each kill falls somewhere in the time that training, evaluation, saving and writing the outputs take."""

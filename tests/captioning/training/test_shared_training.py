@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from captioning.training.settings import Params
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from tests.helpers.full import full
 from tests.helpers.training_checkpoints import wait_for_checkpoint
 
 ROOT = Path(__file__).parents[3]
@@ -67,7 +68,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[pd.DataFrame, dict[str, np.n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+@pytest.mark.parametrize(
+    "family", [pytest.param("blip2_opt", marks=full), "blip2_t5", pytest.param("llava", marks=full)]
+)
 def test_two_processes_and_sharded_weights_give_the_curve_of_one(family: str, tiny_project: Project) -> None:
     make_project_without_dropout(tiny_project, family)
     alone, adapter = finish(start_stage(family=family))
@@ -98,7 +101,7 @@ def test_started_by_torchrun_it_trains_in_as_many_processes_and_refuses_another_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sharding", ["none", "fsdp"])
+@pytest.mark.parametrize("sharding", ["none", pytest.param("fsdp", marks=full)])
 def test_killed_it_goes_on_to_the_same_bytes(sharding: str, tiny_project: Project) -> None:
     """With dropout: checkpoints hold the random numbers of both processes, which end with the killed launcher."""
     project = tiny_project("blip2_t5", RUN | {"epochs": 12, "caption_train.patience": 12})

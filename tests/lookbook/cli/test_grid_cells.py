@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.helpers.full import full
+
 ROOT = Path(__file__).parents[3]
 CAPTIONER = "tiny-blip2-opt"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="minutes of DVC: .ci/full runs it"),
+    full,
 ]
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from lookbook.cli.main import app
 from tests.helpers.captions import golden
+from tests.helpers.full import full
 
 NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider")
 NO_SPICE = ("--metrics", "bleu,meteor,rouge_l,cider")
@@ -77,6 +78,7 @@ def test_coco_has_the_references_figures(tmp_path: Path) -> None:
         np.testing.assert_allclose(table[name], golden_scores["items"][name], rtol=0, atol=1e-9, err_msg=name)
 
 
+@full
 @pytest.mark.slow
 @pytest.mark.usefixtures("fetched_corenlp")
 def test_coco_has_the_spice_of_the_official_program(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ the two sides differ by chance alone: p must fire in 5 % of the trials, interval
 garments compete for the places of a list, which a variance by clusters does not know.
 """
 
-import os
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,7 @@ from lookbook.comparison.clusters import Differences, estimate_difference
 from lookbook.comparison.family_tests import ALPHA, find_smallest_claim
 from lookbook.comparison.randomisation import randomise_texts
 from tests.helpers.arrival_trials import CUTOFF, Cell, Trial, draw_trial
+from tests.helpers.full import full
 
 SWAPS = 399
 CELLS = {
@@ -25,7 +24,6 @@ CELLS = {
     "15 times the users": Cell(users=7500),
     "three runs": Cell(runs=3),
 }
-full = pytest.mark.skipif("LOOKBOOK_FULL" not in os.environ, reason="a quarter of an hour: .ci/full runs it")
 
 
 def excludes_zero(differences: Differences) -> bool:

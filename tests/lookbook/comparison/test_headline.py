@@ -4,9 +4,11 @@ from typing import Any
 
 from lookbook.comparison.headline import (
     CAPTION_METRICS,
+    HEADLINE,
     select_arrival_figures,
     select_caption_figures,
     select_warm_figures,
+    split_figures,
 )
 from lookbook.comparison.settings import Study
 from tests.helpers.arrivals import arrivals_row, row_with_finding
@@ -34,7 +36,7 @@ def study(**changes: Any) -> Study:
 
 def test_the_arrivals_group_is_the_chosen_captions_and_what_they_are_compared_with() -> None:
     figures = select_arrival_figures(SOURCES, ROWS, study(), 12)
-    expected = {"captions": 0.13, "reference": 0.17, "best": 0.135, "ft_pt": 0.039, "p": 0.009}
+    expected = {"chosen": 0.13, "reference": 0.17, "best": 0.135, "ft_pt": 0.039, "p": 0.009}
     assert {key: figures[key] for key in expected} == expected
     assert figures["low"] < figures["ft_pt"] < figures["high"]
     assert "none" not in figures  # it was not ranked
@@ -42,10 +44,10 @@ def test_the_arrivals_group_is_the_chosen_captions_and_what_they_are_compared_wi
 
 def test_other_captions_change_only_what_reads_them() -> None:
     ft, pt = (select_arrival_figures(SOURCES, ROWS, study(captions=captions), 12) for captions in ("ft", "pt"))
-    assert pt == ft | {"captions": 0.09}
+    assert pt == ft | {"chosen": 0.09}
     warm = {captions: select_warm_figures(WARM, study(captions=captions), 12) for captions in ("ft", "pt")}
-    assert warm["ft"] == {"masked": 0.04, "catalogue": 0.2}
-    assert warm["pt"] == {"masked": 0.05, "catalogue": 0.1 * 3}
+    assert warm["ft"] == {"masked": 0.04, "warm": 0.2}
+    assert warm["pt"] == {"masked": 0.05, "warm": 0.1 * 3}
 
 
 def test_no_other_text_stands_in_for_one_that_is_missing() -> None:
@@ -56,7 +58,7 @@ def test_no_other_text_stands_in_for_one_that_is_missing() -> None:
 
 def test_catalogues_that_were_scored_alone_have_their_own_figure() -> None:
     metrics = {"augmented": {"vbpr-sbert": {"ndcg_12": 0.3}}}
-    assert select_warm_figures(metrics, study(), 12) == {"catalogue": 0.3}
+    assert select_warm_figures(metrics, study(), 12) == {"warm": 0.3}
     assert select_warm_figures(metrics, study(catalogue="original"), 12) == {}
 
 
@@ -65,4 +67,6 @@ def test_there_are_at_most_twenty_figures() -> None:
     captions = select_caption_figures({"tiny-blip2-opt": {"ft": dict.fromkeys(every, 0.5)}}, study())
     sources = {source: {"ndcg_12": 0.1} for source in (FT, PT, "reference", "none")}
     arrivals = select_arrival_figures({"sources": sources}, ROWS, study(), 12)
-    assert len(captions) + len(arrivals) + len(select_warm_figures(WARM, study(), 12)) == 16
+    headline, others = split_figures(captions | arrivals | select_warm_figures(WARM, study(), 12))
+    assert tuple(headline) == HEADLINE
+    assert sorted(others) == ["bleu_4", "core", "masked", "p", "precision", "recall", "spice", "warm"]
