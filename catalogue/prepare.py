@@ -7,8 +7,8 @@ import pandas as pd
 from pydantic import StringConstraints
 
 from catalogue.preparation.filters import check_counts, filter_articles
-from catalogue.preparation.purchases import write_purchases
-from catalogue.preparation.splits import split_items
+from catalogue.preparation.purchases import find_first_sales, write_purchases
+from catalogue.preparation.splits import LAUNCH, split_items
 from catalogue.preparation.tables import build_items, build_truth
 from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw
@@ -40,6 +40,8 @@ def main() -> None:
     section = params.catalogue_prepare
     raw = load_reader(params.dataset).open_raw(RAW / params.dataset, section)
     items, counts = filter_articles(raw, section)
+    if section.split == LAUNCH:
+        items["first_sale"] = items["product_code"].map(find_first_sales(raw))
     items, splits = split_items(items, section, raw.folder)
     counts_are_known = section.min_items_per_type == STUDY_MIN_ITEMS_PER_TYPE
     if counts_are_known:
@@ -75,10 +77,22 @@ def _summarise(counts: dict[str, Any], raw: Raw) -> str:
     return (
         f"wrote {PREPARED}: {counts['catalogue_all']} items, {counts['catalogue_original']} of them in the original "
         f"catalogue ({counts['fashion_types']} categories{attributes}; train {split['train']}, "
-        f"validation {split['validation']}, test {split['test']}; {split['leaked_product_code']} test items share a "
-        f"product code and {split['leaked_description']} a description with train), {counts['purchases']} purchases of "
-        f"{counts['users']} users ({counts['purchases_of_unknown_articles']} of unknown articles{without_user} "
+        f"validation {split['validation']}, test {split['test']}{_describe_launches(counts)}; "
+        f"{split['leaked_product_code']} test items share a product code and {split['leaked_description']} a "
+        f"description with train), {counts['purchases']} purchases of {counts['users']} users "
+        f"({counts['purchases_of_unknown_articles']} of unknown articles{without_user} "
         f"left out{part}){_describe_pictures(raw)}"
+    )
+
+
+def _describe_launches(counts: dict[str, Any]) -> str:
+    """Say from which day products are new, and how many were never sold, where the split is by launch."""
+    if "launches" not in counts:
+        return ""
+    launches = counts["launches"]
+    return (
+        f"; validation was first sold from {launches['validation_from']}, test from {launches['test_from']}, and "
+        f"{launches['never_sold']} items of {launches['never_sold_groups']} products were never sold and are trained on"
     )
 
 

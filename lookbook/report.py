@@ -8,6 +8,7 @@ on every run, and the report is not written again for that alone.
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ConfigDict
 
 from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.settings import Study
@@ -21,7 +22,7 @@ from lookbook.reporting.results import Results, read_ranked, read_tuning
 from lookbook.reporting.tables.study import list_tables
 from lookbook.reporting.training import read_curves, read_samples, sum_energy
 from pipeline.core.outputs import new_folder, read_json, read_parquet
-from pipeline.core.params import read
+from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -43,10 +44,19 @@ RUN_RECORDS = Path("metrics/train")
 REPORTS = Path("reports")
 
 
+class Budget(Section):
+    """What `report` reads of the section `rec_tune`."""
+
+    model_config = ConfigDict(extra="ignore")  # its other keys, and the recommenders' grids
+
+    epochs: int
+
+
 class Params(Study):
     """What `report` reads of params.yaml."""
 
     dataset: str
+    rec_tune: Budget
 
 
 def main() -> None:
@@ -79,6 +89,7 @@ def read_results(params: Params) -> Results:
         confusions=read_parquet(CONFUSIONS) if has_captions else pd.DataFrame(),
         ranked=read_ranked(ARRIVALS, params, comparison),
         tuning=read_tuning(TUNING, params),
+        most_epochs=params.rec_tune.epochs,
     )
 
 

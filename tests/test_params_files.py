@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from pipeline.model_folders import read_pin
@@ -60,6 +61,16 @@ def test_booleans_are_written_true_and_false(path: Path) -> None:
     assert sum(word in ("true", "false") for word in written) == sum(
         isinstance(leaf, bool) for leaf in leaves(values(path))
     )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_set_parameter_changes_its_own_line_alone(path: Path, tmp_path: Path) -> None:
+    """What `dvc exp run -S seed=7` does with the file; a diff of two experiments then shows what was set."""
+    file = Path(shutil.copy(path, tmp_path / path.name))
+    apply_overrides(file, ["seed=7"])
+    before, after = (name.read_text(encoding="utf-8").splitlines() for name in (path, file))
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert [new.split("#")[0].strip() for _, new in changed] == ["seed: 7"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

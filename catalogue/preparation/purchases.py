@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,6 +69,20 @@ def write_purchases(path: Path, raw: Raw, items: pd.DataFrame) -> dict[str, int]
         )
     left_out = {"purchases_without_user": without_user} if without_user else {}
     return counts | left_out | {"users": len(users)}
+
+
+def find_first_sales(raw: Raw) -> pd.Series:
+    """Find the day on which the first article of each product was bought, by whomever, also one without a picture.
+
+    Returns:
+        Days since 1970-01-01 by product_code, float64; NaN where no article was bought, (n_products,).
+    """
+    by_batch = [batch.group_by("item_id").aggregate([("day", "min")]) for batch in gather_batches(raw.read_purchases())]
+    day = pd.Series(np.nan, index=raw.articles["item_id"])
+    if by_batch:
+        first = pa.concat_tables(by_batch).group_by("item_id").aggregate([("day_min", "min")]).to_pandas()
+        day.update(first.set_index("item_id")["day_min_min"].astype(float))
+    return day.groupby(raw.articles["product_code"].to_numpy(), sort=False).min()
 
 
 def gather_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

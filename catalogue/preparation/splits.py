@@ -1,4 +1,4 @@
-"""Train, validation and test: by groups that share nothing, or at random as the study does, and what leaks."""
+"""Train, validation and test: by groups that share nothing, drawn or by first sale, or at random as the study does."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ TEST = "test"
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.1
 MIN_ITEMS = 10  # at which each part gets an item
+LAUNCH = "launch"
 
 
 def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Add `group` to every item, and `split` to the items of the original catalogue.
 
     Args:
-        items: product_code, description and `original` of every item; `split` where the data comes with a split.
+        items: product_code, description and `original` of every item; `split` where the data comes with a split, and
+            `first_sale` of the item's product (a day, NaN for none) where the split is by launch.
         params: The policy and the seed.
         folder: Where the raw data lies, for messages.
 
@@ -32,7 +34,8 @@ def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> 
         The items; and sizes and leakage of the chosen split and of every other policy.
 
     Raises:
-        UserError: there are fewer than ten items, or the data comes without the split that is asked for.
+        UserError: there are fewer than ten items, the data comes without the split that is asked for, or its purchases
+            do not date the products.
     """
     group = find_groups(items["product_code"], items["description"])
     original = items["original"].to_numpy()
@@ -47,10 +50,15 @@ def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> 
     }
     if "split" in items:
         parts["published"] = items.loc[original, "split"].to_numpy(dtype=object)
+    launches = {}
+    if params.split == LAUNCH:
+        day = items["first_sale"].groupby(group).transform("min").to_numpy(float)[original]
+        parts[LAUNCH] = split_by_launch(group[original], day, params.seed)
+        launches = describe_launches(group[original], day, parts[LAUNCH], folder)
     if params.split not in parts:
         raise UserError(
             f"catalogue_prepare.split: {params.split}, but the data in {folder} comes without a split; "
-            f"allowed: {', '.join(parts)}"
+            f"allowed: {', '.join(parts)}, and {LAUNCH} where there are purchases"
         )
     split = np.full(len(items), None, dtype=object)
     split[original] = parts[params.split]
@@ -62,6 +70,7 @@ def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> 
         "split": by_policy[params.split],
         "split_by_policy": by_policy,
     }
+    figures |= {"launches": launches} if launches else {}
     return items.assign(group=group, split=split), figures
 
 
@@ -122,6 +131,64 @@ def split_by_group(group: np.ndarray, seed: int) -> np.ndarray:
                 capacity[name] -= size[index]
                 break
     return part[member]
+
+
+def split_by_launch(group: np.ndarray, day: np.ndarray, seed: int) -> np.ndarray:
+    """Split 80/10/10 by whole groups in the order of their first sale: the latest are test, those before validation.
+
+    A group that was never sold, and one larger than a tenth of the items, is trained on. Of the others, test takes the
+    latest as long as they fit into a tenth of the items, validation then does the same, and the rest is train.
+
+    >>> split_by_launch(np.array([0, 0, *range(1, 9)]), np.array([9, 9, 1, 1, np.nan, 5, 4, 2, 0, 0]), 42).tolist()
+    ['train', 'train', 'train', 'train', 'train', 'test', 'validation', 'train', 'train', 'train']
+
+    Args:
+        group: The group of each item, (n_items,).
+        day: The first sale of each item's group, the same for all its items; NaN where there was none, (n_items,).
+        seed: Of the order of groups with the same day.
+
+    Returns:
+        train, validation or test for each item, (n_items,).
+    """
+    names, first, member, size = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
+    shares = {TEST: round(TEST_SHARE * len(group)), VALIDATION: round(VALIDATION_SHARE * len(group))}
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[~np.isnan(day[first[order]]) & (size[order] <= min(shares.values()))]
+    order = order[np.argsort(-day[first[order]], kind="stable")]
+    part = np.full(len(names), TRAIN, dtype=object)
+    for name, share in shares.items():
+        taken = int(np.searchsorted(np.cumsum(size[order]), share, side="right"))
+        part[order[:taken]] = name
+        order = order[taken:]
+    return part[member]
+
+
+def describe_launches(group: np.ndarray, day: np.ndarray, part: np.ndarray, folder: Path) -> dict[str, Any]:
+    """Count what was never sold, and name the day from which products are validation and test.
+
+    Args:
+        group: The group of each item, (n_items,).
+        day: The first sale of each item's group; NaN where there was none, (n_items,).
+        part: train, validation or test for each item, (n_items,).
+        folder: Where the raw data lies, for messages.
+
+    Raises:
+        UserError: the purchases date no product, or too few to tell later ones from older ones.
+    """
+    days = {name: day[(part == name) & ~np.isnan(day)] for name in (TRAIN, VALIDATION, TEST)}
+    different = len(np.unique(day[~np.isnan(day)]))
+    if different < 2 or any(len(own) == 0 for own in days.values()):
+        raise UserError(
+            f"catalogue_prepare.split: {LAUNCH} orders products by their first sale, but of the {len(day)} items in "
+            f"{folder} the purchases date {(~np.isnan(day)).sum()}, by {different} different days; train, validation "
+            "and test need some each: add purchases with their days, or choose grouped or random"
+        )
+    return {
+        "never_sold": int(np.isnan(day).sum()),
+        "never_sold_groups": len(np.unique(group[np.isnan(day)])),
+        "validation_from": str(np.datetime64(int(days[VALIDATION].min()), "D")),
+        "test_from": str(np.datetime64(int(days[TEST].min()), "D")),
+    }
 
 
 def split_at_random(n_items: int, seed: int) -> np.ndarray:

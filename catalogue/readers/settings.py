@@ -45,7 +45,7 @@ class CataloguePrepare(ReaderSettings):
     """The section `catalogue_prepare`: how raw data is read, filtered, split and packed."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    split: Literal["grouped", "random", "published"]
+    split: Literal["grouped", "random", "published", "launch"]
     min_items_per_type: Annotated[int, Field(ge=1)]
     image_size: Annotated[int, Field(ge=16, le=4096)]  # longest side in pixels
     lower_case: bool

@@ -18,7 +18,7 @@ def caption(
         Path | None,
         typer.Option(help="a folder with a LoRA adapter (default: data/adapters/<captioner>, if there is one)"),
     ] = None,
-    pretrained: Annotated[bool, typer.Option(help="use the captioner without its adapter")] = False,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="use the captioner without its adapter")] = False,
 ) -> None:
     """Caption pictures. They are scaled and compressed like the study's own; decoding is greedy."""
     from captioning.interchange.pictures import captions, choose

@@ -14,7 +14,9 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="folder to write (default: exports/<captioner>, or exports/<captioner>-merged)")
     ] = None,
-    merged: Annotated[bool, typer.Option(help="write the whole model, the adapter merged into its weights")] = False,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="write the whole model, the adapter merged into its weights")
+    ] = False,
 ) -> None:
     """Write an adapter or a merged model with a model card: scores, parameters, data fingerprints, CO2, licences."""
     from lookbook.workspace.export import export as write

@@ -27,7 +27,7 @@ def grid(
         "studies/grids/study.yaml"
     ),
     queue: Annotated[
-        bool, typer.Option(help="queue the cells that have not run; `dvc queue start -j 1` runs them")
+        bool, typer.Option("--queue", help="queue the cells that have not run; `dvc queue start -j 1` runs them")
     ] = False,
     target: Annotated[
         list[str] | None, typer.Option(help="with --queue: stage to run, repeatable (default: compare)")
@@ -35,7 +35,9 @@ def grid(
     captioner: Annotated[
         list[str] | None, typer.Option(help="captioner to show, repeatable (default: all of params.yaml)")
     ] = None,
-    all_commits: Annotated[bool, typer.Option(help="also read experiments of earlier commits")] = False,
+    all_commits: Annotated[
+        bool, typer.Option("--all-commits", help="also read experiments of earlier commits")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="also write the table to this file, at full precision")] = None,
 ) -> None:
     """Show what each cell of a grid of parameters reached: validation loss, scores, NDCG of new arrivals, seconds."""

@@ -177,13 +177,6 @@ def paired_corpora(
     return results
 
 
-def paired_corpus(
-    a: np.ndarray, b: np.ndarray, groups: np.ndarray, metric: CorpusMetric, draws: int, seed: int
-) -> tuple[float, float, Estimate]:
-    """Compare one corpus metric that is made of all columns; see `paired_corpora`."""
-    return paired_corpora(a, b, groups, [(range(a.shape[1]), metric)], draws, seed)[0]
-
-
 def wins_ties_losses(a: np.ndarray, b: np.ndarray) -> tuple[int, int, int]:
     """Count the items on which a is above b, equal within rounding, and below b; items without a score are left out.
 

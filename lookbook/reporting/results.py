@@ -20,6 +20,7 @@ class Results:
         comparison: A key per table, as `read_comparison` returns it.
         ranked: The results of new arrivals; None in a study that has none.
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
+        most_epochs: The limit of their epochs.
     """
 
     comparison: Values
@@ -30,6 +31,7 @@ class Results:
     confusions: pd.DataFrame
     ranked: Ranked | None = None
     tuning: Tuning = field(default_factory=dict)
+    most_epochs: int = 0
 
 
 def read_ranked(folder: Path, study: Study, comparison: Values) -> Ranked | None:

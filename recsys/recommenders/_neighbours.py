@@ -13,7 +13,6 @@ the k entries found so far is the bound for later groups (four times faster for 
 every pair of rows with a common column, a block of rows at a time.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -131,9 +130,6 @@ def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: f
         return sp.vstack(tops).tocsr()
 
     return [find]
-
-
-Ratio = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 
 
 def _cosine(both: np.ndarray, left: np.ndarray, right: np.ndarray, shrink: float) -> np.ndarray:

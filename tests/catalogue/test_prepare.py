@@ -211,6 +211,71 @@ def test_the_random_split_and_the_case_are_switched_by_params(shop: Path, study)
     assert pd.read_parquet("data/prepared/items.parquet")["description"].dropna().str[0].str.isupper().all()
 
 
+def test_a_split_by_launch_follows_the_raw_files(shop: Path, study, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    """First sales by hand from the shop's tables: also of articles without picture or buyer, and of the whole group."""
+    edit(shop / "transactions_train.csv", lambda table: table.assign(customer_id=["", *table["customer_id"][1:]]))
+    prepare.main()
+    assert "never sold" not in capsys.readouterr().out
+    before = json.loads(Path("metrics/catalogue.json").read_text())
+    study(catalogue_prepare={"split": "launch"})
+    prepare.main()
+    items = pd.read_parquet("data/prepared/items.parquet")
+    articles, sales = (pd.read_csv(shop / name, dtype=str) for name in ("articles.csv", "transactions_train.csv"))
+    product = dict(zip(articles["article_id"], articles["product_code"], strict=True))
+    day: dict[str, str] = {}
+    for article, date in zip(sales["article_id"], sales["t_dat"], strict=True):
+        day[product[article]] = min(date, day.get(product[article], "9999"))
+    products = items.groupby("group")["product_code"].unique()
+    first = {group: min((day[code] for code in codes if code in day), default="") for group, codes in products.items()}
+    original = items[items["original"]]
+    days = original["group"].map(first)
+    parts = {name: set(days[original["split"] == name]) for name in ("train", "validation", "test")}
+    share = round(0.1 * len(original))
+    assert max(parts["train"]) <= min(parts["validation"])
+    assert max(parts["validation"]) <= min(parts["test"])
+    assert (original.groupby("group")["split"].nunique() == 1).all()
+    metrics = json.loads(Path("metrics/catalogue.json").read_text())
+    assert share - 5 < metrics["split"]["test"] <= share
+    assert share - 5 < metrics["split"]["validation"] <= share
+    launches = metrics.pop("launches")
+    assert launches == {
+        "never_sold": (days == "").sum(),
+        "never_sold_groups": original["group"][days == ""].nunique(),
+        "validation_from": min(parts["validation"]),
+        "test_from": min(parts["test"]),
+    }
+    assert launches["never_sold"] > 0
+    said = f"{launches['never_sold']} items of {launches['never_sold_groups']} products were never sold"
+    assert said in capsys.readouterr().out
+    assert metrics["split"] == metrics["split_by_policy"].pop("launch")
+    assert metrics | {"split": before["split"]} == before
+
+
+def no_sales(table: pd.DataFrame) -> pd.DataFrame:
+    return table.head(0)
+
+
+def one_day(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(t_dat="2019-05-05")
+
+
+def few_products(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["article_id"].isin(sorted(set(table["article_id"]))[:12])]
+
+
+@pytest.mark.parametrize("change", [no_sales, one_day, few_products])
+def test_a_split_by_launch_without_dates_is_refused(shop: Path, study, change) -> None:  # type: ignore[no-untyped-def]
+    study(catalogue_prepare={"split": "launch"})
+    edit(shop / "transactions_train.csv", change)
+    with pytest.raises(
+        UserError,
+        match=r"catalogue_prepare\.split: launch .*items in data/raw/sample the purchases date \d+, by \d+ different "
+        r"days; .*add purchases with their days, or choose grouped or random",
+    ):
+        prepare.main()
+    assert nothing_written()
+
+
 def test_the_raw_folder_may_be_a_link(small_shop: Path, study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     elsewhere = shutil.copytree(small_shop, tmp_path / "elsewhere")
     Path("data/raw").mkdir(parents=True)

@@ -25,11 +25,12 @@ from lookbook.reporting.answer import write_answer
 from lookbook.reporting.formatting import format_interval, format_value, name_of
 from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
 from lookbook.reporting.sources import label_source, sort_sources, split_source
+from lookbook.reporting.tables.tuning import TITLES, describe_edges, find_edges
 from pipeline.core.params import load
 from recsys.scoring.arms import build_name, list_text_recommenders
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/sharing.md")
+PAGES = ("README.md", "docs/recommenders.md", "docs/sharing.md")
 BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 WIDTH = 140
 CONTROLS = ("shuffled", "replaced")  # sources that the first screen leaves to the report
@@ -145,6 +146,20 @@ def write_switches(read: Read) -> str:
     return write_rows(rows)
 
 
+def write_edges(read: Read) -> str:
+    """Write the choices of the tuning that lie at an edge of what was tried, and how many do."""
+    study, limit = read_study(), load(ROOT / "params.yaml")["rec_tune"]["epochs"]
+    names = [*study.recommenders, *list_text_recommenders(study.content_recommenders, study.arrival_features)]
+    tuned = {(kind, name): read(f"tune/{kind}/{name}") for kind in ("arrivals", "warm") for name in names}
+    edges = {key: find_edges(results, limit) for key, results in tuned.items() if results and results["trials"]}
+    rows = [["experiment", "recommender", "chosen at an edge"], ["---", "---", "---"]]
+    for (experiment, name), found in edges.items():
+        chosen = ", ".join(f"{key} ({edge})" for key, edge in found.items())
+        rows += [[TITLES[experiment], name_of(name), chosen]] if found else []
+    note = textwrap.fill(f"In the sample, {describe_edges(edges, limit)}", WIDTH)
+    return note + "\n\n" + write_rows(rows)
+
+
 def write_rows(rows: list[list[str]]) -> str:
     """Write rows of cells as a table of the page."""
     return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows) + "\n"
@@ -166,6 +181,7 @@ BLOCKS: dict[str, Callable[[Read], str]] = {
     "answer": write_sentences,
     "arrivals": write_table,
     "diff": write_diff,
+    "edges": write_edges,
     "switches": write_switches,
 }
 

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,17 @@ def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> 
     assert -1 not in [text.find(part) for part in parts]
     assert (reported / "figures/arrivals.svg").exists()
     assert (reported / "tables/arrivals-tests.md").read_text().count("not shown") == 1
+
+
+@pytest.mark.parametrize(("epochs", "edge"), [(8, ", epochs all 8"), (30, "")])
+def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
+    reported: Path, write_params: Callable[..., None], epochs: int, edge: str
+) -> None:
+    write_params(Path(), rec_tune={"epochs": epochs, "patience": 4, "vbpr": {"learning_rate": [0.02, 0.005]}})
+    report.main()
+    with open(reported / "tables/tuning.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["edges"] for row in rows] == [f"learning_rate highest of 2{edge}"] * len(rows)
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:

@@ -23,7 +23,7 @@ def list_tables(study: Study, dataset: str, results: Results) -> list[Table]:
         *_caption_tables(study, results),
         *_recommendation_tables(study, results),
         *_difference_tables(results),
-        *(table for table in (tuning.tuning_table(results.tuning), tuning.trials_table(results.tuning)) if table),
+        *_tuning_tables(results),
         catalogue.catalogue_table(results.catalogue),
         *_published_tables(study, dataset, results),
     ]
@@ -83,6 +83,11 @@ def _difference_tables(results: Results) -> Iterator[Table]:
         yield recommendations.masked_all_table(comparison["masked"], comparison["cutoff"])
     if comparison["slices"]:
         yield recommendations.slices_table(comparison["slices"], comparison["cutoff"])
+
+
+def _tuning_tables(results: Results) -> Iterator[Table]:
+    tables = (tuning.tuning_table(results.tuning, results.most_epochs), tuning.trials_table(results.tuning))
+    yield from (table for table in tables if table)
 
 
 def _published_tables(study: Study, dataset: str, results: Results) -> Iterator[Table]:

@@ -1,39 +1,85 @@
 """Tables of tuning: what each recommender chose on validation, and how much its settings matter."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from lookbook.reporting.formatting import Table, Tuning, Values, format_value, name_of
 
 FIGURE = "ndcg_"  # of a trial: what it reached; everything else is a setting
+EPOCHS = "epochs"
 TITLES = {"arrivals": "new arrivals", "warm": "warm items"}
 
 
-def tuning_table(tuning: Tuning) -> Table | None:
+def tuning_table(tuning: Tuning, most_epochs: int) -> Table | None:
     """Return what every recommender chose, and the range of its trials; None in a study that tuned nothing.
 
     Args:
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json. A recommender that
             has nothing to choose has no trials, and no row.
+        most_epochs: `rec_tune.epochs`, at which every trial ended at the latest.
     """
     tuning = {key: results for key, results in tuning.items() if results["trials"]}
     if not tuning:
         return None
     body, frame = [], []
+    edges = {key: find_edges(results, most_epochs) for key, results in tuning.items()}
     for (experiment, name), results in tuning.items():
         trials = list(results["trials"].values())
         scores, metric = [_read_score(trial) for trial in trials], _find_metric(trials[0])
         best, worst = max(scores), min(scores)
         kept = "" if best == 0 else f"{100 * worst / best:.0f} %"
         figures = [format_value(metric, best), format_value(metric, worst), kept, str(len(scores))]
-        body.append([TITLES.get(experiment, experiment), name_of(name), _write_settings(results["choice"]), *figures])
-        chosen = {"chosen": _write_settings(results["choice"]), "best": best, "worst": worst, "trials": len(scores)}
+        choice, edge = _write_settings(results["choice"]), _write_settings(edges[experiment, name])
+        body.append([TITLES.get(experiment, experiment), name_of(name), choice, edge, *figures])
+        chosen = {"chosen": choice, "edges": edge, "best": best, "worst": worst, "trials": len(scores)}
         frame.append({"experiment": experiment, "recommender": name} | chosen)
-    header = ["Experiment", "Recommender", "Chosen", "Best", "Worst", "Worst / best", "Trials"]
+    header = ["Experiment", "Recommender", "Chosen", "At the edge", "Best", "Worst", "Worst / best", "Trials"]
     notes = [
         "NDCG on validation purchases, of arrivals on those of validation arrivals. Every recommender and feature set "
         "had the same budget of trials. Its choice holds for all texts and sources. No test figure was looked at.",
+        describe_edges(edges, most_epochs),
     ]
-    return Table("tuning", "What was tuned", header, body, 3, pd.DataFrame(frame), notes)
+    return Table("tuning", "What was tuned", header, body, 4, pd.DataFrame(frame), notes)
+
+
+def find_edges(results: Values, most_epochs: int) -> Values:
+    """Return the chosen settings beyond which nothing was tried, with the edge that each lies at.
+
+    >>> trials = {"1": {"k": 5, "epochs": 30, "ndcg_12": 0.1}, "2": {"k": 9, "epochs": 30, "ndcg_12": 0.2}}
+    >>> find_edges({"choice": {"k": 9, "epochs": 30}, "trials": trials}, 30)
+    {'k': 'highest of 2', 'epochs': 'all 30'}
+
+    Args:
+        results: metrics/tune/<experiment>/<name>.json. A setting with one value in all trials was not tuned.
+        most_epochs: See `tuning_table`.
+    """
+    edges = {}
+    for key, value in results["choice"].items():
+        tried = {trial[key] for trial in results["trials"].values()}
+        if key == EPOCHS:
+            edges |= {key: f"all {most_epochs}"} if value >= most_epochs else {}
+        elif len(tried) > 1 and all(isinstance(other, (int, float)) for other in tried):
+            sides = {min(tried): "lowest", max(tried): "highest"}
+            edges |= {key: f"{sides[value]} of {len(tried)}"} if value in sides else {}
+    return edges
+
+
+def describe_edges(edges: Mapping[tuple[str, str], Values], most_epochs: int) -> str:
+    """Say how many choices lie at an edge of what was tried, and what that means.
+
+    Args:
+        edges: (experiment, recommender with features) -> what `find_edges` found.
+        most_epochs: See `tuning_table`.
+    """
+    at_edge = [found for found in edges.values() if found]
+    if not at_edge:
+        return "No choice lies at an edge of what was tried."
+    longest = sum(EPOCHS in found for found in at_edge)
+    return (
+        f"{len(at_edge)} of {len(edges)} choices lie at an edge: at the lowest or the highest value that was tried or, "
+        f"{longest} of them, at the limit of {most_epochs} epochs. A wider search may choose otherwise there."
+    )
 
 
 def trials_table(tuning: Tuning) -> Table | None:

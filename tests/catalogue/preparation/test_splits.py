@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from catalogue.preparation.splits import count_leaks, find_groups, split_at_random, split_by_group
+from catalogue.preparation.splits import count_leaks, find_groups, split_at_random, split_by_group, split_by_launch
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.none() | st.sampled_from("uvwxyz")), min_size=1, max_size=25)
 
@@ -90,3 +90,35 @@ def test_the_random_split_is_the_studys() -> None:
 @pytest.mark.parametrize(("name", "size"), [("train", 83_385), ("validation", 10_423), ("test", 10_424)])
 def test_the_random_split_of_the_full_catalogue_has_the_published_sizes(name: str, size: int) -> None:
     assert (split_at_random(104_232, 42) == name).sum() == size
+
+
+LAUNCHES = st.lists(st.tuples(st.integers(1, 8), st.none() | st.integers(0, 30)), min_size=1, max_size=80)
+
+
+@given(LAUNCHES, st.integers(0, 1000))
+def test_a_split_by_launch_is_a_run_of_the_order_of_first_sales(
+    groups: list[tuple[int, int | None]], seed: int
+) -> None:
+    """Whole groups; test after validation after train; never more than a tenth; what cannot be dated is trained on."""
+    sizes, days = [size for size, _ in groups], [np.nan if day is None else day for _, day in groups]
+    group, day = np.repeat(np.arange(len(groups)), sizes), np.repeat(days, sizes)
+    part = split_by_launch(group, day, seed)
+    assert all(len(set(part[group == name])) == 1 for name in np.unique(group))
+    share = round(0.1 * len(group))
+    fits = np.repeat(np.array(sizes) <= share, sizes) & ~np.isnan(day)
+    assert set(part[~fits]) <= {"train"}
+    parts = {name: day[fits & (part == name)] for name in ("train", "validation", "test")}
+    for earlier, later in (("train", "validation"), ("validation", "test"), ("train", "test")):
+        assert parts[earlier].max(initial=-1) <= parts[later].min(initial=99)
+    for name, rest in (("test", ("validation", "train")), ("validation", ("train",))):
+        assert len(parts[name]) <= share
+        if any(len(parts[other]) for other in rest):  # the next did not fit
+            assert len(parts[name]) > share - 8
+
+
+def test_products_of_one_day_are_cut_by_the_seed() -> None:
+    group, day = np.arange(40), np.full(40, 3.0)
+    part = split_by_launch(group, day, 1)
+    assert (part == "test").sum() == (part == "validation").sum() == 4
+    assert (part == split_by_launch(group, day, 1)).all()
+    assert (part != split_by_launch(group, day, 2)).any()

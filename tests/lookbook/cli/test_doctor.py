@@ -17,11 +17,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_command_prints_json_and_fails_on_an_error(project: Path) -> None:
+def test_the_command_writes_json_and_fails_on_an_error(project: Path) -> None:
     write_params(project, dataset="hm")
-    result = CliRunner().invoke(app, ["doctor", "--json"])
+    result = CliRunner().invoke(app, ["doctor", "--json", "found.json"])
     assert result.exit_code == 1, result.output
-    findings = {finding["subject"]: finding["status"] for finding in json.loads(result.stdout)}
+    findings = {finding["subject"]: finding["status"] for finding in json.loads((project / "found.json").read_text())}
     assert findings["data"] == "error"
     assert findings["python"] == "ok"
 

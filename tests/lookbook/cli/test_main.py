@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from lookbook.cli.main import app
@@ -32,6 +35,26 @@ def test_help_names_every_command() -> None:
     assert ended.exit_code == 0
     commands = {path.stem for path in (ROOT / "lookbook/cli").glob("*.py")} - {"__init__", "main"}
     assert {command for command in commands if command in ended.stdout.split()} == commands
+
+
+def list_options() -> list[tuple[str, Any]]:
+    """List the options of every command, also of those in groups, with the command's name."""
+
+    def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        for child, own in getattr(command, "commands", {}).items():
+            yield from walk(f"{name} {child}".strip(), own)
+        yield from ((name, option) for option in command.params if option.param_type_name == "option")
+
+    return list(walk("", get_command(app)))
+
+
+def test_options_are_named_alike_in_every_command() -> None:
+    """A flag has no negation that does what leaving it out does; --json names a file; each says what it is for."""
+    options = list_options()
+    assert [(name, option.secondary_opts) for name, option in options if option.secondary_opts] == []
+    assert [name for name, option in options if "--json" in option.opts and option.is_flag] == []
+    assert sum("--json" in option.opts for _, option in options) >= 4
+    assert [(name, option.opts) for name, option in options if not option.help] == []
 
 
 def test_the_entry_point_is_this_app() -> None:

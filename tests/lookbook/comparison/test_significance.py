@@ -9,7 +9,6 @@ from lookbook.comparison import significance
 from lookbook.comparison.significance import (
     group_sums,
     paired_corpora,
-    paired_corpus,
     paired_means,
     resampled_sums,
     wins_ties_losses,
@@ -79,11 +78,16 @@ def test_interval_and_p_agree(rows: list[tuple[float, float, int]]) -> None:
         assert (estimate.p < 0.05) == (estimate.low > 0 or estimate.high < 0)
 
 
+def divide(sums: np.ndarray) -> np.ndarray:
+    """Return a corpus metric that is a ratio of two sums."""
+    return sums[:, 0] / sums[:, 1]
+
+
 def test_an_arm_against_itself_is_exactly_zero() -> None:
     a = np.random.default_rng(0).random((30, 5))
     zero = significance.EQUAL
     assert paired_means(a, a, np.arange(30), 100, 1) == [zero] * 5
-    assert paired_corpus(a, a.copy(), np.arange(30), lambda sums: sums[:, 0] / sums[:, 1], 100, 1)[2] == zero
+    assert paired_corpora(a, a.copy(), np.arange(30), [((0, 1), divide)], 100, 1)[0][2] == zero
 
 
 def test_one_group_shows_nothing() -> None:
@@ -101,7 +105,7 @@ def test_a_ratio_as_corpus_metric_equals_a_slow_bootstrap() -> None:
     rng = np.random.default_rng(2)
     a, b = rng.integers(1, 20, (25, 2)).astype(float), rng.integers(1, 20, (25, 2)).astype(float)
     groups = rng.integers(0, 8, 25)
-    score_a, score_b, fast = paired_corpus(a, b, groups, lambda sums: sums[:, 0] / sums[:, 1], 400, 11)
+    score_a, score_b, fast = paired_corpora(a, b, groups, [((0, 1), divide)], 400, 11)[0]
     picker, labels = np.random.default_rng(11), np.unique(groups)
     slow = []
     for _ in range(400):
@@ -138,12 +142,9 @@ def test_corpus_metrics_together_equal_each_alone() -> None:
     b[:, 2] = a[:, 2]
     groups = rng.integers(0, 9, 30)
 
-    def ratio(sums: np.ndarray) -> np.ndarray:
-        return sums[:, 0] / sums[:, 1]
-
     def total(sums: np.ndarray) -> np.ndarray:
         return sums[:, 0]
 
-    both = paired_corpora(a, b, groups, [([1, 0], ratio), ([2], total)], 300, 4)
-    assert both[0] == paired_corpus(a[:, [1, 0]], b[:, [1, 0]], groups, ratio, 300, 4)
+    both = paired_corpora(a, b, groups, [([1, 0], divide), ([2], total)], 300, 4)
+    assert [both[0]] == paired_corpora(a[:, [1, 0]], b[:, [1, 0]], groups, [((0, 1), divide)], 300, 4)
     assert both[1] == (a[:, 2].sum(), a[:, 2].sum(), significance.EQUAL)

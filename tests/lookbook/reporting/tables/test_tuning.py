@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lookbook.reporting.tables.tuning import trials_table, tuning_table
+from lookbook.reporting.tables.tuning import find_edges, trials_table, tuning_table
 from tests.helpers.arrivals import write_tuning
 
 GRID = [{"learning_rate": 0.02, "regularisation": 0.01}, {"learning_rate": 0.005, "regularisation": 0.01}]
@@ -21,13 +21,50 @@ def tuning(tmp_path: Path) -> dict[tuple[str, str], Any]:
 
 
 def test_a_row_has_the_choice_and_how_much_it_matters(tuning: Any) -> None:
-    table = tuning_table(tuning)
+    table = tuning_table(tuning, 30)
     assert table is not None
     assert table.rows[0] == [
-        *("new arrivals", "VBPR sbert", "learning_rate 0.02, regularisation 0.01, epochs 8"),
+        *(
+            "new arrivals",
+            "VBPR sbert",
+            "learning_rate 0.02, regularisation 0.01, epochs 8",
+            "learning_rate highest of 2",
+        ),
         *("0.2000", "0.1000", "50 %", "2"),
     ]
     assert [row[-1] for row in table.rows] == ["2", "3"]  # nothing to choose: no row
+
+
+@pytest.mark.parametrize(
+    ("choice", "grid", "epochs", "edges"),
+    [
+        ({"k": 50}, [20, 50, 100], 30, {}),
+        ({"k": 20}, [20, 50, 100], 30, {"k": "lowest of 3"}),
+        ({"k": 100}, [20, 100, 50], 30, {"k": "highest of 3"}),
+        ({"k": 50}, [50], 30, {}),  # nothing else was tried
+        ({"k": "a"}, ["a", "b"], 30, {}),  # names have no order
+        ({"k": 50, "epochs": 28}, [20, 50, 100], 30, {}),
+        ({"k": 50, "epochs": 30}, [20, 50, 100], 30, {"epochs": "all 30"}),
+        ({"k": 20, "epochs": 8}, [20, 50, 100], 8, {"k": "lowest of 3", "epochs": "all 8"}),
+    ],
+)
+def test_an_edge_is_where_nothing_beyond_was_tried(choice: Any, grid: Any, epochs: int, edges: Any) -> None:
+    trials = {str(number): choice | {"k": k, "ndcg_12": 0.1} for number, k in enumerate(grid)}
+    assert find_edges({"choice": choice, "trials": trials}, epochs) == edges
+
+
+def test_the_note_counts_the_choices_at_an_edge(tuning: Any) -> None:
+    table = tuning_table(tuning, 8)
+    assert table is not None
+    assert [row[3] for row in table.rows] == ["learning_rate highest of 2, epochs all 8", "k lowest of 3, epochs all 8"]
+    assert table.notes[1].startswith("2 of 2 choices lie at an edge: ")
+    assert "2 of them, at the limit of 8 epochs" in table.notes[1]
+    inside = {
+        ("warm", "itemknn"): {"choice": {"k": 2}, "trials": {str(k): {"k": k, "ndcg_12": 0.1} for k in (1, 2, 3)}}
+    }
+    table = tuning_table(inside, 8)
+    assert table is not None
+    assert table.notes[1] == "No choice lies at an edge of what was tried."
 
 
 def test_every_trial_is_listed_and_the_chosen_one_marked(tuning: Any) -> None:
@@ -41,4 +78,4 @@ def test_every_trial_is_listed_and_the_chosen_one_marked(tuning: Any) -> None:
 def test_a_study_that_tuned_nothing_has_no_tables() -> None:
     nothing = {("warm", "random"): {"choice": {}, "trials": {}, "counts": {}}}
     for tuning in ({}, nothing):
-        assert tuning_table(tuning) is trials_table(tuning) is None
+        assert tuning_table(tuning, 30) is trials_table(tuning) is None
