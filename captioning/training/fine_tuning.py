@@ -15,7 +15,7 @@ from transformers import TrainingArguments, set_seed
 
 from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
 from captioning.training import checkpoints, history
-from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory
+from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory, try_longest
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
 from captioning.training.examples import CaptionedImages, load_splits
 from captioning.training.schedule import make_cosine_schedule
@@ -61,6 +61,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
     with explain_out_of_memory(size):
+        if params.machine.device_batch_size != "auto":  # else the search has tried it
+            try_longest(captioner, training, size, params.caption_train.precision == "bf16")
         return _train(captioner, training, validation, params, folder, size)
 
 
@@ -133,7 +135,7 @@ def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
 def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
     """Loads the captioner and adds a fresh adapter, which depends on the seed alone."""
     section = params.caption_train
-    sharded = section.sharding == "fsdp"
+    sharded = params.machine.sharding == "fsdp"
     device = torch.device("cpu") if sharded else choose_device(params)
     captioner = load(model, family, DTYPES[section.precision], device, quantization=section.quantization)
     set_seed(params.seed)
@@ -146,7 +148,7 @@ def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
         section.use_rslora,
         section.lora_scope,
     )
-    if section.gradient_checkpointing:
+    if params.machine.gradient_checkpointing:
         checkpoint_activations(captioner)
     if sharded:
         PartialState(cpu=params.device == "cpu")
