@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainingArguments, set_seed
 
 from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
+from captioning.modelling.loading import check_device
 from captioning.training import checkpoints, history
 from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory, try_longest
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
@@ -100,22 +101,27 @@ def _train(
 
 
 def prepare_torch(params: "Params") -> None:
-    """Chooses this process's GPU and its number of threads.
+    """Chooses this process's GPU, its workspace, and the number of threads; before anything else runs on a GPU.
 
     Raises:
         UserError: PyTorch finds no GPU, or fewer GPUs than processes.
     """
-    if params.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("params.yaml: device: cuda, but PyTorch finds no GPU here; use device: cpu")
+    check_device(choose_device(params))
     if params.device == "cuda":
-        if local_rank() >= torch.cuda.device_count():
-            raise UserError(
-                f"params.yaml: machine.processes: {params.machine.processes}, one for each GPU, but PyTorch finds "
-                f"{torch.cuda.device_count()} here; use fewer processes"
-            )
         torch.cuda.set_device(local_rank())
+        pin_workspace()
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time
     torch.set_num_threads(params.machine.threads)
+
+
+def pin_workspace() -> None:
+    """Keeps the size of cuBLAS' workspace that this GPU has by default, to which that of cuBLASLt is limited too.
+
+    transformers' `full_determinism` sets CUBLAS_WORKSPACE_CONFIG to 128 KiB, where a Hopper has 32 MiB. It does so when
+    the trainer is made: after a first run has computed image features, before a resumed run computes anything, so that
+    the two would compute by other kernels. A size that was set comes before that variable.
+    """
+    torch.backends.cuda.cublas_workspace_size(torch.backends.cuda.cublas_workspace_size())
 
 
 def choose_device(params: "Params") -> torch.device:
