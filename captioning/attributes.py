@@ -17,6 +17,7 @@ from catalogue.prepared.items import read_items
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import Machine
 from pipeline.model_folders import MODELS
 
 ITEMS = Path("data/prepared/items.parquet")
@@ -28,6 +29,7 @@ class Params(Section):
 
     dataset: str
     device: Literal["cpu", "cuda"]
+    machine: Machine
     caption_attributes: CaptionAttributes
 
 
@@ -50,12 +52,11 @@ def main() -> None:
     if warning:
         print(f"warning: {warning}; {advice}", file=sys.stderr, flush=True)
     with checkpoint_folder(name_work_folder("caption_attributes", texts, settings, tagger, params.device)) as folder:
-        attributes = extract(texts, settings, tagger, params.device, folder)
+        how = settings, tagger, params.device, folder, params.machine.threads
+        attributes = extract(texts, *how)
         if settings.colour:
             colours = vocabulary.list_colours(items)
-            tagged = extract(
-                [vocabulary.write_out(colour) for colour in colours], settings, tagger, params.device, folder
-            )
+            tagged = extract([vocabulary.write_out(colour) for colour in colours], *how)
             words_of = {
                 colour: vocabulary.choose_words(colour, of_colour)
                 for colour, of_colour in zip(colours, tagged, strict=True)
@@ -65,7 +66,8 @@ def main() -> None:
         vocabulary.write(ATTRIBUTES, ids, attributes, words)
     print_summary(
         f"wrote {ATTRIBUTES}: {len(items)} descriptions ({len(set(texts))} different), "
-        f"vocabulary of {len(words)} attributes"
+        f"vocabulary of {len(words)} attributes",
+        params.machine.threads,
     )
 
 

@@ -22,6 +22,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json, write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import Machine
 from pipeline.model_folders import MODELS, check_folder
 
 FILES = StudyFiles(
@@ -43,6 +44,7 @@ class Params(Section):
     """The keys of params.yaml that this stage reads."""
 
     device: Literal["cpu", "cuda"]
+    machine: Machine
     captioners: dict[str, Any]
     caption_attributes: CaptionAttributes
     caption_score: CaptionScore
@@ -61,15 +63,19 @@ def main() -> None:
     params = read(Params)
     spice_folder, clip_model = _find_corenlp(params.caption_score), _find_clip(params.caption_score)
     study = load(list(params.captioners), FILES)
-    from captioning.scores import content_based, tables  # torch: seconds
+    import torch  # seconds
 
+    from captioning.scores import content_based, tables
+
+    torch.set_num_threads(params.machine.threads)
     references = {str(item): [text] for item, text in study.items["description"].items()}
-    scores = score_captions(tables.list_captions(study), references, spice_folder)
+    scores = score_captions(tables.list_captions(study), references, spice_folder, params.machine.threads)
     study = study.without(scores.left_out)
     with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
         settings = params.caption_attributes
         models = content_based.Models(MODELS / settings.tagger, CLASSIFIER, clip_model)
-        content = content_based.score(study, settings, models, IMAGES, params.device, folder)
+        where = params.device, params.machine.threads
+        content = content_based.score(study, settings, models, IMAGES, *where, folder)
         table = tables.join_content_scores(study, content)
         metrics = tables.summarize(table, scores)
         no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
@@ -79,7 +85,7 @@ def main() -> None:
         write_parquet(CONFUSIONS, content.confusions)
         reasons = {"skipped": skipped} if skipped else {}  # `dvc plots` warns of an empty list
         write_json(METRICS, {**metrics, REFERENCE: content.reference, **reasons})
-    print_summary(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}")
+    print_summary(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}", params.machine.threads)
 
 
 def _find_corenlp(settings: CaptionScore) -> Path | None:

@@ -19,4 +19,6 @@ class Machine(Section):
     threads: PositiveInt
     processes: PositiveInt
     device_batch_size: PositiveInt | Literal["auto"]
+    gradient_checkpointing: bool
+    sharding: Literal["none", "fsdp"]
     checkpoint_steps: Annotated[int, Field(gt=0)]

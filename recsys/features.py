@@ -12,7 +12,7 @@ with one). An item without words has the vector of the empty text; each text var
 words are of the shop's own descriptions, whatever captions there are, so that all variants have the same components.
 
 Of `rec_features` in params.yaml a cell reads the extractor's own sub-section. A killed extraction continues after the
-last shard of some 4,000 items or texts that it finished; the features have the same bytes.
+last shard of some 4,000 items or texts that it finished; the features have the same bytes (CPU).
 """
 
 import argparse

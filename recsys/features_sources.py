@@ -5,7 +5,7 @@ is encoded once, and one that the text `original` has is not encoded again. An e
 picture of `data/features/text/original/NAME/` before the words, so that only words differ between two sources.
 
 Of `rec_features` in params.yaml a cell reads the extractor's own sub-section. A killed run continues after the last
-shard of some 4,000 texts that it finished; the features have the same bytes.
+shard of some 4,000 texts that it finished; the features have the same bytes (CPU).
 """
 
 import argparse

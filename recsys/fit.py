@@ -17,7 +17,7 @@ catalogue is the text's. Writes `data/recommendations/<catalogue or text>/<recom
 The settings are the recommender's own sub-section of `rec_fit`, in which what `recsys.tune` chose overrules; one choice
 holds for both catalogues and all texts. A cell also reads `top_k`, `seeds` and `seed` of `rec_fit`. A killed fit
 continues: runs that are done are stored under `.checkpoints/`, and once a minute the state of what learns in epochs.
-The result has the same bytes.
+The result has the same bytes (CPU).
 """
 
 import time

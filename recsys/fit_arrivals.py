@@ -9,7 +9,7 @@ have. With `--text` the features are `data/features/text/original/F`, with `--ca
 
 Writes `data/arrivals/models/<recommender>-<features>/`: `run-<r>.safetensors` for each run, and
 `validation.safetensors`, fitted as run 0 without the validation arrivals (`recsys.arrivals.models`). The settings are
-those that `recsys.tune` chose. A killed fit continues, and its result has the same bytes.
+those that `recsys.tune` chose. A killed fit continues, and its result has the same bytes (CPU).
 """
 
 import shutil

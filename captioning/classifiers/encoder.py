@@ -172,7 +172,7 @@ def _rows(classifier: SequenceClassifier, texts: Sequence[str], categories: Sequ
 
 
 def _arguments(folder: str, settings: CaptionClassifier, device: str) -> TrainingArguments:
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=folder,
         num_train_epochs=settings.epochs,
         learning_rate=settings.lr,
@@ -192,6 +192,8 @@ def _arguments(folder: str, settings: CaptionClassifier, device: str) -> Trainin
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # Trainer would make batches for all GPUs, at the same learning rate
+    return arguments
 
 
 @contextmanager

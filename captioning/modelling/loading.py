@@ -4,6 +4,7 @@ Weights are safetensors only, no code from a checkpoint is ever run, and the fam
 processor: transformers' Auto class picks another one as soon as torchvision is installed, with other pixels.
 """
 
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,7 +18,7 @@ from captioning.modelling.adapters import apply_adapter
 from captioning.modelling.captioner import Captioner, Family
 from captioning.modelling.lora import freeze_vision
 from captioning.modelling.memory import is_out_of_memory
-from captioning.modelling.quantization import disable_packing, make_four_bit_config
+from captioning.modelling.quantization import disable_packing, make_four_bit_config, reach_every_layer
 from captioning.modelling.weight_files import check_files
 from pipeline.core.errors import UserError
 from pipeline.model_folders import find_files
@@ -133,9 +134,10 @@ def _load_model(
         if quantised
         else {}
     )
-    model, report = family.MODEL.from_pretrained(
-        files, **SAFE, **more, use_safetensors=True, dtype=dtype, output_loading_info=True
-    )
+    with reach_every_layer() if quantised else nullcontext():
+        model, report = family.MODEL.from_pretrained(
+            files, **SAFE, **more, use_safetensors=True, dtype=dtype, output_loading_info=True
+        )
     if report["missing_keys"]:
         names = sorted(report["missing_keys"])
         raise UserError(f"{files}: lacks {len(names)} of the model's weights, first {names[0]}; get it again")

@@ -50,7 +50,7 @@ class ContentScores(NamedTuple):
 
 
 def score(
-    study: Study, settings: CaptionAttributes, models: Models, images: Path, device: str, work: Path
+    study: Study, settings: CaptionAttributes, models: Models, images: Path, device: str, threads: int, work: Path
 ) -> ContentScores:
     """Compute the content-based scores of every caption of the study.
 
@@ -60,12 +60,13 @@ def score(
         models: the folders of the models.
         images: the folder of packed pictures.
         device: where models run, `cpu` or `cuda`.
+        threads: CPU threads of the tagger.
         work: the folder for finished parts, until the scores are written.
     """
     pairs = study.captions[["item_id", "caption"]].drop_duplicates().reset_index(drop=True)
     captions, items = pairs["caption"].tolist(), study.items.loc[pairs["item_id"]]
     descriptions, categories = study.items["description"].tolist(), study.items["category"].tolist()
-    selected = extract(captions, settings, models.tagger, device, work)
+    selected = extract(captions, settings, models.tagger, device, work, threads)
     predicted, nearest = accuracy.classify(captions + descriptions, models.classifier, device)
     count = len(captions)
     garments = Garments(

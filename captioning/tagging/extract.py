@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ def extract(
     folder: Path | str,
     device: str = "cpu",
     work: Path | None = None,
+    threads: int = 1,
 ) -> list[list[str]]:
     """Extract the attributes of each text, each once, in the order of the text. Equal texts are tagged once.
 
@@ -48,6 +50,7 @@ def extract(
         folder: a Stanza pipeline, as `stanza.download` lays it out.
         device: where Stanza runs, `cpu` or `cuda`.
         work: the folder for finished chunks of texts; chunks that are already there are not tagged again.
+        threads: CPU threads of Stanza's own models; the small one is several times slower on two than on one.
 
     Raises:
         UserError: the pipeline is missing or cannot be read.
@@ -56,10 +59,11 @@ def extract(
     chunks = {_chunk_name(chunk): chunk for chunk in make_batches(unique, CHUNK)}
 
     def tag(missing: list[list[str]]) -> Iterator[Content]:
-        tagger = load(folder, device, settings.package)
-        for chunk in track(missing, "tagging", unit="chunk"):
-            documents = tagger.bulk_process(chunk)
-            yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
+        with torch_threads(1 if Path(folder).name == TINY else threads):
+            tagger = load(folder, device, settings.package)
+            for chunk in track(missing, "tagging", unit="chunk"):
+                documents = tagger.bulk_process(chunk)
+                yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
 
     attributes: dict[str, list[str]] = {}
     with temporary_if_none(work) as parts:
@@ -67,6 +71,19 @@ def extract(
             _, state = load_part(path)
             attributes |= dict(zip(chunk, state["attributes"], strict=True))
     return [list(attributes.get(text, ())) for text in texts]
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let torch compute on so many threads, and on as many as before after the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def name_work_folder(
@@ -125,10 +142,8 @@ def load(folder: Path | str, device: str = "cpu", package: str = "default") -> A
         UserError: files are missing or are not Stanza models; the message says how to get them.
     """
     import stanza
-    import torch
     from stanza.pipeline.core import PipelineRequirementsException
 
-    torch.set_num_threads(1)  # small models on two threads are several times slower
     try:
         return stanza.Pipeline(
             "en",

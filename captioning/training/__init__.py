@@ -1,4 +1,4 @@
-"""Fine-tuning: data, schedule, loss, the trainer, and checkpoints that resume to the same bytes."""
+"""Fine-tuning: data, schedule, loss, the trainer, and checkpoints that resume to the same bytes (CPU)."""
 
 import logging
 

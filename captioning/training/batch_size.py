@@ -39,23 +39,12 @@ def choose_device_batch_size(captioner: Captioner, data: CaptionedImages, params
 def find_largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
     """Finds the largest divisor of `share` (a process's items of an effective batch) that fits in memory.
 
-    accelerate's search tries sizes on the longest captions, beside two numbers per trainable weight, as AdamW keeps.
+    accelerate's search tries sizes on the longest captions, without autocast, which needs a little more than training.
     """
     sizes = [size for size in range(share, 0, -1) if share % size == 0]
-    longest = sorted(range(len(data)), key=lambda row: -data.lengths[row])
-    trainable = [weight for weight in captioner.model.parameters() if weight.requires_grad]
 
     def attempt(size: int) -> int:
-        optimizer = [torch.empty_like(weight, dtype=torch.float32) for weight in trainable for _ in range(2)]
-        rows = [data[longest[number % len(longest)]] for number in range(size)]
-        batch = make_collator(captioner.pad_id)(rows)
-        captioner.model.train()
-        try:
-            sum_loss(captioner, captioner.model, move_to_device(captioner, batch)).backward()
-        finally:
-            captioner.model.zero_grad()
-            captioner.model.eval()
-            optimizer.clear()
+        try_longest(captioner, data, size)
         return size
 
     remaining = iter(sizes[1:])
@@ -64,6 +53,33 @@ def find_largest(captioner: Captioner, data: CaptionedImages, share: int) -> int
     )
     with explain_out_of_memory(1):
         return search()
+
+
+def try_longest(captioner: Captioner, data: CaptionedImages, size: int, autocast: bool = False) -> None:
+    """Computes and drops the gradients of the longest captions, so that a batch that does not fit fails at once.
+
+    In the order of an epoch, the longest may come after hours. Two numbers for each trainable weight lie in memory
+    meanwhile, as AdamW keeps.
+
+    Args:
+        captioner: with its adapter.
+        data: for training.
+        size: the items of a batch on this device.
+        autocast: compute in bfloat16, as training with `precision: bf16` does.
+    """
+    longest = sorted(range(len(data)), key=lambda row: -data.lengths[row])
+    trainable = [weight for weight in captioner.model.parameters() if weight.requires_grad]
+    optimizer = [torch.empty_like(weight, dtype=torch.float32) for weight in trainable for _ in range(2)]
+    batch = make_collator(captioner.pad_id)([data[longest[number % len(longest)]] for number in range(size)])
+    captioner.model.train()
+    try:
+        with torch.autocast(captioner.base.device.type, torch.bfloat16, enabled=autocast):
+            loss = sum_loss(captioner, captioner.model, move_to_device(captioner, batch))
+        loss.backward()
+    finally:
+        captioner.model.zero_grad()
+        captioner.model.eval()
+        optimizer.clear()
 
 
 def explain_out_of_memory(size: int | str) -> AbstractContextManager[None]:
@@ -76,5 +92,6 @@ def explain_out_of_memory(size: int | str) -> AbstractContextManager[None]:
     hint = smaller.get(size, "auto, or a smaller divisor of batch_size")
     return memory.explain_out_of_memory(
         f"params.yaml: machine.device_batch_size: {size} ({hint}); "
-        "gradient_checkpointing: true, quantization: nf4 and, on several GPUs, sharding: fsdp need less too"
+        "machine.gradient_checkpointing: true and, on several GPUs, machine.sharding: fsdp need less too, and neither "
+        "trains other captioners again; caption_train.quantization: nf4 does"
     )

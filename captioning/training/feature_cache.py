@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import shutil
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -55,7 +56,7 @@ class FrozenFeatures:
     def __init__(self, shards: Sequence[Path], ids: Sequence[str], lock: IO[str]) -> None:
         self._shards = [_map_shard(shard) for shard in shards]
         self._rows = {item: row for row, item in enumerate(ids)}
-        self._lock = lock
+        weakref.finalize(self, lock.close)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -85,7 +86,11 @@ def load_features(
         folder / f"{number:05d}.safetensors": ids[start : start + SHARD_ITEMS]
         for number, start in enumerate(range(0, len(ids), SHARD_ITEMS))
     }
-    _compute_missing(captioner, store, shards)
+    try:
+        _compute_missing(captioner, store, shards)
+    except BaseException:
+        lock.close()
+        raise
     return FrozenFeatures(list(shards), ids, lock)
 
 

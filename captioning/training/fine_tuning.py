@@ -14,8 +14,9 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainingArguments, set_seed
 
 from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
+from captioning.modelling.loading import check_device
 from captioning.training import checkpoints, history
-from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory
+from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory, try_longest
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
 from captioning.training.examples import CaptionedImages, load_splits
 from captioning.training.schedule import make_cosine_schedule
@@ -61,6 +62,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
     with explain_out_of_memory(size):
+        if params.machine.device_batch_size != "auto":  # else the search has tried it
+            try_longest(captioner, training, size, params.caption_train.precision == "bf16")
         return _train(captioner, training, validation, params, folder, size)
 
 
@@ -98,22 +101,27 @@ def _train(
 
 
 def prepare_torch(params: "Params") -> None:
-    """Chooses this process's GPU and its number of threads.
+    """Chooses this process's GPU, its workspace, and the number of threads; before anything else runs on a GPU.
 
     Raises:
         UserError: PyTorch finds no GPU, or fewer GPUs than processes.
     """
-    if params.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("params.yaml: device: cuda, but PyTorch finds no GPU here; use device: cpu")
+    check_device(choose_device(params))
     if params.device == "cuda":
-        if local_rank() >= torch.cuda.device_count():
-            raise UserError(
-                f"params.yaml: machine.processes: {params.machine.processes}, one for each GPU, but PyTorch finds "
-                f"{torch.cuda.device_count()} here; use fewer processes"
-            )
         torch.cuda.set_device(local_rank())
+        pin_workspace()
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only costs time
     torch.set_num_threads(params.machine.threads)
+
+
+def pin_workspace() -> None:
+    """Keeps the size of cuBLAS' workspace that this GPU has by default, to which that of cuBLASLt is limited too.
+
+    transformers' `full_determinism` sets CUBLAS_WORKSPACE_CONFIG to 128 KiB, where a Hopper has 32 MiB. It does so when
+    the trainer is made: after a first run has computed image features, before a resumed run computes anything, so that
+    the two would compute by other kernels. A size that was set comes before that variable.
+    """
+    torch.backends.cuda.cublas_workspace_size(torch.backends.cuda.cublas_workspace_size())
 
 
 def choose_device(params: "Params") -> torch.device:
@@ -133,7 +141,7 @@ def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
 def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
     """Loads the captioner and adds a fresh adapter, which depends on the seed alone."""
     section = params.caption_train
-    sharded = section.sharding == "fsdp"
+    sharded = params.machine.sharding == "fsdp"
     device = torch.device("cpu") if sharded else choose_device(params)
     captioner = load(model, family, DTYPES[section.precision], device, quantization=section.quantization)
     set_seed(params.seed)
@@ -146,7 +154,7 @@ def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
         section.use_rslora,
         section.lora_scope,
     )
-    if section.gradient_checkpointing:
+    if params.machine.gradient_checkpointing:
         checkpoint_activations(captioner)
     if sharded:
         PartialState(cpu=params.device == "cpu")

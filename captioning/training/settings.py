@@ -24,8 +24,6 @@ class CaptionTrain(Section):
     warmup: Share
     precision: Literal["fp32", "bf16"]
     quantization: Literal["none", "nf4"]
-    gradient_checkpointing: bool
-    sharding: Literal["none", "fsdp"]
     cache_features: bool
     patience: PositiveInt
     country: Annotated[str, AfterValidator(check_country)]
@@ -63,16 +61,15 @@ class Params(Section):
         return ""
 
     def _sharding_problem(self) -> str:
-        section = self.caption_train
-        if section.sharding == "none":
+        if self.machine.sharding == "none":
             return ""
         if self.machine.processes == 1:
-            return "caption_train.sharding: fsdp shares weights among processes, but machine.processes: 1"
-        if section.quantization == "nf4":
+            return "machine.sharding: fsdp shares weights among processes, but machine.processes: 1"
+        if self.caption_train.quantization == "nf4":
             key, reason = "caption_train.quantization: nf4", "4-bit weights cannot be shared out: use none"
         elif self.machine.device_batch_size == "auto":
             key = "machine.device_batch_size: auto"
             reason = "if one process runs out of memory, the others would wait for ever: give a number"
         else:
             return ""
-        return f"{key} does not go with caption_train.sharding: fsdp; {reason}"
+        return f"{key} does not go with machine.sharding: fsdp; {reason}"

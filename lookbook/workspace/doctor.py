@@ -18,25 +18,15 @@ from captioning.tagging.advice import warn_of_tiny
 from captioning.tagging.extract import explain_download
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
-from lookbook.workspace import licences, remotes
+from lookbook.workspace import licences, memory, remotes
 from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, summarise
+from lookbook.workspace.memory import GB
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 from pipeline.model_folders import MODELS, download_command, read_pin
 
-GB = 1e9
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data takes about twice its size more (data and cache)
-RUNNING_GB = 3.0  # memory of a stage beyond the weights of its model
 JAVA_SECONDS = 20
-PARAMETERS = {  # end of a published model's hub id -> its parameters in thousand millions
-    "blip2-opt-2.7b": 3.7,
-    "blip2-opt-6.7b": 7.8,
-    "blip2-flan-t5-xl": 3.9,
-    "blip2-flan-t5-xxl": 12.2,
-    "llava-1.5-7b-hf": 7.1,
-    "llava-1.5-13b-hf": 13.4,
-}
-HALF_PRECISION = "llava"  # part of the hub ids of models published in 16 bits; the others are in 32
 Params = dict[str, Any]
 
 
@@ -100,33 +90,40 @@ def _check_torch(params: Params, path: Path) -> Iterator[Finding]:
 
 
 def _check_memory(params: Params, path: Path) -> Iterator[Finding]:
-    """Compare free memory with the largest captioner's weights in the precision of training, and what a stage adds."""
+    """Compare free memory with what training each captioner takes."""
     import torch
 
-    weights = max((_weights_gb(str(name), params) for name in params["captioners"]), default=0.0)
     on_gpu = params["device"] == "cuda" and torch.cuda.is_available()
     free = torch.cuda.mem_get_info()[0] / GB if on_gpu else psutil.virtual_memory().available / GB
-    where, needed = "GPU memory" if on_gpu else "memory", weights + RUNNING_GB
-    message = f"{free:.0f} GB of {where} free; the largest captioner's weights take about {weights:.1f} GB"
-    if free < needed:
-        yield Finding("memory", "warning", message, "choose a smaller captioner, precision: bf16, or quantization: nf4")
-    else:
-        yield Finding("memory", "ok", message)
+    yield judge_memory(params, free, "GPU memory" if on_gpu else "memory")
 
 
-def _weights_gb(captioner: str, params: Params) -> float:
-    folder = MODELS / captioner
-    if not (folder / "hub.json").is_file():
-        return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / GB
-    bytes_each = 2 if params["caption_train"]["precision"] == "bf16" else 4
-    return bytes_each * next((size for name, size in PARAMETERS.items() if _hub_id(folder).endswith(name)), 0.0)
-
-
-def _hub_id(folder: Path) -> str:
-    try:
-        return read_pin(folder)["id"]
-    except UserError:
-        return ""
+def judge_memory(params: Params, free: float, where: str) -> Finding:
+    """Say whether every captioner can be trained in so many GB, and with what part of the batch."""
+    trained = [str(name) for name, value in params["captioners"].items() if dict(value or {}).get("family") != "file"]
+    needs = [memory.estimate(name, params) for name in trained]
+    if not needs:
+        return Finding("memory", "ok", f"{free:.0f} GB of {where} free; no captioner to train")
+    size, share = params["machine"]["device_batch_size"], params["batch_size"] // params["machine"]["processes"]
+    items = size if isinstance(size, int) else 1  # auto, or what the check of parameters refuses
+    largest = max(needs, key=lambda need: need.total(items))
+    message = (
+        f"{free:.0f} GB of {where} free; {largest.captioner} takes about {largest.total(items):.1f} GB to train: "
+        f"{largest.weights:.1f} of weights, {items * (largest.item or 0):.1f} of activations of {items} item(s) with "
+        f"captions of {memory.CAPTION_TOKENS} tokens"
+    )
+    if size == "auto":
+        found = ", ".join(f"{need.captioner} {need.largest_part(share, free)}" for need in needs if need.item)
+        message += f"; device_batch_size: auto will find about {found}" if found else ""
+    unknown = [need.captioner for need in needs if need.item is None]
+    message += f"; activations of {', '.join(unknown)} are not counted" if unknown else ""
+    if free >= largest.total(items):
+        return Finding("memory", "ok", message)
+    smaller = "" if size == "auto" else "machine.device_batch_size: auto, "
+    remedy = (
+        f"{smaller}machine.gradient_checkpointing: true, precision: bf16, quantization: nf4, or a smaller captioner"
+    )
+    return Finding("memory", "warning", message, f"set {remedy}")
 
 
 def _check_disk(params: Params, path: Path) -> Iterator[Finding]:
@@ -149,9 +146,9 @@ def _download_gb(folder: Path) -> float:
     """Estimate the weights of a hub model that this machine has yet to download."""
     if not (folder / "hub.json").is_file() or _check_hub_model(folder).status == "ok":
         return 0.0
-    name = _hub_id(folder)
-    size = next((size for end, size in PARAMETERS.items() if name.endswith(end)), 0.0)
-    return size * (2 if HALF_PRECISION in name else 4)
+    known = memory.find_published(folder)
+    each = 2 if memory.HALF_PRECISION in memory.read_hub_id(folder) else 4
+    return each * known.parameters if known else 0.0
 
 
 def _size_gb(folder: Path) -> float:

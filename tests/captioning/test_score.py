@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from captioning import score
-from captioning.scores import bleu, meteor
+from captioning.scores import bleu, meteor, reference_based
+from captioning.scores.java.process import Jvm
 from captioning.scores.study import load
 from pipeline.core.errors import UserError
 from tests.helpers.scored_study import write_classifier, write_study
@@ -56,6 +58,27 @@ def scored(tmp_path_factory):
 
 def values(metrics, captioner, variant):
     return metrics[captioner] if captioner == "ceiling" else metrics[captioner][variant]
+
+
+def test_scores_take_the_threads_of_the_machine_and_are_the_same(study, scored, monkeypatch):
+    """One thread as in the sample, three here: Java's programs, and torch's after the tagger, which takes one."""
+    metrics, _, _ = scored
+    write_classifier(study / "data" / "classifier")
+    params = (study / "params.yaml").read_text()
+    (study / "params.yaml").write_text(params.replace("  threads: 1 ", "  threads: 3 "))
+    before, of_java = torch.get_num_threads(), []
+
+    def make_jvm(spice_folder, threads):
+        of_java.append(threads)
+        return Jvm(spice_folder, threads)
+
+    monkeypatch.setattr(reference_based, "Jvm", make_jvm)
+    try:
+        score.main()
+        assert (of_java, torch.get_num_threads()) == ([3], 3)
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads(score.METRICS.read_text()) == metrics
 
 
 def test_the_metrics_are_those_of_the_contract_and_spice_is_listed_as_skipped(scored):

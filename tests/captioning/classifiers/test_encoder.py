@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 from captioning import classifier
+from captioning.classifiers import encoder
 from captioning.classifiers.encoder import SequenceClassifier, fit
 from captioning.classifiers.logistic import load
 from captioning.classifiers.settings import CaptionClassifier
@@ -82,6 +83,13 @@ def test_the_same_seed_gives_the_same_weights(bert: Path, fitted: SequenceClassi
         assert torch.equal(weight, fitted.model.state_dict()[name]), name
     other = fit(bert, texts(120, 1), texts(30, 2), SETTINGS.model_copy(update={"seed": 2}))
     assert not torch.equal(other.model.classifier.weight, fitted.model.classifier.weight)
+
+
+def test_a_process_has_one_gpu_however_many_it_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer would make batches for all of them: another batch size at the same learning rate."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    arguments = encoder._arguments(str(tmp_path), SETTINGS, "cuda")
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, SETTINGS.batch_size)
 
 
 def test_dropout_is_off_while_scoring(fitted: SequenceClassifier) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import T5PreTrainedModel
 
 from captioning.modelling import Captioner, join_images, load, prepare_images
 from captioning.modelling.lora import checkpoint_activations
@@ -13,9 +14,29 @@ from pipeline.core.errors import UserError
 from tests.captioning.families.examples import IMAGES, add_random_adapter, make_batch
 
 pytest.importorskip("bitsandbytes")
+from bitsandbytes.functional import dequantize_4bit
 
-# Two layers: of six; of seven and eleven, less `wo`, which transformers keeps in float32; of seven.
-LINEAR = {"blip2_opt": 12, "blip2_t5": 16, "llava": 14}
+LINEAR = {"blip2_opt": 12, "blip2_t5": 18, "llava": 14}  # of two layers: of six each; of seven and eleven; of seven
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_t5_computes_with_every_linear_layer_in_4_bits(dtype: torch.dtype, tiny_folder: Callable[[str], Path]) -> None:
+    """As with the weights that the 4 bits stand for; and other loads keep transformers' own choice."""
+    folder = tiny_folder("blip2_t5")
+    small = load(folder, "blip2_t5", dtype, quantization="nf4")
+    plain = load(folder, "blip2_t5", dtype)
+    quantised = {name: part for name, part in small.base.named_modules() if type(part).__name__ == "Linear4bit"}
+    assert sum(name.endswith(".wo") for name in quantised) == 2
+    for name, part in quantised.items():
+        weight = dequantize_4bit(part.weight.data, part.weight.quant_state)
+        assert weight.dtype == dtype
+        plain.base.get_submodule(name).weight.data = weight
+    batch = make_batch(plain, prepare_images(plain, IMAGES))
+    batch["pixel_values"] = batch["pixel_values"].to(dtype)
+    with torch.no_grad():
+        losses = [sum_loss(captioner, captioner.model.eval(), batch).item() for captioner in (small, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5 if dtype == torch.float32 else 0.01)
+    assert T5PreTrainedModel._keep_in_fp32_modules == ["wo"]
 
 
 def quantised(folder: Path, family: str, adapter: Path | None = None) -> Captioner:
@@ -34,11 +55,12 @@ def test_only_the_language_model_is_quantised(family: str, tiny_folder: Callable
     assert all(torch.equal(*pair) for pair in zip(*features, strict=True))
 
 
+@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5"])
 def test_it_trains_after_an_evaluation_and_its_adapter_comes_back(
-    tiny_folder: Callable[[str], Path], tmp_path: Path
+    family: str, tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    folder = tiny_folder("blip2_opt")
-    captioner = quantised(folder, "blip2_opt")
+    folder = tiny_folder(family)
+    captioner = quantised(folder, family)
     images = prepare_images(captioner, IMAGES)
     captioner.family.generate(captioner, images, 4)
     tuned = add_random_adapter(captioner)
@@ -56,7 +78,7 @@ def test_it_trains_after_an_evaluation_and_its_adapter_comes_back(
         after = loss_of(tuned, batch)
     assert after < before
     tuned.model.save_pretrained(tmp_path / "adapter")
-    back = quantised(folder, "blip2_opt", tmp_path / "adapter")
+    back = quantised(folder, family, tmp_path / "adapter")
     assert loss_of(back, batch) == after
     assert back.family.generate(back, images, 4) == tuned.family.generate(tuned, images, 4)
 

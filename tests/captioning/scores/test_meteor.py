@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioning.scores.java.process import Jvm
 from captioning.scores.meteor import CHUNKS, clear_whole_matches, meteor_from_statistics, meteor_statistics
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "captions" / "meteor_pairs.json"
@@ -25,6 +26,13 @@ def statistics(golden, jvm):
 def test_equals_the_program_per_item_and_for_the_corpus(golden, statistics):
     np.testing.assert_allclose(meteor_from_statistics(statistics), golden["items"], rtol=0, atol=1e-12)
     assert meteor_from_statistics(statistics.sum(axis=0)) == pytest.approx(golden["corpus"], abs=1e-12)
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_any_number_of_threads_answers_the_same(threads, golden, statistics):
+    """Of 2 as elsewhere: scorers of all threads share METEOR's lists of words."""
+    with Jvm(threads=threads) as jvm:
+        np.testing.assert_array_equal(meteor_statistics(golden["pairs"], jvm), statistics)
 
 
 def test_a_resample_scored_from_its_sums_is_the_corpus_of_its_items(golden, statistics):

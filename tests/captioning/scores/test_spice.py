@@ -42,6 +42,17 @@ def test_all_200_equal_the_official_program(fetched_corenlp, coco, coco_spice, t
         compare(jvm, tmp_path, coco, coco_spice)
 
 
+@pytest.mark.slow
+def test_any_number_of_threads_parses_the_same(fetched_corenlp, coco):
+    """On one thread, and on as many as a machine with a GPU may have."""
+    texts = [text for caption in list(coco[0].values())[:60] for text in (caption, caption.upper())]
+    parsed = []
+    for threads in (1, 8):
+        with Jvm(fetched_corenlp, threads) as jvm:
+            parsed.append(parse(texts, jvm))
+    assert parsed[0] == parsed[1]
+
+
 def test_empty_texts_and_the_order_of_parsing(spice_jvm):
     texts = ["a red dress with long sleeves", "", "...", "\U0001f457", "two cats sit on a mat"]
     together = parse(texts, spice_jvm)

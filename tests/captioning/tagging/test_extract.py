@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 
 from captioning.tagging import extract as tagging
 from captioning.tagging.extract import Word, extract, group_hyphenated, select_attributes
@@ -59,6 +60,30 @@ def test_an_attribute_counts_once() -> None:
 @pytest.mark.parametrize("tag", ["ribbed/rib/VERB/VBN", "ribbed/ribbed/ADJ/JJ", "ribbed/rib/ADJ/VBN"])
 def test_taggers_that_differ_about_participles_agree_on_the_attribute(tag: str) -> None:
     assert select_attributes(tagged("ribbed", tag), SETTINGS) == ["ribbed"]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("tiny-stanza", 1), ("stanza-en", 3)])
+def test_tagging_leaves_the_number_of_torch_threads_as_it_was(
+    name: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small tagger takes one thread; what a process computes afterwards has all of its threads again."""
+    (tmp_path / name).symlink_to(TAGGER)
+    load, before, meanwhile = tagging.load, torch.get_num_threads(), []
+
+    def load_and_count(*arguments: object) -> object:
+        meanwhile.append(torch.get_num_threads())
+        return load(*arguments)
+
+    monkeypatch.setattr(tagging, "load", load_and_count)
+    torch.set_num_threads(2)
+    try:
+        assert extract(["a red shirt"], SETTINGS, tmp_path / name, threads=3) == [["red", "shirt"]]
+        assert (meanwhile, torch.get_num_threads()) == ([expected], 2)
+        with pytest.raises(UserError):
+            extract(["a blue shirt"], SETTINGS, tmp_path / "stanza-fr", threads=3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_verbs_that_are_no_participles_are_no_attributes() -> None:

@@ -83,7 +83,10 @@ def test_where_nothing_fits_the_error_names_what_needs_less(
 ) -> None:
     tiny_project("blip2_opt", {"machine.device_batch_size": "auto"})
     limit_memory(0, batch_size, monkeypatch)
-    with pytest.raises(UserError, match=r"device_batch_size: 1 .*smallest.*gradient_checkpointing"):
+    with pytest.raises(
+        UserError,
+        match=r"device_batch_size: 1 .*smallest.*machine.gradient_checkpointing: true .*machine.sharding: fsdp",
+    ):
         train("run")
 
 
@@ -92,6 +95,36 @@ def test_out_of_memory_names_device_batch_size(tiny_project: Project, monkeypatc
     limit_memory(4, trainer, monkeypatch)
     with pytest.raises(UserError, match=r"machine.device_batch_size: 8 .auto, or a smaller divisor"):
         train("run")
+
+
+def test_longest_captions_that_do_not_fit_stop_a_run_before_its_first_step(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a seed whose first batch of an epoch is not the one with the longest captions."""
+    tiny_project("blip2_opt", {"machine.device_batch_size": 4, "epochs": 1})
+    widths: list[tuple[str, int]] = []
+
+    def limit(module: Any, longest: int) -> None:
+        def limited(captioner: Any, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+            widths.append((module.__name__.rpartition(".")[2], batch["labels"].shape[1]))
+            if batch["labels"].shape[1] >= longest:
+                torch.empty(1 << 55, dtype=torch.uint8)
+            return sum_loss(captioner, model, batch)
+
+        monkeypatch.setattr(module, "sum_loss", limited)
+
+    limit(batch_size, 10_000)
+    limit(trainer, 10_000)
+    train("whole")
+    (first, longest), *later = widths
+    assert first == "batch_size"
+    assert later[0][1] < longest == max(width for _, width in later)
+    widths.clear()
+    limit(batch_size, longest)
+    limit(trainer, longest)
+    with pytest.raises(UserError, match="out of memory"):
+        train("limited")
+    assert widths == [("batch_size", longest)]
 
 
 def test_weights_that_do_not_fit_are_reported(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,6 +318,36 @@ def test_a_process_has_one_gpu_however_many_it_sees(tiny_project: Project, monke
     assert (args.n_gpu, args.train_batch_size, args.gradient_accumulation_steps) == (1, 4, 2)
 
 
+def test_the_workspace_of_cublas_is_fixed_before_anything_runs(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With PyTorch's own setter, which needs no GPU; the getter of a fresh process does, so its default is given."""
+    if not hasattr(torch._C, "_cuda_setCublasWorkspaceSize"):
+        pytest.skip("this PyTorch is built without CUDA")
+    tiny_project("blip2_opt", {"device": "cuda"})
+    real, default, when_loading = torch.backends.cuda.cublas_workspace_size, 33 << 20, []
+
+    def workspace_size(size: int | None = None) -> int:
+        if size is None:
+            return 128 << 10 if os.environ.get("CUBLAS_WORKSPACE_CONFIG") == ":16:8" else default
+        return real(size)
+
+    def load_nothing(*_: Any) -> None:
+        when_loading.append(real())
+        raise UserError("stop")
+
+    monkeypatch.setattr(torch.backends.cuda, "cublas_workspace_size", workspace_size)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(fine_tuning, "load_with_adapter", load_nothing)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with pytest.raises(UserError, match="stop"):
+        train("blip2_opt", "run")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # as `full_determinism` does when the trainer is made
+    assert [*when_loading, real()] == [default, default]
+
+
 def test_parameters_reach_the_adapter_and_the_optimiser(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"lora_alpha": 24, "lora_dropout": 0.25, "use_rslora": False, "weight_decay": 0.125}
     tiny_project(

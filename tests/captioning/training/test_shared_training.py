@@ -139,14 +139,14 @@ def wait_until_unlocked(project: Path) -> None:
     [
         ({"machine.processes": 3}, "processes: 3 does not divide batch_size: 10"),
         ({"machine.processes": 5}, "device_batch_size: 5 does not divide batch_size: 10 / machine.processes: 5"),
-        ({"caption_train.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but machine.processes: 1"),
+        ({"machine.sharding": "fsdp"}, "sharding: fsdp shares weights among processes, but machine.processes: 1"),
         (
-            {"machine.processes": 2, "caption_train.sharding": "fsdp", "caption_train.quantization": "nf4"},
-            "caption_train.quantization: nf4 does not go with caption_train.sharding: fsdp",
+            {"machine.processes": 2, "machine.sharding": "fsdp", "caption_train.quantization": "nf4"},
+            "caption_train.quantization: nf4 does not go with machine.sharding: fsdp",
         ),
         (
-            {"machine.processes": 2, "caption_train.sharding": "fsdp", "machine.device_batch_size": "auto"},
-            "machine.device_batch_size: auto does not go with caption_train.sharding: fsdp",
+            {"machine.processes": 2, "machine.sharding": "fsdp", "machine.device_batch_size": "auto"},
+            "machine.device_batch_size: auto does not go with machine.sharding: fsdp",
         ),
     ],
 )
