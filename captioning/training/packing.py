@@ -100,8 +100,8 @@ def attend(
     """
     if places is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    rows = [places.pad(states.transpose(1, 2)).transpose(1, 2) for states in (query, key, value)]
-    output, _ = sdpa_attention_forward(module, *rows, None, **kwargs | {"is_causal": True})
+    query, key, value = (places.pad(states.transpose(1, 2)).transpose(1, 2) for states in (query, key, value))
+    output, _ = sdpa_attention_forward(module, query, key, value, None, **kwargs | {"is_causal": True})
     return places.pack(output), None
 
 
