@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from captioning.modelling import IGNORED, Captioner
 from captioning.modelling.captioner import FEATURES
+from captioning.training.packing import can_pack, find_places, make_packed_inputs
 
 
 def count_supervised(labels: torch.Tensor) -> torch.Tensor:
@@ -40,6 +41,10 @@ def sum_loss(captioner: Captioner, model: Any, batch: dict[str, torch.Tensor]) -
     else:
         # A token's logits are those of the position before it; none are computed where no token is supervised.
         labels = functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
+        if can_pack(captioner):
+            places = find_places(inputs.pop("attention_mask"))
+            inputs |= make_packed_inputs(captioner, inputs["input_ids"], places)
+            labels = places.pack(labels)
         is_supervised = labels.ne(IGNORED)
         logits = model(**inputs, logits_to_keep=is_supervised).logits  # (tokens, vocabulary)
     return functional.cross_entropy(logits.float(), labels[is_supervised], reduction="sum")

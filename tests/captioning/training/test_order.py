@@ -1,7 +1,6 @@
-"""The order of an epoch: batches of similar lengths, the same for any number of processes and after a resume."""
+"""The order of an epoch: the batches of a shuffle, the same for any number of processes and after a resume."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 import torch
@@ -36,38 +35,26 @@ def test_the_order_is_a_permutation_that_depends_on_seed_and_epoch_alone(
     assert sorted(first) == list(range(len(lengths)))
 
 
-@given(LENGTHS, st.integers(15, 40), SEEDS)
-def test_batches_hold_captions_of_neighbouring_lengths(lengths: list[int], batch_size: int, seed: int) -> None:
-    """All items fit in one pool here: whole batches, in order of length, do not overlap. The incomplete one is last."""
-    rows = order_epoch(lengths, batch_size, seed, 0)
-    batches = [[lengths[row] for row in rows[at : at + batch_size]] for at in range(0, len(rows), batch_size)]
-    assert all(batch == sorted(batch, reverse=True) for batch in batches)
-    whole = sorted(batch for batch in batches if len(batch) == batch_size)
-    assert all(shorter[0] <= longer[-1] for shorter, longer in pairwise(whole))
-    assert all(len(batch) == batch_size for batch in batches[:-1])
+@given(LENGTHS, st.integers(1, 40), SEEDS, st.integers(0, 50))
+def test_lengths_do_not_decide_which_items_share_a_step(
+    lengths: list[int], batch_size: int, seed: int, epoch: int
+) -> None:
+    """The batches are those of a plain shuffle by the same seed, each sorted by length; the incomplete one is last."""
+    rows = order_epoch(lengths, batch_size, seed, epoch)
+    random = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    shuffled = torch.randperm(len(lengths), generator=random).tolist()
+    for at in range(0, len(rows), batch_size):
+        batch = rows[at : at + batch_size]
+        assert sorted(batch) == sorted(shuffled[at : at + batch_size])
+        assert [lengths[row] for row in batch] == sorted((lengths[row] for row in batch), reverse=True)
 
 
-@given(st.integers(1, 40), SEEDS)
-def test_items_are_not_always_in_the_same_company(batches: int, seed: int) -> None:
-    """With captions of equal length an epoch is a plain shuffle: neighbours in the data do not stay together."""
-    rows = order_epoch([7] * (4 * batches), 4, seed, 0)
-    random = torch.Generator().manual_seed(seed * 1_000_003)
-    shuffled = torch.randperm(4 * batches, generator=random).view(-1, 4).tolist()
-    assert sorted(rows[at : at + 4] for at in range(0, len(rows), 4)) == sorted(shuffled)
-
-
-def test_long_data_is_sorted_in_pools() -> None:
-    """More than a pool: its batches differ between epochs, and pad far less than shuffled ones."""
+def test_parts_of_a_batch_need_less_padding_than_of_a_shuffle() -> None:
+    """64 items a step in parts of 8: of the padding of a plain shuffle, less than a third is left."""
     lengths = torch.randint(3, 40, (5_000,), generator=torch.Generator().manual_seed(0)).tolist()
-    epochs = [order_epoch(lengths, 16, 42, epoch) for epoch in range(2)]
-    sets = [{frozenset(rows[at : at + 16]) for at in range(0, 5_000, 16)} for rows in epochs]
-    assert not sets[0] & sets[1]
-    assert (
-        count_padded(lengths, epochs[0], 16)
-        < 1.15 * sum(lengths)
-        < 1.5 * sum(lengths)
-        < count_padded(lengths, range(5_000), 16)
-    )
+    ordered = count_padded(lengths, order_epoch(lengths, 64, 42, 0), 8) - sum(lengths)
+    plain = count_padded(lengths, range(5_000), 8) - sum(lengths)
+    assert 0 < 3 * ordered < plain
 
 
 def count_padded(lengths: list[int], rows: Sequence[int], size: int) -> int:
