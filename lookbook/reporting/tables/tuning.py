@@ -54,7 +54,7 @@ def find_edges(results: Values, most_epochs: int) -> Values:
         results: metrics/tune/<experiment>/<name>.json. A setting with one value in all trials was not tuned.
         most_epochs: See `tuning_table`.
     """
-    edges = {}
+    edges: dict[str, str] = {}
     for key, value in results["choice"].items():
         tried = {trial[key] for trial in results["trials"].values()}
         if key == EPOCHS:
