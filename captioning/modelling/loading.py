@@ -128,12 +128,11 @@ def _load_model(
     device: str | torch.device,
     quantization: str,
 ) -> Any:
+    """Loads the weights, tensor by tensor where they shall lie: only a CPU holds the whole model in its memory."""
     quantised = quantization != "none"
-    more = (
-        {"quantization_config": make_four_bit_config(family, config, dtype), "device_map": {"": device}}
-        if quantised
-        else {}
-    )
+    more: dict[str, Any] = {} if torch.device(device).type == "cpu" and not quantised else {"device_map": {"": device}}
+    if quantised:
+        more["quantization_config"] = make_four_bit_config(family, config, dtype)
     with reach_every_layer() if quantised else nullcontext():
         model, report = family.MODEL.from_pretrained(
             files, **SAFE, **more, use_safetensors=True, dtype=dtype, output_loading_info=True
