@@ -70,6 +70,19 @@ def test_more_processes_than_gpus_are_told(folder: Path, monkeypatch: pytest.Mon
         load(folder, "llava", torch.float32, "cuda:2")
 
 
+def test_a_head_of_its_own_is_kept_without_advice_to_change_the_config(
+    tiny_folder: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The published Flan-T5s have a head that differs from their embeddings, and a config that says it does not."""
+    folder = tiny_folder("blip2_t5")
+    weights = load_file(folder / "model.safetensors")
+    head = torch.ones_like(weights["language_model.shared.weight"])
+    save_file(weights | {"language_model.lm_head.weight": head}, folder / "model.safetensors", {"format": "pt"})
+    model = load(folder, "blip2_t5", torch.float32).base
+    assert torch.equal(model.language_model.lm_head.weight, head.float())
+    assert "tie_word_embeddings" not in capfd.readouterr().err
+
+
 LOAD = """
 import sys, torch
 from pathlib import Path
