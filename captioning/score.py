@@ -74,8 +74,7 @@ def main() -> None:
     with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
         settings = params.caption_attributes
         models = content_based.Models(MODELS / settings.tagger, CLASSIFIER, clip_model)
-        where = params.device, params.machine.threads
-        content = content_based.score(study, settings, models, IMAGES, *where, folder)
+        content = content_based.score(study, settings, models, IMAGES, params.device, params.machine.threads, folder)
         table = tables.join_content_scores(study, content)
         metrics = tables.summarize(table, scores)
         no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []

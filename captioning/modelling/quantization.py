@@ -56,7 +56,7 @@ def reach_every_layer() -> Iterator[None]:
     transformers leaves it as it is, because its output is beyond the range of float16. No captioner computes in that.
     """
     left_out = T5PreTrainedModel._keep_in_fp32_modules
-    T5PreTrainedModel._keep_in_fp32_modules = None
+    T5PreTrainedModel._keep_in_fp32_modules = []
     try:
         yield
     finally:
