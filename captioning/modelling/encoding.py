@@ -24,9 +24,9 @@ def make_example(captioner: Captioner, image: ImageInputs | None, caption: list[
     Raises:
         ValueError: there are more or fewer image tokens than the model makes of this image.
     """
-    prompt, answer = make_prompt(captioner, image), [*caption, captioner.eos_id]
+    prompt, answer = _frame_prompt(captioner, image), [*caption, captioner.eos_id]
     ids = prompt.input_ids + answer
-    check_image_tokens(captioner, ids, image)
+    check_image_tokens(captioner, ids, image)  # of prompt and caption at once: each count walks through both
     if captioner.is_encoder_decoder:
         return Example(prompt.input_ids, answer)
     fields = {
@@ -37,14 +37,23 @@ def make_example(captioner: Captioner, image: ImageInputs | None, caption: list[
 
 
 def make_prompt(captioner: Captioner, image: ImageInputs | None) -> Example:
-    """Makes the prompt with the fields of its tokens; it has no labels."""
+    """Makes the prompt with the fields of its tokens; it has no labels.
+
+    Raises:
+        ValueError: there are more or fewer image tokens than the model makes of this image.
+    """
+    prompt = _frame_prompt(captioner, image)
+    check_image_tokens(captioner, prompt.input_ids, image)
+    return prompt
+
+
+def _frame_prompt(captioner: Captioner, image: ImageInputs | None) -> Example:
     named = {
         name.removeprefix(PROMPT_PREFIX): values
         for name, values in (image or {}).items()
         if name.startswith(PROMPT_PREFIX)
     }
     ids = captioner.family.encode_prompt(captioner, image) if named else captioner.prompt_ids
-    check_image_tokens(captioner, ids, image)
     return Example(ids, [], {name: values[0].tolist() for name, values in named.items() if name != "input_ids"})
 
 

@@ -4,7 +4,9 @@ Weights are safetensors only, no code from a checkpoint is ever run, and the fam
 processor: transformers' Auto class picks another one as soon as torchvision is installed, with other pixels.
 """
 
-from contextlib import nullcontext
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -128,13 +130,12 @@ def _load_model(
     device: str | torch.device,
     quantization: str,
 ) -> Any:
+    """Loads the weights, tensor by tensor where they shall lie: only a CPU holds the whole model in its memory."""
     quantised = quantization != "none"
-    more = (
-        {"quantization_config": make_four_bit_config(family, config, dtype), "device_map": {"": device}}
-        if quantised
-        else {}
-    )
-    with reach_every_layer() if quantised else nullcontext():
+    more: dict[str, Any] = {} if torch.device(device).type == "cpu" and not quantised else {"device_map": {"": device}}
+    if quantised:
+        more["quantization_config"] = make_four_bit_config(family, config, dtype)
+    with reach_every_layer() if quantised else nullcontext(), _ignore_untied_heads():
         model, report = family.MODEL.from_pretrained(
             files, **SAFE, **more, use_safetensors=True, dtype=dtype, output_loading_info=True
         )
@@ -142,6 +143,21 @@ def _load_model(
         names = sorted(report["missing_keys"])
         raise UserError(f"{files}: lacks {len(names)} of the model's weights, first {names[0]}; get it again")
     return disable_packing(model) if quantised else model.to(device)
+
+
+@contextmanager
+def _ignore_untied_heads() -> Iterator[None]:
+    """Hides transformers' advice to change the config of the published Flan-T5s: it keeps their heads, as is right."""
+    logger = logging.getLogger("transformers.modeling_utils")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "so we will NOT tie them" not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _check_config(config: PretrainedConfig, family: Family, folder: Path | str) -> None:

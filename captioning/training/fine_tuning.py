@@ -3,14 +3,17 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from torch.distributed.device_mesh import DeviceMesh
 from transformers import TrainingArguments, set_seed
 
 from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
@@ -20,7 +23,7 @@ from captioning.training.batch_size import choose_device_batch_size, explain_out
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
 from captioning.training.examples import CaptionedImages, load_splits
 from captioning.training.schedule import make_cosine_schedule
-from captioning.training.sharding import shard
+from captioning.training.sharding import make_mesh, shard, take_turns
 from captioning.training.trainer import SECONDS_FILE, CaptionTrainer
 from pipeline.core.errors import UserError
 from pipeline.processes import local_rank, rank
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from captioning.training.settings import Params
 
 Value = TypeVar("Value")
+PATIENCE = timedelta(hours=2)  # of a process for the others, such as for one that searches the batch size
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
     """
     prepare_torch(params)
     with explain_out_of_memory(params.machine.device_batch_size):
-        captioner = load_with_adapter(model, family, params)
+        with take_turns_if_sharded(params, folder) as mesh:
+            captioner = load_with_adapter(model, family, params, mesh)
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
     with explain_out_of_memory(size):
@@ -133,16 +138,39 @@ def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
     """Calls `decide` on process 0 alone, which may read and remove files, and returns its value on every process."""
     if params.machine.processes == 1:
         return decide()
-    PartialState(cpu=params.device == "cpu")  # the process group, if this is the first time
+    connect(params)
     values = [decide() if rank() == 0 else None]
     return broadcast_object_list(values)[0]
 
 
-def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
-    """Loads the captioner and adds a fresh adapter, which depends on the seed alone."""
+def connect(params: "Params") -> None:
+    """Makes the process group, if this is the first time."""
+    PartialState(cpu=params.device == "cpu", timeout=PATIENCE)
+
+
+@contextmanager
+def take_turns_if_sharded(params: "Params", folder: Path) -> Iterator[DeviceMesh | None]:
+    """Yields the mesh of processes that share weights, to one of a machine at a time; else None, to all at once."""
+    if params.machine.sharding == "none":
+        yield None
+        return
+    connect(params)
+    mesh = make_mesh(choose_device(params))
+    with take_turns(folder / "loading.lock"):
+        yield mesh
+
+
+def load_with_adapter(model: Path, family: str, params: "Params", mesh: DeviceMesh | None = None) -> Captioner:
+    """Loads the captioner and adds a fresh adapter, which depends on the seed alone.
+
+    Args:
+        model: folder of the pre-trained captioner.
+        family: name of a module in `captioning.families`.
+        params: of the stage.
+        mesh: of the processes that share the weights, if they do.
+    """
     section = params.caption_train
-    sharded = params.machine.sharding == "fsdp"
-    device = torch.device("cpu") if sharded else choose_device(params)
+    device = torch.device("cpu") if mesh else choose_device(params)
     captioner = load(model, family, DTYPES[section.precision], device, quantization=section.quantization)
     set_seed(params.seed)
     captioner = apply_lora(
@@ -156,9 +184,8 @@ def load_with_adapter(model: Path, family: str, params: "Params") -> Captioner:
     )
     if params.machine.gradient_checkpointing:
         checkpoint_activations(captioner)
-    if sharded:
-        PartialState(cpu=params.device == "cpu")
-        shard(captioner, choose_device(params))
+    if mesh:
+        shard(captioner, choose_device(params), mesh)
     return captioner
 
 

@@ -4,9 +4,14 @@ Each process keeps its part of every layer, and has a layer whole only while it 
 adapter is small and whole in every process, so checkpoints are the same files as without sharding.
 """
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import torch
 from torch import distributed, nn
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -15,14 +20,32 @@ from captioning.modelling.lora import find_language_model
 from pipeline.processes import world_size
 
 
-def shard(captioner: Captioner, device: torch.device) -> None:
-    """Leaves each process its part of the frozen weights on `device`; the process group must exist.
+def make_mesh(device: torch.device) -> DeviceMesh:
+    """Makes the mesh of all processes, which must all call this; the process group must exist."""
+    return init_device_mesh(device.type, (world_size(),))
+
+
+@contextmanager
+def take_turns(lock: Path) -> Iterator[None]:
+    """Lets the processes of a machine run the block one after the other, by a lock on a file.
+
+    A model that does not fit on one GPU is whole in CPU memory before it is sharded: eight processes at the same time
+    would need eight times as much. No process may wait for another inside the block.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def shard(captioner: Captioner, device: torch.device, mesh: DeviceMesh) -> None:
+    """Leaves each process its part of the frozen weights on `device`; waits for no other process.
 
     Args:
         captioner: with its adapter, on the CPU.
         device: of this process.
+        mesh: of all processes.
     """
-    mesh = init_device_mesh(device.type, (world_size(),))
     language_model = captioner.base.get_submodule(find_language_model(captioner.base))
     for layer in list_layers(language_model):
         trainable = {weight for weight in layer.parameters() if weight.requires_grad}

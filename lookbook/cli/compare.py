@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from captioning.interchange.caption_files import CaptionFile
 
 NAMES = {"meteor": "METEOR", "rouge_l": "ROUGE-L", "cider": "CIDEr", "length_ratio": "words"}
+ONE_RUN = "Items are drawn anew, trainings are not: of two fine-tuned captioners this compares one training run each."
 HEAD = (
     f"{'':18}{'A':>8}{'B':>8}{'A - B':>8}{'95 % interval':>18}{'p':>8}{'Holm':>8}{'win / tie / loss':>20}"
     f"{'smallest':>10}"
@@ -147,6 +148,7 @@ def _format_report(
     lines.append(
         "Holm: p corrected over the metrics. smallest: the true difference that such a test finds in 4 of 5 cases."
     )
+    lines.append(ONE_RUN)
     return "\n".join(lines)
 
 

@@ -96,7 +96,7 @@ def format_table(frame: "pd.DataFrame", file: Path) -> "Table":
     view = Table(
         box=SIMPLE_HEAD,
         title=f"{file}: {n_ran} of {len(frame)} cells have run{more}",
-        caption="* lowest validation loss of a captioner",
+        caption="* lowest validation loss of a captioner; a cell is one training run, another seed has another loss",
     )
     shown = frame.columns.drop(["best", "waiting"])
     for name in shown:

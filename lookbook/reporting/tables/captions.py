@@ -97,6 +97,7 @@ def caption_differences_table(metrics: Values, comparisons: list[Values]) -> Tab
         [
             "In percent points (CIDEr × 100). 95 % intervals: products resampled. p is corrected by Holm where the "
             "metric is confirmatory. Only garments that both captions have a score for.",
+            ONE_RUN,
             *list_skipped(metrics, but="spice_"),
         ],
     )

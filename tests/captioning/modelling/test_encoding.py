@@ -1,11 +1,14 @@
 """Batches: images of different shapes side by side, and tokens padded on either side."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.modelling import Example, collate, join_images
+from captioning.families import llava
+from captioning.modelling import Captioner, Example, collate, join_images, make_example
 from captioning.modelling.encoding import pad_examples
 
 SHAPES = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=5)
@@ -52,3 +55,16 @@ def test_a_batch_for_training_is_padded_on_the_right() -> None:
     assert batch["attention_mask"].tolist() == [[1, 0, 0], [1, 1, 1]]
     assert batch["kind"].tolist() == [[1, 0, 0], [1, 0, 1]]
     assert batch["labels"].tolist() == [[5, -100], [-100, 8]]
+
+
+def test_image_tokens_are_counted_once_for_an_example(
+    tiny_captioner: Callable[[str], Captioner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Families may count by building the prompt; a token in a caption is still refused."""
+    captioner, counts = tiny_captioner("llava"), []
+    count = llava.count_image_tokens
+    monkeypatch.setattr(llava, "count_image_tokens", lambda *arguments: counts.append(1) or count(*arguments))
+    assert make_example(captioner, None, [7, 8]).labels[-3:] == [7, 8, captioner.eos_id]
+    assert len(counts) == 1
+    with pytest.raises(ValueError, match="does a caption contain the image token"):
+        make_example(captioner, None, [captioner.image_token_id])

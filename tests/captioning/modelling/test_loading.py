@@ -1,6 +1,9 @@
 """What is refused before a model is loaded, and what each message says to do."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from captioning.modelling import load
 from pipeline.core.errors import UserError
+from sample.pretraining.architectures import Size, create_captioner
+from sample.pretraining.tokenizer import train_tokenizer
 
 
 @pytest.fixture
@@ -63,6 +68,57 @@ def test_more_processes_than_gpus_are_told(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match="one for each GPU, and PyTorch finds 2 here; use fewer processes"):
         load(folder, "llava", torch.float32, "cuda:2")
+
+
+def test_a_head_of_its_own_is_kept_without_advice_to_change_the_config(
+    tiny_folder: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The published Flan-T5s have a head that differs from their embeddings, and a config that says it does not."""
+    folder = tiny_folder("blip2_t5")
+    weights = load_file(folder / "model.safetensors")
+    head = torch.ones_like(weights["language_model.shared.weight"])
+    save_file(weights | {"language_model.lm_head.weight": head}, folder / "model.safetensors", {"format": "pt"})
+    model = load(folder, "blip2_t5", torch.float32).base
+    assert torch.equal(model.language_model.lm_head.weight, head.float())
+    assert "tie_word_embeddings" not in capfd.readouterr().err
+
+
+LOAD = """
+import sys, torch
+from pathlib import Path
+from captioning.modelling import load
+
+
+def peak():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
+
+
+load("small", "llava", torch.float32)  # what is imported and allocated once
+before = peak()
+load("large", "llava", torch.float32, sys.argv[1])
+print(peak() - before)
+"""
+
+
+def test_processes_with_devices_of_their_own_hold_no_model_in_the_memory_of_the_cpu(
+    tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Two at the same time; PyTorch's device without memory stands for their GPUs. On the CPU each holds one."""
+    tiny_folder("llava").rename(tmp_path / "small")
+    size = Size(image=32, vision_width=16, vision_layers=1, text_width=768, text_layers=8)
+    captioner = create_captioner("llava", train_tokenizer("llava", ["USER: a red shirt ASSISTANT:"], 320), size)
+    whole = 4 * captioner.base.num_parameters()
+    captioner.model.half().save_pretrained(tmp_path / "large")
+    captioner.processor.save_pretrained(tmp_path / "large")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", LOAD]
+    running = [
+        subprocess.Popen([*command, device], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        for device in ("meta", "meta", "cpu")
+    ]
+    *grown, on_cpu = [int(process.communicate(timeout=300)[0]) for process in running]
+    assert sum(grown) < whole < on_cpu
 
 
 def test_pickled_weights_are_refused(folder: Path) -> None:

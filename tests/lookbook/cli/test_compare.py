@@ -55,6 +55,7 @@ def test_it_says_which_is_better_by_how_much_and_what_could_have_been_shown(comp
     assert holm([row["p"] for row in tested]) == [row["p_holm"] for row in tested]
     assert "p_holm" not in result["metrics"]["length_ratio"]
     assert "win / tie / loss" in output
+    assert output.rstrip().endswith("of two fine-tuned captioners this compares one training run each.")
 
 
 def test_the_figures_are_those_of_lookbook_score(files: tuple[Path, Path], compared: Any, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_cells_that_have_not_run_and_are_not_queued_are_queued(queued: list[Cell
 def test_the_table_marks_what_is_queued_or_running(queued: list[Cell]) -> None:
     shown = CliRunner().invoke(app, ["grid", "grid.yaml", "--csv", "grid.csv"]).stdout
     assert "2 of 6 cells have run, 2 queued or running" in shown
+    assert "a cell is one training run" in shown
     assert "works, running" in shown
     assert "waits, queued" in shown
     assert "broke" not in shown

@@ -100,6 +100,15 @@ def test_captions_skipped_are_na_with_the_reason_and_never_zero() -> None:
     assert table.frame["spice"].isna().all()
 
 
+def test_tables_of_fine_tuned_captioners_say_that_each_was_trained_once() -> None:
+    tables = (
+        captions.captions_table(METRICS, [row()], ["tiny-llava"]),
+        captions.caption_differences_table(METRICS, [row()]),
+    )
+    for table in tables:
+        assert [note for note in table.notes if note.startswith("Each captioner was fine-tuned once, ")]
+
+
 def test_only_fine_tuned_figures_carry_stars() -> None:
     table = captions.captions_table(METRICS, [row()], ["tiny-llava"])
     cider = table.header.index("CIDEr")
