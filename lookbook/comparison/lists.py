@@ -32,11 +32,11 @@ def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[
         raise UserError("no user with test purchases has a list in both files; a comparison needs the same users")
     relevant = a.relevant[of_a]
     n_items = max(a.relevant.shape[1], b.relevant.shape[1])
-    results = []
+    results: list[Row] = []
     for k in cutoffs:
-        hits = [_find_hits(a, of_a, k), _find_hits(b, of_b, k)]
+        hits = _find_hits(a, of_a, k), _find_hits(b, of_b, k)
         n_relevant = len(np.unique(relevant.indices))
-        found = compare_hits(*hits, [(0, 0)], np.arange(n_items), len(rows), n_relevant)
+        found = compare_hits(hits[0], hits[1], [(0, 0)], np.arange(n_items), len(rows), n_relevant)
         means = [float(own.contribution.sum() / len(rows)) for own in hits]
         row = {"metric": f"ndcg_{k}", "users": len(rows), "mean_a": means[0], "mean_b": means[1]}
         facts = {"items": n_relevant, "hit_items": found.facts["hit_items"], "top10_share": found.facts["top10_share"]}
