@@ -38,7 +38,7 @@ def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[
         n_relevant = len(np.unique(relevant.indices))
         found = compare_hits(hits[0], hits[1], [(0, 0)], np.arange(n_items), len(rows), n_relevant)
         means = [float(own.contribution.sum() / len(rows)) for own in hits]
-        row = {"metric": f"ndcg_{k}", "users": len(rows), "mean_a": means[0], "mean_b": means[1]}
+        row: Row = {"metric": f"ndcg_{k}", "users": len(rows), "mean_a": means[0], "mean_b": means[1]}
         facts = {"items": n_relevant, "hit_items": found.facts["hit_items"], "top10_share": found.facts["top10_share"]}
         results.append(row | estimate_difference(found.differences)._asdict() | facts)
     for row, p in zip(results, holm([row["p"] for row in results]), strict=True):
