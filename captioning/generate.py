@@ -1,12 +1,15 @@
 """python -m captioning.generate --captioner tiny-llava --family llava [--adapter data/adapters/tiny-llava]: captions.
 
 Captions the items of split `test` and all items without description, greedily, by the pre-trained captioner or with an
-adapter. Writes data/captions/<captioner>-pt.parquet, with an adapter data/captions/<captioner>-ft.parquet.
+adapter. Writes data/captions/<captioner>-pt.parquet, with an adapter data/captions/<captioner>-ft.parquet and the
+folder data/captions/epochs/<captioner>: the captions of split `test` by the adapter of each epoch that was kept
+(`caption_train.keep_epochs`), `<number>.parquet`. Where none was kept it is empty.
 
 Finished batches are kept until the table is written, so that a run that was killed resumes at its next batch.
 """
 
 import argparse
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from captioning.generation.table import make_table, write_table
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
 from pipeline.checkpoints import key_folder
+from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import read
 from pipeline.core.stage import run
 from pipeline.machine import MACHINE
@@ -28,21 +32,12 @@ from pipeline.processes import rank, share
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
 CAPTIONS = Path("data/captions")
+EPOCHS = CAPTIONS / "epochs"
 FILE = "file"  # the family that has captions and no model
 CODE = (  # with the family's file, what a caption depends on: the code in `deps` of dvc.yaml
-    "pipeline/batches.py",
-    "pipeline/checkpoints.py",
-    "pipeline/core",
-    "pipeline/machine.py",
-    "pipeline/model_folders.py",
-    "pipeline/names.py",
-    "pipeline/orphans.py",
-    "pipeline/prefetch.py",
-    "pipeline/processes.py",
-    "catalogue/prepared",
-    "captioning/generate.py",
-    "captioning/generation",
-    "captioning/modelling",
+    *(f"pipeline/{name}.py" for name in ("batches", "checkpoints", "machine", "model_folders", "names", "orphans")),
+    *("pipeline/core", "pipeline/prefetch.py", "pipeline/processes.py", "catalogue/prepared"),
+    *("captioning/generate.py", "captioning/generation", "captioning/modelling"),
 )
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may generate other words
 
@@ -53,27 +48,45 @@ def main() -> None:
     check_name("family", options.family, "captioning/families")
     model, items = MODELS / options.captioner, read_items(ITEMS, ["item_id", "description", "split"])
     ids, variant = choose_items(items), "ft" if options.adapter else "pt"
-    path = CAPTIONS / f"{options.captioner}-{variant}.parquet"
+    if options.family != FILE:
+        check_folder(model)
+        share(params.machine.processes, "captioning.generate")
+    if options.adapter:
+        test = items.loc[items["split"] == "test", "item_id"].tolist()
+        with new_folder(EPOCHS / options.captioner) if rank() == 0 else nullcontext(EPOCHS) as folder:
+            for adapter in list_epochs(options.adapter):
+                table = caption_items(model, options.family, adapter, test, params)
+                if rank() == 0:
+                    write_parquet(folder / f"{adapter.name}.parquet", table)
     if options.family == FILE:
         family = import_module(f"captioning.families.{FILE}")
-        write_table(path, family.read_captions(model, variant, ids, items["item_id"].tolist()))
-        return
-    check_folder(model)
-    share(params.machine.processes, "captioning.generate")
+        table = family.read_captions(model, variant, ids, items["item_id"].tolist())
+    else:
+        table = caption_items(model, options.family, options.adapter, ids, params)
+    if rank() == 0:
+        write_table(CAPTIONS / f"{options.captioner}-{variant}.parquet", table)
 
+
+def caption_items(model: Path, family: str, adapter: Path | None, ids: list[str], params: Params) -> pd.DataFrame:
+    """Captions these items, with every process that shares the work; process 0 gets the table, others an empty one."""
     from captioning.generation.batch_files import read_batch, write_batches  # torch: seconds
     from captioning.generation.loading import load_captioner
     from captioning.modelling.memory import explain_out_of_memory
 
     section = params.caption_generate
-    work = shared_workplace(name_work_folder(model, options.family, options.adapter, params))
+    work = shared_workplace(name_work_folder(model, family, adapter, params))
     less = f"lower caption_generate.batch_size ({section.batch_size}), or use precision: bf16 or quantization: nf4"
     with work as folder, explain_out_of_memory(f"params.yaml: {less}"):
-        captioner = load_captioner(model, options.family, options.adapter, params)
-        store = ImageStore(IMAGES)
+        captioner, store = load_captioner(model, family, adapter, params), ImageStore(IMAGES)
         files = write_batches(captioner, store, ids, section.batch_size, section.max_new_tokens, folder)
         if rank() == 0:
-            write_table(path, make_table(ids, [caption for file in files for caption in read_batch(file)]))
+            return make_table(ids, [caption for file in files for caption in read_batch(file)])
+    return make_table([], [])
+
+
+def list_epochs(adapter: Path) -> list[Path]:
+    """Lists the adapters of single epochs that `caption_train` kept beside the best one, first epoch first."""
+    return sorted(adapter.glob("epochs/*"), key=lambda folder: int(folder.name))
 
 
 def parse_options() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """One working folder for all processes that share the captions of a catalogue."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,8 +25,10 @@ def shared_workplace(folder: Path) -> Iterator[Path]:
         return
     from torch import distributed
 
-    distributed.init_process_group("gloo", timeout=PATIENCE)  # processes only wait for one another
-    check_number(distributed.get_world_size())
+    if not distributed.is_initialized():  # once for all tables of a run: a second group would wait for ever
+        distributed.init_process_group("gloo", timeout=PATIENCE)  # processes only wait for one another
+        check_number(distributed.get_world_size())
+        atexit.register(distributed.destroy_process_group)
     if rank() == 0:
         with checkpoint_folder(folder):
             distributed.barrier()
@@ -33,7 +36,6 @@ def shared_workplace(folder: Path) -> Iterator[Path]:
     else:
         distributed.barrier()
         yield folder
-    distributed.destroy_process_group()
 
 
 def wait_for_all() -> None:

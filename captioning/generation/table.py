@@ -18,7 +18,7 @@ COLUMNS = {"item_id": "str", "caption": "str", "tokens": "int32", "finished": "b
 def make_table(ids: Sequence[str], captions: "Sequence[Caption]") -> pd.DataFrame:
     """Makes columns `item_id`, `caption`, `tokens` (EOS included) and `finished`, with a row for each id."""
     rows = [(item, caption.text, caption.tokens, caption.finished) for item, caption in zip(ids, captions, strict=True)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,13 +37,23 @@ PATIENCE = timedelta(hours=2)  # of a process for the others, such as for one th
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: `best` is the checkpoint of the best epoch, `seconds_before` was spent before the last resume."""
+    """A finished run.
+
+    Attributes:
+        best: The checkpoint of the best epoch.
+        curve: Of losses and learning rate.
+        samples: Captions of the same items after each epoch.
+        metrics: Of the run.
+        seconds_before: What was spent before the last resume.
+        epochs: Epoch -> a folder with its adapter; empty unless `keep_epochs`.
+    """
 
     best: Path
     curve: list[dict[str, float | None]]
     samples: list[dict[str, Any]]
     metrics: dict[str, Any]
     seconds_before: float
+    epochs: dict[int, Path] = field(default_factory=dict)
 
 
 def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Params", folder: Path) -> Result:
@@ -100,6 +110,7 @@ def _train(
         collect_metrics(log, captioner, training, validation)
         | {"device_batch_size": size, "processes": params.machine.processes, "threads": params.machine.threads},
         before,
+        checkpoints.find_epochs(checkpoint) if params.caption_train.keep_epochs else {},
     )
     trainer.accelerator.wait_for_everyone()  # process 0 will remove the checkpoints
     return result
@@ -222,6 +233,7 @@ def make_trainer(
         make_cosine_schedule(params.epochs * steps_per_epoch, params.lr, section.lr_min, section.warmup),
         [evaluate, SampleCaptions(captioner, validation), *logs],
         lambda: seconds_before + time.perf_counter() - start,
+        section.keep_epochs,
     )
 
 

@@ -1,6 +1,7 @@
 """The outputs of a training run: adapter, metrics, curve and samples."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,20 +36,35 @@ class OutputPaths:
 
 def write_outputs(result: "Result", metrics: dict[str, Any], model: Path, paths: OutputPaths) -> None:
     """Writes every output of a run, the metrics last."""
-    write_adapter(result.best, paths.adapter, model)
+    write_adapter(result.best, paths.adapter, model, result.epochs)
     write_samples(paths.samples, result.samples)
     write_curve(paths.curve, result.curve)
     write_run_record(paths.metrics, metrics)
 
 
-def write_adapter(checkpoint: Path, folder: Path, model: Path) -> None:
-    """Writes the adapter of a checkpoint; its config leaves out what differs between machines."""
+def write_adapter(best: Path, folder: Path, model: Path, epochs: Mapping[int, Path]) -> None:
+    """Writes the adapter of the best epoch, and those that were kept of every epoch to `epochs/<number>/`.
+
+    Args:
+        best: The checkpoint of the best epoch.
+        folder: Where the adapter goes.
+        model: Folder of the pre-trained captioner.
+        epochs: Epoch -> a folder with its adapter.
+    """
+    with new_folder(folder) as partial:
+        _copy_adapter(best, partial, model)
+        for number, kept in epochs.items():
+            (partial / "epochs" / str(number)).mkdir(parents=True)
+            _copy_adapter(kept, partial / "epochs" / str(number), model)
+
+
+def _copy_adapter(checkpoint: Path, folder: Path, model: Path) -> None:
+    """Copies an adapter; its config leaves out what differs between machines."""
     config = json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = model.as_posix()
-    with new_folder(folder) as partial:
-        (partial / "adapter_model.safetensors").write_bytes((checkpoint / "adapter_model.safetensors").read_bytes())
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        (partial / "adapter_config.json").write_text(text, encoding="utf-8")
+    (folder / "adapter_model.safetensors").write_bytes((checkpoint / "adapter_model.safetensors").read_bytes())
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
 
 
 def write_untrained(paths: OutputPaths) -> None:

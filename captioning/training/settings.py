@@ -26,6 +26,7 @@ class CaptionTrain(Section):
     quantization: Literal["none", "nf4"]
     cache_features: bool
     patience: PositiveInt
+    keep_epochs: bool
     country: Annotated[str, AfterValidator(check_country)]
 
 

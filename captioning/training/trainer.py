@@ -34,6 +34,7 @@ class CaptionTrainer(Trainer):
         factor: learning rate of a step as a share of `args.learning_rate`.
         callbacks: see `captioning.training.callbacks`.
         seconds: how long this run has taken so far, parts before a resume included.
+        keep_epochs: keeps the adapter of each epoch.
     """
 
     loss_is_scaled_for_ga = True  # the loss is divided by the tokens of the whole effective batch
@@ -47,6 +48,7 @@ class CaptionTrainer(Trainer):
         factor: Callable[[int], float],
         callbacks: list[TrainerCallback],
         seconds: Callable[[], float],
+        keep_epochs: bool = False,
     ) -> None:
         super().__init__(
             model=captioner.model,
@@ -61,6 +63,7 @@ class CaptionTrainer(Trainer):
         self.training = training
         self.factor = factor
         self.seconds = seconds
+        self.keep_epochs = keep_epochs
         check_number(self.accelerator.num_processes)
         if self.args.process_index:  # whose dropout would else leave out the same units as process 0's
             torch.manual_seed(self.args.seed + self.args.process_index)
@@ -146,7 +149,7 @@ class CaptionTrainer(Trainer):
         """Saves a checkpoint: process 0 writes the common files, every process the state of its own random numbers."""
         root, step, first = Path(str(self.args.output_dir)), self.state.global_step, self.args.process_index == 0
         partial = root / f"checkpoint-{step}.partial"
-        with new_checkpoint(root, step) if first else nullcontext(partial) as folder:
+        with new_checkpoint(root, step, self.keep_epochs) if first else nullcontext(partial) as folder:
             self.accelerator.wait_for_everyone()
             self._save_rng_state(str(folder))
             if first:

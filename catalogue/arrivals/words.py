@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from catalogue.arrivals.controls import deal_to_other_products, replace_words
-from catalogue.descriptions.sources import CAPTIONS, WITHOUT_CAPTIONS, name_captions, read_percent
+from catalogue.descriptions.sources import CAPTIONS, WITHOUT_CAPTIONS, find_caption_file, name_captions, read_percent
 from features.files import read_features
 from features.neighbours import find_nearest
 from pipeline.core.errors import UserError, first_five
@@ -95,9 +95,17 @@ def _read_second(arrivals: Arrivals) -> list[str]:
 
 
 def _read_captions(source: str, arrivals: Arrivals) -> list[str]:
-    path = arrivals.captions / f"{source}.parquet"
+    path = find_caption_file(source, arrivals.captions)
     if not path.is_file():
-        raise UserError(f"{path}: no such file, but `sources` in params.yaml names it; run `dvc repro` to write it")
+        kept = sorted(int(file.stem) for file in path.parent.glob("[0-9]*.parquet"))
+        of_epoch = (
+            f" (epochs kept of this captioner: {', '.join(map(str, kept)) or 'none'}; caption_train.keep_epochs: true "
+            "keeps those that it is trained for)"
+        )
+        raise UserError(
+            f"{path}: no such file, but `sources` in params.yaml names it; run `dvc repro` to write it"
+            + (of_epoch if path.name != f"{source}.parquet" else "")
+        )
     captions = pd.read_parquet(path, columns=["item_id", "caption"]).set_index("item_id")["caption"]
     return _select(captions, source, arrivals, path)
 

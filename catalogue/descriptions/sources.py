@@ -1,11 +1,13 @@
 """The sources of the words of arrivals: their names in params.yaml, and those of their files in data/sources.
 
 Arrivals are the items of the captioning test split: a shop's new garments, which have no purchase to learn from. A
-source says where their words come from. `pt` and `ft` stand for the captions of every captioner of the study.
+source says where their words come from. `pt`, `ft` and `ft-epoch-N` stand for the captions of every captioner of the
+study.
 """
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -19,8 +21,9 @@ WITHOUT_CAPTIONS = (
     "table",
     "nearest",
 )  # have words of validation arrivals too: the best of them is chosen there
+EPOCH = re.compile(r"ft-epoch-([1-9][0-9]*)")  # captions of every captioner after so many epochs of fine-tuning
 REPLACED = re.compile(r"replaced-([1-9][0-9]?)")  # so many percent of the words
-ALLOWED = (*OWN, "replaced-N (N from 1 to 99)", *CAPTIONS)
+ALLOWED = (*OWN, "replaced-N (N from 1 to 99)", *CAPTIONS, "ft-epoch-N (N from 1)")
 
 
 def explain_unknown_source(name: object) -> str:
@@ -31,9 +34,9 @@ def explain_unknown_source(name: object) -> str:
     >>> explain_unknown_source("refrence").partition("; did")[2]
     ' you mean reference?'
     """
-    if name in OWN or name in CAPTIONS or REPLACED.fullmatch(str(name)):
+    if name in OWN or _is_of_every_captioner(str(name)) or REPLACED.fullmatch(str(name)):
         return ""
-    hint = suggest(str(name), [*OWN, *CAPTIONS, "replaced-25"])
+    hint = suggest(str(name), [*OWN, *CAPTIONS, "ft-epoch-1", "replaced-25"])
     return f"{name!r} is no known source; must be one of: {', '.join(ALLOWED)}{hint}"
 
 
@@ -48,14 +51,14 @@ SourceName = Annotated[str, AfterValidator(_check)]
 
 
 def expand_sources(sources: Iterable[str], captioners: Iterable[str]) -> list[str]:
-    """List the names of the sources' files: `pt` and `ft` become one source for each captioner.
+    """List the names of the sources' files: `pt`, `ft` and `ft-epoch-N` become one source for each captioner.
 
-    >>> expand_sources(["none", "pt", "ft"], ["git", "llava"])
-    ['none', 'git-pt', 'llava-pt', 'git-ft', 'llava-ft']
+    >>> expand_sources(["none", "pt", "ft-epoch-2"], ["git", "llava"])
+    ['none', 'git-pt', 'llava-pt', 'git-ft-epoch-2', 'llava-ft-epoch-2']
     """
     names = list(captioners)
     expanded = [
-        [name_captions(captioner, source) for captioner in names] if source in CAPTIONS else [source]
+        [name_captions(captioner, source) for captioner in names] if _is_of_every_captioner(source) else [source]
         for source in sources
     ]
     return list(dict.fromkeys(name for some in expanded for name in some))
@@ -68,6 +71,24 @@ def name_captions(captioner: str, variant: str) -> str:
     'llava-ft'
     """
     return f"{captioner}-{variant}"
+
+
+def _is_of_every_captioner(source: str) -> bool:
+    return source in CAPTIONS or EPOCH.fullmatch(source) is not None
+
+
+def find_caption_file(source: str, folder: Path) -> Path:
+    """Return the file with the captions of a source.
+
+    >>> find_caption_file("llava-ft", Path("c")).as_posix(), find_caption_file("llava-ft-epoch-2", Path("c")).as_posix()
+    ('c/llava-ft.parquet', 'c/epochs/llava/2.parquet')
+
+    Args:
+        source: the captions of a captioner, from `expand_sources`.
+        folder: of the captions.
+    """
+    match = re.fullmatch(rf"(.+)-{EPOCH.pattern}", source)
+    return folder / "epochs" / match[1] / f"{match[2]}.parquet" if match else folder / f"{source}.parquet"
 
 
 def read_percent(source: str) -> int | None:

@@ -9,6 +9,7 @@ from lookbook.cli import command
 from pipeline.core.errors import UserError
 
 if TYPE_CHECKING:
+    from lookbook.comparison.rows import Row
     from recsys.interchange.evaluate import Evaluation
 
 METRICS = ("ndcg", "map_elliot", "map", "recall", "precision", "hit_rate", "coverage")
@@ -30,6 +31,9 @@ def evaluate(
         Literal["leave-out", "zero"],
         typer.Option(help="users without a list: leave them out, as Elliot does, or score them 0"),
     ] = "leave-out",
+    against: Annotated[
+        Path | None, typer.Option(help="other lists for the same users: NDCG minus theirs, with its interval and p")
+    ] = None,
 ) -> None:
     """Score lists: NDCG, MAP (Elliot's, and average precision), recall, precision, hit rate and coverage."""
     from pipeline.core.outputs import write_json
@@ -37,16 +41,24 @@ def evaluate(
     from recsys.interchange.reading import read_lists, read_purchases
 
     at = parse_cutoffs(cutoffs)
-    result = score(read_purchases(train), read_purchases(test), read_lists(recs), at, without_list)
-    summary = result.summary()
+    purchases = read_purchases(train), read_purchases(test)
+    result = score(*purchases, read_lists(recs), at, without_list)
+    summary, rows = result.summary(), []
+    if against:
+        from lookbook.comparison.lists import compare_lists
+
+        rows = compare_lists(result, score(*purchases, read_lists(against), at, without_list), at)
     if json:
-        write_json(json, summary)
+        by_metric = {row["metric"]: {key: value for key, value in row.items() if key != "metric"} for row in rows}
+        write_json(json, summary | ({"against": {"file": str(against)} | by_metric} if against else {}))
     if per_user:
         write_per_user(per_user, result)
     typer.echo(f"{recs}: {summary['users']:,} users" + _format_counts(summary, without_list))
     typer.echo(format_table(summary, at))
     if not summary["users_with_a_hit"]:
         typer.echo("no list has an item of its user's test purchases: are --train and --test swapped?")
+    if against:
+        typer.echo(format_comparison(recs, against, rows))
 
 
 def parse_cutoffs(text: str) -> list[int]:
@@ -72,6 +84,23 @@ def format_table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
     lines = ["".join([f"{'':<12}", *(f"{f'@{k}':>10}" for k in cutoffs)])]
     lines += ["".join([f"{name:<12}", *(f"{summary[f'{name}_{k}']:>10.5f}" for k in cutoffs)]) for name in METRICS]
     return "\n".join(lines)
+
+
+def format_comparison(a: Path, b: Path, rows: "list[Row]") -> str:
+    """Format the differences of two files of lists: a row per cutoff."""
+    first = rows[0]
+    lines = [
+        f"\nA: {a}, B: {b}: {first['users']:,} users with a list in both, {first['items']:,} items that they bought",
+        f"{'':<12}{'A':>10}{'B':>10}{'A - B':>10}{'95 % interval':>24}{'p':>8}{'Holm':>8}{'smallest':>10}",
+    ]
+    for row in rows:
+        figures = "".join(f"{row[key]:>10.5f}" for key in ("mean_a", "mean_b", "difference"))
+        interval = f"{row['low']:.5f} to {row['high']:.5f}"
+        smallest = "n/a" if row["detectable"] is None else f"{row['detectable']:.5f}"
+        name = row["metric"].replace("_", "@")
+        lines.append(f"{name:<12}{figures}{interval:>24}{row['p']:>8.4f}{row['p_holm']:>8.4f}{smallest:>10}")
+    notes = "over users and items; Holm: p corrected over the cutoffs"
+    return "\n".join([*lines, f"{notes}; smallest: the true difference that such a test finds in 4 of 5 cases."])
 
 
 def write_per_user(path: Path, result: "Evaluation") -> None:

@@ -1,5 +1,6 @@
 """What the sources of the arrivals' words are called in sentences and tables."""
 
+import re
 from collections.abc import Iterable
 
 PHRASES = {
@@ -27,7 +28,21 @@ LABELS = {
     "neighbours": "no words: mean of the nearest pictures",
 }
 VARIANTS = {"ft": ("fine-tuned captions", "FT caption"), "pt": ("pre-trained captions", "PT caption")}
-ORDER = ("second", "reference", "ft", "pt", "ridge", "neighbours", "nearest", "table", "pictures", "mean", "none")
+AFTER_EPOCH = re.compile(r"(.+)-ft-epoch-([0-9]+)")
+ORDER = (
+    "second",
+    "reference",
+    "ft",
+    "ft-epoch",
+    "pt",
+    "ridge",
+    "neighbours",
+    "nearest",
+    "table",
+    "pictures",
+    "mean",
+    "none",
+)
 
 
 def describe_source(source: str) -> str:
@@ -41,6 +56,9 @@ def describe_source(source: str) -> str:
     kind, detail = split_source(source)
     if kind in VARIANTS:
         return f"{VARIANTS[kind][0]} by {detail}"
+    if kind == "ft-epoch":
+        captioner, _, epoch = detail.rpartition(" ")
+        return f"captions by {captioner} after epoch {epoch}"
     if kind == "replaced":
         return f"own descriptions with {detail} % of their words replaced"
     return PHRASES.get(kind, kind) + (f" ({detail})" if detail else "")
@@ -51,10 +69,15 @@ def label_source(source: str) -> str:
 
     >>> label_source("tiny-llava-ft"), label_source("none"), label_source("replaced-25")
     ('FT caption, tiny-llava', 'no words', 'own words, 25 % replaced')
+    >>> label_source("tiny-llava-ft-epoch-2")
+    'FT caption after epoch 2, tiny-llava'
     """
     kind, detail = split_source(source)
     if kind in VARIANTS:
         return f"{VARIANTS[kind][1]}, {detail}"
+    if kind == "ft-epoch":
+        captioner, _, epoch = detail.rpartition(" ")
+        return f"FT caption after epoch {epoch}, {captioner}"
     if kind == "replaced":
         return f"own words, {detail} % replaced"
     return LABELS.get(kind, kind) + (f", {detail}" if detail else "")
@@ -73,9 +96,14 @@ def shorten_source(source: str, writer: str) -> str:
 def split_source(source: str) -> tuple[str, str]:
     """Return the kind of a source, and what it was made by or from: a captioner, picture features, a percentage.
 
+    Captions after an epoch are made by a captioner and the number of the epoch.
+
     >>> split_source("tiny-llava-ft"), split_source("ridge-blip2-visual"), split_source("none")
     (('ft', 'tiny-llava'), ('ridge', 'blip2-visual'), ('none', ''))
     """
+    after_epoch = AFTER_EPOCH.fullmatch(source)
+    if after_epoch:
+        return "ft-epoch", f"{after_epoch[1]} {after_epoch[2]}"
     before, _, variant = source.rpartition("-")
     if before and variant in VARIANTS:
         return variant, before

@@ -29,10 +29,11 @@ def read_source(path: Path) -> pd.DataFrame:
 def order_groups(sources: Sequence[str]) -> list[str]:
     """Order sources for encoding: those that new captions do not change first, fine-tuned captions last.
 
-    >>> order_groups(["shuffled", "a-ft", "a-pt", "none"])
-    ['none', 'a-pt', 'shuffled', 'a-ft']
+    >>> order_groups(["shuffled", "a-ft", "a-ft-epoch-1", "a-pt", "none"])
+    ['none', 'a-pt', 'shuffled', 'a-ft', 'a-ft-epoch-1']
     """
-    return sorted(sources, key=lambda source: (source == SHUFFLED or source.endswith("-ft"), source.endswith("-pt")))
+    tuned = {source for source in sources if source == SHUFFLED or source.endswith("-ft") or "-ft-epoch-" in source}
+    return sorted(sources, key=lambda source: (source in tuned, source.endswith("-pt")))
 
 
 def write_source_features(

@@ -36,12 +36,19 @@ class Evaluation:
         values: `ndcg_5` … → (n_scored_users,) float64.
         coverage: `coverage_5` …: share of the items in train that are in any list.
         counts: What was counted and left out, by name.
+        rows: (n_scored_users,) their numbers among train's users.
+        lists: (n_scored_users, depth) items of their lists, −1 for none. Items of train and of test have the same
+            numbers for every file of lists.
+        relevant: (n_scored_users, n_items) gains.
     """
 
     users: pa.Array
     values: dict[str, np.ndarray]
     coverage: dict[str, float]
     counts: dict[str, int]
+    rows: np.ndarray
+    lists: np.ndarray
+    relevant: sp.csr_matrix
 
     def summary(self) -> dict[str, float | int]:
         """Return means over users, coverage and counts, by name."""
@@ -87,7 +94,8 @@ def evaluate(
     n_train = len(train.item.names)
     candidates = np.where(items < n_train, items, -1)  # coverage is of the items in train
     covered = {f"coverage_{k}": coverage(candidates, n_train, k) for k in cutoffs}
-    return Evaluation(train.user.names.take(pa.array(users)), values, covered, counts)
+    names = train.user.names.take(pa.array(users))
+    return Evaluation(names, values, covered, counts, users, items[users], relevant[users])
 
 
 def build_gains(train: Pairs, test: Pairs, test_item: np.ndarray, n_items: int) -> sp.csr_matrix:

@@ -209,3 +209,28 @@ def test_the_key_covers_the_code_that_the_line_names(variant: str) -> None:
     assert {*generate.CODE, "captioning/families/llava.py"} == code_deps(
         f"caption_generate_{variant}", "llava"
     ) - of_file
+
+
+def test_adapters_of_single_epochs_caption_the_test_items(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As each does alone; another run leaves nothing of this one, and the pre-trained captioner has no epochs."""
+    tiny_project("llava")
+    run_stage(monkeypatch, "llava")
+    assert not Path("data/captions/epochs").exists()
+    save_adapter("llava", Path("adapter/epochs/10"))
+    alone = run_stage(monkeypatch, "llava", "adapter/epochs/10")
+    assert list(Path("data/captions/epochs/tiny").iterdir()) == []
+    shutil.copytree("adapter/epochs/10", "other")
+    save_adapter("llava", Path("adapter"), seed=1)
+    shutil.copytree("other", "adapter/epochs/9")
+    whole = run_stage(monkeypatch, "llava", "adapter")
+    assert whole["caption"].tolist() != alone["caption"].tolist()
+    assert sorted(path.name for path in Path("data/captions/epochs/tiny").iterdir()) == ["10.parquet", "9.parquet"]
+    for number in (9, 10):
+        table = pd.read_parquet(f"data/captions/epochs/tiny/{number}.parquet")
+        pd.testing.assert_frame_equal(table, alone[alone["item_id"].isin(table["item_id"])])
+        assert table["item_id"].tolist() == TO_CAPTION[:4]
+    shutil.rmtree("adapter/epochs")
+    pd.testing.assert_frame_equal(run_stage(monkeypatch, "llava", "adapter"), whole)
+    assert list(Path("data/captions/epochs/tiny").iterdir()) == []

@@ -1,6 +1,7 @@
 """caption_generate resumes where it was killed, and shares its work among processes: the captions are the same."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,21 @@ def run_two_processes(family: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "captioning.generate", *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_captions_of_each_epoch(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava", {"caption_generate.batch_size": 2})
+    for number in (1, 2):
+        save_adapter("llava", Path(f"adapter/epochs/{number}"), seed=number)
+    save_adapter("llava", Path("adapter"))
+    run_stage(monkeypatch, "llava", "adapter")
+    expected = {path: path.read_bytes() for path in Path("data/captions").rglob("*.parquet")}
+    assert len(expected) == 3
+    shutil.rmtree("data/captions")
+    ended = run_two_processes("llava")
+    assert ended.returncode == 0, ended.stderr
+    assert {path: path.read_bytes() for path in Path("data/captions").rglob("*.parquet")} == expected
 
 
 @pytest.mark.slow

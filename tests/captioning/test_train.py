@@ -242,3 +242,21 @@ def start(project: Path, family: str) -> subprocess.Popen:
 def finish(process: subprocess.Popen) -> None:
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
+
+
+def test_every_epochs_adapter_is_kept_when_asked_for(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the adapter's folder, whose own adapter stays that of the best epoch; all of them differ."""
+    monkeypatch.setattr(train, "Meter", Unmetered)
+    project = tiny_project("llava")
+    run_stage(monkeypatch, "llava")
+    adapter = project / "data/adapters/tiny"
+    plain = {path.name: path.read_bytes() for path in adapter.iterdir()}
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("keep_epochs: false", "keep_epochs: true"))
+    run_stage(monkeypatch, "llava")
+    best = json.loads((project / "metrics/train/tiny.json").read_text())["best_epoch"]
+    assert {path.name: path.read_bytes() for path in adapter.iterdir() if path.is_file()} == plain
+    kept = {path.name: {file.name: file.read_bytes() for file in path.iterdir()} for path in adapter.glob("epochs/*")}
+    assert kept.keys() == {"1", "2", "3"}
+    assert kept[str(best)] == plain
+    assert len({files["adapter_model.safetensors"] for files in kept.values()}) == 3

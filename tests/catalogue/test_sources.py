@@ -211,3 +211,26 @@ def test_an_unknown_source_is_refused_with_what_is_allowed(study: Callable[..., 
     write_params(sources=["none", name])
     with pytest.raises(UserError, match=rf"sources\.1: '{name}' is no known source; must be one of: reference, "):
         sources.main()
+
+
+def test_captions_after_an_epoch_are_a_source_of_every_captioner(items: pd.DataFrame) -> None:
+    test = items.loc[items["split"] == "test", "item_id"]
+    for captioner in CAPTIONERS:
+        (sources.CAPTIONS / "epochs" / captioner).mkdir(parents=True)
+        for number in (1, 2):
+            write_captions(f"epochs/{captioner}/{number}", test, f"{captioner} {number}")
+    write_params(sources=["reference", "ft", "ft-epoch-2"])
+    sources.main()
+    of_epoch = ["replay-ft-epoch-2", "scribe-ft-epoch-2"]
+    assert sorted(read_bytes()) == sorted(["reference", "replay-ft", "scribe-ft", *of_epoch])
+    for source in of_epoch:
+        captioner = source.partition("-")[0]
+        assert all(text == f"{captioner} 2 of {item}" for item, text in read_source(source).items())
+    write_params(sources=["reference", "ft-epoch-3"])
+    with pytest.raises(
+        UserError, match=r"epochs/replay/3\.parquet: no such file.*epochs kept of this captioner: 1, 2; "
+    ):
+        sources.main()
+    write_params(sources=["ft-epoch-0"])
+    with pytest.raises(UserError, match=r"'ft-epoch-0' is no known source.*ft-epoch-N \(N from 1\)"):
+        sources.main()

@@ -11,9 +11,11 @@ from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 
 
-def save(folder: Path, step: int, evaluations: dict[int, float]) -> None:
-    with checkpoints.new_checkpoint(folder, step) as partial:
+def save(folder: Path, step: int, evaluations: dict[int, float], keep_epochs: bool = False) -> None:
+    with checkpoints.new_checkpoint(folder, step, keep_epochs) as partial:
         (partial / "weights").write_text(f"weights at {step}")
+        for name in checkpoints.ADAPTER:
+            (partial / name).write_text(f"{name} at {step}")
         history = [{"eval_loss": loss, "step": at} for at, loss in evaluations.items()]
         (partial / checkpoints.STATE).write_text(json.dumps({"log_history": history}))
 
@@ -120,3 +122,29 @@ def test_a_second_writer_is_refused_with_the_first_ones_process(tmp_path: Path) 
         pass
     with lock_folder(tmp_path / "run"):
         assert (tmp_path / "run" / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_the_adapters_of_all_epochs_are_kept_when_asked_for(tmp_path: Path) -> None:
+    """Of epochs alone, not of the checkpoints between them; the rest of an old checkpoint goes."""
+    losses: dict[int, float] = {}
+    for step in range(5, 45, 5):
+        losses |= {step: 2.0 - abs(step - 20) / 100} if step % 10 == 0 else {}
+        save(tmp_path, step, losses, keep_epochs=True)
+    latest = checkpoints.find_latest(tmp_path)
+    assert latest == tmp_path / "checkpoint-40"
+    epochs = checkpoints.find_epochs(latest)
+    assert list(epochs) == [1, 2, 3, 4]
+    for epoch, folder in epochs.items():
+        for name in checkpoints.ADAPTER:
+            assert (folder / name).read_text() == f"{name} at {10 * epoch}"
+    assert names(tmp_path) == ["checkpoint-10", "checkpoint-35", "checkpoint-40", "epoch-20", "epoch-30"]
+    assert not (tmp_path / "epoch-20" / "weights").exists()
+
+
+def test_a_damaged_adapter_of_an_epoch_is_refused(tmp_path: Path) -> None:
+    losses = {10: 4.0, 20: 3.0, 30: 2.0, 40: 1.0}
+    for step in losses:
+        save(tmp_path, step, {at: loss for at, loss in losses.items() if at <= step}, keep_epochs=True)
+    (tmp_path / "epoch-10" / checkpoints.ADAPTER[0]).write_text("adapter_model.safetensors at 1o")
+    with pytest.raises(UserError, match=r"epoch-10: the adapter of epoch 1 is damaged or gone; remove .*keep_epochs"):
+        checkpoints.find_epochs(tmp_path / "checkpoint-40")

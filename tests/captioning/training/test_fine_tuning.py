@@ -35,7 +35,7 @@ Project = Callable[..., Path]
 def train(family: str, folder: str) -> tuple[fine_tuning.Result, bytes]:
     """A run of the project in the working directory, from where `folder` has got to; and the bytes of its adapter."""
     result = fine_tuning.fine_tune(MODEL, family, ITEMS, IMAGES, read(Params), Path(folder))
-    write_adapter(result.best, Path(f"{folder}-adapter"), MODEL)
+    write_adapter(result.best, Path(f"{folder}-adapter"), MODEL, {})
     return result, Path(f"{folder}-adapter/adapter_model.safetensors").read_bytes()
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -232,3 +233,18 @@ def test_lists_whose_score_has_another_name_are_not_taken_in_file_order(shop: Pa
 def test_files_that_were_exchanged_are_suspected(shop: Path) -> None:
     ended = evaluate(*files(shop, recs="007\td\t2\n7\tb\t1\n"), "--cutoffs", "2")
     assert "are --train and --test swapped?" in ended.stdout
+
+
+def test_two_files_of_lists_are_compared(shop: Path) -> None:
+    (shop / "other.tsv").write_text("007\td\t3\n007\tc\t2\n7\tc\t5\n7\ta\t4\n")
+    ended = evaluate(*files(shop), "--cutoffs", "1,2", "--against", shop / "other.tsv", "--json", shop / "out.json")
+    assert ended.exit_code == 0, ended.output
+    rows = json.loads((shop / "out.json").read_text())["against"]
+    assert rows["file"] == str(shop / "other.tsv")
+    assert rows["ndcg_2"]["mean_a"] == 1
+    assert rows["ndcg_2"]["mean_b"] == pytest.approx((1 / np.log2(3) + 1) / 2)
+    assert rows["ndcg_1"]["difference"] == 0.5
+    lines = ended.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("A: "))
+    assert "2 users with a list in both, 2 items that they bought" in lines[start]
+    assert lines[start + 2].split()[:4] == ["ndcg@1", "1.00000", "0.50000", "0.50000"]
