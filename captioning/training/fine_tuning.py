@@ -13,7 +13,15 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import TrainingArguments, set_seed
 
-from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
+from captioning.modelling import (
+    DTYPES,
+    Captioner,
+    apply_lora,
+    checkpoint_activations,
+    describe,
+    describe_image_tokens,
+    load,
+)
 from captioning.training import checkpoints, history
 from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions
@@ -58,6 +66,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
     prepare_torch(params)
     with explain_out_of_memory(params.machine.device_batch_size):
         captioner = load_with_adapter(model, family, params)
+        if rank() == 0:
+            print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
     with explain_out_of_memory(size):
