@@ -192,7 +192,7 @@ def find_language_model_eos(captioner: Captioner) -> list[int]:
 
     (BLIP-2 with OPT was trained to end on a newline: its text config says 50118, its tokenizer 2.)
     """
-    eos = getattr(captioner.text_config, "eos_token_id", None)  # Molmo2's config has none
+    eos: Any = getattr(captioner.text_config, "eos_token_id", None)  # Molmo2's config has none
     return list(eos) if isinstance(eos, list) else [eos]
 
 
