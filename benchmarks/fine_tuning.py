@@ -159,10 +159,9 @@ def verdict(results: dict[str, list[dict[str, float]]], by_wall: bool) -> str:
     losses = [statistics.mean(row["loss"] for row in rows) for rows in (ours, plain)]
     difference = losses[0] / losses[1] - 1
     same = "the same" if abs(difference) <= SAME_LOSS else "NOT the same"
-    return (
-        f"ours/plain: {statistics.mean(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f}) over {len(ratios)} seeds, "
-        f"at validation losses of {losses[0]:.4f} and {losses[1]:.4f} ({difference:+.2%}): {same} within {SAME_LOSS:.1%}"
-    )
+    speed = f"{statistics.mean(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f}) over {len(ratios)} seeds"
+    found = f"{losses[0]:.4f} and {losses[1]:.4f} ({difference:+.2%}): {same} within {SAME_LOSS:.1%}"
+    return f"ours/plain: {speed}, at validation losses of {found}"
 
 
 def table(results: dict[str, list[dict[str, float]]], by_wall: bool) -> list[str]:
