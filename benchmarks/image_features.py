@@ -70,7 +70,7 @@ def prepare_arms(name: str, store: Any, arguments: argparse.Namespace) -> tuple[
     from importlib import import_module
 
     extractor = import_module(f"recsys.extractors.{name}")
-    own = {"image_size": 224} if name == "resnet50" else {}
+    own = {"square": "own"} | ({"image_size": 224} if name == "resnet50" else {})
     settings = extractor.Settings(
         model=name, batch_size=arguments.batch_size, precision=arguments.precision, reduce="none", **own
     )

@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import nn
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, PretrainedConfig
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    Florence2Processor,
+    PretrainedConfig,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from captioning.modelling.captioner import PROMPT_PREFIX, Caption, Captioner, ImageInputs, find_language_model_eos
@@ -27,6 +33,7 @@ from pipeline.core.errors import UserError
 MODEL = AutoModelForImageTextToText
 PROMPT = "Describe the appearance of the clothing item"
 OWN_FAMILY = {"blip-2": "blip2_opt or blip2_t5"}  # no chat template, and a prompt that must stay empty
+ADDS_IMAGE_TOKENS = (Florence2Processor,)  # whose processor puts them before the question by itself
 TOKEN_FIELDS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 # The names that query and value projections have; where they are one matrix with the keys, that matrix.
 QUERY_VALUE = {"q_proj", "v_proj", "q", "v", "query", "value", "wq", "wv"}
@@ -47,6 +54,7 @@ def load_processor(folder: Path, model: Any) -> Any:
     Raises:
         UserError: it leaves more or fewer image tokens than the model fills, or the model has no image tokens.
     """
+    model.generation_config.forced_eos_token_id = None  # BART's: a caption that reaches the limit is not finished
     processor = AutoProcessor.from_pretrained(folder, **SAFE)
     processor.image_processor = AutoImageProcessor.from_pretrained(folder, **SAFE, backend="pil")
     _check_image_tokens(model, processor, folder)
@@ -120,6 +128,8 @@ def find_vision_parts(model: Any) -> list[nn.Module]:
 @cache
 def _make_question(processor: Any) -> str:
     """Makes the text of the prompt. Without a chat template, as in PaliGemma, the image token precedes the question."""
+    if isinstance(processor, ADDS_IMAGE_TOKENS):
+        return PROMPT
     if not _has_template(processor):
         return f"{processor.image_token}{PROMPT}"
     return processor.apply_chat_template(_make_chat(), add_generation_prompt=True)

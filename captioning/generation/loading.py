@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from captioning.generation.settings import Params
-from captioning.modelling import DTYPES, Captioner, load
-from pipeline.processes import local_rank
+from captioning.modelling import DTYPES, Captioner, describe_image_tokens, load
+from pipeline.processes import local_rank, rank
 
 
 def load_captioner(model: Path, family: str, adapter: Path | None, params: Params) -> Captioner:
@@ -24,4 +24,7 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
     torch.set_num_threads(params.machine.threads)
     device = f"cuda:{local_rank()}" if params.device == "cuda" else "cpu"
     section = params.caption_generate
-    return load(model, family, DTYPES[section.precision], device, adapter, section.quantization)
+    captioner = load(model, family, DTYPES[section.precision], device, adapter, section.quantization)
+    if rank() == 0:
+        print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
+    return captioner

@@ -19,6 +19,18 @@ from transformers import PretrainedConfig
 from pipeline.core.errors import UserError, first_five
 
 REFUSALS = (ValueError, TypeError, IndexError, ArithmeticError)  # of image processors
+PORTRAIT = (341, 512)  # pixels of H&M's pictures at `image_size: 512`
+# What image processors call the settings that decide how many tokens an image has.
+SIZES = (
+    "size",
+    "max_pixels",
+    "max_image_size",
+    "max_patches",
+    "max_num_patches",
+    "image_grid_pinpoints",
+    "do_image_splitting",
+    "crop_to_patches",
+)
 IMAGES_AT_ONCE = 256  # for the image processor
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -82,6 +94,12 @@ class Captioner:
     def eos_id(self) -> int:
         """The token that training puts at the end of a caption."""
         return self.eos_ids[0]
+
+    @property
+    def forced_ids(self) -> list[int]:
+        """The token with which the decoder of an encoder-decoder begins each caption, in models such as Florence-2."""
+        forced = self.base.generation_config.forced_bos_token_id if self.is_encoder_decoder else None
+        return [] if forced is None else [forced]
 
     @property
     def pad_id(self) -> int:
@@ -174,7 +192,7 @@ def find_language_model_eos(captioner: Captioner) -> list[int]:
 
     (BLIP-2 with OPT was trained to end on a newline: its text config says 50118, its tokenizer 2.)
     """
-    eos = captioner.text_config.eos_token_id
+    eos: Any = getattr(captioner.text_config, "eos_token_id", None)  # Molmo2's config has none
     return list(eos) if isinstance(eos, list) else [eos]
 
 
@@ -245,3 +263,20 @@ def describe(captioner: Captioner) -> dict[str, str | int]:
         **({} if image_tokens is None else {"image_tokens": image_tokens}),
         "parameters": captioner.base.num_parameters(),
     }
+
+
+def describe_image_tokens(captioner: Captioner) -> str:
+    """Says how many tokens of the language model an image takes, and what in the model's files makes them fewer.
+
+    They decide how much memory a batch needs: 16 images of 2,000 tokens are 32,000 tokens before any word.
+    """
+    fixed = captioner.family.count_image_tokens(captioner)
+    if fixed is not None:
+        return f"{fixed} image tokens"
+    portrait = prepare_images(captioner, [Image.new("RGB", PORTRAIT, "grey")])[0]
+    processor = captioner.processor.image_processor
+    sizes = ", ".join(f"{name}: {value}" for name in SIZES if (value := getattr(processor, name, None)) is not None)
+    return (
+        f"{captioner.family.count_image_tokens(captioner, portrait)} image tokens for a picture of {PORTRAIT[0]} × "
+        f"{PORTRAIT[1]}; for fewer, and less memory, lower in the model's preprocessor_config.json: {sizes}"
+    )

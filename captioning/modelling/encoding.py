@@ -14,7 +14,8 @@ def make_example(captioner: Captioner, image: ImageInputs | None, caption: list[
     """Frames a caption for training.
 
     Decoder-only: `prompt + caption + EOS`, the prompt (image tokens included) not supervised. Encoder-decoder: the
-    encoder reads the prompt alone, never the caption; the decoder's labels are `caption + EOS`.
+    encoder reads the prompt alone, never the caption; the decoder's labels are `caption + EOS`, after the
+    token that the model's own generation begins with, if any (Florence-2's BOS).
 
     Args:
         captioner: whose prompt and EOS frame the caption.
@@ -28,7 +29,7 @@ def make_example(captioner: Captioner, image: ImageInputs | None, caption: list[
     ids = prompt.input_ids + answer
     check_image_tokens(captioner, ids, image)  # of prompt and caption at once: each count walks through both
     if captioner.is_encoder_decoder:
-        return Example(prompt.input_ids, answer)
+        return Example(prompt.input_ids, captioner.forced_ids + answer)
     fields = {
         name: values + [_find_text_type(captioner, prompt.input_ids, values)] * len(answer)
         for name, values in prompt.fields.items()

@@ -85,6 +85,7 @@ def _make_config(captioner: Captioner, max_new_tokens: int) -> GenerationConfig:
         min_length=0,
         repetition_penalty=1.0,
         length_penalty=1.0,
+        no_repeat_ngram_size=0,
         pad_token_id=captioner.pad_id,
         eos_token_id=captioner.eos_ids,
         bos_token_id=getattr(text, "bos_token_id", None),

@@ -21,7 +21,7 @@ from captioning.modelling.captioner import Captioner, Family
 from captioning.modelling.lora import freeze_vision
 from captioning.modelling.memory import is_out_of_memory
 from captioning.modelling.quantization import disable_packing, make_four_bit_config, reach_every_layer
-from captioning.modelling.weight_files import check_files
+from captioning.modelling.weight_files import CONVERSION, check_files, find_code
 from pipeline.core.errors import UserError
 from pipeline.model_folders import find_files
 from pipeline.names import check_name
@@ -64,8 +64,12 @@ def load(
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
+        hint = (
+            f"; {code[0].name} asks for code that is never run here: {CONVERSION}" if (code := find_code(files)) else ""
+        )
         raise UserError(
-            f"{folder}: cannot load {family} (safetensors weights, tokenizer and image processor are needed): {error}"
+            f"{folder}: cannot load {family} (safetensors weights, tokenizer and image processor are needed): "
+            f"{error}{hint}"
         ) from error
     model.name_or_path = Path(folder).as_posix()  # peft writes it into adapters; not where the hub's cache is
     _check_image_tokens(captioner, folder)

@@ -100,7 +100,8 @@ def drop_too_long(captioner: Captioner, items: pd.DataFrame, path: Path) -> pd.D
     _refuse_reserved_tokens(captioner, items, captions, path)
     if captioner.positions is None:
         return items
-    longest = captioner.positions - len(captioner.prompt_ids if _has_fixed_prompt(captioner) else ()) - 1  # for EOS
+    beside = len(captioner.prompt_ids if _has_fixed_prompt(captioner) else captioner.forced_ids) + 1  # and EOS
+    longest = captioner.positions - beside
     fits = [len(ids) <= longest for ids in captions]
     if all(fits):
         return items

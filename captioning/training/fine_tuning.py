@@ -16,7 +16,15 @@ from accelerate.utils import broadcast_object_list
 from torch.distributed.device_mesh import DeviceMesh
 from transformers import TrainingArguments, set_seed
 
-from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, load
+from captioning.modelling import (
+    DTYPES,
+    Captioner,
+    apply_lora,
+    checkpoint_activations,
+    describe,
+    describe_image_tokens,
+    load,
+)
 from captioning.modelling.loading import check_device
 from captioning.training import checkpoints, history
 from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory, try_longest
@@ -74,6 +82,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
     with explain_out_of_memory(params.machine.device_batch_size):
         with take_turns_if_sharded(params, folder) as mesh:
             captioner = load_with_adapter(model, family, params, mesh)
+        if rank() == 0:
+            print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
     with explain_out_of_memory(size):

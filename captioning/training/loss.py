@@ -35,7 +35,7 @@ def sum_loss(captioner: Captioner, model: Any, batch: dict[str, torch.Tensor]) -
         inputs |= captioner.feature_family.use_frozen_features(captioner, batch[FEATURES])
     labels = batch["labels"]
     if captioner.is_encoder_decoder:
-        shifted = captioner.base.language_model.prepare_decoder_input_ids_from_labels(labels)
+        shifted = shift_right(captioner, labels)
         is_supervised = labels.ne(IGNORED)
         logits = model(**inputs, decoder_input_ids=shifted).logits[is_supervised]  # (tokens, vocabulary)
     else:
@@ -48,3 +48,15 @@ def sum_loss(captioner: Captioner, model: Any, batch: dict[str, torch.Tensor]) -
         is_supervised = labels.ne(IGNORED)
         logits = model(**inputs, logits_to_keep=is_supervised).logits  # (tokens, vocabulary)
     return functional.cross_entropy(logits.float(), labels[is_supervised], reduction="sum")
+
+
+def shift_right(captioner: Captioner, labels: torch.Tensor) -> torch.Tensor:
+    """Makes what the decoder of an encoder-decoder reads: its start token, then each label but the last.
+
+    Args:
+        captioner: whose language model has an encoder and a decoder, such as T5 or BART.
+        labels: -100 where nothing is supervised: (rows, longest).
+    """
+    start = captioner.text_config.decoder_start_token_id
+    shifted = functional.pad(labels[:, :-1], (1, 0), value=start)
+    return shifted.masked_fill(shifted == IGNORED, captioner.text_config.pad_token_id)

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,15 +25,24 @@ if TYPE_CHECKING:
 class Settings(ExtractorSettings):
     """Section `rec_features.clip` of params.yaml."""
 
+    square: Literal["own", "pad"]
+
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, device: str) -> np.ndarray:
     """Embed the pictures: (len(ids), dim) float32, each of length 1."""
     import torch
 
+    from features.squares import mean_colour, pad_to_square, stop_cropping
+
     model, _, processor = _load(settings.model, device, settings.precision)
+    if settings.square == "pad":
+        processor = stop_cropping(copy(processor))
 
     def read_pixels(batch: list[str]) -> torch.Tensor:  # (batch, 3, height, width)
-        return processor([store[item] for item in batch], return_tensors="pt")["pixel_values"]
+        images = [store[item] for item in batch]
+        if settings.square == "pad":
+            images = [pad_to_square(image, mean_colour(processor)) for image in images]
+        return processor(images, return_tensors="pt")["pixel_values"]
 
     vectors, parts = [], make_batches(list(ids), settings.batch_size)
     pixels = prefetch(read_pixels, parts, reader_threads(device))

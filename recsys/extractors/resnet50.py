@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from features.squares import mean_colour, pad_to_square, stop_cropping
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from catalogue.prepared.images import ImageStore
 
+GREY = (127, 127, 127)  # which EfficientNet-Lite0's pixels turn into zero
 Pixels = Callable[[list[Image.Image]], "torch.Tensor"]  # pictures to (n_pictures, 3, height, width), on the CPU
 Network = Callable[["torch.Tensor"], "torch.Tensor"]  # those, on the device, to (n_pictures, dim)
 
@@ -35,6 +37,7 @@ Network = Callable[["torch.Tensor"], "torch.Tensor"]  # those, on the device, to
 class Settings(ExtractorSettings):
     """Section `rec_features.resnet50` of params.yaml."""
 
+    square: Literal["own", "pad"]
     image_size: Annotated[int, Field(ge=32, le=1024)]
 
 
@@ -81,6 +84,8 @@ def load_efficientnet_lite0(folder: Path, settings: Settings, device: str) -> tu
     side = settings.image_size
 
     def pixels(images: list[Image.Image]) -> torch.Tensor:
+        if settings.square == "pad":
+            images = [pad_to_square(image, GREY) for image in images]
         resized = [
             np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32) for image in images
         ]
@@ -133,7 +138,12 @@ def load_transformers_model(folder: Path, settings: Settings, device: str) -> tu
         ) from error
     model = model.to(device, memory_format=torch.channels_last).eval()
 
+    if settings.square == "pad":
+        processor = stop_cropping(processor)
+
     def pixels(images: list[Image.Image]) -> torch.Tensor:
+        if settings.square == "pad":
+            images = [pad_to_square(image, mean_colour(processor)) for image in images]
         return processor(images, return_tensors="pt")["pixel_values"]
 
     # ResNet's pooled output keeps two axes of size 1.

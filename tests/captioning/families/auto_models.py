@@ -7,6 +7,10 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
+    CLIPImageProcessorPil,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
     Gemma3Config,
     Gemma3ForConditionalGeneration,
     Gemma3ImageProcessorPil,
@@ -150,13 +154,8 @@ def smolvlm() -> tuple[Any, Any]:
 
 
 def paligemma() -> tuple[Any, Any]:
-    words = make_tokenizer(
-        ["<pad>", "<eos>", "<bos>", "<unk>", "<image>"],
-        eos_token="<eos>",
-        bos_token="<bos>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-    )
+    roles = {"eos_token": "<eos>", "bos_token": "<bos>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    words = make_tokenizer(["<pad>", "<eos>", "<bos>", "<unk>", "<image>"], **roles)
     processor = PaliGemmaProcessor(
         SiglipImageProcessorPil(size={"height": 32, "width": 32}, image_seq_length=16), words
     )
@@ -207,6 +206,30 @@ def gemma3() -> tuple[Any, Any]:
     model.generation_config.eos_token_id = [ids("<eos>"), ids("<end_of_turn>")]
     pictures = Gemma3ImageProcessorPil(size={"height": 32, "width": 32})
     return model, Gemma3Processor(pictures, words, chat_template=GEMMA3, image_seq_length=4)
+
+
+def florence2() -> tuple[Any, Any]:
+    roles = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    words = make_tokenizer([*roles.values(), "<image>"], **roles, extra_special_tokens={"image_token": "<image>"})
+    layers = {"encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 128}
+    text = {"model_type": "bart", "d_model": 32, **layers, **heads, "vocab_size": len(words), **_ids(words)}
+    stages = {
+        "depths": (1, 1, 1, 1),
+        "embed_dim": (8, 8, 16, 16),
+        "num_heads": (1, 1, 2, 2),
+        "num_groups": (1, 1, 2, 2),
+    }
+    config = Florence2Config(
+        text_config={**text, "decoder_start_token_id": words.eos_token_id},
+        vision_config={**stages, "window_size": 2, "projection_dim": 32, "drop_path_rate": 0.0},
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+    )
+    pictures = CLIPImageProcessorPil(size={"height": 64, "width": 64}, do_center_crop=False)
+    pictures.image_seq_length = 5
+    model = Florence2ForConditionalGeneration(config)
+    model.generation_config.forced_eos_token_id = None  # as `load` leaves it
+    return model, Florence2Processor(pictures, words)
 
 
 def make_tokenizer(special: list[str], begins: bool = False, **roles: Any) -> PreTrainedTokenizerFast:
@@ -271,4 +294,5 @@ MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "smolvlm": smolvlm,
     "paligemma": paligemma,
     "gemma3": gemma3,
+    "florence2": florence2,
 }

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from transformers import Molmo2Config
 
 from captioning.families import auto
-from captioning.modelling import Captioner, ImageInputs, apply_lora, load
+from captioning.modelling import Captioner, ImageInputs, apply_lora, describe_image_tokens, load, prepare_images
+from captioning.modelling.captioner import PORTRAIT
 from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
 from tests.captioning.families.contract import Contract
-from tests.captioning.families.examples import make_examples
+from tests.captioning.families.examples import CAPTIONS, force_token, make_examples
 
 
 class AutoContract(Contract):
@@ -101,6 +104,35 @@ class TestGemma3(AutoContract):
     room = ('"image_seq_length": 4', '"image_seq_length": 3')
 
 
+class TestFlorence2(AutoContract):
+    """It has an encoder and a decoder, no chat template, and a processor that puts the image tokens in by itself."""
+
+    model = "florence2"
+    ends = ("</s>",)
+    prompt = "<image><s>Describe the appearance of the clothing item</s>"
+    room = ('"image_seq_length": 5', '"image_seq_length": 4')
+
+    def test_a_caption_begins_in_training_as_in_generation(
+        self, captioner: Captioner, images: list[ImageInputs]
+    ) -> None:
+        """The published models force BOS: what is learned must begin with it too, and the words do not hold it."""
+        captioner.model.generation_config.forced_bos_token_id = captioner.tokenizer.bos_token_id
+        example = make_examples(captioner, images)[0]
+        assert captioner.tokenizer.convert_ids_to_tokens(example.labels[:1]) == ["<s>"]
+        assert captioner.tokenizer.decode(example.labels[1:-1]) == CAPTIONS[0]
+        force_token(captioner, captioner.tokenizer.convert_tokens_to_ids("a"), after=2)
+        (caption,) = captioner.family.generate(captioner, images[:1], 2)
+        assert (caption.text, caption.tokens) == ("a", 2)
+
+    def test_at_the_limit_no_end_is_forced(self, folder: Path, images: list[ImageInputs]) -> None:
+        """BART's own setting would end every caption that reaches the limit, as if it were finished."""
+        path = folder / "generation_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"forced_eos_token_id": 2}))
+        loaded = load(folder, "auto", torch.float32)
+        force_token(loaded, loaded.eos_id, after=10_000)
+        assert [caption.finished for caption in loaded.family.generate(loaded, images, 3)] == [False] * len(images)
+
+
 def test_a_model_with_a_family_of_its_own_is_refused(tiny_folder: Callable[[str], Path]) -> None:
     with pytest.raises(
         UserError, match="family auto does not fit: blip-2 has a family of its own: blip2_opt or blip2_t5"
@@ -130,3 +162,22 @@ def test_projections_without_a_known_name_are_listed() -> None:
 def test_without_an_image_there_is_no_prompt() -> None:
     with pytest.raises(ValueError, match="depends on the image"):
         auto.encode_prompt(auto_models.build("paligemma"))
+
+
+def test_a_config_without_eos_leaves_the_tokenizer_s() -> None:
+    """Molmo2's language model has no such field; its class, with the shapes alone and no weights."""
+    with torch.device("meta"):
+        model = auto.MODEL.from_config(Molmo2Config())
+    assert not hasattr(model.config.get_text_config(), "eos_token_id")
+    captioner = Captioner(model, auto_models.build("paligemma").processor, auto)
+    assert captioner.tokenizer.convert_ids_to_tokens(captioner.eos_ids) == ["<eos>"]
+
+
+@pytest.mark.parametrize(("name", "levers"), [("qwen2_vl", "max_pixels"), ("smolvlm", "max_image_size")])
+def test_image_tokens_of_a_portrait_are_said_with_what_makes_them_fewer(name: str, levers: str) -> None:
+    captioner = auto_models.build(name)
+    portrait = prepare_images(captioner, [Image.new("RGB", PORTRAIT, "grey")])[0]
+    said = describe_image_tokens(captioner)
+    assert said.startswith(f"{captioner.family.count_image_tokens(captioner, portrait)} image tokens")
+    assert levers in said
+    assert "preprocessor_config.json" in said

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.core.errors import UserError
 from recsys.extractors import clip
-from tests.recsys.extractors.settings import settings_of
+from tests.recsys.extractors.settings import portraits, settings_of
 
 TEXTS = ["", "red shirt", "blue hat with a zip", "red " * 40]
 LONGEST = 12
@@ -90,6 +90,16 @@ def test_pictures_follow_the_ids_and_have_length_one(store: dict[str, Image.Imag
     np.testing.assert_allclose(
         clip.image_vectors(ids[::-1], store, settings_of(clip, batch_size=2), "cpu"), vectors[::-1], atol=1e-5
     )
+
+
+def test_what_is_at_the_edges_of_a_portrait_is_seen_where_pictures_are_padded() -> None:
+    """Two pictures that differ in nothing but their ends: cut to the middle, they are the same picture."""
+    store = portraits()
+    cut = clip.image_vectors(["a", "b"], store, settings_of(clip), "cpu")
+    np.testing.assert_allclose(cut[0], cut[1], atol=1e-6)
+    whole = clip.image_vectors(["a", "b"], store, settings_of(clip, square="pad"), "cpu")
+    assert np.abs(whole[0] - whole[1]).max() > 0.01
+    np.testing.assert_array_equal(clip.image_vectors(["a", "b"], store, settings_of(clip), "cpu"), cut)
 
 
 def test_nothing_gives_nothing() -> None:

@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 from pipeline.core.errors import UserError
 from recsys.extractors import resnet50
 from recsys.extractors.resnet50 import find_weights
-from tests.recsys.extractors.settings import settings_of
+from tests.recsys.extractors.settings import portraits, settings_of
 
 ROOT = Path(__file__).parents[3]
 PALACE, DAISY = 698, 985  # ImageNet's classes of scikit-learn's two photographs
@@ -81,6 +81,27 @@ def test_transformers_port_equals_the_model_called_by_hand(small_resnet: Path, s
         with torch.inference_mode():
             pooled = model(**processor([store[item]], return_tensors="pt")).last_hidden_state.mean(dim=(2, 3))
         np.testing.assert_allclose(vectors[row], pooled[0].numpy(), atol=1e-5)
+
+
+def test_what_is_at_the_edges_of_a_portrait_is_seen_where_pictures_are_padded(small_resnet: Path) -> None:
+    """Two pictures that differ in nothing but their ends: cut to the middle, they are the same picture."""
+    store, settings = portraits(), settings_of(resnet50, model="small-resnet")
+    cut = resnet50.image_vectors(["a", "b"], store, settings, "cpu")
+    np.testing.assert_allclose(cut[0], cut[1], atol=1e-6)
+    whole = resnet50.image_vectors(["a", "b"], store, settings.model_copy(update={"square": "pad"}), "cpu")
+    assert np.abs(whole[0] - whole[1]).max() > 0.01
+
+
+def test_a_padded_portrait_is_the_portrait_on_grey() -> None:
+    """The sample's network stretches a portrait; with `square: pad` it sees it in its own proportions."""
+    store, settings = portraits(), settings_of(resnet50, square="pad")
+    padded = {name: Image.new("RGB", (96, 96), (127, 127, 127)) for name in store}
+    for name, picture in store.items():
+        padded[name].paste(picture, (16, 0))
+    ours = resnet50.image_vectors(["a", "b"], store, settings, "cpu")
+    by_hand = resnet50.image_vectors(["a", "b"], padded, settings_of(resnet50), "cpu")
+    np.testing.assert_array_equal(ours, by_hand)
+    assert np.abs(ours - resnet50.image_vectors(["a", "b"], store, settings_of(resnet50), "cpu")).max() > 0.01
 
 
 def test_a_pickled_checkpoint_is_refused(small_resnet: Path, store: dict[str, Image.Image]) -> None:
