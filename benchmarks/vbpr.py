@@ -46,8 +46,6 @@ Learn = Callable[[Any], None]  # a block of triples: users, bought, other
 
 def prepare_ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, run: Run) -> Learn:
     """Return what learns a block of triples by our model, of the paper or of the fork."""
-    from recsys.pairwise.model import step
-
     names = [str(item) for item in range(train.shape[1])]
     centre, scale = find_standards(features, names)
     if settings.variant == "ducho":
@@ -57,7 +55,7 @@ def prepare_ours(train: sp.csr_matrix, features: Rows, settings: vbpr.Settings, 
 
     def learn(block: Any) -> None:
         for batch in zip(*(part.split(settings.batch_size) for part in block), strict=True):
-            step(model, batch, settings.regularisation)
+            model.step(batch, settings.regularisation)
 
     return learn
 

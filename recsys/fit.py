@@ -49,6 +49,7 @@ CODE = (  # with the recommender's own file: what a result depends on
     "catalogue/descriptions/variants.py",
     "recsys/fit.py",
     "recsys/fitting",
+    "recsys/graphs",
     "recsys/pairwise",
     "recsys/purchases/dataset.py",
     "recsys/ranking",

@@ -47,6 +47,7 @@ CODE = (  # with the recommender's own file: what a result depends on
     "recsys/fit_arrivals.py",
     "recsys/arrivals",
     "recsys/fitting",
+    "recsys/graphs",
     "recsys/pairwise",
     "recsys/purchases",
     "recsys/ranking",

@@ -46,9 +46,9 @@ FOLDER = Path("metrics/tune")
 LIBRARIES = ("numpy", "scipy", "torch", "sparse-dot-topn")  # other versions may give other bits
 CODE = (  # with the recommender's own file: what a result depends on
     *("features/files.py", "catalogue/descriptions/variants.py", "catalogue/prepared/items.py", "recsys/tune.py"),
-    *("recsys/arrivals/ranks.py", "recsys/fitting", "recsys/pairwise", "recsys/purchases", "recsys/ranking"),
+    *("recsys/arrivals/ranks.py", "recsys/fitting", "recsys/graphs", "recsys/pairwise", "recsys/purchases"),
     *(f"recsys/recommenders/{name}.py" for name in ("__init__", "_neighbours", "_standards")),
-    *("recsys/scoring/arms.py", "recsys/scoring/metrics.py", "recsys/tuning"),
+    *("recsys/ranking", "recsys/scoring/arms.py", "recsys/scoring/metrics.py", "recsys/tuning"),
 )
 ARRIVALS, WARM = "arrivals", "warm"
 

@@ -179,6 +179,21 @@ def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
     assert list_cells(project).issuperset(("rec_fit@original-mine", "rec_fit@all-mine"))
 
 
+def test_recommenders_without_cells_are_a_name_each(project: Path) -> None:
+    """Those that have sections alone in the sample: every stage of a recommender takes them."""
+
+    def add(params: Any) -> None:
+        params["recommenders"].append("lightgcn")
+        params["content_recommenders"].append("freedom")
+
+    change_params(project, add)
+    assert "6 recommenders, 3 content recommenders" in lookbook(project, "check").stdout
+    tuned = {"rec_tune@lightgcn", "rec_tune_text@freedom-sbert", "rec_tune_arrivals_image@freedom-resnet50"}
+    fits = {"rec_fit@all-lightgcn", "rec_fit_text@augmented-freedom-clip", "rec_fit_image@original-freedom-resnet50"}
+    arrivals = {f"rec_{verb}_arrivals_text@freedom-sbert" for verb in ("tune", "fit", "rank")}
+    assert list_cells(project) >= tuned | fits | arrivals | {"rec_fit_masked@masked-ft-freedom-sbert"}
+
+
 def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     def add(params: Any) -> None:
         params["text_features"].append("mine")

@@ -16,16 +16,8 @@ from accelerate.utils import broadcast_object_list
 from torch.distributed.device_mesh import DeviceMesh
 from transformers import TrainingArguments, set_seed
 
-from captioning.modelling import (
-    DTYPES,
-    Captioner,
-    apply_lora,
-    checkpoint_activations,
-    describe,
-    describe_image_tokens,
-    load,
-)
-from captioning.modelling.loading import check_device
+from captioning.modelling import DTYPES, Captioner, apply_lora, checkpoint_activations, describe, describe_image_tokens
+from captioning.modelling.loading import check_device, load
 from captioning.training import checkpoints, history
 from captioning.training.batch_size import choose_device_batch_size, explain_out_of_memory, try_longest
 from captioning.training.callbacks import EvaluateEachEpoch, LiveLog, ProgressBar, SampleCaptions

@@ -73,6 +73,8 @@ RECOMMENDERS = {
     "bpr": "BPR-MF",
     "vbpr": "VBPR",
     "contentknn": "content kNN",
+    "lightgcn": "LightGCN",
+    "freedom": "FREEDOM",
 }
 MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
 ONE_RUN = "Each captioner was fine-tuned once, so what differs between captioners contains the chance of one training."

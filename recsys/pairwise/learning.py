@@ -11,16 +11,16 @@ The result has the same bytes wherever a fit is killed.
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
+from recsys.pairwise.adam import Adam
 from recsys.pairwise.factors import to_array
-from recsys.pairwise.model import PairwiseModel, step
 from recsys.pairwise.settings import PairwiseSettings
-from recsys.pairwise.triples import Triples
+from recsys.pairwise.triples import Batch, Triples
 from recsys.purchases.dataset import Dataset
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
@@ -28,8 +28,25 @@ from recsys.ranking.settings import Run
 BLOCK_TRIPLES = 1_000_000
 SAVE_SECONDS = 60.0
 
-NewModel = Callable[[], PairwiseModel]  # a model that has learned nothing yet
-ReadFactors = Callable[[PairwiseModel], Factors]
+
+class Model(Protocol):
+    """What learns from triples: a `PairwiseModel`, or a model on graphs."""
+
+    @property
+    def parameters(self) -> list[Adam]:
+        """Every table of parameters, in a fixed order."""
+        ...
+
+    def begin_epoch(self, seed: int, epoch: int) -> None:
+        """Prepare an epoch, as a function of the run's seed and the epoch alone."""
+        ...
+
+    def step(self, triples: Batch, regularisation: float) -> torch.Tensor:
+        """Move the parameters once, and return the loss before, a scalar."""
+        ...
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 class State:
@@ -41,7 +58,7 @@ class State:
         self.measured: list[tuple[int, float]] = []  # epochs learned, NDCG
         self._saved = time.monotonic()
 
-    def restore(self, model: PairwiseModel) -> None:
+    def restore(self, model: Model) -> None:
         """Read the stored state into the model, where there is one."""
         stored = checkpoints.load(self.path) if self.path else None
         if stored is None:
@@ -53,7 +70,7 @@ class State:
         self.epoch, self.block = position["epoch"], position["block"]
         self.measured = [(epochs, ndcg) for epochs, ndcg in position["measured"]]
 
-    def save(self, model: PairwiseModel, *, now: bool = False) -> None:
+    def save(self, model: Model, *, now: bool = False) -> None:
         """Write the state once a minute, or `now`."""
         if self.path is None or not (now or time.monotonic() - self._saved >= SAVE_SECONDS):
             return
@@ -65,11 +82,22 @@ class State:
 
 
 def learn(
-    new_model: NewModel, read_factors: ReadFactors, data: Dataset, settings: PairwiseSettings, run: Run
+    new_model: Callable[[], AnyModel],
+    read_factors: Callable[[AnyModel], Factors],
+    data: Dataset,
+    settings: PairwiseSettings,
+    run: Run,
 ) -> Factors:
     """Return the factors of a model that learned from all of `data.train`.
 
     It learns for `settings.epochs`, or until `run.stopping` has seen enough.
+
+    Args:
+        new_model: makes a model that has learned nothing yet.
+        read_factors: of a model.
+        data: what it learns from.
+        settings: the recommender's.
+        run: seed, device, threads and folder of checkpoints.
 
     Raises:
         UserError: the parameters grew beyond all bounds, or there is nothing to learn from.
@@ -86,7 +114,7 @@ def learn(
 
 
 def is_learned(
-    model: PairwiseModel, read_factors: ReadFactors, settings: PairwiseSettings, run: Run, state: State
+    model: AnyModel, read_factors: Callable[[AnyModel], Factors], settings: PairwiseSettings, run: Run, state: State
 ) -> bool:
     """Measure the model where that is due, and tell whether it has learned long enough."""
     last = state.epoch >= settings.epochs
@@ -114,14 +142,15 @@ def is_out_of_patience(measured: list[tuple[int, float]], patience: int) -> bool
     return 0 < patience < len(values) and max(values[-patience:]) <= max(values[:-patience])
 
 
-def learn_epoch(model: PairwiseModel, triples: Triples, settings: PairwiseSettings, seed: int, state: State) -> None:
+def learn_epoch(model: Model, triples: Triples, settings: PairwiseSettings, seed: int, state: State) -> None:
     """Learn from as many triples as there are pairs, from the block where `state` is to the epoch's end."""
+    model.begin_epoch(seed, state.epoch)
     starts = range(0, triples.size, BLOCK_TRIPLES)
     while state.block < len(starts):
         size = min(BLOCK_TRIPLES, triples.size - starts[state.block])
         block = triples.draw(size, seed, state.epoch, state.block)
         for batch in zip(*(part.split(settings.batch_size) for part in block), strict=True):
-            step(model, batch, settings.regularisation)
+            model.step(batch, settings.regularisation)
         check_finite(model, settings)
         state.block += 1
         if state.block < len(starts):
@@ -130,7 +159,7 @@ def learn_epoch(model: PairwiseModel, triples: Triples, settings: PairwiseSettin
     state.save(model)
 
 
-def check_finite(model: PairwiseModel, settings: PairwiseSettings) -> None:
+def check_finite(model: Model, settings: PairwiseSettings) -> None:
     """Refuse a model whose parameters grew beyond all bounds.
 
     Raises:

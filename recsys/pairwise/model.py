@@ -38,27 +38,29 @@ class PairwiseModel:
         """Every table of parameters, in a fixed order."""
         return [self.users, self.items, *(self.visual.parameters if self.visual else [])]
 
+    def begin_epoch(self, seed: int, epoch: int) -> None:
+        """Do nothing: every epoch learns on the same purchases."""
 
-def step(model: PairwiseModel, triples: Batch, regularisation: float) -> torch.Tensor:
-    """Move the parameters once, and return the loss before, a scalar."""
-    users, bought, other = triples
-    user_rows, user = torch.unique(users, return_inverse=True)
-    item_index = torch.cat([bought, other])
-    item_rows, item = torch.unique(item_index, return_inverse=True)
-    leaves = [model.users.rows(user_rows), model.items.rows(item_rows)]
-    seen_rows, seen = item_rows, item
-    if model.visual:
-        if model.visual.is_cheaper_for_all(len(item_rows)):
-            seen_rows, seen = None, item_index
-        leaves.append(model.visual.project(seen_rows))
-    pairs = [leaf.index_select(0, rows).chunk(2) for leaf, rows in zip(leaves[1:], (item, seen), strict=False)]
-    of_bought, of_other = zip(*pairs, strict=True)
-    features = (of_bought[1], of_other[1]) if model.visual else (None, None)
-    higher, length = model.compare(leaves[0].index_select(0, user), of_bought[0], of_other[0], *features)
-    loss = torch.nn.functional.softplus(-higher).mean() + regularisation * length.mean()
-    gradients = torch.autograd.grad(loss, leaves)
-    model.users.update(gradients[0], user_rows)
-    model.items.update(gradients[1], item_rows)
-    if model.visual:
-        model.visual.update(gradients[2], seen_rows)
-    return loss.detach()
+    def step(self, triples: Batch, regularisation: float) -> torch.Tensor:
+        """Move the parameters once, and return the loss before, a scalar."""
+        users, bought, other = triples
+        user_rows, user = torch.unique(users, return_inverse=True)
+        item_index = torch.cat([bought, other])
+        item_rows, item = torch.unique(item_index, return_inverse=True)
+        leaves = [self.users.rows(user_rows), self.items.rows(item_rows)]
+        seen_rows, seen = item_rows, item
+        if self.visual:
+            if self.visual.is_cheaper_for_all(len(item_rows)):
+                seen_rows, seen = None, item_index
+            leaves.append(self.visual.project(seen_rows))
+        pairs = [leaf.index_select(0, rows).chunk(2) for leaf, rows in zip(leaves[1:], (item, seen), strict=False)]
+        of_bought, of_other = zip(*pairs, strict=True)
+        features = (of_bought[1], of_other[1]) if self.visual else (None, None)
+        higher, length = self.compare(leaves[0].index_select(0, user), of_bought[0], of_other[0], *features)
+        loss = torch.nn.functional.softplus(-higher).mean() + regularisation * length.mean()
+        gradients = torch.autograd.grad(loss, leaves)
+        self.users.update(gradients[0], user_rows)
+        self.items.update(gradients[1], item_rows)
+        if self.visual:
+            self.visual.update(gradients[2], seen_rows)
+        return loss.detach()

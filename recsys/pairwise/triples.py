@@ -27,7 +27,7 @@ class Triples:
         able = np.flatnonzero((counts > 0) & (counts < self.n_items))
         if not len(able):
             raise UserError(
-                "no user has bought some candidates and left others, so bpr and vbpr have nothing to learn from"
+                "no user has bought some candidates and left others, so there is nothing to learn from pairs"
             )
         keys = np.repeat(np.arange(n_users, dtype=np.int64), counts) * self.n_items + train.indices
         self.device = device

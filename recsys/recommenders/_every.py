@@ -3,11 +3,25 @@
 Nothing imports this file. A test compares these names with the files of the folder.
 """
 
-from recsys.recommenders import ColdRecommender, Recommender, bpr, contentknn, itemknn, mostpop, random, userknn, vbpr
+from recsys.recommenders import (
+    ColdRecommender,
+    Recommender,
+    bpr,
+    contentknn,
+    freedom,
+    itemknn,
+    lightgcn,
+    mostpop,
+    random,
+    userknn,
+    vbpr,
+)
 
 BPR: Recommender[bpr.Settings] = bpr
 CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
+FREEDOM: ColdRecommender[freedom.Settings] = freedom
 ITEMKNN: Recommender[itemknn.Settings] = itemknn
+LIGHTGCN: Recommender[lightgcn.Settings] = lightgcn
 MOSTPOP: Recommender[mostpop.Settings] = mostpop
 RANDOM: Recommender[random.Settings] = random
 USERKNN: Recommender[userknn.Settings] = userknn

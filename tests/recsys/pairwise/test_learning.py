@@ -10,15 +10,18 @@ import torch
 
 from features.files import all_rows
 from pipeline.core.errors import UserError
+from recsys.graphs.model import GraphModel
 from recsys.pairwise import learning
 from recsys.pairwise.factors import draw_initial
+from recsys.pairwise.model import PairwiseModel
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run, Stopping
-from recsys.recommenders import bpr, vbpr
+from recsys.recommenders import bpr, freedom, lightgcn, vbpr
 from tests.recsys.recommenders.contract import parity_features, settings_of, shop
 
-BOTH = pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
+EVERY = [bpr, vbpr, lightgcn, freedom]
+EACH = pytest.mark.parametrize("module", EVERY, ids=["bpr", "vbpr", "lightgcn", "freedom"])
 
 
 class Killed(BaseException):
@@ -50,17 +53,20 @@ class Steps:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.taken, self.killed_at = 0, -1
-        self.step = learning.step
-        monkeypatch.setattr(learning, "step", self)
+        for model in (PairwiseModel, GraphModel):
+            monkeypatch.setattr(model, "step", self.count(model.step))
 
-    def __call__(self, *arguments: Any) -> torch.Tensor:
-        self.taken += 1
-        if self.taken == self.killed_at:
-            raise Killed
-        return self.step(*arguments)
+    def count(self, step: Any) -> Any:
+        def counted(*arguments: Any) -> torch.Tensor:
+            self.taken += 1
+            if self.taken == self.killed_at:
+                raise Killed
+            return step(*arguments)
+
+        return counted
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
 def test_a_killed_fit_continues_to_the_same_factors(
@@ -118,7 +124,7 @@ def test_a_damaged_state_is_begun_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert same(fit(bpr, DATA, tmp_path), expected)
 
 
-@BOTH
+@EACH
 def test_learning_stops_after_measurements_without_a_better_one(module: Any) -> None:
     values, seen = iter([0.1, 0.3, 0.3, 0.2, 0.9]), []
 

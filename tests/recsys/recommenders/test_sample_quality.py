@@ -13,7 +13,7 @@ from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
 from recsys.ranking.settings import Run
-from recsys.recommenders import bpr, vbpr
+from recsys.recommenders import bpr, freedom, lightgcn, vbpr
 from recsys.scoring.metrics import compute_metrics
 from sample.market.assortment import build_articles, build_truth, draw_assortment
 from sample.market.customers import draw_customers, draw_transactions
@@ -134,3 +134,23 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
     print(module, np.round(ours, 4), np.round(slow, 4))
     assert abs(np.mean(ours) - np.mean(slow)) <= max(np.ptp(ours), np.ptp(slow))
     assert min(*ours, *slow) > 0.05  # most popular: 0.04
+
+
+@pytest.mark.slow
+def test_content_lifts_freedom_above_lightgcn_and_that_of_other_items_sinks_it_below(
+    sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray],
+) -> None:
+    train, test, looks = sample
+    shuffled = np.random.default_rng(0).permutation(looks)
+
+    def ndcg(module: Any, features: np.ndarray | None) -> float:
+        own = module.Settings(**load(REFERENCE)["rec_fit"][module.__name__.rpartition(".")[2]])
+        rows = None if features is None else all_rows(features)
+        scorer = module.fit(dataset_of(train), own, Run(0, top_k=12), rows)
+        lists, _ = recommend(scorer, train, 12, {"all": np.ones(train.shape[1], dtype=bool)})["all"]
+        return float(np.nanmean(compute_metrics(lists, test, [12])["ndcg_12"]))
+
+    without, true, wrong = ndcg(lightgcn, None), ndcg(freedom, looks), ndcg(freedom, shuffled)
+    print(f"lightgcn {without:.4f}, freedom {true:.4f}, with the features of other items {wrong:.4f}")
+    assert true > 1.05 * without
+    assert wrong < 0.95 * without

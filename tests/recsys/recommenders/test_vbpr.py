@@ -13,7 +13,7 @@ from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.pairwise import visual
 from recsys.pairwise.adam import Adam
-from recsys.pairwise.model import PairwiseModel, step
+from recsys.pairwise.model import PairwiseModel
 from recsys.pairwise.visual import Visual
 from recsys.purchases.dataset import dataset_of
 from recsys.recommenders import vbpr
@@ -88,7 +88,7 @@ def test_the_loss_of_a_batch_is_that_of_the_scores(variant: str, size: int) -> N
     scores = fitted(model).scores(np.arange(60)).astype(np.float64)
     random = np.random.default_rng(0)
     user, bought, other = (random.integers(n, size=size) for n in (60, 90, 90))
-    loss = step(model, tuple(torch.from_numpy(part) for part in (user, bought, other)), 0.0)
+    loss = model.step(tuple(torch.from_numpy(part) for part in (user, bought, other)), 0.0)
     apart = scores[user, bought] - scores[user, other]
     assert abs(float(loss) - np.log1p(np.exp(-apart)).mean()) < 1e-4
 
@@ -108,7 +108,7 @@ def test_ducho_replays_every_batch_of_the_fork() -> None:
     model = PairwiseModel(users, items, vbpr.compare_ducho, Visual(all_rows(features), matrix, offset, **plain))
     for number, loss in enumerate(losses, 1):
         batch = tuple(torch.from_numpy(column.copy()) for column in trace[f"batch{number}"].T)
-        assert abs(float(step(model, batch, 1e-5)) - loss) <= 1e-6
+        assert abs(float(model.step(batch, 1e-5)) - loss) <= 1e-6
         if number in (1, 5, len(losses)):
             for table, reference in zip(
                 model.parameters, weights(f"step{number}" if number < 6 else "final"), strict=True

@@ -1,0 +1,1 @@
+"""Graphs of users and items, and the models that learn on them."""

@@ -1,0 +1,79 @@
+"""The features of items as a graph model reads them: each modality with its neighbours and its projection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from features.files import Rows
+from recsys.graphs.model import Leaves, draw_uniform
+from recsys.graphs.neighbours import Neighbours, find_known, find_neighbours
+from recsys.pairwise.adam import Adam
+
+FIRST_STREAM = 10  # of the projections' draws
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality of all items.
+
+    Attributes:
+        features: (n_items, dim) float32; zeros where an item lacks the modality.
+        known: which items have it, (n_items,) bool.
+        neighbours: the nearest items of each.
+    """
+
+    features: torch.Tensor
+    known: torch.Tensor
+    neighbours: Neighbours
+
+
+def read_modality(features: Rows, k: int, device: str, folder: Path | None = None) -> Modality:
+    """Read features into memory, and find every item's k nearest.
+
+    Args:
+        features: (n_items, dim), finite.
+        k: how many.
+        device: where the model learns.
+        folder: see `find_neighbours`.
+    """
+    values = np.empty(features.shape, dtype=np.float32)
+    for part, block in features.blocks():
+        values[part] = block
+    known = np.zeros(len(values), dtype=bool)
+    known[find_known(features)] = True
+    neighbours = find_neighbours(features, k, device, folder)
+    return Modality(torch.from_numpy(values).to(device), torch.from_numpy(known).to(device), neighbours)
+
+
+def new_projections(
+    modalities: Mapping[str, Modality], width: int, rate: float, trained: bool, seed: int, device: str
+) -> dict[str, Adam]:
+    """Return the tables of each modality: `NAME.weights`, `NAME.offset` and, where they are trained, `NAME.features`.
+
+    Weights and offsets begin as those of torch's Linear, trained features as the features.
+
+    Args:
+        modalities: by name.
+        width: of the projections.
+        rate: Adam's.
+        trained: whether the features are parameters, too.
+        seed: of the run.
+        device: where the model learns.
+    """
+    tables = {}
+    for number, (name, modality) in enumerate(modalities.items()):
+        dim, stream = modality.features.shape[1], FIRST_STREAM + 2 * number
+        tables[f"{name}.weights"] = Adam(draw_uniform(dim, width, dim**-0.5, seed, stream, device), rate)
+        tables[f"{name}.offset"] = Adam(draw_uniform(1, width, dim**-0.5, seed, stream + 1, device), rate)
+        if trained:
+            tables[f"{name}.features"] = Adam(modality.features.clone(), rate)
+    return tables
+
+
+def project_rows(leaves: Leaves, name: str, modality: Modality, rows: torch.Tensor) -> torch.Tensor:
+    """Project the features of some items, those that are trained where the model has such: (len(rows), width)."""
+    features = leaves.get(f"{name}.features", modality.features).index_select(0, rows)
+    return torch.addmm(leaves[f"{name}.offset"], features, leaves[f"{name}.weights"])

@@ -1,0 +1,89 @@
+"""A model that learns on a graph: every step propagates all users and items, and moves every row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from recsys.graphs.purchases import Purchases
+from recsys.pairwise.adam import Adam
+from recsys.pairwise.triples import Batch
+
+Leaves = dict[str, torch.Tensor]  # the tables of a model as leaves of autograd, by name
+# Tables, the graph of this epoch, a batch, and the regularisation's weight; returns the loss, a scalar.
+ComputeLoss = Callable[[Leaves, Purchases, Batch, float], torch.Tensor]
+
+
+@dataclass
+class GraphModel:
+    """Tables of parameters, the graph that they learn on, and the loss.
+
+    Attributes:
+        tables: parameters by name, (n, width) each; offsets of a projection are (1, width).
+        whole: the graph of all purchases, by which users and items are scored.
+        compute_loss: of the recommender.
+        draw_part: the graph of an epoch, as a function of the run's seed and the epoch; None: the whole one.
+        graph: that of this epoch.
+    """
+
+    tables: dict[str, Adam]
+    whole: Purchases
+    compute_loss: ComputeLoss
+    draw_part: Callable[[int, int], Purchases] | None = None
+    graph: Purchases = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.graph = self.whole
+
+    @property
+    def parameters(self) -> list[Adam]:
+        """Every table of parameters, in a fixed order."""
+        return list(self.tables.values())
+
+    def begin_epoch(self, seed: int, epoch: int) -> None:
+        """Take the epoch's graph."""
+        self.graph = self.draw_part(seed, epoch) if self.draw_part else self.whole
+
+    def step(self, triples: Batch, regularisation: float) -> torch.Tensor:
+        """Move the parameters once, and return the loss before, a scalar."""
+        leaves = {name: table.values.detach().requires_grad_() for name, table in self.tables.items()}
+        loss = self.compute_loss(leaves, self.graph, triples, regularisation)
+        gradients = torch.autograd.grad(loss, list(leaves.values()))
+        for table, gradient in zip(self.parameters, gradients, strict=True):
+            table.update(gradient)
+        return loss.detach()
+
+    def read_tables(self) -> Leaves:
+        """Return the values of the tables, without autograd."""
+        return {name: table.values for name, table in self.tables.items()}
+
+
+def draw_xavier(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:
+    """Draw uniform values of Glorot and Bengio (2010): bound √(6 / (rows + columns)), (rows, columns) float32.
+
+    Args:
+        rows: how many rows.
+        columns: how many columns.
+        seed: of the run.
+        stream: the number of the parameter: its values depend on the seed and on nothing else that is drawn.
+        device: where the values are used.
+    """
+    return draw_uniform(rows, columns, (6 / (rows + columns)) ** 0.5, seed, stream, device)
+
+
+def draw_uniform(rows: int, columns: int, bound: float, seed: int, stream: int, device: str) -> torch.Tensor:
+    """Draw uniform values between −bound and bound: (rows, columns) float32; see `draw_xavier`."""
+    values = np.random.default_rng((seed, stream)).uniform(-bound, bound, (rows, columns))
+    return torch.from_numpy(values.astype(np.float32)).to(device)
+
+
+def compare_pairs(user: torch.Tensor, bought: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return −ln σ of how much higher the bought item scores: (size,).
+
+    Args:
+        user: rows of a batch, (size, width).
+        bought: of the bought items, (size, width).
+        other: of the other items, (size, width).
+    """
+    return torch.nn.functional.softplus((user * (other - bought)).sum(1))

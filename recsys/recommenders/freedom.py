@@ -1,0 +1,179 @@
+"""FREEDOM (Zhou and Shen 2023): LightGCN on a part of the purchases, and a frozen graph of items that are alike.
+
+score(u, i) = e_u · (e_i + h_i). e as in lightgcn; h_i is the mean of the learned vectors of the `neighbours` items that
+are most similar to i by the cosine of their raw features, i itself among them. That graph is made once and never
+learned. Each epoch learns on the share 1 − `dropped` of the purchases, drawn with a chance of 1 / √(d_u d_i); lists are
+made with all of them. The loss is BPR's and `regularisation` (the paper's λ) times that of e_u · (W f_i + b), W f_i + b
+the projected features.
+
+`features: fixed` leaves the features as they are, as in the paper; `trained` makes them parameters, as MMRec does. The
+graph is of the raw features in both.
+
+An item whose features are all zeros has no text (or picture): it has no edges, is nobody's neighbour, and has no part
+in the loss of the projected features.
+
+A new arrival is the mean of the learned vectors of the `neighbours` items of the fit that are most similar to it; its
+e_i is 0, since nobody has bought it. The rows of the items of the fit stay as they are.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from features.files import Rows, all_rows
+from recsys.pairwise.settings import PairwiseSettings
+from recsys.purchases.dataset import Dataset
+from recsys.ranking.scorers import Factors, ItemFactors
+from recsys.ranking.settings import Count, Run
+from recsys.recommenders._standards import find_standards
+
+if TYPE_CHECKING:
+    import torch
+
+    from recsys.graphs.modalities import Modality
+    from recsys.graphs.model import GraphModel, Leaves
+    from recsys.graphs.products import Sparse
+    from recsys.graphs.purchases import Purchases
+    from recsys.pairwise.triples import Batch
+
+SEEDED = True
+NEEDS_FEATURES = True
+RANKS_COLD = True
+
+
+class Settings(PairwiseSettings):
+    """Section `rec_fit.freedom` of params.yaml."""
+
+    SECTION: ClassVar[str] = "rec_fit.freedom"
+
+    features: Literal["fixed", "trained"]
+    layers: Count
+    neighbours: Count
+    dropped: Annotated[float, Field(ge=0, lt=1)]
+
+
+def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> Factors:
+    """Find the graph of items, and learn.
+
+    Raises:
+        UserError: there is another number of features than of items, or a feature is not finite; or as
+            `recsys.pairwise.learning.learn`.
+    """
+    from recsys.pairwise.learning import learn
+
+    assert features is not None
+    find_standards(features, data.item_ids)  # refuses what is not finite
+    modalities = {"content": read_content(features, settings, run)}
+    alike = mix_graphs(modalities, {"content": 1.0}, run.device)
+    return learn(
+        lambda: new_model(data, modalities, alike, settings, run),
+        partial(read_factors, modalities=modalities, alike=alike, settings=settings),
+        data,
+        settings,
+        run,
+    )
+
+
+def read_content(features: Rows, settings: Settings, run: Run) -> "Modality":
+    """Read the features into memory, and find every item's neighbours."""
+    from recsys.graphs.modalities import read_modality
+
+    return read_modality(features, settings.neighbours, run.device, run.checkpoints)
+
+
+def mix_graphs(modalities: "Mapping[str, Modality]", weights: Mapping[str, float], device: str) -> "Sparse":
+    """Return the weighted mean of the modalities' graphs, (n_items, n_items)."""
+    from recsys.graphs.items import average_neighbours, mix_modalities
+    from recsys.graphs.products import Sparse
+
+    n_items = len(next(iter(modalities.values())).features)
+    graphs = [average_neighbours(modality.neighbours, n_items) for modality in modalities.values()]
+    return Sparse(mix_modalities(graphs, [weights[name] for name in modalities]), device)
+
+
+def new_model(
+    data: Dataset, modalities: "Mapping[str, Modality]", alike: "Sparse", settings: Settings, run: Run
+) -> "GraphModel":
+    """Return a model that has learned nothing yet: tables `users` and `items`, and those of the projections."""
+    from recsys.graphs.modalities import new_projections
+    from recsys.graphs.model import GraphModel, draw_xavier
+    from recsys.graphs.purchases import Purchases, draw_edges
+    from recsys.pairwise.adam import Adam
+
+    rate, width, seed, device = settings.learning_rate, settings.factors, run.seed, run.device
+    tables = {
+        name: Adam(draw_xavier(rows, width, seed, stream, device), rate)
+        for stream, (name, rows) in enumerate(zip(("users", "items"), data.train.shape, strict=True))
+    }
+    tables |= new_projections(modalities, width, rate, settings.features == "trained", seed, device)
+
+    def draw_part(seed: int, epoch: int) -> Purchases:
+        return Purchases(draw_edges(data.train, 1 - settings.dropped, seed, epoch), device)
+
+    loss = partial(compute_loss, modalities=modalities, alike=alike, layers=settings.layers)
+    return GraphModel(tables, Purchases(data.train, device), loss, draw_part if settings.dropped else None)
+
+
+def compute_vectors(
+    tables: "Leaves", graph: "Purchases", alike: "Sparse", layers: int
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return the vectors of users, and e_i + h_i of items."""
+    users, items = graph.average_layers(tables["users"], tables["items"], layers)
+    return users, items + alike.multiply(tables["items"])
+
+
+def compute_loss(
+    leaves: "Leaves",
+    graph: "Purchases",
+    batch: "Batch",
+    regularisation: float,
+    modalities: "Mapping[str, Modality]",
+    alike: "Sparse",
+    layers: int,
+) -> "torch.Tensor":
+    """Return the loss of a batch."""
+    from recsys.graphs.modalities import project_rows
+    from recsys.graphs.model import compare_pairs
+
+    users, bought, other = batch
+    of_users, of_items = compute_vectors(leaves, graph, alike, layers)
+    user = of_users.index_select(0, users)
+    loss = compare_pairs(user, of_items.index_select(0, bought), of_items.index_select(0, other)).mean()
+    for name, modality in modalities.items():
+        sides = [project_rows(leaves, name, modality, rows) for rows in (bought, other)]
+        known = modality.known[bought] & modality.known[other]
+        apart = compare_pairs(user, *sides) * known
+        loss = loss + regularisation * apart.sum() / known.sum().clamp(min=1)
+    return loss
+
+
+def read_factors(
+    model: "GraphModel", modalities: "Mapping[str, Modality]", alike: "Sparse", settings: Settings
+) -> Factors:
+    """Return the vectors by all purchases as arrays, and what `project` needs."""
+    from recsys.pairwise.factors import to_array
+
+    tables = model.read_tables()
+    users, items = compute_vectors(tables, model.whole, alike, settings.layers)
+    learned = {f"{name}.features": to_array(modality.features) for name, modality in modalities.items()}
+    learned |= {"vectors": to_array(tables["items"]), "neighbours": np.array([settings.neighbours], dtype=np.int32)}
+    return Factors(to_array(users), to_array(items), np.zeros(len(items), np.float32), learned)
+
+
+def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
+    """Return items that were not in the fit: the mean of the learned vectors of the items most similar to each.
+
+    Args:
+        learned: `vectors` (n_items, factors) and `content.features` (n_items, dim) of the items of the fit, and
+            `neighbours`.
+        features: (n, dim).
+    """
+    from recsys.graphs.items import average_neighbours
+    from recsys.graphs.neighbours import find_nearest
+
+    nearest = find_nearest(features, all_rows(learned["content.features"]), int(learned["neighbours"][0]))
+    vectors = average_neighbours(nearest, len(learned["vectors"])) @ learned["vectors"]
+    return ItemFactors(vectors.astype(np.float32), np.zeros(len(vectors), dtype=np.float32))

@@ -1,0 +1,137 @@
+"""FREEDOM: items without features, new arrivals, what the content changes, and the loss by its formula."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from features.files import all_rows
+from pipeline.core.errors import UserError
+from recsys.graphs.neighbours import find_nearest
+from recsys.purchases.dataset import dataset_of
+from recsys.ranking.scorers import Factors
+from recsys.recommenders import freedom
+from tests.recsys.recommenders.contract import (
+    RUN,
+    ColdBehaviour,
+    PersonalBehaviour,
+    checkerboard,
+    parity_features,
+    settings_of,
+    shop,
+)
+from tests.recsys.recommenders.test_lightgcn import propagate_slowly
+
+
+class TestFreedom(PersonalBehaviour, ColdBehaviour):
+    module = freedom
+    changes: ClassVar[dict[str, object]] = {"neighbours": 5}
+
+
+class TestFreedomTrained(PersonalBehaviour, ColdBehaviour):
+    module = freedom
+    changes: ClassVar[dict[str, object]] = {"features": "trained", "neighbours": 5}
+
+    def lists(self, *arguments: object, **options: object) -> tuple[np.ndarray, np.ndarray]:
+        return super().lists(*arguments, **(self.changes | options))
+
+
+def fit(features: np.ndarray, **changes: object) -> Factors:
+    settings = settings_of(freedom, **({"epochs": 3} | changes))
+    return freedom.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+
+
+@pytest.mark.parametrize("missing", [[], [4, 9]])
+def test_scores_and_loss_are_those_of_the_formulas(missing: list[int]) -> None:
+    train, features = shop(), np.random.default_rng(3).normal(size=(90, 6)).astype(np.float32)
+    features[missing] = 0
+    settings = settings_of(freedom, dropped=0.0, neighbours=4)
+    modalities = {"content": freedom.read_content(all_rows(features), settings, RUN)}
+    alike = freedom.mix_graphs(modalities, {"content": 1.0}, "cpu")
+    model = freedom.new_model(dataset_of(train), modalities, alike, settings, RUN)
+    first = {name: table.values.numpy().astype(np.float64) for name, table in model.tables.items()}
+    users, items = propagate_slowly(train.toarray(), first["users"], first["items"], settings.layers)
+    nearest = find_nearest(all_rows(features), all_rows(features), 4).items
+    for item in range(90):
+        if item not in missing:
+            items[item] += first["items"][nearest[item]].mean(0)
+    found = freedom.read_factors(model, modalities, alike, settings).scores(np.arange(60))
+    np.testing.assert_allclose(found, users @ items.T, rtol=1e-4, atol=1e-5)
+    random = np.random.default_rng(0)
+    user, bought, other = (random.integers(n, size=40) for n in (60, 90, 90))
+    bought[:2] = 4
+    loss = model.step(tuple(torch.from_numpy(part) for part in (user, bought, other)), 0.5)
+    seen = features @ first["content.weights"] + first["content.offset"]
+    apart, apart_seen = ((users[user] * (side[bought] - side[other])).sum(1) for side in (items, seen))
+    both = ~np.isin(bought, missing) & ~np.isin(other, missing)
+    expected = np.log1p(np.exp(-apart)).mean() + 0.5 * np.log1p(np.exp(-apart_seen[both])).mean()
+    assert abs(float(loss) - expected) < 1e-6
+
+
+def test_an_epoch_learns_on_its_part_and_lists_are_made_with_all_purchases() -> None:
+    train = shop()
+    settings = settings_of(freedom, dropped=0.8)
+    modalities = {"content": freedom.read_content(all_rows(parity_features(90)), settings, RUN)}
+    alike = freedom.mix_graphs(modalities, {"content": 1.0}, "cpu")
+    model = freedom.new_model(dataset_of(train), modalities, alike, settings, RUN)
+    sizes, whole = [], model.whole.block.rows.values().numel()
+    for epoch in (0, 1):
+        model.begin_epoch(RUN.seed, epoch)
+        sizes.append(model.graph.block.rows.values().numel())
+    assert sizes == [int((1 - settings.dropped) * train.nnz)] * 2
+    assert whole == train.nnz
+
+
+def test_the_rows_of_the_fit_do_not_depend_on_new_arrivals() -> None:
+    """An arrival is the mean of its neighbours among the items of the fit; others like it are no neighbours."""
+    features = parity_features(60)
+    fitted = fit(features)
+    arrivals = features[:3] + 1e-3
+    vectors, bias = freedom.project(fitted.learned, all_rows(arrivals))
+    nearest = find_nearest(all_rows(arrivals), all_rows(features), 10).items
+    expected = np.stack([fitted.learned["vectors"][row].mean(0) for row in nearest])
+    np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
+    assert not bias.any()
+
+
+def test_an_arrival_without_features_has_no_score() -> None:
+    fitted = fit(parity_features(60))
+    vectors, _ = freedom.project(fitted.learned, all_rows(np.zeros((2, 6), np.float32)))
+    assert not vectors.any()
+
+
+def test_items_without_features_leave_the_others_graph_alone() -> None:
+    features = parity_features(60)
+    features[:6] = 0
+    fitted = fit(features)
+    assert np.isfinite(fitted.user).all()
+    assert np.isfinite(fitted.item).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_refused_by_item(value: float) -> None:
+    features = parity_features(60)
+    features[7, 2] = value
+    with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
+        fit(features)
+
+
+def test_more_neighbours_than_items_are_all_items() -> None:
+    fitted = fit(parity_features(30), neighbours=500, epochs=1)
+    assert np.isfinite(fitted.item).all()
+
+
+def test_content_matters() -> None:
+    """With the features of other items, the square that is left on the checkerboard scores lower among new items."""
+    train, features = checkerboard(), parity_features(60)
+    features[:, 0] = 20 * (np.arange(60) % 2)
+    shuffled = features.copy()
+    np.random.default_rng(0).shuffle(shuffled[:40])
+    own = np.add.outer(np.arange(40), np.arange(40, 60)) % 2 == 0
+    higher = []
+    for rows in (features, shuffled):
+        fitted = freedom.fit(dataset_of(train), settings_of(freedom, neighbours=5), RUN, all_rows(rows[:40]))
+        scores = fitted.user @ freedom.project(fitted.learned, all_rows(features[40:])).vectors.T
+        higher.append(scores[own].mean() - scores[~own].mean())
+    assert higher[0] > 2 * abs(higher[1])
