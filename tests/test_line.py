@@ -32,7 +32,7 @@ OF_CAPTIONERS = ["caption_train", "caption_generate_pt", "caption_generate_ft"]
 OF_RECOMMENDERS = ["rec_tune", "rec_fit"]
 OF_CONTENT = [
     *("rec_tune_image", "rec_tune_text", "rec_tune_arrivals_image", "rec_tune_arrivals_text"),
-    *("rec_fit_image", "rec_fit_text", "rec_fit_masked", "rec_fit_arrivals_image", "rec_fit_arrivals_text"),
+    *("rec_fit_image", "rec_fit_text", "rec_fit_arrivals_image", "rec_fit_arrivals_text"),
     *("rec_rank_arrivals_image", "rec_rank_arrivals_text"),
 ]
 RUN_AS_A_SCRIPT = {"captioning/scores/java/process.py": "captioning/scores/java/worker.py"}  # started, not imported
