@@ -17,7 +17,7 @@ from recsys.tuning.choices import choice_path
 N_USERS, N_ITEMS = 50, 48
 SPLITS = ("train", "train", "validation", "test")
 PLAIN = ("random", "mostpop", "userknn", "itemknn", "bpr")
-CONTENT = ("vbpr", "contentknn")
+CONTENT = ("vbpr", "contentknn", "freedom")
 PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
@@ -39,7 +39,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.chdir(folder)
     params = YAML().load(PARAMS)
-    for name in ("bpr", "vbpr"):
+    for name in ("bpr", "vbpr", "freedom"):
         params["rec_fit"][name] |= {"batch_size": 256, "epochs": 3}
     YAML().dump(params, folder / "params.yaml")
     random = np.random.default_rng(0)

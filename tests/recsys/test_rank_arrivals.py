@@ -44,7 +44,7 @@ def arrivals(study: Path) -> list[str]:
     return ids
 
 
-@pytest.mark.parametrize("recommender", ["vbpr", "contentknn"])
+@pytest.mark.parametrize("recommender", ["vbpr", "contentknn", "freedom"])
 def test_every_source_has_its_figures(arrivals: list[str], monkeypatch: pytest.MonkeyPatch, recommender: str) -> None:
     metrics = run(monkeypatch, recommender, *WORDS)
     assert list(metrics) == ["counts", "sources", "validation"]
@@ -67,7 +67,7 @@ def test_every_source_has_its_figures(arrivals: list[str], monkeypatch: pytest.M
     counts = metrics["counts"]
     assert counts["arrivals"] == len(arrivals)
     assert counts["products"] == len(arrivals) // 2
-    assert counts["runs"] == (3 if recommender == "vbpr" else 1)
+    assert counts["runs"] == (1 if recommender == "contentknn" else 3)
     folder = Path(f"data/arrivals/ranked/{recommender}-words")
     assert counts["users"] == len(pd.read_parquet(folder / "users.parquet"))
     table = pd.read_parquet(folder / "contributions.parquet")
