@@ -80,8 +80,8 @@ def test_a_killed_launcher_ends_its_processes(tmp_path: Path) -> None:
         time.sleep(0.05)
     time.sleep(0.2)
     others = [int((tmp_path / f"rank-{rank}").read_text().split()[2]) for rank in range(2)]
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with process:  # closes its pipes
+        process.send_signal(signal.SIGKILL)
     end = time.monotonic() + 30
     while any(psutil.pid_exists(other) for other in others) and time.monotonic() < end:
         time.sleep(0.05)
