@@ -57,26 +57,33 @@ def write_full_models(models: Path) -> None:
     import full_shapes
     import image_features
     import torch
-    from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, LlavaImageProcessorPil
+    from transformers import AutoTokenizer, LlavaForConditionalGeneration, LlavaImageProcessorPil
 
     for name in ("resnet50", "clip"):
         image_features.MODELS[name](models / name, 1)
     full_shapes.write(models / "blip2", 1, SMALL / "tiny-blip2-opt")
     words: Any = AutoTokenizer.from_pretrained(SMALL / "tiny-llava")
-    config = LlavaConfig(image_token_index=words.convert_tokens_to_ids("<image>"))  # 7B: the defaults are its shapes
-    ids = {f"{role}_token_id": getattr(words, f"{role}_token_id") for role in ("bos", "eos", "pad")}
-    text: Any = config.text_config
-    text.update({"vocab_size": 32064, **ids})
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
-        LlavaForConditionalGeneration(config).save_pretrained(models / "llava")
+        LlavaForConditionalGeneration(make_llava_config(words)).save_pretrained(models / "llava")
     finally:
         torch.set_default_dtype(before)
     words.save_pretrained(models / "llava")
     LlavaImageProcessorPil(
         size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}, do_pad=True
     ).save_pretrained(models / "llava")
+
+
+def make_llava_config(words: Any) -> Any:
+    """Make the config of LLaVA-1.5-7B, which are transformers' defaults, with the tokens of a tokenizer."""
+    from transformers import LlavaConfig
+
+    config = LlavaConfig(image_token_index=words.convert_tokens_to_ids("<image>"))
+    ids = {f"{role}_token_id": getattr(words, f"{role}_token_id") for role in ("bos", "eos", "pad")}
+    text: Any = config.text_config
+    text.update({"vocab_size": 32064, **ids})
+    return config
 
 
 def write_small_models(models: Path) -> None:

@@ -1,5 +1,6 @@
 """The GPU check, in the form that runs on a CPU: every part with small models and 40 portraits."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -7,8 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoTokenizer, LlavaForConditionalGeneration
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "gpu_smoke.py"
+
+
+def test_the_full_llava_has_the_published_shapes() -> None:
+    """7.06 billion parameters, and pictures of 336 pixels."""
+    spec = importlib.util.spec_from_file_location("smoke_project", SCRIPT.with_name("smoke_project.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    project = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(project)
+    config = project.make_llava_config(AutoTokenizer.from_pretrained(project.SMALL / "tiny-llava"))
+    with torch.device("meta"):
+        model = LlavaForConditionalGeneration(config)
+    assert 7.06e9 < sum(weights.numel() for weights in model.parameters()) < 7.07e9
+    assert config.vision_config.image_size == 336
 
 
 def call(*words: str) -> str:
