@@ -97,3 +97,14 @@ def test_full_shapes_are_those_of_the_published_model(tmp_path: Path) -> None:
     captioner = load(folder, "blip2_opt", torch.bfloat16)
     assert captioner.family.count_image_tokens(captioner) == 32
     assert captioner.base.num_parameters() < 0.1e9
+
+
+def test_a_ratio_stands_beside_the_losses_at_which_it_holds() -> None:
+    plain = [row(30.0, 30.0, 0.0), row(30.0, 20.0, 0.0)]
+    ours = [row(10.0, 15.0, 0.0), row(10.0, 5.0, 0.0)]
+    said = fine_tuning.verdict({"plain": plain, "ours": ours}, by_wall=False)
+    assert said.startswith("ours/plain: 3.00 × (2.00 to 4.00) over 2 seeds")
+    assert "(+0.00%): the same within 0.5%" in said
+    worse = [values | {"loss": 0.2012} for values in ours]
+    assert "(+0.60%): NOT the same" in fine_tuning.verdict({"plain": plain, "ours": worse}, by_wall=False)
+    assert "ours/plain: 3.00 × (3.00 to 3.00)" in fine_tuning.verdict({"plain": plain, "ours": ours}, by_wall=True)
