@@ -61,11 +61,11 @@ def values(metrics, captioner, variant):
 
 
 def test_scores_take_the_threads_of_the_machine_and_are_the_same(study, scored, monkeypatch):
-    """One thread as in the sample, three here: Java's programs, and torch's after the tagger, which takes one."""
+    """Two threads as in the sample, three here: Java's programs, and torch's after the tagger, which takes one."""
     metrics, _, _ = scored
     write_classifier(study / "data" / "classifier")
     params = (study / "params.yaml").read_text()
-    (study / "params.yaml").write_text(params.replace("  threads: 1 ", "  threads: 3 "))
+    (study / "params.yaml").write_text(params.replace("  threads: 2 ", "  threads: 3 "))
     before, of_java = torch.get_num_threads(), []
 
     def make_jvm(spice_folder, threads):

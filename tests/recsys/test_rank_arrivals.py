@@ -103,7 +103,8 @@ def test_the_same_inputs_give_the_same_bytes_with_any_number_of_threads(
     folder = Path("data/arrivals/ranked/vbpr-words")
     before = digest(folder)
     params = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(params.replace("  threads: 1", "  threads: 2"))
+    assert "  threads: 2" in params
+    Path("params.yaml").write_text(params.replace("  threads: 2", "  threads: 1"))
     run(monkeypatch, "vbpr", *WORDS, fit=False)
     assert digest(folder) == before
 
