@@ -42,7 +42,8 @@ class Places:
     def pad(self, packed: torch.Tensor) -> torch.Tensor:
         """Fills the padding with zeros: (1, n_tokens, …) to (rows, longest, …)."""
         empty = packed.new_zeros(self.rows * self.longest, *packed.shape[2:])
-        return empty.index_copy(0, self.indices, packed[0]).unflatten(0, (self.rows, self.longest))
+        filled = empty.index_put((self.indices,), packed[0])  # index_copy would keep the packed states for its gradient
+        return filled.unflatten(0, (self.rows, self.longest))
 
 
 def can_pack(captioner: Captioner) -> bool:

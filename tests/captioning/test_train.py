@@ -150,7 +150,9 @@ def test_the_stage_writes_what_the_line_expects(
     assert curve.columns.tolist() == ["step", "kind", "value"]
     assert curve.notna().all(axis=None)
     assert curve.loc[curve["kind"] == "validation_loss", "value"].min() == metrics["validation_loss"]
-    assert capsys.readouterr().out.startswith("done: wrote data/adapters/tiny: validation loss")
+    tokens, ended = capsys.readouterr().out.splitlines()
+    assert tokens == "tiny: 4 image tokens"
+    assert ended.startswith("done: wrote data/adapters/tiny: validation loss")
 
 
 def test_a_repository_without_a_commit_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_the_stage_writes_a_folder_for_each_source(study: Path) -> None:
     for module in ("recsys.features", "recsys.features_sources"):
         ended = run_stage(study, module, "--extractor", "sbert")
         assert ended.returncode == 0, ended.stderr
-    assert "2 sources, 0 texts encoded (1 thread)" in ended.stdout  # original has the empty text too
+    assert "2 sources, 0 texts encoded (2 threads)" in ended.stdout  # original has the empty text too
     folder = Path("data/features/sources/sbert")
     assert sorted(path.name for path in folder.iterdir()) == ["none", "reference"]
     rows = read_features(folder / "reference").take(ARRIVALS)

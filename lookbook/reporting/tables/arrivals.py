@@ -33,7 +33,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
         scores = [format_value(metric, figures.get(metric)) for figures in values]
         similarity = values[0].get("similarity")
         label = label_source(source) + (f", {recommender.partition('-')[2]}" if source == PICTURES else "")
-        body.append([label, *scores, "" if similarity is None else f"{similarity:.2f}", *intervals])
+        body.append([label, *scores, "" if similarity is None else f"{similarity:.2f}".replace("-", "−"), *intervals])
         frame.append(
             {"source": source, "features": recommender.partition("-")[2]}
             | {arm.partition("-")[0]: figures.get(metric) for arm, figures in zip(arms, values, strict=True)}
