@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from tests.helpers.repository import copy_study, restore_study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("no deadline", deadline=None)  # a busy machine fails no test
 settings.load_profile("no deadline")
+
+
+def pytest_runtest_teardown() -> None:
+    """Bring torch back to one thread after a test whose stage took more."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture
