@@ -1,8 +1,5 @@
 """python benchmarks/gpu_smoke.py prepare|measure FOLDER: what only a GPU shows, in two calls.
 
-    python benchmarks/gpu_smoke.py prepare /tmp/smoke
-    python benchmarks/gpu_smoke.py measure /tmp/smoke
-
 `prepare` makes a project in the folder: 2,000 portrait pictures, drawn from a seed, with descriptions of random words,
 and BLIP-2-OPT-2.7B, LLaVA-1.5-7B, CLIP and ResNet-50 with random weights of the published shapes, in bf16. Nothing is
 downloaded. `measure` runs every part in a process of its own and writes report.json there:
