@@ -30,12 +30,11 @@ def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[
     rows, of_a, of_b = np.intersect1d(a.rows, b.rows, assume_unique=True, return_indices=True)
     if not len(rows):
         raise UserError("no user with test purchases has a list in both files; a comparison needs the same users")
-    relevant = a.relevant[of_a]
+    n_relevant = len(np.unique(a.relevant[of_a].indices))
     n_items = max(a.relevant.shape[1], b.relevant.shape[1])
     results: list[Row] = []
     for k in cutoffs:
         hits = _find_hits(a, of_a, k), _find_hits(b, of_b, k)
-        n_relevant = len(np.unique(relevant.indices))
         found = compare_hits(hits[0], hits[1], [(0, 0)], np.arange(n_items), len(rows), n_relevant)
         means = [float(own.contribution.sum() / len(rows)) for own in hits]
         row: Row = {"metric": f"ndcg_{k}", "users": len(rows), "mean_a": means[0], "mean_b": means[1]}
