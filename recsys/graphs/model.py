@@ -59,6 +59,22 @@ class GraphModel:
         return {name: table.values for name, table in self.tables.items()}
 
 
+def new_embeddings(shape: tuple[int, int], width: int, rate: float, seed: int, device: str) -> dict[str, Adam]:
+    """Return the tables `users` and `items` as they are before anything is learned, (n, width) each.
+
+    Args:
+        shape: how many users and items.
+        width: of a vector.
+        rate: Adam's.
+        seed: of the run.
+        device: where the model learns.
+    """
+    return {
+        name: Adam(draw_xavier(rows, width, seed, stream, device), rate)
+        for stream, (name, rows) in enumerate(zip(("users", "items"), shape, strict=True))
+    }
+
+
 def draw_xavier(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:
     """Draw uniform values of Glorot and Bengio (2010): bound √(6 / (rows + columns)), (rows, columns) float32.
 

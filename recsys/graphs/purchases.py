@@ -7,6 +7,7 @@ import torch
 from recsys.graphs.products import Sparse
 
 TINY = 1e-7  # added to every degree, as MMRec does
+EDGES = 7  # the stream of the draw of edges
 
 
 class Purchases:
@@ -81,9 +82,6 @@ def draw_edges(bought: sp.csr_matrix, share: float, seed: int, epoch: int) -> sp
     kept = np.zeros(bought.nnz, dtype=bool)
     kept[np.argsort(-order, kind="stable")[:n_kept]] = True
     return keep_edges(bought, kept)
-
-
-EDGES = 7  # the stream of the draw of edges
 
 
 def keep_edges(bought: sp.csr_matrix, kept: np.ndarray) -> sp.csr_matrix:

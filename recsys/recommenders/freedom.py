@@ -99,15 +99,11 @@ def new_model(
 ) -> "GraphModel":
     """Return a model that has learned nothing yet: tables `users` and `items`, and those of the projections."""
     from recsys.graphs.modalities import new_projections
-    from recsys.graphs.model import GraphModel, draw_xavier
+    from recsys.graphs.model import GraphModel, new_embeddings
     from recsys.graphs.purchases import Purchases, draw_edges
-    from recsys.pairwise.adam import Adam
 
     rate, width, seed, device = settings.learning_rate, settings.factors, run.seed, run.device
-    tables = {
-        name: Adam(draw_xavier(rows, width, seed, stream, device), rate)
-        for stream, (name, rows) in enumerate(zip(("users", "items"), data.train.shape, strict=True))
-    }
+    tables = new_embeddings(data.train.shape, width, rate, seed, device)
     tables |= new_projections(modalities, width, rate, settings.features == "trained", seed, device)
 
     def draw_part(seed: int, epoch: int) -> Purchases:

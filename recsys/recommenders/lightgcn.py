@@ -55,14 +55,10 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
 
 def new_model(data: Dataset, settings: Settings, run: Run) -> "GraphModel":
     """Return a model that has learned nothing yet: tables `users` and `items`, (n, factors)."""
-    from recsys.graphs.model import GraphModel, draw_xavier
+    from recsys.graphs.model import GraphModel, new_embeddings
     from recsys.graphs.purchases import Purchases
-    from recsys.pairwise.adam import Adam
 
-    tables = {
-        name: Adam(draw_xavier(rows, settings.factors, run.seed, stream, run.device), settings.learning_rate)
-        for stream, (name, rows) in enumerate(zip(("users", "items"), data.train.shape, strict=True))
-    }
+    tables = new_embeddings(data.train.shape, settings.factors, settings.learning_rate, run.seed, run.device)
     return GraphModel(tables, Purchases(data.train, run.device), partial(compute_loss, settings=settings))
 
 
