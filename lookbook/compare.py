@@ -75,8 +75,10 @@ def compare_study(params: Params) -> dict[str, Any]:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)
     if not params.has_recommendations:
         return comparison | {"catalogues": [], "masked": [], "slices": []}
-    plain = list_catalogue_recommenders(params.recommenders, params.content_recommenders, params.warm_image_features)
-    texted = list_text_recommenders(params.content_recommenders, params.warm_text_features)
+    plain = list_catalogue_recommenders(
+        params.recommenders, params.warm_content_recommenders, params.warm_image_features
+    )
+    texted = list_text_recommenders(params.warm_content_recommenders, params.warm_text_features)
     axes, product = Axes(params.catalogues, params.texts, plain, texted), read_products(ITEMS, INTERACTIONS)
     users, slices = (
         Tables(scores, hits, RELEVANT, product) for scores, hits in ((USER_SCORES, HITS), (SLICE_SCORES, SLICE_HITS))

@@ -79,7 +79,7 @@ class Params(Section):
     catalogues: list[Catalogue]
     texts: list[Text]
     recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
-    content_recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
+    warm_content_recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
     warm_image_features: list[str]
     warm_text_features: list[str]
     rec_score: RecScore

@@ -185,6 +185,7 @@ def test_recommenders_without_cells_are_a_name_each(project: Path) -> None:
     def add(params: Any) -> None:
         params["recommenders"].append("lightgcn")
         params["content_recommenders"].append("freedom")
+        params["warm_content_recommenders"].append("freedom")
 
     change_params(project, add)
     assert "6 recommenders, 3 content recommenders" in lookbook(project, "check").stdout

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 AXES = ["captioners", "catalogues", "texts", "recommenders", "content_recommenders", "image_features"]
 AXES += [
     "text_features",
+    "warm_content_recommenders",
     "warm_image_features",
     "warm_text_features",
     "arrival_features",
@@ -149,8 +150,8 @@ def test_dvc_lists_every_cell_of_a_study(path: Path, tmp_path: Path) -> None:
     expected = {f"{stage}@{name}" for stage in CAPTION_CELLS for name in SIX}
     for stage, *axes in (
         ("rec_fit", "catalogues", "recommenders"),
-        ("rec_fit_image", "catalogues", "content_recommenders", "warm_image_features"),
-        ("rec_fit_text", "texts", "content_recommenders", "warm_text_features"),
+        ("rec_fit_image", "catalogues", "warm_content_recommenders", "warm_image_features"),
+        ("rec_fit_text", "texts", "warm_content_recommenders", "warm_text_features"),
     ):
         expected |= {f"{stage}@{'-'.join(names)}" for names in product(*(study[axis] for axis in axes))}
     assert expected <= cells

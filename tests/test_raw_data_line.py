@@ -23,7 +23,7 @@ SMALL: dict[str, Any] = {
     **{"epochs": 1, "captioners": CAPTIONERS, "writer": "tiny-llava"},
     **{"recommenders": ["mostpop", "itemknn"], "content_recommenders": ["vbpr"]},
     **{"image_features": ["resnet50"], "text_features": ["sbert"]},
-    **{"warm_image_features": ["resnet50"], "warm_text_features": ["sbert"]},
+    **{"warm_content_recommenders": ["vbpr"], "warm_image_features": ["resnet50"], "warm_text_features": ["sbert"]},
     "caption_score": {"spice": "skip"},
     "catalogue_prepare": {"min_items_per_type": 2},
     "caption_attributes": {"min_count": 2},

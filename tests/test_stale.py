@@ -11,7 +11,7 @@ from tests.helpers.finished_study import read_status, write_finished_study
 from tests.helpers.repository import PACKAGES, ROOT
 from tests.test_line import CELLS, COMMANDS, code_of, covers, needed_by, needed_by_recommenders
 
-CONTENT = YAML(typ="safe").load(ROOT / "params.yaml")["content_recommenders"]
+CONTENT = YAML(typ="safe").load(ROOT / "params.yaml")["warm_content_recommenders"]
 TABLE = YAML(typ="safe").load(ROOT / "tests" / "stale_stages.yaml")
 SOURCES = sorted(
     path.relative_to(ROOT)

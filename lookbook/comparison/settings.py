@@ -47,6 +47,7 @@ class Study(Section):
     content_recommenders: list[str]
     image_features: list[str]
     text_features: list[str]
+    warm_content_recommenders: list[str]
     warm_image_features: list[str]
     warm_text_features: list[str]
     arrival_features: list[str]

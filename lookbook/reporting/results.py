@@ -69,7 +69,7 @@ def read_tuning(folder: Path, study: Study) -> Tuning:
     warm = [*study.warm_image_features, *study.warm_text_features]
     names = {
         "arrivals": list_text_recommenders(study.content_recommenders, study.arrival_features),
-        "warm": [*study.recommenders, *list_text_recommenders(study.content_recommenders, warm)],
+        "warm": [*study.recommenders, *list_text_recommenders(study.warm_content_recommenders, warm)],
     }
     paths = {(kind, name): folder / kind / f"{name}.json" for kind in names for name in names[kind]}
     return {key: read_json(path) for key, path in paths.items() if path.exists()}

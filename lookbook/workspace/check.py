@@ -56,7 +56,7 @@ def find_problems(path: Path) -> list[str]:
         _check_axes,
         _check_arrivals,
         _check_texts,
-        _check_warm_features,
+        _check_warm_axes,
         _check_recommenders,
     ):
         problems += check(values)
@@ -94,6 +94,7 @@ def list_allowed_names() -> dict[str, list[str]]:
         "content_recommenders": allowed_names("recsys/recommenders"),
         "image_features": of_images,
         "text_features": of_texts,
+        "warm_content_recommenders": allowed_names("recsys/recommenders"),
         "warm_image_features": of_images,
         "warm_text_features": of_texts,
     }
@@ -183,9 +184,9 @@ def _check_texts(values: Values) -> Iterator[str]:
         yield f"texts: {ORIGINAL} is missing; recommenders are tuned with its features"
 
 
-def _check_warm_features(values: Values) -> Iterator[str]:
-    """Report warm recommenders that read features which the study does not make."""
-    for axis in ("image_features", "text_features"):
+def _check_warm_axes(values: Values) -> Iterator[str]:
+    """Report warm recommenders that the study has not elsewhere, or that read features which it does not make."""
+    for axis in ("content_recommenders", "image_features", "text_features"):
         made, read = values.get(axis), values.get(f"warm_{axis}")
         if isinstance(made, list) and isinstance(read, list):
             for index, name in enumerate(read):

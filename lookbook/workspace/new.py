@@ -36,6 +36,7 @@ NEED_PURCHASES = (  # axes
     "content_recommenders",
     "image_features",
     "text_features",
+    "warm_content_recommenders",
     "warm_image_features",
     "warm_text_features",
 )

@@ -39,16 +39,16 @@ def list_files(
     catalogues: Sequence[Catalogue],
     texts: Sequence[str],
     recommenders: Sequence[str],
-    content_recommenders: Sequence[str],
+    warm_content_recommenders: Sequence[str],
     warm_image_features: Sequence[str],
     warm_text_features: Sequence[str],
 ) -> Iterator[ListFile]:
     """Yield every file of lists that these axes of params.yaml name."""
     for catalogue in catalogues:
-        for name in list_catalogue_recommenders(recommenders, content_recommenders, warm_image_features):
+        for name in list_catalogue_recommenders(recommenders, warm_content_recommenders, warm_image_features):
             yield ListFile(catalogue, catalogue, name)
     for text in texts:
-        for name in list_text_recommenders(content_recommenders, warm_text_features):
+        for name in list_text_recommenders(warm_content_recommenders, warm_text_features):
             yield ListFile(text, CATALOGUE_OF[text], name)
 
 

@@ -47,6 +47,7 @@ def study_params(**changes: Any) -> dict[str, Any]:
         "content_recommenders": ["vbpr"],
         "image_features": IMAGE_FEATURES,
         "text_features": TEXT_FEATURES,
+        "warm_content_recommenders": ["vbpr"],
         "warm_image_features": IMAGE_FEATURES,
         "warm_text_features": TEXT_FEATURES,
         "arrival_features": ARRIVAL_FEATURES,

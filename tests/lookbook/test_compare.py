@@ -136,7 +136,7 @@ def test_a_second_recommender_with_features_is_compared_as_the_first(
     for values in metrics.values():
         values |= {name.replace("vbpr-", "second-"): figures for name, figures in values.items() if "vbpr-" in name}
     Path("metrics/recommendations.json").write_text(json.dumps(metrics))
-    write_params(Path(), content_recommenders=["vbpr", "second"])
+    write_params(Path(), content_recommenders=["vbpr", "second"], warm_content_recommenders=["vbpr", "second"])
     for features in ("sbert", "clip", "resnet50"):
         shutil.copytree(f"data/arrivals/ranked/vbpr-{features}", f"data/arrivals/ranked/second-{features}")
         shutil.copy(f"metrics/arrivals/vbpr-{features}.json", f"metrics/arrivals/second-{features}.json")

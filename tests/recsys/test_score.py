@@ -27,7 +27,7 @@ texts:
 recommenders:
 - mostpop
 - random
-content_recommenders:
+warm_content_recommenders:
 - vbpr
 warm_image_features: []
 warm_text_features:
@@ -179,7 +179,7 @@ def test_a_study_without_recommendations_has_empty_files(study: Path) -> None:
     params = Path("params.yaml").read_text()
     Path("params.yaml").write_text(
         params[: params.index("catalogues:\n")]
-        + "catalogues: []\ntexts: []\nrecommenders: []\ncontent_recommenders: []\n"
+        + "catalogues: []\ntexts: []\nrecommenders: []\nwarm_content_recommenders: []\n"
         + "warm_image_features: []\nwarm_text_features: []\n"
     )
     score.main()

@@ -108,7 +108,9 @@ def _recommendation_rows(
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
     """(catalogue as shown, arm, recommender): what needs no text on either catalogue, what does on every text."""
-    plain = list_catalogue_recommenders(axes["recommenders"], axes["content_recommenders"], axes["warm_image_features"])
+    plain = list_catalogue_recommenders(
+        axes["recommenders"], axes["warm_content_recommenders"], axes["warm_image_features"]
+    )
     arms: list[tuple[str, str, str]] = []
     for text in ("original", "augmented", "augmented-pt", "unfilled"):
         catalogue = CATALOGUE_OF[text]
@@ -120,7 +122,7 @@ def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:
         if text in axes["texts"]:
             arms += [
                 (text, text, name)
-                for name in list_text_recommenders(axes["content_recommenders"], axes["warm_text_features"])
+                for name in list_text_recommenders(axes["warm_content_recommenders"], axes["warm_text_features"])
             ]
     return arms
 

@@ -46,7 +46,7 @@ def warm_table(metrics: Values, axes: Values, cutoff: int) -> Table | None:
 
 def _list_arms(axes: Values) -> Iterator[tuple[str, str, str]]:
     """Yield (arm, recommender, words): the floors, then the masked texts from nothing to the shop's own words."""
-    recommenders = axes["content_recommenders"]
+    recommenders = axes["warm_content_recommenders"]
     for name in axes["recommenders"]:
         yield CATALOGUE, name, "floor: no content"
     for name in list_text_recommenders(recommenders, axes["warm_image_features"]):

@@ -111,6 +111,11 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             {"warm_text_features": ["sbert", "clip"], "text_features": ["sbert"]},
             "warm_text_features.1: 'clip' is not among text_features; add it there or remove it here",
         ),
+        (
+            {"warm_content_recommenders": ["contentknn"], "content_recommenders": ["vbpr"]},
+            "warm_content_recommenders.0: 'contentknn' is not among content_recommenders; "
+            "add it there or remove it here",
+        ),
         ({"texts": ["original", "augmentd"]}, "'augmentd' is n"),
         ({"catalogues": ["all", "original", "all"]}, "catalogues.2: 'all' is listed twice; remove one"),
         ({"sources": ["pt", "replaced-25", "pt"]}, "sources.2: 'pt' is listed twice; remove one"),

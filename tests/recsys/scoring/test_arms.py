@@ -31,7 +31,7 @@ def test_a_text_has_its_catalogue_and_an_unknown_one_is_refused() -> None:
 
 def read_params(*content_recommenders: str) -> score.Params:
     params = read(score.Params, ROOT / "studies" / "sample.yaml")
-    return params.model_copy(update={"content_recommenders": list(content_recommenders)})
+    return params.model_copy(update={"warm_content_recommenders": list(content_recommenders)})
 
 
 def test_a_second_recommender_with_features_is_scored_wherever_the_first_is() -> None:

@@ -28,7 +28,7 @@ AXES = {
     "texts": ["original", "unfilled"],
     "recommenders": ["itemknn"],
     "warm_image_features": [],
-    "content_recommenders": ["vbpr"],
+    "warm_content_recommenders": ["vbpr"],
     "warm_text_features": ["sbert"],
 }
 
@@ -217,7 +217,7 @@ def test_a_second_recommender_with_features_has_its_rows() -> None:
     both = {name: values for name in ("vbpr-sbert", "second-sbert", "vbpr-resnet50", "second-resnet50")}
     axes = AXES | {
         "recommenders": [],
-        "content_recommenders": ["vbpr", "second"],
+        "warm_content_recommenders": ["vbpr", "second"],
         "warm_image_features": ["resnet50"],
         "texts": ["original"],
         "catalogues": ["original"],

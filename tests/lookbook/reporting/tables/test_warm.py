@@ -6,7 +6,7 @@ from lookbook.reporting.tables.warm import warm_table
 
 AXES: dict[str, Any] = {
     "recommenders": ["itemknn", "bpr"],
-    "content_recommenders": ["vbpr"],
+    "warm_content_recommenders": ["vbpr"],
     "warm_image_features": ["resnet50"],
     "warm_text_features": ["sbert"],
 }
