@@ -30,7 +30,7 @@ from lookbook.comparison.arrivals import Paths, compare_arrivals
 from lookbook.comparison.settings import Compare, Study
 from pipeline.core.outputs import write_json, write_parquet, write_tables
 from pipeline.core.params import REFERENCE, load
-from recsys.ranking.recommend import rank_columns
+from recsys.ranking.dense import rank_columns
 from recsys.scoring.contributions import find_hits
 
 N_ARRIVALS, N_PRODUCTS, WIDTH, CUTOFF = 10_424, 4_700, 32, 12

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.ranking.recommend import rank_columns
+from recsys.ranking.dense import rank_columns
 
 PREFIX = 64  # texts of a user's order that are tried first
 LONGER = 4  # how many times as long the next try is

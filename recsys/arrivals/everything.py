@@ -14,7 +14,7 @@ from recsys.arrivals.models import Model
 from recsys.arrivals.ranks import Distinct
 from recsys.purchases.arrivals import Arrivals
 from recsys.purchases.dataset import COMMON, Split
-from recsys.ranking.recommend import rank_above, rank_columns
+from recsys.ranking.dense import rank_above, rank_columns
 from recsys.ranking.topk import Lists, pack, take_highest, unpack
 from recsys.scoring.metrics import compute_metrics
 

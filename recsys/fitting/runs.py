@@ -58,7 +58,7 @@ def fit_runs(
         files.append(folder / f"run-{number}.parquet")
         if not files[number].is_file():
             scorer = recommender.fit(data, settings, run, features)
-            lists = recommend(scorer, data.train, run.top_k, find_pools(data), run.threads)
+            lists = recommend(scorer, data.train, run.top_k, find_pools(data), run.threads, run.device)
             write_tables(files[number], list_tables(lists, data, number, listed))
     return files
 

@@ -22,8 +22,9 @@ from pipeline.core.params import REFERENCE, Section, load, suggest
 from recsys import recommenders
 from recsys.interchange.reading import Pairs, take_last_rows
 from recsys.purchases.dataset import Dataset, dataset_of
-from recsys.ranking.recommend import Lists, recommend
+from recsys.ranking.recommend import recommend
 from recsys.ranking.settings import Run
+from recsys.ranking.topk import Lists
 
 
 def build_settings(model: str, changes: dict[str, Any]) -> Section:
@@ -108,7 +109,7 @@ def make_lists(data: Dataset, model: str, settings: Section, run: Run, features:
     vectors = None if features is None else read_feature_rows(features, data.item_ids)
     scorer = recommender.fit(data, settings, run, vectors)
     everything = np.ones(len(data.item_ids), dtype=bool)
-    return recommend(scorer, data.train, run.top_k, {"all": everything}, run.threads)["all"]
+    return recommend(scorer, data.train, run.top_k, {"all": everything}, run.threads, run.device)["all"]
 
 
 def read_feature_rows(folder: Path, item_ids: list[str]) -> Rows:

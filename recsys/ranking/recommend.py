@@ -9,7 +9,8 @@ items are never in memory at once:
 - scores that are the `SameForAll` users (MostPop) are sorted once: a list is the first items of that order which the
   user has not seen;
 - of a `RandomOrder` (Random) only the beginning is drawn;
-- other scores are dense, a block of users at a time.
+- other scores are dense, a block of users at a time and in each thread. Beside a GPU, products of dense vectors are
+  ranked there (`recsys.ranking.on_device`).
 """
 
 from collections.abc import Mapping
@@ -17,18 +18,20 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.ranking.scorers import RandomOrder, SameForAll, Scorer, SparseProduct
-from recsys.ranking.topk import NONE, Lists, find_largest, multiply_topn, pack, take_highest, unpack
+from recsys.ranking.dense import rank_dense
+from recsys.ranking.scorers import Factors, RandomOrder, SameForAll, Scorer, SparseProduct
+from recsys.ranking.topk import NONE, SPARE, Lists, find_largest, multiply_topn
 
-BLOCK_CELLS = 4_000_000  # users × items scored at once: 16 MB of scores
 BLOCK_USERS = 65_536
-GROUPS = 8  # of columns, for each place of a list, whose best are sorted in place of all
-TIED = 8  # times k: rows in which more columns reach the bound have many equal scores
-SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 
 
 def recommend(
-    scorer: Scorer | RandomOrder, train: sp.csr_matrix, k: int, pools: Mapping[str, np.ndarray], threads: int = 1
+    scorer: Scorer | RandomOrder,
+    train: sp.csr_matrix,
+    k: int,
+    pools: Mapping[str, np.ndarray],
+    threads: int = 1,
+    device: str = "cpu",
 ) -> dict[str, Lists]:
     """Rank for every user the k best items not in `train`, once among the candidates of each pool.
 
@@ -38,6 +41,7 @@ def recommend(
         k: the length of a list.
         pools: name → (n_items,) bool, the candidates.
         threads: CPU threads.
+        device: cpu or cuda, where products of dense vectors are computed and cut.
 
     Returns:
         Pool → its lists.
@@ -48,7 +52,11 @@ def recommend(
         return {name: rank_same_for_all(scorer.item, train, k, pool) for name, pool in pools.items()}
     if isinstance(scorer, RandomOrder):
         return {name: rank_random_order(scorer, train, k, pool) for name, pool in pools.items()}
-    return rank_dense(scorer, train, k, pools)
+    if isinstance(scorer, Factors) and device != "cpu":
+        from recsys.ranking.on_device import rank_factors
+
+        return rank_factors(scorer, train, k, pools, device)
+    return rank_dense(scorer, train, k, pools, threads)
 
 
 def rank_product(scorer: SparseProduct, train: sp.csr_matrix, k: int, pool: np.ndarray, threads: int = 1) -> Lists:
@@ -96,91 +104,6 @@ def rank_random_order(scorer: RandomOrder, train: sp.csr_matrix, k: int, pool: n
     return items, scores
 
 
-def rank_dense(scorer: Scorer, train: sp.csr_matrix, k: int, pools: Mapping[str, np.ndarray]) -> dict[str, Lists]:
-    """Rank by any scores, a block of users at a time."""
-    n_users, n_items = train.shape
-    rows = max(1, BLOCK_CELLS // n_items)
-    blocks: dict[str, list[Lists]] = {name: [] for name in pools}
-    for start in range(0, n_users, rows):
-        users = np.arange(start, min(start + rows, n_users))
-        scores = as_array(scorer.scores(users))
-        seen = train[users].tocoo()
-        scores[seen.row, seen.col] = -np.inf
-        for name, pool in pools.items():
-            candidates = scores if pool.all() else np.where(pool, scores, np.float32(-np.inf))
-            blocks[name].append(rank_columns(candidates, k))
-    return {
-        name: (np.concatenate([items for items, _ in lists]), np.concatenate([values for _, values in lists]))
-        for name, lists in blocks.items()
-    }
-
-
-def rank_columns(scores: np.ndarray, k: int) -> Lists:
-    """Rank the k best columns of each row; a column with −inf is never taken.
-
-    >>> items, scores = rank_columns(np.array([[1, 3, 3], [-np.inf, 2, -np.inf]], dtype=np.float32), 2)
-    >>> items.tolist(), scores.tolist()
-    ([[1, 2], [1, -1]], [[3.0, 3.0], [2.0, -inf]])
-
-    Args:
-        scores: (n_rows, n_items) float32.
-        k: the length of a list.
-
-    Raises:
-        ValueError: a score is NaN.
-    """
-    floor = find_floor(scores, min(k, scores.shape[1]))
-    if np.isnan(scores.max(axis=1, initial=-np.inf)).any():
-        raise ValueError("a score is not a number")
-    return rank_above(scores, floor, k)
-
-
-def rank_above(scores: np.ndarray, floor: np.ndarray, k: int) -> Lists:
-    """Rank the k best of the columns that score at least a floor; a column with −inf is never taken.
-
-    Args:
-        scores: (n_rows, n_items) float32, no NaN.
-        floor: of each row, (n_rows,).
-        k: the length of a list.
-    """
-    reached = scores >= floor[:, None]
-    if not np.isfinite(floor).all():
-        reached &= scores > -np.inf
-    counts = np.count_nonzero(reached, axis=1)
-    tied = np.flatnonzero(counts > TIED * k)
-    if len(tied):
-        reached[tied] = _choose_first(scores[tied], min(k, scores.shape[1])) & reached[tied]
-        counts[tied] = np.count_nonzero(reached[tied], axis=1)
-    row, column = np.divmod(np.flatnonzero(reached), max(1, scores.shape[1]))  # by ascending column
-    keys = np.zeros((len(scores), counts.max(initial=0)), dtype=np.uint64)
-    keys[np.arange(keys.shape[1]) < counts[:, None]] = pack(scores[row, column], column)
-    return unpack(take_highest(keys, k))
-
-
-def find_floor(scores: np.ndarray, k: int) -> np.ndarray:
-    """Find a score of each row that at least k columns reach, and seldom many more: (n_rows,).
-
-    Where there are many columns it is the k-th highest among the best of every few columns, which takes a fraction of
-    the time of the k-th highest of all.
-
-    Args:
-        scores: (n_rows, n_items).
-        k: at most n_items.
-    """
-    groups = GROUPS * k
-    size = scores.shape[1] // groups
-    if size >= 2:
-        scores = scores[:, : groups * size].reshape(len(scores), size, groups).max(axis=1)
-    return np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
-
-
-def _choose_first(scores: np.ndarray, k: int) -> np.ndarray:
-    """Choose the k best columns of each row, of equal ones the first: (n_rows, n_items) bool."""
-    least = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]
-    better, equal = scores > least, scores == least
-    return better | (equal & (np.cumsum(equal, axis=1) <= k - np.count_nonzero(better, axis=1)[:, None]))
-
-
 def list_first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int, n: int) -> np.ndarray:
     """List the first k numbers below n that each row does not have, ascending, NONE where there are fewer: (n_rows, k).
 
@@ -208,11 +131,6 @@ def list_first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int,
     steps = np.bincount(row[near] * k + gap[near], minlength=n_rows * k).reshape(n_rows, k)
     absent = np.arange(k) + np.cumsum(steps, axis=1)
     return np.where(absent < n, absent, NONE)
-
-
-def as_array(scores: np.ndarray | sp.csr_matrix) -> np.ndarray:
-    """Copy a block of scores to an array: (n_block, n_items) float32."""
-    return np.array(scores, dtype=np.float32) if isinstance(scores, np.ndarray) else scores.toarray()
 
 
 def _rank_product_block(left: sp.csr_matrix, right: sp.csr_matrix, seen: sp.csr_matrix, k: int, threads: int) -> Lists:

@@ -14,6 +14,7 @@ from sparse_dot_topn import sp_matmul_topn
 NONE = -1  # the column where a row has fewer than k
 MORE = 4  # how many times as many entries the next try requests
 CELLS = 1 << 20  # entries held at once: 8 MB of keys
+SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 SMALL = 50_000_000  # rows × columns of a product on which a second thread only waits
 
 Lists = tuple[np.ndarray, np.ndarray]  # columns (n_rows, k) int32, values (n_rows, k) float32; NONE and −inf for none

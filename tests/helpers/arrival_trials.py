@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from lookbook.comparison.clusters import Differences
 from lookbook.comparison.contributions import Hits, compare_hits, pair_runs
 from lookbook.comparison.randomisation import TwoTexts
-from recsys.ranking.recommend import rank_columns
+from recsys.ranking.dense import rank_columns
 from recsys.scoring.contributions import find_hits
 
 CUTOFF = 12
