@@ -6,6 +6,7 @@ Nothing imports this file. A test compares these names with the files of the fol
 from recsys.recommenders import (
     ColdRecommender,
     Recommender,
+    bm3,
     bpr,
     contentknn,
     freedom,
@@ -17,6 +18,7 @@ from recsys.recommenders import (
     vbpr,
 )
 
+BM3: ColdRecommender[bm3.Settings] = bm3
 BPR: Recommender[bpr.Settings] = bpr
 CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
 FREEDOM: ColdRecommender[freedom.Settings] = freedom

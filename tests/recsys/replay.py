@@ -24,9 +24,10 @@ from recsys.graphs.purchases import Purchases, keep_edges
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
-from recsys.recommenders import freedom, lightgcn
+from recsys.recommenders import bm3, freedom, lightgcn
 
 LOSS, WEIGHT, SCORE = 1e-5, 1e-4, 1e-5  # how far each may lie; scores as a share of the largest
+LAYERS = r"(_trs|predictor)\.weight$"  # names of what multiplies rows from the right, (width, dim) in the reference
 Arrays = Mapping[str, np.ndarray]
 Config = dict[str, Any]
 
@@ -120,7 +121,44 @@ def replay_freedom(data: Arrays, reference: Arrays, config: Config) -> Replay:
     )
 
 
-REPLAYS = {"LightGCN": replay_lightgcn, "FREEDOM": replay_freedom}
+def replay_bm3(data: Arrays, reference: Arrays, config: Config) -> Replay:
+    train, trained = train_of(data), config["trains_features"]
+    settings = bm3.Settings(
+        **common_settings(config),
+        variant="mmrec",
+        features="trained" if trained else "fixed",
+        layers=config["n_layers"],
+        dropout=config["dropout"],
+        content=config["cl_weight"],
+    )
+    modalities = modalities_of(data, 1)
+    names = ["users", "items", "text", "image"]  # in the order of the masks
+    ends = np.cumsum([*train.train.shape, *(train.train.shape[1],) * 2]) * settings.factors
+    step = iter(range(len(reference["losses"])))
+    bits: dict[str, torch.Tensor] = {}
+
+    def draw_mask(name: str, rows: torch.Tensor) -> torch.Tensor:
+        if name == "users":  # the first of every step
+            parts = np.split(np.unpackbits(reference["masks"][next(step)])[: ends[-1]], ends[:-1])
+            bits.update((key, torch.from_numpy(part)) for key, part in zip(names, parts, strict=True))
+        return bits[name].view(-1, settings.factors)[rows] / (1 - settings.dropout)
+
+    model = bm3.new_model(train, modalities, settings, Run(seed=0, top_k=12), draw_mask)
+    return Replay(
+        model,
+        {
+            "users": "user_embedding.weight",
+            "items": "item_id_embedding.weight",
+            "predictor.weights": "predictor.weight",
+            "predictor.offset": "predictor.bias",
+        }
+        | name_projections(modalities, trained),
+        settings.regularisation,
+        lambda model: bm3.read_factors(model, settings),
+    )
+
+
+REPLAYS = {"BM3": replay_bm3, "LightGCN": replay_lightgcn, "FREEDOM": replay_freedom}
 
 
 def read_weights(reference: Arrays, when: str, name: str) -> np.ndarray | None:
@@ -128,7 +166,7 @@ def read_weights(reference: Arrays, when: str, name: str) -> np.ndarray | None:
     values = reference.get(f"{when}/{name}")
     if values is None:
         return None
-    return values[None] if values.ndim == 1 else values.T if re.search(r"_trs\.weight$", name) else values
+    return values[None] if values.ndim == 1 else values.T if re.search(LAYERS, name) else values
 
 
 def compare_weights(replay: Replay, reference: Arrays, when: str) -> float:
