@@ -12,6 +12,7 @@ from recsys.recommenders import (
     freedom,
     itemknn,
     lightgcn,
+    mgcn,
     mostpop,
     random,
     userknn,
@@ -24,6 +25,7 @@ CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
 FREEDOM: ColdRecommender[freedom.Settings] = freedom
 ITEMKNN: Recommender[itemknn.Settings] = itemknn
 LIGHTGCN: Recommender[lightgcn.Settings] = lightgcn
+MGCN: ColdRecommender[mgcn.Settings] = mgcn
 MOSTPOP: Recommender[mostpop.Settings] = mostpop
 RANDOM: Recommender[random.Settings] = random
 USERKNN: Recommender[userknn.Settings] = userknn
