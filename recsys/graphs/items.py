@@ -20,6 +20,34 @@ def average_neighbours(neighbours: Neighbours, n_items: int) -> sp.csr_matrix:
     return sp.csr_matrix((values, (rows, neighbours.items[known])), shape=(len(counts), n_items))
 
 
+def weigh_neighbours(neighbours: Neighbours, degrees: np.ndarray | None = None) -> sp.csr_matrix:
+    """Return D^-½ S D^-½, S the similarities to the neighbours and D the sums of its rows: (n, n_items) float64.
+
+    A row whose similarities sum up to no more than 0 has no edges, since it has no root (MMRec's are NaN).
+
+    Args:
+        neighbours: of each row.
+        degrees: the sums of the rows of the items, (n_items,), where the rows are not the items; None: they are.
+    """
+    own = sum_similarities(neighbours)
+    of_items = own if degrees is None else degrees
+    known = neighbours.items != NONE
+    rows = np.repeat(np.arange(len(own)), known.sum(1))
+    columns = neighbours.items[known]
+    values = neighbours.similarities[known].astype(np.float64) * root(own)[rows] * root(of_items)[columns]
+    return sp.csr_matrix((values, (rows, columns)), shape=(len(own), len(of_items)))
+
+
+def sum_similarities(neighbours: Neighbours) -> np.ndarray:
+    """Return the sum of the similarities to the neighbours of each row: (n,) float64."""
+    return neighbours.similarities.sum(1, dtype=np.float64)
+
+
+def root(degrees: np.ndarray) -> np.ndarray:
+    """Return degrees^-½, and 0 where there is none: (n,)."""
+    return np.divide(1, np.sqrt(np.maximum(degrees, 0)), out=np.zeros(len(degrees)), where=degrees > 0)
+
+
 def mix_modalities(graphs: Sequence[sp.csr_matrix], weights: Sequence[float]) -> sp.csr_matrix:
     """Return the weighted mean of the modalities' graphs, row by row over the modalities that the item has.
 

@@ -1,14 +1,15 @@
 """The features of items as a graph model reads them: each modality with its neighbours and its projection."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from features.files import Rows
-from recsys.graphs.model import Leaves, draw_uniform
+from recsys.graphs.layers import apply_layer, new_layer
+from recsys.graphs.model import Leaves
 from recsys.graphs.neighbours import Neighbours, find_known, find_neighbours
 from recsys.pairwise.adam import Adam
 
@@ -39,13 +40,24 @@ def read_modality(features: Rows, k: int, device: str, folder: Path | None = Non
         device: where the model learns.
         folder: see `find_neighbours`.
     """
+    read = read_features(features, device)
+    return replace(read, neighbours=find_neighbours(features, k, device, folder))
+
+
+def read_features(features: Rows, device: str) -> Modality:
+    """Read features into memory, for a model that needs no neighbours: no item has any.
+
+    Args:
+        features: (n_items, dim), finite.
+        device: where the model learns.
+    """
     values = np.empty(features.shape, dtype=np.float32)
     for part, block in features.blocks():
         values[part] = block
     known = np.zeros(len(values), dtype=bool)
     known[find_known(features)] = True
-    neighbours = find_neighbours(features, k, device, folder)
-    return Modality(torch.from_numpy(values).to(device), torch.from_numpy(known).to(device), neighbours)
+    none = Neighbours(np.empty((len(values), 0), np.int32), np.empty((len(values), 0), np.float32))
+    return Modality(torch.from_numpy(values).to(device), torch.from_numpy(known).to(device), none)
 
 
 def new_projections(
@@ -63,17 +75,23 @@ def new_projections(
         seed: of the run.
         device: where the model learns.
     """
-    tables = {}
+    tables: dict[str, Adam] = {}
     for number, (name, modality) in enumerate(modalities.items()):
-        dim, stream = modality.features.shape[1], FIRST_STREAM + 2 * number
-        tables[f"{name}.weights"] = Adam(draw_uniform(dim, width, dim**-0.5, seed, stream, device), rate)
-        tables[f"{name}.offset"] = Adam(draw_uniform(1, width, dim**-0.5, seed, stream + 1, device), rate)
+        stream = FIRST_STREAM + 2 * number
+        tables |= new_layer(name, modality.features.shape[1], width, rate, seed, stream, device)
         if trained:
             tables[f"{name}.features"] = Adam(modality.features.clone(), rate)
     return tables
 
 
-def project_rows(leaves: Leaves, name: str, modality: Modality, rows: torch.Tensor) -> torch.Tensor:
-    """Project the features of some items, those that are trained where the model has such: (len(rows), width)."""
-    features = leaves.get(f"{name}.features", modality.features).index_select(0, rows)
-    return torch.addmm(leaves[f"{name}.offset"], features, leaves[f"{name}.weights"])
+def project_rows(leaves: Leaves, name: str, modality: Modality, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Project the features of some items, those that are trained where the model has such: (len(rows), width).
+
+    Args:
+        leaves: the tables of the model.
+        name: of the modality.
+        modality: its features.
+        rows: the items; None: every item.
+    """
+    features = leaves.get(f"{name}.features", modality.features)
+    return apply_layer(leaves, name, features if rows is None else features.index_select(0, rows))

@@ -10,6 +10,7 @@ from recsys.graphs.purchases import Purchases
 from recsys.pairwise.adam import Adam
 from recsys.pairwise.triples import Batch
 
+DECAY_EPOCHS = 50  # after which the learning rates are `decay` times what they were
 Leaves = dict[str, torch.Tensor]  # the tables of a model as leaves of autograd, by name
 # Tables, the graph of this epoch, a batch, and the regularisation's weight; returns the loss, a scalar.
 ComputeLoss = Callable[[Leaves, Purchases, Batch, float], torch.Tensor]
@@ -24,6 +25,7 @@ class GraphModel:
         whole: the graph of all purchases, by which users and items are scored.
         compute_loss: of the recommender.
         draw_part: the graph of an epoch, as a function of the run's seed and the epoch; None: the whole one.
+        decay: what the learning rates are multiplied with every 50 epochs, a part of it in each epoch.
         graph: that of this epoch.
     """
 
@@ -31,10 +33,12 @@ class GraphModel:
     whole: Purchases
     compute_loss: ComputeLoss
     draw_part: Callable[[int, int], Purchases] | None = None
+    decay: float = 1.0
     graph: Purchases = field(init=False)
 
     def __post_init__(self) -> None:
         self.graph = self.whole
+        self.rates = {name: table.learning_rate for name, table in self.tables.items()}
 
     @property
     def parameters(self) -> list[Adam]:
@@ -42,7 +46,9 @@ class GraphModel:
         return list(self.tables.values())
 
     def begin_epoch(self, seed: int, epoch: int) -> None:
-        """Take the epoch's graph."""
+        """Take the epoch's graph and learning rates."""
+        for name, table in self.tables.items():
+            table.learning_rate = self.rates[name] * self.decay ** (epoch / DECAY_EPOCHS)
         self.graph = self.draw_part(seed, epoch) if self.draw_part else self.whole
 
     def step(self, triples: Batch, regularisation: float) -> torch.Tensor:

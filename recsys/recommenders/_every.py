@@ -6,22 +6,26 @@ Nothing imports this file. A test compares these names with the files of the fol
 from recsys.recommenders import (
     ColdRecommender,
     Recommender,
+    bm3,
     bpr,
     contentknn,
     freedom,
     itemknn,
     lightgcn,
+    mgcn,
     mostpop,
     random,
     userknn,
     vbpr,
 )
 
+BM3: ColdRecommender[bm3.Settings] = bm3
 BPR: Recommender[bpr.Settings] = bpr
 CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
 FREEDOM: ColdRecommender[freedom.Settings] = freedom
 ITEMKNN: Recommender[itemknn.Settings] = itemknn
 LIGHTGCN: Recommender[lightgcn.Settings] = lightgcn
+MGCN: ColdRecommender[mgcn.Settings] = mgcn
 MOSTPOP: Recommender[mostpop.Settings] = mostpop
 RANDOM: Recommender[random.Settings] = random
 USERKNN: Recommender[userknn.Settings] = userknn

@@ -24,9 +24,10 @@ from recsys.graphs.purchases import Purchases, keep_edges
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
-from recsys.recommenders import freedom, lightgcn
+from recsys.recommenders import bm3, freedom, lightgcn, mgcn
 
 LOSS, WEIGHT, SCORE = 1e-5, 1e-4, 1e-5  # how far each may lie; scores as a share of the largest
+LAYERS = r"(_trs|predictor|gate_\w+\.0|query_common\.\d)\.weight$"  # linear layers: (width, dim) in the reference
 Arrays = Mapping[str, np.ndarray]
 Config = dict[str, Any]
 
@@ -120,7 +121,72 @@ def replay_freedom(data: Arrays, reference: Arrays, config: Config) -> Replay:
     )
 
 
-REPLAYS = {"LightGCN": replay_lightgcn, "FREEDOM": replay_freedom}
+def replay_bm3(data: Arrays, reference: Arrays, config: Config) -> Replay:
+    train, trained = train_of(data), config["trains_features"]
+    settings = bm3.Settings(
+        **common_settings(config),
+        variant="mmrec",
+        features="trained" if trained else "fixed",
+        layers=config["n_layers"],
+        dropout=config["dropout"],
+        content=config["cl_weight"],
+    )
+    modalities = modalities_of(data, 1)
+    names = ["users", "items", "text", "image"]  # in the order of the masks
+    ends = np.cumsum([*train.train.shape, *(train.train.shape[1],) * 2]) * settings.factors
+    step = iter(range(len(reference["losses"])))
+    bits: dict[str, torch.Tensor] = {}
+
+    def draw_mask(name: str, rows: torch.Tensor) -> torch.Tensor:
+        if name == "users":  # the first of every step
+            parts = np.split(np.unpackbits(reference["masks"][next(step)])[: ends[-1]], ends[:-1])
+            bits.update((key, torch.from_numpy(part)) for key, part in zip(names, parts, strict=True))
+        return bits[name].view(-1, settings.factors)[rows] / (1 - settings.dropout)
+
+    model = bm3.new_model(train, modalities, settings, Run(seed=0, top_k=12), draw_mask)
+    return Replay(
+        model,
+        {
+            "users": "user_embedding.weight",
+            "items": "item_id_embedding.weight",
+            "predictor.weights": "predictor.weight",
+            "predictor.offset": "predictor.bias",
+        }
+        | name_projections(modalities, trained),
+        settings.regularisation,
+        lambda model: bm3.read_factors(model, settings),
+    )
+
+
+def replay_mgcn(data: Arrays, reference: Arrays, config: Config) -> Replay:
+    train, trained = train_of(data), config["trains_features"]
+    settings = mgcn.Settings(
+        **common_settings(config),
+        variant="mmrec",
+        features="trained" if trained else "fixed",
+        layers=config["n_ui_layers"],
+        neighbours=config["knn_k"],
+        contrast=config["cl_loss"],
+        decay=config["lr_base"],
+    )
+    modalities = modalities_of(data, settings.neighbours)
+    alike = mgcn.build_graphs(modalities, "cpu")
+    model = mgcn.new_model(train, modalities, alike, settings, Run(seed=0, top_k=12))
+    layers = {"query": "query_common.0", "image.gate": "gate_v.0", "text.gate": "gate_t.0"}
+    layers |= {f"{name}.prefer": f"gate_{name}_prefer.0" for name in modalities}
+    names = {"users": "user_embedding.weight", "items": "item_id_embedding.weight"}
+    names["answer.weights"] = "query_common.2.weight"
+    for layer, name in layers.items():
+        names |= {f"{layer}.weights": f"{name}.weight", f"{layer}.offset": f"{name}.bias"}
+    return Replay(
+        model,
+        names | name_projections(modalities, trained),
+        settings.regularisation,
+        lambda model: mgcn.read_factors(model, modalities, alike, settings),
+    )
+
+
+REPLAYS = {"MGCN": replay_mgcn, "BM3": replay_bm3, "LightGCN": replay_lightgcn, "FREEDOM": replay_freedom}
 
 
 def read_weights(reference: Arrays, when: str, name: str) -> np.ndarray | None:
@@ -128,7 +194,7 @@ def read_weights(reference: Arrays, when: str, name: str) -> np.ndarray | None:
     values = reference.get(f"{when}/{name}")
     if values is None:
         return None
-    return values[None] if values.ndim == 1 else values.T if re.search(r"_trs\.weight$", name) else values
+    return values[None] if values.ndim == 1 else values.T if re.search(LAYERS, name) else values
 
 
 def compare_weights(replay: Replay, reference: Arrays, when: str) -> float:
@@ -147,9 +213,8 @@ def take_steps(replay: Replay, data: Arrays, config: Config) -> Iterator[tuple[i
     for number, rows in enumerate(np.split(data["batches"].astype(np.int64), ends[:-1])):
         epoch, step = divmod(number, int(data["steps_per_epoch"]))
         if step == 0:
+            replay.model.begin_epoch(0, epoch)
             replay.begin_epoch(epoch)
-            for table in replay.model.parameters:
-                table.learning_rate = config["learning_rate"] * config["lr_base"] ** (epoch / 50)
         batch = tuple(torch.from_numpy(column.copy()) for column in rows.T)
         yield number + 1, float(replay.model.step(batch, replay.regularisation))  # type: ignore[arg-type]
 

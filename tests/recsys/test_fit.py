@@ -112,7 +112,8 @@ def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest
     [
         (
             "--recommender itemkn --catalogue all",
-            "bpr, contentknn, freedom, itemknn, lightgcn, mostpop, random, userknn, vbpr.*did you mean itemknn",
+            "bm3, bpr, contentknn, freedom, itemknn, lightgcn, mgcn, mostpop, random, userknn, vbpr"
+            ".*did you mean itemknn",
         ),
         (
             "--recommender vbpr --catalogue all",

@@ -233,7 +233,7 @@ def test_wrong_purchases_are_refused(tmp_path: Path, text: str, message: str) ->
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("itemkn", (), "'itemkn' is no known recommender; must be one of: bpr, contentknn, freedom, itemknn"),
+        ("itemkn", (), "'itemkn' is no known recommender; must be one of: bm3, bpr, contentknn, freedom, itemknn"),
         ("vbpr", (), "vbpr needs --features"),
         ("itemknn", ("--features", "x"), "itemknn uses no features: leave out --features x"),
         ("vbpr", ("--features", "nowhere"), "nowhere: no such folder of features"),

@@ -17,11 +17,11 @@ from recsys.pairwise.model import PairwiseModel
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run, Stopping
-from recsys.recommenders import bpr, freedom, lightgcn, vbpr
+from recsys.recommenders import bm3, bpr, freedom, lightgcn, mgcn, vbpr
 from tests.recsys.recommenders.contract import parity_features, settings_of, shop
 
-EVERY = [bpr, vbpr, lightgcn, freedom]
-EACH = pytest.mark.parametrize("module", EVERY, ids=["bpr", "vbpr", "lightgcn", "freedom"])
+EVERY = [bpr, vbpr, lightgcn, freedom, bm3, mgcn]
+EACH = pytest.mark.parametrize("module", EVERY, ids=["bpr", "vbpr", "lightgcn", "freedom", "bm3", "mgcn"])
 
 
 class Killed(BaseException):
