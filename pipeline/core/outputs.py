@@ -1,11 +1,16 @@
-"""Outputs that are whole or absent: written as `<name>.partial` in the same folder, then renamed."""
+"""Outputs that are whole or absent: written as `<name>.….partial` in the same folder, then renamed."""
 
+import errno
+import glob
 import json
 import math
 import os
+import secrets
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +20,19 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError
 
+ATTEMPTS = 5  # to put a folder in its place, while another process does the same
+
 
 @contextmanager
 def new_file(path: Path | str) -> Iterator[Path]:
-    """Yield a path to write to; it becomes `path` when the block succeeds, and is removed when the block fails."""
+    """Yield a path to write to; it becomes `path` when the block succeeds, and is removed when the block fails.
+
+    Each attempt has a path of its own, so that two that write the same output never touch one another's half-written
+    file: the output is that of one of them, whole.
+    """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial.unlink(missing_ok=True)
+    partial = _partial_path(path)
     try:
         yield partial
         with open(partial, "rb") as written:
@@ -34,17 +44,56 @@ def new_file(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
-    """Yield a folder to write in; it replaces `path` when the block succeeds, and is removed when the block fails."""
+    """Yield a folder to write in; it replaces `path` when the block succeeds, and is removed when the block fails.
+
+    Each attempt has a folder of its own, as in `new_file`.
+    """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial_path(path)
+    partial.mkdir()
     try:
         yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(partial, path)
+        _replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial_path(path: Path) -> Path:
+    """Return `<name>.<host>-<process>-<random>.partial` beside an output: the name says which process writes it."""
+    _remove_leftovers(path.parent.resolve())
+    return path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes of this host left half-written in a folder, once in each process."""
+    for partial in folder.glob(f"*.{glob.escape(socket.gethostname())}-*-*.partial"):
+        pid = partial.stem.split("-")[-2]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
+
+
+def _replace_folder(partial: Path, path: Path) -> None:
+    """Put a folder in the place of another; try again where a second writer was quicker."""
+    for attempt in range(ATTEMPTS):
+        shutil.rmtree(path, ignore_errors=True)
+        try:
+            os.replace(partial, path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == ATTEMPTS - 1:
+                raise
 
 
 def write_json(path: Path | str, values: Any) -> None:

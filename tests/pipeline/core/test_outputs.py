@@ -2,6 +2,9 @@
 
 import json
 import math
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +53,83 @@ def test_a_file_that_was_never_written_is_an_error(tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "old"
 
 
-def test_what_a_killed_run_left_is_not_taken_over(tmp_path: Path) -> None:
-    (tmp_path / "file.partial").write_text("stale")
-    (tmp_path / "folder.partial").mkdir()
-    (tmp_path / "folder.partial" / "stale").write_text("stale")
+def find_dead_process() -> int:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    return ended.pid
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    left = f"{socket.gethostname()}-{find_dead_process()}-0123abcd.partial"
+    (tmp_path / f"file.{left}").write_text("stale")
+    (tmp_path / f"folder.{left}").mkdir()
+    (tmp_path / f"folder.{left}" / "stale").write_text("stale")
     with new_file(tmp_path / "file") as partial:
-        assert not partial.exists()
+        assert names(tmp_path) == []
         partial.write_text("new")
     with new_folder(tmp_path / "folder") as partial:
         assert names(partial) == []
     assert names(tmp_path) == ["file", "folder"]
+
+
+def test_what_other_processes_write_stays(tmp_path: Path) -> None:
+    others = [
+        f"file.elsewhere-{find_dead_process()}-0123abcd.partial",
+        f"file.{socket.gethostname()}-1-0123abcd.partial",
+    ]
+    for name in others:
+        (tmp_path / name).write_text("in the making")
+    with new_file(tmp_path / "file") as partial:
+        partial.write_text("new")
+    assert names(tmp_path) == sorted(["file", *others])
+
+
+@given(order=st.permutations("aaabbb"), fails=st.booleans())
+def test_two_writers_of_a_file_never_mix(
+    tmp_path_factory: pytest.TempPathFactory, order: list[str], fails: bool
+) -> None:
+    """In any order of their steps there is nothing, or the whole file of the one that ended last."""
+    target = tmp_path_factory.mktemp("two") / "out.txt"
+    blocks, partials, expected = {}, {}, None
+    done: dict[str, int] = {"a": 0, "b": 0}
+    for writer in order:  # which of them takes its next step
+        if done[writer] == 0:
+            blocks[writer] = new_file(target)
+            partials[writer] = blocks[writer].__enter__()
+            partials[writer].write_text(f"half of {writer}")
+        elif done[writer] == 1:
+            partials[writer].write_text(f"whole {writer}")
+        elif fails and writer == "b":
+            blocks[writer].__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+        else:
+            blocks[writer].__exit__(None, None, None)
+            expected = f"whole {writer}"
+        done[writer] += 1
+        assert (target.read_text() if target.exists() else None) == expected
+    assert names(target.parent) == ["out.txt"]
+
+
+def test_two_writers_of_a_folder_leave_one_whole(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as first, new_folder(tmp_path / "out") as second:
+        for number, folder in enumerate((first, second)):
+            for name in "ab":
+                (folder / name).write_text(str(number))
+    assert [path.read_text() for path in sorted((tmp_path / "out").iterdir())] == ["0", "0"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_many_processes_replace_a_folder_at_once(tmp_path: Path) -> None:
+    write = (
+        "import sys, pathlib\n"
+        "from pipeline.core.outputs import new_folder\n"
+        "for turn in range(20):\n"
+        "    with new_folder(sys.argv[1]) as partial:\n"
+        "        [(partial / name).write_text(sys.argv[2]) for name in 'ab']\n"
+    )
+    command = [sys.executable, "-c", write, str(tmp_path / "out")]
+    assert [other.wait() for other in [subprocess.Popen([*command, str(number)]) for number in range(2)]] == [0, 0]
+    assert len({path.read_text() for path in (tmp_path / "out").iterdir()}) == 1
+    assert names(tmp_path) == ["out"]
 
 
 def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
