@@ -1,9 +1,8 @@
 """python -m captioning.score: scores every captioner's captions, before (pt) and after (ft) fine-tuning.
 
-The captions are those of the test items. Beside them stand the floor (a captioner's FT captions given to wrong items)
-and, where the truth is known, the ceiling (a second description of the same garment). Writes metrics/captions.json;
-the scores of each item, data/scores/captions.parquet; how often each attribute is right, missed and invented,
-data/scores/attributes.parquet; and which categories are taken for which, data/scores/confusions.parquet.
+Beside the test items' captions stand the floor (FT captions given to wrong items) and, where the truth is known, the
+ceiling (a second description). Writes metrics/captions.json, and in data/scores/ the scores of each item (captions),
+attributes right, missed and invented (attributes) and their places (caption_words), and categories (confusions).
 """
 
 from pathlib import Path
@@ -38,6 +37,7 @@ METRICS = Path("metrics/captions.json")
 SCORES = Path("data/scores/captions.parquet")
 BY_ATTRIBUTE = Path("data/scores/attributes.parquet")
 CONFUSIONS = Path("data/scores/confusions.parquet")
+WORDS = Path("data/scores/caption_words.parquet")
 
 
 class Params(Section):
@@ -52,8 +52,7 @@ class Params(Section):
     @field_validator("captioners")
     @classmethod
     def _refuse_keys_of_the_metrics(cls, captioners: dict[str, Any]) -> dict[str, Any]:
-        taken = sorted({CEILING, REFERENCE, "skipped"} & set(captioners))
-        if taken:
+        if taken := sorted({CEILING, REFERENCE, "skipped"} & set(captioners)):
             raise ValueError(f"{', '.join(taken)}: this name has a meaning of its own in {METRICS}; choose another")
         return captioners
 
@@ -72,16 +71,17 @@ def main() -> None:
     scores = score_captions(tables.list_captions(study), references, spice_folder, params.machine.threads)
     study = study.without(scores.left_out)
     with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
-        settings = params.caption_attributes
-        models = content_based.Models(MODELS / settings.tagger, CLASSIFIER, clip_model)
-        content = content_based.score(study, settings, models, IMAGES, params.device, params.machine.threads, folder)
+        models = content_based.Models(MODELS / params.caption_attributes.tagger, CLASSIFIER, clip_model)
+        how = params.device, params.machine.threads, folder
+        content = content_based.score(study, params.caption_attributes, models, IMAGES, *how)
         table = tables.join_content_scores(study, content)
         metrics = tables.summarize(table, scores)
-        no_spice = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
-        skipped = [*no_spice, *study.skipped, *scores.notes, *tables.list_left_out(table)]
+        skipped = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
+        skipped += [*study.skipped, *scores.notes, *tables.list_left_out(table)]
         write_parquet(SCORES, tables.list_values(table, scores))
         write_parquet(BY_ATTRIBUTE, content.attributes)
         write_parquet(CONFUSIONS, content.confusions)
+        write_parquet(WORDS, content.words)
         reasons = {"skipped": skipped} if skipped else {}  # `dvc plots` warns of an empty list
         write_json(METRICS, {**metrics, REFERENCE: content.reference, **reasons})
     print_summary(f"wrote {METRICS}: {len(study.items)} items; {tables.describe(metrics)}", params.machine.threads)

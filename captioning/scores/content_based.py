@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
-from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core, visible
+from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core, visible, words
 from captioning.scores.study import REFERENCE, Study, split_by_set
-from captioning.tagging.extract import extract
+from captioning.tagging.extract import extract_spans, name_attributes
 from captioning.tagging.settings import CaptionAttributes
 
 SCORES: tuple[ContentScore, ...] = (attributes, visible, core, accuracy, clip_score)
@@ -41,12 +42,14 @@ class ContentScores(NamedTuple):
         confusions: captioner, variant, true_category, predicted_category, items; captioner and variant `reference` are
             the true descriptions.
         reference: the accuracies of the true descriptions, to compare those of captions with.
+        words: where each caption names an attribute, and the categories read from it, as `words.list_words` says.
     """
 
     scores: pd.DataFrame
     attributes: pd.DataFrame
     confusions: pd.DataFrame
     reference: dict[str, float]
+    words: pa.Table
 
 
 def score(
@@ -66,13 +69,13 @@ def score(
     pairs = study.captions[["item_id", "caption"]].drop_duplicates().reset_index(drop=True)
     captions, items = pairs["caption"].tolist(), study.items.loc[pairs["item_id"]]
     descriptions, categories = study.items["description"].tolist(), study.items["category"].tolist()
-    selected = extract(captions, settings, models.tagger, device, work, threads)
+    spans = extract_spans(captions, settings, models.tagger, device, work, threads)
     predicted, nearest = accuracy.classify(captions + descriptions, models.classifier, device)
     count = len(captions)
     garments = Garments(
         items=pairs["item_id"].tolist(),
         captions=captions,
-        selected=selected,
+        selected=[name_attributes(of_caption) for of_caption in spans],
         attributes=[list(of_item) for of_item in items["attributes"]],
         vocabulary=study.vocabulary,
         categories=items["category"].tolist(),
@@ -91,6 +94,7 @@ def score(
         pd.concat([pairs, *tables], axis=1),
         *_count_by_set(study, pairs, garments, accuracy.count_confusions(categories, predicted[count:])),
         {str(metric): float(mean) for metric, mean in of_reference.mean().items()},
+        words.list_words(study.captions, pairs, spans, study.vocabulary, garments.predicted, garments.nearest),
     )
 
 

@@ -1,4 +1,4 @@
-"""Extracts the attributes of texts: lower-cased lemmas tagged NOUN, ADJ or PROPN by a Stanza pipeline."""
+"""Extracts the attributes of texts and where they stand: lower-cased lemmas that Stanza tags NOUN, ADJ or PROPN."""
 
 import hashlib
 import json
@@ -34,6 +34,14 @@ class Word(NamedTuple):
     end: int
 
 
+class Span(NamedTuple):
+    """An attribute and where its words stand in the text: characters `start` to `end`, exclusive."""
+
+    attribute: str
+    start: int
+    end: int
+
+
 def extract(
     texts: Sequence[str],
     settings: CaptionAttributes,
@@ -42,7 +50,28 @@ def extract(
     work: Path | None = None,
     threads: int = 1,
 ) -> list[list[str]]:
-    """Extract the attributes of each text, each once, in the order of the text. Equal texts are tagged once.
+    """Extract the attributes of each text, each once, in the order of the text; see `extract_spans`."""
+    return [name_attributes(spans) for spans in extract_spans(texts, settings, folder, device, work, threads)]
+
+
+def name_attributes(spans: Iterable[Span]) -> list[str]:
+    """List the attributes of a text, each once, in the order of the text.
+
+    >>> name_attributes([Span("red", 0, 3), Span("shirt", 4, 9), Span("red", 14, 17)])
+    ['red', 'shirt']
+    """
+    return list(dict.fromkeys(span.attribute for span in spans))
+
+
+def extract_spans(
+    texts: Sequence[str],
+    settings: CaptionAttributes,
+    folder: Path | str,
+    device: str = "cpu",
+    work: Path | None = None,
+    threads: int = 1,
+) -> list[list[Span]]:
+    """Find every place of an attribute in each text, in the order of the text. Equal texts are tagged once.
 
     Args:
         texts: any texts, also empty ones.
@@ -63,14 +92,15 @@ def extract(
             tagger = load(folder, device, settings.package)
             for chunk in track(missing, "tagging", unit="chunk"):
                 documents = tagger.bulk_process(chunk)
-                yield {}, {"attributes": [select_attributes(_words(document), settings) for document in documents]}
+                yield {}, {"spans": [find_spans(_words(document), settings) for document in documents]}
 
-    attributes: dict[str, list[str]] = {}
+    spans: dict[str, list[Span]] = {}
     with temporary_if_none(work) as parts:
         for chunk, path in zip(chunks.values(), keep_finished(parts, chunks, tag), strict=True):
             _, state = load_part(path)
-            attributes |= dict(zip(chunk, state["attributes"], strict=True))
-    return [list(attributes.get(text, ())) for text in texts]
+            of_texts = [[Span(*span) for span in of_text] for of_text in state["spans"]]
+            spans |= dict(zip(chunk, of_texts, strict=True))
+    return [list(spans.get(text, ())) for text in texts]
 
 
 @contextmanager
@@ -111,15 +141,21 @@ def _chunk_name(chunk: Sequence[str]) -> str:
 
 
 def select_attributes(words: Sequence[Word], settings: CaptionAttributes) -> list[str]:
-    """Select the attributes of a tagged text, each once, in its order.
+    """Select the attributes of a tagged text, each once, in its order."""
+    return name_attributes(find_spans(words, settings))
+
+
+def find_spans(words: Sequence[Word], settings: CaptionAttributes) -> list[Span]:
+    """Find every place of an attribute in a tagged text.
 
     With `hyphen: join` a hyphenated word is one attribute if any part of it is (`t-shirt`, `stand-up`).
     """
-    keys = []
+    spans = []
     for group in group_hyphenated(words) if settings.hyphen == "join" else ([word] for word in words):
         if any(_is_attribute(word, settings.participles) for word in group):
-            keys.append("".join(_key(word, settings.unit) for word in group))
-    return list(dict.fromkeys(keys))
+            attribute = "".join(_key(word, settings.unit) for word in group)
+            spans.append(Span(attribute, group[0].start, group[-1].end))
+    return spans
 
 
 def group_hyphenated(words: Sequence[Word]) -> list[list[Word]]:

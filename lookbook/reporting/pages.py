@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 
 from lookbook.reporting.formatting import Table, Values
+from lookbook.reporting.text import show_controls
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,6 +34,11 @@ def write_report(folder: Path, page: Values, tables: list[Table], figures: dict[
 
 def render_page(name: str, page: Values) -> str:
     """Render a page as HTML; every value is escaped, and a missing value is an error."""
+    return make_environment().get_template(f"{name}.j2").render(**page)
+
+
+def make_environment() -> jinja2.Environment:
+    """Make the environment of our templates: it escapes every value, and `show_controls` is a filter of it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,7 +46,8 @@ def render_page(name: str, page: Values) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(f"{name}.j2").render(**page)
+    environment.filters["show_controls"] = show_controls
+    return environment
 
 
 def encode_figures(figures: dict[str, bytes]) -> dict[str, str]:

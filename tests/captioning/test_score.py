@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -160,13 +161,42 @@ def test_attributes_and_confusions_are_counted_for_every_set(scored):
     assert set(metrics["reference"]) == {"accuracy", "accuracy_zero_shot"}
 
 
+def test_the_words_of_every_caption_are_where_they_say_and_give_the_scores(scored):
+    """Right and invented attributes, found again by their places in the captions, are those that were counted."""
+    _, table, folder = scored
+    words = pd.read_parquet(folder / score.WORDS)
+    attributes = pd.read_parquet(folder / "data/attributes/items.parquet").set_index("item_id")["attributes"]
+    counts = pd.read_parquet(folder / score.BY_ATTRIBUTE).set_index(["captioner", "variant", "attribute"])
+    counts = counts.sort_index()
+    assert words[["captioner", "variant"]].drop_duplicates().to_numpy().tolist() == [
+        [captioner, variant] for captioner in ("one", "two") for variant in ("pt", "ft")
+    ]
+    for (captioner, variant), rows in words.groupby(["captioner", "variant"]):
+        captions = pd.read_parquet(folder / f"data/captions/{captioner}-{variant}.parquet").set_index("item_id")
+        right, invented = Counter(), Counter()
+        for item, spans, category in zip(rows["item_id"], rows["attributes"], rows["predicted_category"], strict=True):
+            caption = captions.loc[item, "caption"]
+            for span in spans:
+                assert caption[span["start"] : span["end"]].lower().startswith(span["attribute"])
+            named, true = {span["attribute"] for span in spans}, set(attributes[item])
+            right.update(named & true)
+            invented.update(named - true)
+            scores = table[table["item_id"].eq(item) & table["captioner"].eq(captioner) & table["variant"].eq(variant)]
+            of_caption = scores.set_index("metric")["value"]
+            assert of_caption["attributes_selected"] == len(named)
+            assert category in ("dress", "skirt", "jacket")
+        expected = counts.loc[captioner, variant]
+        assert {name: int(count) for name, count in expected["right"].items() if count} == dict(right)
+        assert {name: int(count) for name, count in expected["invented"].items() if count} == dict(invented)
+
+
 @pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(scored, monkeypatch):
     _, _, folder = scored
     monkeypatch.chdir(folder)
-    before = [path.read_bytes() for path in (score.METRICS, score.SCORES)]
+    before = [path.read_bytes() for path in (score.METRICS, score.SCORES, score.WORDS)]
     score.main()
-    assert [path.read_bytes() for path in (score.METRICS, score.SCORES)] == before
+    assert [path.read_bytes() for path in (score.METRICS, score.SCORES, score.WORDS)] == before
 
 
 def test_a_captioner_that_left_the_axis_is_not_read(study):

@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from captioning.tagging import extract as tagging
-from captioning.tagging.extract import Word, extract, group_hyphenated, select_attributes
+from captioning.tagging.extract import (
+    Span,
+    Word,
+    extract,
+    extract_spans,
+    find_spans,
+    group_hyphenated,
+    select_attributes,
+)
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
 from sample.garments.wording import describe, write_alt_text
@@ -55,6 +63,27 @@ def test_switches(switches: dict, expected: str) -> None:
 
 def test_an_attribute_counts_once() -> None:
     assert select_attributes([*SHIRTS, *SHIRTS], SETTINGS) == select_attributes(SHIRTS, SETTINGS)
+
+
+def test_every_place_of_an_attribute_is_found() -> None:
+    join = SETTINGS.model_copy(update={"hyphen": "join"})
+    assert [tuple(span) for span in find_spans(SHIRTS, join)] == [
+        ("ribbed", 0, 6),
+        ("t-shirt", 7, 15),
+        ("made", 16, 20),
+    ]
+    assert [span.attribute for span in find_spans([*SHIRTS, *SHIRTS], SETTINGS)].count("ribbed") == 2
+
+
+def test_places_count_in_the_text_that_was_given() -> None:
+    """Texts are tagged together, with others before them and odd spaces in them."""
+    texts = ["blue boots with laces", "  a  red shirt and a red cap", "Red and red shirt"]
+    found = [[text[start:end] for _, start, end in spans] for text, spans in zip(texts, spans_of(texts), strict=True)]
+    assert found == [["blue", "boots", "laces"], ["red", "shirt", "red", "cap"], ["Red", "red", "shirt"]]
+
+
+def spans_of(texts: list[str]) -> list[list[Span]]:
+    return extract_spans(texts, SETTINGS, TAGGER)
 
 
 @pytest.mark.parametrize("tag", ["ribbed/rib/VERB/VBN", "ribbed/ribbed/ADJ/JJ", "ribbed/rib/ADJ/VBN"])
