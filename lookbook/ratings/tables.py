@@ -108,7 +108,8 @@ def write_table(path: Path, table: Table, rows: Iterable[Iterable[Any]]) -> None
     with new_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows(sorted(map(tuple, rows), key=lambda row: row[: table.key]))
+        ordered = sorted(map(tuple, rows), key=lambda row: row[: table.key])
+        writer.writerows(ordered)
 
 
 def read_table(path: Path, table: Table) -> list[Any]:
