@@ -60,7 +60,8 @@ class Params(Section):
 def main() -> None:
     """Score the captions of every captioner, and write the metrics and the tables."""
     params = read(Params)
-    spice_folder, clip_model = _find_corenlp(params.caption_score), _find_clip(params.caption_score)
+    settings, spice_folder = params.caption_score, _find_corenlp(params.caption_score)
+    optional = _find_model(settings.clip_model), _find_model(settings.bert_model)
     study = load(list(params.captioners), FILES)
     import torch  # seconds
 
@@ -70,10 +71,11 @@ def main() -> None:
     references = {str(item): [text] for item, text in study.items["description"].items()}
     scores = score_captions(tables.list_captions(study), references, spice_folder, params.machine.threads)
     study = study.without(scores.left_out)
-    with checkpoint_folder(_work_folder(study, params, clip_model)) as folder:
-        models = content_based.Models(MODELS / params.caption_attributes.tagger, CLASSIFIER, clip_model)
+    with checkpoint_folder(_work_folder(study, params, optional)) as folder:
+        tagging = params.caption_attributes
+        models = content_based.Models(MODELS / tagging.tagger, CLASSIFIER, *optional, settings.bert_layer)
         how = params.device, params.machine.threads, folder
-        content = content_based.score(study, params.caption_attributes, models, IMAGES, *how)
+        content = content_based.score(study, tagging, models, IMAGES, *how)
         table = tables.join_content_scores(study, content)
         metrics = tables.summarize(table, scores)
         skipped = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []
@@ -99,21 +101,18 @@ def _find_corenlp(settings: CaptionScore) -> Path | None:
     return CORENLP
 
 
-def _find_clip(settings: CaptionScore) -> Path | None:
-    """Return the folder of CLIP, None with `clip_model: none`; refuse where there is no such model."""
-    if settings.clip_model == "none":
-        return None
-    check_folder(MODELS / settings.clip_model)
-    return MODELS / settings.clip_model
+def _find_model(name: str) -> Path | None:
+    """Return the folder of a model, None for `none`; refuse where there is no such model."""
+    return None if name == "none" else check_folder(MODELS / name)
 
 
-def _work_folder(study: Study, params: Params, clip_model: Path | None) -> Path:
-    """Name the folder of tagged captions and CLIP's embeddings by these texts, models and pictures."""
+def _work_folder(study: Study, params: Params, optional: tuple[Path | None, Path | None]) -> Path:
+    """Name the folder of tagged captions and what CLIP and BERT make by these texts, models and pictures."""
     texts = [*study.captions["caption"], *study.items["description"]]
-    inputs = [clip_model, IMAGES] if clip_model else []
+    inputs = [path for path in (*optional, optional[0] and IMAGES) if path]
     hashes = {str(path): [hash_file(file) for file in list_files(path)] for path in inputs}
-    settings = params.caption_attributes
-    return name_work_folder("caption_score", texts, settings, MODELS / settings.tagger, params.device, hashes)
+    tagging = params.caption_attributes
+    return name_work_folder("caption_score", texts, tagging, MODELS / tagging.tagger, params.device, hashes)
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ def download_command(pinned: dict[str, str]) -> str:
     return f"hf download {pinned['id']} --revision {pinned['revision']} {patterns}"
 
 
-def check_folder(folder: Path) -> None:
-    """Check that a folder exists and holds a model, before anything slow is imported.
+def check_folder(folder: Path) -> Path:
+    """Check that a folder exists and holds a model, before anything slow is imported, and return it.
 
     Raises:
         UserError: there is no such folder (the message has the nearest name), or it holds no model.
@@ -96,6 +96,7 @@ def check_folder(folder: Path) -> None:
             f"{folder}: no model here (neither config.json nor hub.json); the small models are part of the repository: "
             f"git checkout {folder}; for a model of the hub write {folder / 'hub.json'} with its id and revision"
         )
+    return folder
 
 
 def read_keys(path: Path, *keys: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Caption scores, a file each, and the interfaces that these files keep.
 
 A reference-based score compares a caption with the reference descriptions of its item: bleu, meteor, rouge_l, cider,
-spice. A content-based score compares it with what is known of the garment: attributes, core, accuracy, clip_score. To
-add a score, write its file here and name it in the table of reference_based.py or of content_based.py; mypy checks the
-file against the interface of its table.
+spice. A content-based score compares it with what is known of the garment: attributes, core, accuracy, clip_score; and
+bert_score, which reads the reference by a model. To add a score, write its file here and name it in the table of
+reference_based.py or of content_based.py; mypy checks the file against the interface of its table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -119,6 +119,8 @@ class Garments:
         references: item -> its references.
         images: the folder of packed pictures.
         clip_model: the folder of the CLIP that reads pictures and captions; None where no picture is scored.
+        bert_model: the folder of the BERT that reads captions and references; None where it is left out.
+        bert_layer: after how many of its layers tokens are compared.
         device: where models run, `cpu` or `cuda`.
         work: a folder for parts that are finished before the whole is.
     """
@@ -135,12 +137,14 @@ class Garments:
     references: Mapping[str, Sequence[str]]
     images: Path
     clip_model: Path | None
+    bert_model: Path | None
+    bert_layer: int
     device: str
     work: Path | None
 
 
 class ContentScore(Protocol):
-    """A content-based score: attributes, visible, core, accuracy, clip_score.
+    """A content-based score: attributes, visible, core, accuracy, clip_score, bert_score.
 
     Attributes:
         METRICS: the names of its columns.

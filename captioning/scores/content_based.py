@@ -9,12 +9,12 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from captioning.scores import ContentScore, Garments, accuracy, attributes, clip_score, core, visible, words
+from captioning.scores import ContentScore, Garments, accuracy, attributes, bert_score, clip_score, core, visible, words
 from captioning.scores.study import REFERENCE, Study, split_by_set
 from captioning.tagging.extract import extract_spans, name_attributes
 from captioning.tagging.settings import CaptionAttributes
 
-SCORES: tuple[ContentScore, ...] = (attributes, visible, core, accuracy, clip_score)
+SCORES: tuple[ContentScore, ...] = (attributes, visible, core, accuracy, clip_score, bert_score)
 LEFT_OUT = {metric: reason for score in SCORES for metric, reason in score.LEFT_OUT.items()}
 
 
@@ -25,11 +25,15 @@ class Models(NamedTuple):
         tagger: a Stanza pipeline.
         classifier: the output of the stage caption_classifier.
         clip: a CLIP; None leaves CLIPScore out.
+        bert: a BERT or its like; None leaves BERTScore out.
+        bert_layer: after how many of its layers tokens are compared.
     """
 
     tagger: Path
     classifier: Path
     clip: Path | None
+    bert: Path | None
+    bert_layer: int
 
 
 class ContentScores(NamedTuple):
@@ -85,6 +89,8 @@ def score(
         references={str(item): [text] for item, text in study.items["description"].items()},
         images=images,
         clip_model=models.clip,
+        bert_model=models.bert,
+        bert_layer=models.bert_layer,
         device=device,
         work=work,
     )

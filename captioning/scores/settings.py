@@ -12,3 +12,5 @@ class CaptionScore(Section):
 
     spice: Literal["required", "skip"]
     clip_model: Annotated[str, Field(min_length=1)]  # `none`, or a folder under data/models/ with a CLIP
+    bert_model: Annotated[str, Field(min_length=1)]  # `none`, or a folder under data/models/ with a BERT or its like
+    bert_layer: Annotated[int, Field(gt=0)]

@@ -34,6 +34,7 @@ MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` 
     ("caption_attributes", "tagger"),
     ("caption_classifier", "encoder"),
     ("caption_score", "clip_model"),
+    ("caption_score", "bert_model"),
     ("caption_features", "captioner"),
 )
 ORIGINAL = "original"  # the text of the shop's own descriptions
