@@ -32,6 +32,7 @@ FOLDER = Path("data/features/image")
 CODE = (  # with the family's file, what a feature depends on: the code in `deps` of dvc.yaml
     "pipeline/batches.py",
     "pipeline/checkpoints.py",
+    "pipeline/cluster.py",
     "pipeline/core",
     "pipeline/machine.py",
     "pipeline/model_folders.py",
@@ -55,17 +56,13 @@ def main() -> None:
     model, adapter = MODELS / settings.captioner, choose_adapter(params)
     check_folder(model)
     ids = read_items(ITEMS, ["item_id"])["item_id"].tolist()
-    store = ImageStore(IMAGES)
-    check_pictures(ids, store)
+    check_pictures(ids, ImageStore(IMAGES))
 
-    from captioning.modelling.memory import explain_out_of_memory  # torch: seconds
-    from captioning.vision_features.extraction import compute_features, load_captioner, reduce_queries
+    from captioning.vision_features.extraction import open_features, reduce_queries  # torch: seconds
 
-    size = settings.batch_size
-    less = f"params.yaml: lower caption_features.batch_size ({size}), or use precision: bf16"
-    with checkpoint_folder(name_work_folder(params)) as folder, explain_out_of_memory(less):
-        captioner = load_captioner(model, adapter, params)
-        shards = Shards(folder / "features", ids, lambda keys: compute_features(captioner, keys, store, size), size)
+    where, options = params.machine.where(params.device), (model, adapter, params, IMAGES)
+    with checkpoint_folder(name_work_folder(params)) as folder:
+        shards = Shards(folder / "features", ids, settings.batch_size, open_features, *options, where=where)
         write_features(FOLDER / VISUAL, ids, shards.blocks(0))
         write_features(FOLDER / QUERIES, ids, reduce_queries(lambda: shards.blocks(1), settings.queries))
     n_visual, n_queries = (read_features(FOLDER / name).array.shape[1] for name in NAMES)

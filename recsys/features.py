@@ -39,6 +39,7 @@ RESNET50 = Path("data/features/image/resnet50")
 LIBRARIES = ("numpy", "torch", "transformers", "sentence-transformers", "pillow")  # other versions may give other bits
 CODE = (  # with the extractor's own file: what a result depends on
     "pipeline/batches.py",
+    "pipeline/cluster.py",
     "pipeline/machine.py",
     "pipeline/model_folders.py",
     "features",
@@ -67,11 +68,8 @@ def main() -> None:
     extractor = load(name)
     params = read(with_sections(Params, [name]))
     settings = getattr(params.rec_features, name)
-    import torch  # after params.yaml has been checked
-
-    torch.set_num_threads(params.machine.threads)
     with checkpoints.checkpoint_folder(checkpoint_folder(name, extractor, settings, params)) as work:
-        encoder = Encoder(name, extractor, settings, params.device, work)
+        encoder = Encoder(name, extractor, settings, params.machine.where(params.device), work)
         message = encode_texts(encoder, params.texts) if encoder.reads_texts else encode_pictures(encoder)
     print_summary(message, params.machine.threads)
 

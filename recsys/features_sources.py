@@ -33,6 +33,7 @@ FOLDER = Path("data/features/sources")
 LIBRARIES = ("numpy", "torch", "transformers", "sentence-transformers")  # other versions may give other bits
 CODE = (  # with the extractor's own file: what a result depends on
     "pipeline/batches.py",
+    "pipeline/cluster.py",
     "pipeline/machine.py",
     "pipeline/model_folders.py",
     "features",
@@ -68,11 +69,8 @@ def main() -> None:
     names = expand_sources(params.sources, params.captioners)
     sources = {source: read_source(SOURCES / f"{source}.parquet") for source in names}
     stored, text = read_stored_text(STORED / name), read_text(ORIGINAL)
-    import torch  # after params.yaml has been checked
-
-    torch.set_num_threads(params.machine.threads)
     with checkpoints.checkpoint_folder(checkpoint_folder(name, settings, params)) as work:
-        encoder = Encoder(name, extractor, settings, params.device, work)
+        encoder = Encoder(name, extractor, settings, params.machine.where(params.device), work)
         n_encoded = write_source_features(FOLDER / name, encoder, sources, stored, text)
     print_summary(f"wrote {FOLDER / name}: {len(sources)} sources, {n_encoded} texts encoded", params.machine.threads)
 

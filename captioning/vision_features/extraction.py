@@ -9,13 +9,39 @@ import torch
 
 from captioning.modelling import DTYPES, Captioner, ImageInputs, join_images, load, move_to_device, prepare_images
 from captioning.modelling.lora import find_language_model, list_lora_names
+from captioning.modelling.memory import explain_out_of_memory
 from captioning.vision_features.settings import Params
 from catalogue.prepared.images import ImageStore
 from features.components import VARIANCE_SHARE, Blocks, project_blocks
+from features.shards import Compute
 from pipeline.batches import make_batches
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
 from pipeline.prefetch import prefetch, reader_threads
+
+
+def open_features(model: Path, adapter: Path | None, params: Params, images: Path) -> Compute:
+    """Opens what computes the features of the pictures of some items, by a captioner that is loaded once.
+
+    Args:
+        model: folder of the captioner.
+        adapter: folder of a LoRA adapter.
+        params: of the stage.
+        images: the folder of packed images.
+
+    Raises:
+        UserError: as `load_captioner`, or the memory of the device or of the machine runs out.
+    """
+    size = params.caption_features.batch_size
+    less = f"params.yaml: lower caption_features.batch_size ({size}), or use precision: bf16"
+    with explain_out_of_memory(less):
+        captioner, store = load_captioner(model, adapter, params), ImageStore(images)
+
+    def compute(ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        with explain_out_of_memory(less):
+            return compute_features(captioner, ids, store, size)
+
+    return compute
 
 
 def load_captioner(folder: Path, adapter: Path | None, params: Params) -> Captioner:

@@ -1,6 +1,6 @@
 """An extractor at work: vectors of pictures and of texts, with finished parts on disk."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +8,19 @@ import numpy as np
 
 from catalogue.prepared.images import ImageStore
 from features.components import VARIANCE_SHARE, Components, fit_components, project_blocks
-from features.shards import Shards
+from features.shards import Compute, OpenCompute, Shards
+from pipeline.machine import Where
 from recsys.extractors import Extractor, ExtractorSettings, ImageExtractor, TextExtractor
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """An extractor with its settings, the device, and the folder for parts that are finished."""
+    """An extractor with its settings, where it computes, and the folder for parts that are finished."""
 
     name: str
     extractor: Extractor
     settings: ExtractorSettings
-    device: str
+    where: Where
     work: Path
 
     @property
@@ -43,9 +44,8 @@ class Encoder:
             UserError: an item has no picture, or a vector is not finite.
         """
         assert isinstance(self.extractor, ImageExtractor)
-        image_vectors, store = self.extractor.image_vectors, ImageStore(images)
-        store.require(ids)
-        return self._encode("pictures", ids, lambda part: image_vectors(part, store, self.settings, self.device))
+        ImageStore(images).require(ids)
+        return self._encode("pictures", ids, open_pictures, self.extractor, self.settings, self.where, images)
 
     def encode_texts(self, groups: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         """Encode each different text once, beside texts of its own group alone; `reduce` is left to the caller.
@@ -60,12 +60,11 @@ class Encoder:
             Text → its vector, (dim,).
         """
         assert isinstance(self.extractor, TextExtractor)
-        text_vectors = self.extractor.text_vectors
         vectors: dict[str, np.ndarray] = {}
         for name, texts in groups.items():
             new = sorted(set(texts) - vectors.keys())
             if new:
-                shards = self._encode(f"texts-{name}", new, lambda part: text_vectors(part, self.settings, self.device))
+                shards = self._encode(f"texts-{name}", new, open_texts, self.extractor, self.settings, self.where)
                 vectors |= dict(zip(new, shards.read(), strict=True))
         return vectors
 
@@ -95,5 +94,27 @@ class Encoder:
         """The parameter to name in messages."""
         return f"rec_features.{self.name}.reduce"
 
-    def _encode(self, part: str, keys: Sequence[str], encode: Callable[[Sequence[str]], np.ndarray]) -> Shards:
-        return Shards(self.work / part, keys, lambda some: (encode(some),), self.settings.batch_size)
+    def _encode(self, part: str, keys: Sequence[str], open_: OpenCompute, *arguments: object) -> Shards:
+        size = self.settings.batch_size
+        return Shards(self.work / part, keys, size, open_, *arguments, where=self.where)
+
+
+def open_pictures(
+    extractor: ImageExtractor[ExtractorSettings], settings: ExtractorSettings, where: Where, images: Path
+) -> Compute:
+    """Open what computes the vectors of the pictures of some items."""
+    _set_threads(where)
+    store = ImageStore(images)
+    return lambda ids: (extractor.image_vectors(ids, store, settings, where.device),)
+
+
+def open_texts(extractor: TextExtractor[ExtractorSettings], settings: ExtractorSettings, where: Where) -> Compute:
+    """Open what computes the vectors of some texts."""
+    _set_threads(where)
+    return lambda texts: (extractor.text_vectors(texts, settings, where.device),)
+
+
+def _set_threads(where: Where) -> None:
+    import torch  # seconds
+
+    torch.set_num_threads(where.threads)

@@ -28,7 +28,7 @@ def edit(path: Path, change) -> None:  # type: ignore[no-untyped-def]
 def nothing_written() -> bool:
     return (
         not Path("data/prepared").exists()
-        and not Path("data/prepared.partial").exists()
+        and not list(Path("data").glob("prepared.*partial"))
         and not Path("metrics/catalogue.json").exists()
     )
 

@@ -35,7 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_blocks_follow_the_keys_in_whole_batches(tmp_path: Path) -> None:
     compute = Numbers()
-    numbers = Shards(tmp_path, KEYS, compute, batch_size=3)
+    numbers = Shards(tmp_path, KEYS, 3, lambda: compute)
     assert [len(keys) for keys in compute.calls] == [9, 9, 5]
     assert numbers.read(0)[:, 0].tolist() == list(range(23))
     assert numbers.read(1).shape == (23, 2)
@@ -43,21 +43,21 @@ def test_blocks_follow_the_keys_in_whole_batches(tmp_path: Path) -> None:
 
 
 def test_a_killed_extraction_resumes_after_the_last_whole_shard(tmp_path: Path) -> None:
-    expected = Shards(tmp_path / "whole", KEYS, Numbers(), batch_size=3).read(1)
+    expected = Shards(tmp_path / "whole", KEYS, 3, Numbers).read(1)
     with pytest.raises(KeyboardInterrupt):
-        Shards(tmp_path / "killed", KEYS, Numbers(killed_at=3), batch_size=3)
+        Shards(tmp_path / "killed", KEYS, 3, Numbers, 3)
     again = Numbers()
-    resumed = Shards(tmp_path / "killed", KEYS, again, batch_size=3).read(1)
+    resumed = Shards(tmp_path / "killed", KEYS, 3, lambda: again).read(1)
     assert again.calls == [KEYS[18:]]
     assert resumed.tobytes() == expected.tobytes()
 
 
 def test_a_damaged_shard_is_computed_again(tmp_path: Path) -> None:
-    expected = Shards(tmp_path, KEYS, Numbers(), batch_size=3).read()
+    expected = Shards(tmp_path, KEYS, 3, Numbers).read()
     path = sorted(tmp_path.glob("*.safetensors"))[1]
     path.write_bytes(path.read_bytes()[:-3] + b"bad")
     again = Numbers()
-    resumed = Shards(tmp_path, KEYS, again, batch_size=3).read()
+    resumed = Shards(tmp_path, KEYS, 3, lambda: again).read()
     assert again.calls == [KEYS[9:18]]
     assert resumed.tobytes() == expected.tobytes()
 
@@ -71,9 +71,9 @@ def test_values_that_do_not_fit_float16_are_counted_and_named(tmp_path: Path, va
 
     named = "'item 2', 'item 3', 'item 4', 'item 5', 'item 6', …; "
     with pytest.raises(UserError, match=f"7 of 9 features are not finite in float16, first of {named}"):
-        Shards(tmp_path, KEYS, compute, batch_size=3)
+        Shards(tmp_path, KEYS, 3, lambda: compute)
 
 
 def test_missing_rows_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="8 rows for 9 keys"):
-        Shards(tmp_path, KEYS, lambda keys: (np.ones((len(keys) - 1, 2)),), batch_size=3)
+        Shards(tmp_path, KEYS, 3, lambda: lambda keys: (np.ones((len(keys) - 1, 2)),))

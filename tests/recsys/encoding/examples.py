@@ -12,6 +12,7 @@ from PIL import Image
 from catalogue.prepared.images import ImageStore, pack_images
 from features.files import Features, read_features
 from pipeline.core.outputs import write_parquet
+from pipeline.machine import HERE
 from recsys.encoding.encoder import Encoder
 from recsys.encoding.feature_sets import read_text, write_image_features, write_text_features
 from recsys.extractors import ExtractorSettings
@@ -93,7 +94,7 @@ def encoder(extractor: object, settings: ExtractorSettings = SETTINGS, *, resume
     """An encoder with an empty folder for finished parts, or with that of the encoder before."""
     if not resumed:
         shutil.rmtree(WORK, ignore_errors=True)
-    return Encoder("plane", extractor, settings, "cpu", WORK)
+    return Encoder("plane", extractor, settings, HERE, WORK)
 
 
 def encode_images(name: str, encoder: Encoder, ids: Sequence[str] = tuple(sorted(IDS))) -> Features:

@@ -1,0 +1,299 @@
+"""Files of the parts of a piece of work, made in this process or, with `machine.cluster: ray`, by Ray's nodes.
+
+A caller names a file for each part and a function that opens what making them needs (a model, a mapped matrix). Only
+names and parameters travel to a node, which sees the study's folder under the same path: its files are the checkpoint
+of a run, and what is there is not made again. Parts are cut by the caller, never by the cluster, so that one process
+and many nodes write the same bytes.
+
+`RAY_ADDRESS` in the environment names the cluster; without it, one of this machine alone is started, which is how its
+GPUs share captions. Tasks only: an actor waits for ever when its node is lost. docs/cluster.md says how to start nodes.
+"""
+
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import UserError
+from pipeline.core.memory import keep_freed_memory
+from pipeline.core.progress import open_bar
+from pipeline.machine import HERE, Where
+
+Write = Callable[[Mapping[Path, Any]], None]  # writes a file for each part, in their order, whole or absent
+Open = Callable[..., Write]  # once in each process: loads what every file needs
+
+RETRIES = 10  # times that a task may lose its process or node
+AHEAD = 2  # tasks that wait for each slot
+PATIENCE_SECONDS = 60.0  # until a file that a node wrote is seen here; NFS keeps for a while that it was not there
+HINT_SECONDS = 20.0  # without a process for the first task, until what it waits for is printed
+STORE_BYTES = 80_000_000  # of Ray's object store on this machine; only names travel
+ROOT = Path(__file__).parents[1]
+PASSED = (  # variables of this process that the processes of nodes get
+    *("CHECKPOINT_DIR", "HF_HOME", "HF_HUB_OFFLINE", "LOOKBOOK_READERS"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+)
+SETTINGS = {  # of Ray, in this process; what the environment sets stays
+    "RAY_grpc_client_keepalive_time_ms": "15000",  # a node that hangs is noticed after a minute; default: seven
+    "RAY_grpc_client_keepalive_timeout_ms": "15000",
+    "RAY_task_oom_retries": "2",  # default: for ever
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # else the tracebacks of other tasks follow the one message
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+LIBRARIES = ("numpy", "torch", "transformers", "pillow", "scipy", "sparse-dot-topn", "polars", "pyarrow")
+
+_opened: dict[str, Write] = {}  # in a process of a node: what the call that it serves has opened
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What travels to a node once: a key of this call, the study's folder, the expected hardware, and how to open."""
+
+    key: str
+    folder: str
+    hardware: str
+    open: Open
+    arguments: tuple[Any, ...]
+    gpu: bool
+
+
+def make_files(
+    parts: Mapping[Path, Any],
+    open_: Open,
+    *arguments: Any,
+    where: Where = HERE,
+    together: int = 1,
+    is_whole: Callable[[Path], bool] = Path.is_file,
+) -> list[Path]:
+    """Make a file for each part, and return the files in order; those that are there are not made again.
+
+    Args:
+        parts: file → what it is made of: ids, or a range of rows.
+        open_: a function of a module; returns what writes the files of some parts. It is not called where nothing is
+            missing, and else once in each process.
+        arguments: of `open_`; names and parameters, since they travel to each node.
+        where: this process, or a cluster.
+        together: parts of one task, at most. A lost task keeps the files that it finished.
+        is_whole: checks that a file is what `open_` wrote; a damaged one is made again.
+
+    Raises:
+        UserError: what `open_` or its function refuses; Ray is not installed or not reached; a process was ended
+            again and again; nodes differ in hardware or libraries.
+    """
+    missing = {path: part for path, part in parts.items() if not is_whole(path)}
+    if missing and where.cluster == "ray":
+        for path in missing:
+            path.unlink(missing_ok=True)  # a node takes what it finds for whole
+        _make_on_ray(missing, open_, arguments, where, together)
+    elif missing:
+        open_(*arguments)(missing)
+    return list(parts)
+
+
+def _make_on_ray(
+    missing: Mapping[Path, Any], open_: Open, arguments: tuple[Any, ...], where: Where, together: int
+) -> None:
+    """Submit tasks while slots are free, and wait until every file is seen here; cancel the rest where one fails."""
+    ray = _connect()
+    gpu = where.device == "cuda"
+    slots = _Slots(ray, min(where.threads, _count_cpus(ray)), gpu)
+    work = _Work(uuid.uuid4().hex, os.getcwd(), _find_hardware(ray, slots, gpu), open_, arguments, gpu)
+    shared, make = ray.put(work), slots.remote(_make)
+    rest = _cut(missing, max(1, min(together, len(missing) // (AHEAD * slots.count()))))
+    running: dict[Any, Mapping[Path, Any]] = {}
+    try:
+        with open_bar("files", len(missing), "file") as progress:
+            while True:
+                for part in islice(rest, max(0, AHEAD * slots.count() - len(running))):
+                    running[make.remote(shared, part)] = part
+                if not running:
+                    return
+                (done,), _ = ray.wait(list(running), num_returns=1)
+                sizes = _receive(ray, done, next(iter(running[done])))
+                for path, size in zip(running.pop(done), sizes, strict=True):
+                    _wait_until_seen(path, size)
+                progress.update(len(sizes))
+    finally:
+        for task in running:
+            ray.cancel(task, force=True)
+
+
+class _Slots:
+    """The places for tasks in the whole cluster: each has so many CPUs, and a GPU if there is need of one."""
+
+    def __init__(self, ray: Any, cpus: int, gpu: bool) -> None:
+        self.ray, self.needs = ray, {"CPU": cpus} | ({"GPU": 1} if gpu else {})
+
+    def remote(self, function: Callable[..., Any]) -> Any:
+        """Return the function as a task; its processes live on, also those with a GPU."""
+        return self.ray.remote(
+            num_cpus=self.needs["CPU"],
+            num_gpus=self.needs.get("GPU", 0),
+            max_retries=RETRIES,
+            max_calls=0,
+            scheduling_strategy="SPREAD",
+        )(function)
+
+    def count(self) -> int:
+        """Count the slots; nodes may join and leave."""
+        have = self.ray.cluster_resources()
+        return max(1, int(min(have.get(kind, 0) // number for kind, number in self.needs.items())))
+
+    def explain(self) -> str:
+        """Say what a task needs and what each node has."""
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        have = "; ".join(f"{int(node.get('CPU', 0))} CPU, {int(node.get('GPU', 0))} GPU" for node in nodes)
+        needs = ", ".join(f"{number} {kind}" for kind, number in self.needs.items())
+        return f"a task needs {needs} of one node (machine.threads, device), and the nodes have: {have or 'none'}"
+
+
+def _connect() -> Any:
+    """Import Ray, and connect to the cluster of `RAY_ADDRESS`, or start one of this machine.
+
+    Raises:
+        UserError: Ray is not installed, or no cluster answers.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise UserError(
+            "params.yaml: machine.cluster: ray needs Ray, which is not installed here; run "
+            "`pip install -e '.[cluster]'` in the project's folder, on every node, or set machine.cluster: none"
+        ) from None
+    if ray.is_initialized():
+        return ray
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    alone: dict[str, Any] = (
+        {"object_store_memory": STORE_BYTES, "include_dashboard": False} if address == "local" else {}
+    )
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {name: os.environ[name] for name in PASSED if name in os.environ} | {"PYTHONPATH": ":".join(paths)}
+    try:
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level="error",
+            runtime_env={"env_vars": variables},
+            **(alone if address == "local" else {}),
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"RAY_ADDRESS={address}: no Ray cluster can be reached there ({str(error).splitlines()[0]}); start one, or "
+            "give the same token, as docs/cluster.md says; unset RAY_ADDRESS to use this machine alone, or set "
+            "machine.cluster: none"
+        ) from None
+    return ray
+
+
+def _count_cpus(ray: Any) -> int:
+    """Return the CPUs of the largest node, where they are fewer than a process's threads; a large number if none."""
+    if os.environ.get("RAY_ADDRESS"):
+        return sys.maxsize  # larger nodes may still come
+    return int(ray.cluster_resources().get("CPU", 1))
+
+
+def _find_hardware(ray: Any, slots: _Slots, gpu: bool) -> str:
+    """Return the hardware and libraries of the first process of a node; say what the cluster lacks while it waits."""
+    task = slots.remote(_describe).remote(gpu)
+    if not ray.wait([task], timeout=HINT_SECONDS)[0]:
+        print(f"waiting for a node of the Ray cluster: {slots.explain()}", file=sys.stderr, flush=True)
+    return _receive(ray, task, Path("the first file"))
+
+
+def _receive(ray: Any, task: Any, path: Path) -> Any:
+    """Return what a task returned.
+
+    Args:
+        ray: the module.
+        task: the task.
+        path: its first file, for the message.
+
+    Raises:
+        UserError: the task raised it, or its process was ended too often.
+        Exception: another error of the task, with the traceback of its process.
+    """
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise (error.cause if isinstance(error.cause, UserError) else error) from None
+    except ray.exceptions.RayError as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{path}: the process of the Ray cluster that made it was ended each time "
+            f"({type(error).__name__}: {first}); where memory runs out, give a node fewer slots "
+            "(ray start --num-cpus), or make batches smaller"
+        ) from None
+
+
+def _make(work: _Work, parts: Mapping[Path, Any]) -> list[int]:
+    """Make the files of some parts in a process of a node, and return their sizes in bytes."""
+    if work.key not in _opened:
+        os.chdir(work.folder)
+        here = _describe(work.gpu)
+        if here != work.hardware:
+            raise UserError(
+                f"the nodes of the Ray cluster differ, and so would the last bits of what they compute: {here}; "
+                f"another has {work.hardware}; use one kind of node, with one environment"
+            )
+        keep_freed_memory()
+        _opened.clear()
+        _opened[work.key] = work.open(*work.arguments)
+    _opened[work.key]({path: part for path, part in parts.items() if not path.is_file()})
+    return [path.stat().st_size for path in parts]
+
+
+def _describe(gpu: bool) -> str:
+    """Describe the hardware and the libraries that the bits of a result depend on."""
+    information = Path("/proc/cpuinfo").read_text(encoding="utf-8") if sys.platform == "linux" else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", information, re.MULTILINE)
+    parts = [named[1] if named else platform.processor() or platform.machine()]
+    if gpu:
+        import torch
+
+        parts.append(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU that PyTorch finds")
+    parts.append(f"Python {platform.python_version()}")
+    return ", ".join([*parts, *_list_versions()])
+
+
+def _list_versions() -> Iterator[str]:
+    for library in LIBRARIES:
+        try:
+            yield f"{library} {importlib.metadata.version(library)}"
+        except importlib.metadata.PackageNotFoundError:
+            yield f"no {library}"
+
+
+def _cut(parts: Mapping[Path, Any], size: int) -> Iterator[dict[Path, Any]]:
+    """Cut parts into tasks of `size`."""
+    rest = iter(parts.items())
+    while task := dict(islice(rest, size)):
+        yield task
+
+
+def _wait_until_seen(path: Path, size: int) -> None:
+    """Wait until this machine sees a file that a node wrote.
+
+    Raises:
+        UserError: it does not.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (path.is_file() and path.stat().st_size == size):
+        if time.monotonic() > end:
+            raise UserError(
+                f"{path}: a node wrote it, but it is not seen here; all nodes must see the study's folder "
+                f"({os.getcwd()}), and CHECKPOINT_DIR if it is set, on one file system under the same path"
+            )
+        os.listdir(path.parent)  # asks the server again
+        time.sleep(0.2)

@@ -1,0 +1,110 @@
+"""Files of parts in this process, and what is refused without a cluster; tests/test_cluster.py has real nodes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cluster
+from pipeline.cluster import make_files
+from pipeline.core.errors import UserError
+from pipeline.machine import Where
+from tests.helpers.cluster_work import open_numbers, open_refused
+
+
+def list_parts(folder: Path, n: int = 5) -> dict[Path, int]:
+    return {folder / f"{number}.txt": number for number in range(n)}
+
+
+def read_numbers(paths: list[Path]) -> list[int]:
+    return [int(path.read_text()) for path in paths]
+
+
+def test_files_come_in_the_order_of_the_parts(tmp_path: Path) -> None:
+    assert read_numbers(make_files(list_parts(tmp_path), open_numbers, 3)) == [0, 3, 6, 9, 12]
+
+
+def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+    parts = list_parts(tmp_path)
+    make_files(parts, open_numbers, 3)
+    for number in (1, 4):
+        (tmp_path / f"{number}.txt").unlink()
+    assert read_numbers(make_files(parts, open_numbers, 10)) == [0, 10, 6, 9, 40]
+
+
+def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
+    parts = list_parts(tmp_path)
+    make_files(parts, open_numbers, 3)
+    (tmp_path / "2.txt").write_text("damaged")
+    made = make_files(parts, open_numbers, 3, is_whole=lambda path: path.is_file() and path.read_text().isdigit())
+    assert read_numbers(made) == [0, 3, 6, 9, 12]
+
+
+def test_nothing_is_opened_where_nothing_is_missing(tmp_path: Path) -> None:
+    parts = list_parts(tmp_path)
+    made = make_files(parts, open_numbers, 3)
+    assert make_files(parts, open_refused) == made
+    assert make_files(parts, open_refused, where=Where("ray")) == made
+    with pytest.raises(UserError, match="nothing to open"):
+        make_files(list_parts(tmp_path, 6), open_refused)
+
+
+def test_files_that_were_finished_stay_when_one_fails(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="3 is refused"):
+        make_files(list_parts(tmp_path), open_numbers, 1, 3, "refuse")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt"]
+
+
+def test_without_ray_the_message_says_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in cluster.SETTINGS:
+        monkeypatch.setenv(name, "")
+    with pytest.raises(UserError, match=r"ray needs Ray.*`pip install -e '\.\[cluster\]'`.*or set machine\.cluster: n"):
+        make_files(list_parts(tmp_path), open_numbers, 1, where=Where("ray"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_asks_for_no_cluster_imports_nothing_of_ray(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from pipeline.cluster import make_files\n"
+        "from tests.helpers.cluster_work import open_numbers\n"
+        "make_files({pathlib.Path(sys.argv[1]) / 'a': 1}, open_numbers, 1)\n"
+        "assert not {'ray', 'torch'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (9, [5])])
+def test_tasks_hold_every_part_once_and_in_order(tmp_path: Path, size: int, sizes: list[int]) -> None:
+    parts = list_parts(tmp_path)
+    tasks = list(cluster._cut(parts, size))
+    assert [len(task) for task in tasks] == sizes
+    assert [item for task in tasks for item in task.items()] == list(parts.items())
+
+
+def test_a_process_of_other_hardware_is_refused_before_it_makes_a_file(tmp_path: Path) -> None:
+    work = cluster._Work("key", str(Path.cwd()), "a processor of another kind", open_numbers, (1,), False)
+    with pytest.raises(UserError, match=r"nodes of the Ray cluster differ.*another has a processor of another kind"):
+        cluster._make(work, list_parts(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hardware_is_described_by_processor_and_libraries() -> None:
+    import torch
+
+    described = cluster._describe(gpu=False)
+    assert f"torch {torch.__version__.split('+')[0]}" in described
+    assert described == cluster._describe(gpu=False)
+    assert "Python 3." in described
+
+
+def test_a_file_that_is_not_seen_names_what_must_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 0.0)
+    (tmp_path / "short").write_text("1")
+    cluster._wait_until_seen(tmp_path / "short", 1)
+    with pytest.raises(UserError, match="must see the study's folder"):
+        cluster._wait_until_seen(tmp_path / "short", 2)
+    with pytest.raises(UserError, match="must see the study's folder"):
+        cluster._wait_until_seen(tmp_path / "absent", 0)
