@@ -1,0 +1,1 @@
+"""What a round's judgements say: preference, agreement, strength of several arms, and scores that agree with people."""
