@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lookbook.cli import app as app_command
 from lookbook.cli import caption, check, compare, doctor, elliot, evaluate, export, fetch, grid, init, recommend, score
 from pipeline.core.memory import keep_freed_memory
 
@@ -27,6 +28,7 @@ def main(
     keep_freed_memory()
 
 
+app.command("app")(app_command.app)
 app.command("caption")(caption.caption)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)

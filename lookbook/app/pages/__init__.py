@@ -1,0 +1,1 @@
+"""The pages, one file each: TITLE, ABOUT, NEEDS and show(study)."""

@@ -1,0 +1,365 @@
+"""Pages of garments: filtered, sorted, a page at a time; only what a page shows is read for its garments.
+
+Of the catalogue a few short columns stay in memory. Descriptions, captions and scores stay on disk and are read by
+polars for each page, with filters that skip what is not asked for.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from lookbook.views.study import ITEMS, SCORES, Study, captions, require_stage
+from lookbook.views.words import CaptionWords, mark_caption, read_references, read_words
+
+PAGE_ITEMS = 24
+LIGHT = ("item_id", "product_code", "category", "colour", "original", "split", "group")
+NOT_OFFERED = ("bleu_correct_", "bleu_guess_", "meteor_statistic_")  # sufficient statistics
+NO_SCORES = ("bleu_length", "bleu_reference_length")
+Sort = Literal["number", "score", "difference", "surprise", "length"]
+SORTS: tuple[Sort, ...] = ("number", "score", "difference", "surprise", "length")
+FACETS = ("split", "category", "colour")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which garments are shown, and in which order; an empty value filters nothing.
+
+    Attributes:
+        split: train, validation or test.
+        category: Of the garment.
+        colour: Of the garment.
+        described: yes: has a description; no: has none, it is imputed.
+        text: Words in the description, or in the caption of the chosen set.
+        captioner: Of the set that filters and scores read.
+        variant: pt or ft, of that set.
+        missed: An attribute that its caption misses.
+        invented: An attribute that its caption invents.
+        wrong_category: Only where the category read from the caption is not the garment's.
+        unfinished: Only captions that reached the token limit.
+        items: Of these garments alone; None: of all.
+        sort: number: as in the catalogue; score: of the set; difference: FT − PT of the captioner; surprise: its size
+            over its spread; length: of the caption.
+        metric: What score, difference and surprise are of.
+        descending: The largest first.
+    """
+
+    split: str = ""
+    category: str = ""
+    colour: str = ""
+    described: str = ""
+    text: str = ""
+    captioner: str = ""
+    variant: str = "ft"
+    missed: str = ""
+    invented: str = ""
+    wrong_category: bool = False
+    unfinished: bool = False
+    items: tuple[str, ...] | None = None
+    sort: Sort = "number"
+    metric: str = ""
+    descending: bool = True
+
+    def list_filters(self) -> list[str]:
+        """Say which filters are set."""
+        named = {"split": self.split, "category": self.category, "colour": self.colour, "description": self.described}
+        named |= {"words": self.text, "missed": self.missed, "invented": self.invented}
+        filters = [f"{name}: {value}" for name, value in named.items() if value]
+        filters += ["wrong category"] if self.wrong_category else []
+        filters += ["not finished"] if self.unfinished else []
+        return filters + (["has a note"] if self.items is not None else [])
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption of a garment: its set, its words (None: it has no caption), and whether it ended by itself."""
+
+    name: str
+    words: CaptionWords | None
+    finished: bool = True
+
+
+@dataclass(frozen=True)
+class Card:
+    """A garment on a page.
+
+    Attributes:
+        row: Its row in items.parquet, which names its picture.
+        description: None where the shop has none.
+        captions: Of the chosen sets, in their order.
+        scores: Name → value, in the order asked for.
+    """
+
+    row: int
+    item_id: str
+    product: str
+    category: str
+    colour: str
+    split: str
+    description: str | None
+    captions: list[Caption] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=2)
+def _read_light(path: Path, version: int) -> pl.DataFrame:  # a new version is a new key
+    stored = pl.read_parquet_schema(path)
+    columns = [name for name in LIGHT if name in stored]
+    table = pl.scan_parquet(path).select(*columns, described=pl.col("description").is_not_null()).with_row_index("row")
+    frame = table.collect()
+    short = [name for name in ("category", "colour", "split") if name in columns]
+    return frame.with_columns(pl.col(name).cast(pl.String).fill_null("").cast(pl.Categorical) for name in short)
+
+
+def read_catalogue(study: Study) -> pl.DataFrame:
+    """Read the short columns of every garment, with `row`, its row in items.parquet, and `described`.
+
+    Raises:
+        UserError: The catalogue is not there.
+    """
+    path = require_stage(study, ITEMS)
+    return _read_light(path, path.stat().st_mtime_ns)
+
+
+def list_values(study: Study, column: str) -> list[str]:
+    """List the values of a short column, sorted."""
+    return sorted(value for value in read_catalogue(study)[column].cast(pl.String).unique().to_list() if value)
+
+
+@lru_cache(maxsize=8)
+def _read_metrics(path: Path, version: int) -> tuple[str, ...]:
+    names = pl.scan_parquet(path).select(pl.col("metric").cast(pl.String).unique()).collect()["metric"].to_list()
+    return tuple(sorted(name for name in names if not name.startswith(NOT_OFFERED) and name not in NO_SCORES))
+
+
+def list_metrics(study: Study) -> list[str]:
+    """List the caption scores of a garment; empty before caption_score. Sufficient statistics are no scores."""
+    if not study.has(SCORES):
+        return []
+    path = study.root / SCORES
+    return list(_read_metrics(path, path.stat().st_mtime_ns))
+
+
+def choose_metric(metrics: Sequence[str]) -> str:
+    """Choose the score that is shown first: CIDEr, otherwise the first there is."""
+    return "cider" if "cider" in metrics else next(iter(metrics), "")
+
+
+def read_scores(study: Study, captioner: str, variant: str, metric: str) -> pl.LazyFrame:
+    """Return item_id and value of a score of a set."""
+    return (
+        pl.scan_parquet(require_stage(study, SCORES))
+        .filter(
+            pl.col("captioner").cast(pl.String) == captioner,
+            pl.col("variant").cast(pl.String) == variant,
+            pl.col("metric").cast(pl.String) == metric,
+        )
+        .select("item_id", "value")
+    )
+
+
+def read_differences(study: Study, a: tuple[str, str], b: tuple[str, str], metric: str) -> pl.DataFrame:
+    """Return item_id, a, b and difference (a − b) of the garments that both sets have a score of."""
+    left, right = (read_scores(study, *one, metric) for one in (a, b))
+    both = left.rename({"value": "a"}).join(right.rename({"value": "b"}), on="item_id")
+    return both.with_columns(difference=pl.col("a") - pl.col("b")).collect()
+
+
+def select(study: Study, selection: Selection) -> pl.DataFrame:
+    """Return the short columns of the garments of a selection, sorted, with `value` where it sorts by one.
+
+    Raises:
+        UserError: A file that the selection needs is not there.
+    """
+    return _sort(study, _filter(study, selection), selection)
+
+
+def count_facets(study: Study, selection: Selection) -> dict[str, dict[str, int]]:
+    """Count the garments of each value of a facet among those that all other filters leave."""
+    counts = {}
+    for facet in FACETS:
+        rows = _filter(study, Selection(**{**selection.__dict__, facet: ""}))
+        table = rows.group_by(pl.col(facet).cast(pl.String)).len().sort("len", facet, descending=[True, False])
+        counts[facet] = {str(value): count for value, count in table.iter_rows() if value}
+    return counts
+
+
+def _filter(study: Study, selection: Selection) -> pl.DataFrame:
+    rows = read_catalogue(study)
+    for column in FACETS:
+        value = getattr(selection, column)
+        if value:
+            rows = rows.filter(pl.col(column).cast(pl.String) == value)
+    if selection.described:
+        rows = rows.filter(pl.col("described") == (selection.described == "yes"))
+    if selection.items is not None:
+        rows = rows.filter(pl.col("item_id").is_in(list(selection.items)))
+    if selection.text:
+        rows = rows.filter(pl.col("item_id").is_in(_find_text(study, selection)))
+    if selection.captioner and (selection.unfinished or selection.missed or selection.invented):
+        rows = rows.filter(pl.col("item_id").is_in(_find_captions(study, selection)))
+    if selection.captioner and selection.wrong_category:
+        rows = _keep_wrong(study, rows, selection)
+    return rows
+
+
+def _find_text(study: Study, selection: Selection) -> list[str]:
+    """Find the garments whose description, or caption of the chosen set, has the words; case does not matter."""
+    wanted = selection.text.lower()
+    sources = [(ITEMS, "description")]
+    own = captions(selection.captioner, selection.variant)
+    if selection.captioner and study.has(own):
+        sources.append((own, "caption"))
+    found: list[str] = []
+    for path, column in sources:
+        table = pl.scan_parquet(study.root / path).select("item_id", column)
+        has = pl.col(column).str.to_lowercase().str.contains(wanted, literal=True)
+        found += table.filter(has).collect()["item_id"].to_list()
+    return found
+
+
+def _find_captions(study: Study, selection: Selection) -> list[str]:
+    """Find the garments whose caption is not finished, misses an attribute, or invents one: all that are asked for."""
+    path = require_stage(study, captions(selection.captioner, selection.variant))
+    table = pl.scan_parquet(path).select("item_id", "finished")
+    rows = table.filter(~pl.col("finished")).collect() if selection.unfinished else table.collect()
+    items = rows["item_id"].to_list()
+    if not (selection.missed or selection.invented):
+        return items
+    words = read_words(study, selection.captioner, selection.variant, items)
+    if words is None:
+        return items
+    references = read_references(study)
+    found = []
+    for item, attributes in words.select("item_id", "attributes").iter_rows():
+        named, true = {entry["attribute"] for entry in attributes or []}, set(references.get(item, ()))
+        missed = not selection.missed or selection.missed in true - named
+        if item in references and missed and (not selection.invented or selection.invented in named - true):
+            found.append(item)
+    return found
+
+
+def _keep_wrong(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.DataFrame:
+    words = read_words(study, selection.captioner, selection.variant)
+    if words is None:
+        return rows
+    predicted = words.select("item_id", pl.col("predicted_category").cast(pl.String))
+    joined = rows.join(predicted, on="item_id", maintain_order="left")
+    wrong = joined.filter(pl.col("predicted_category") != pl.col("category").cast(pl.String))
+    return wrong.drop("predicted_category")
+
+
+def _sort(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.DataFrame:
+    if selection.sort == "number" or not selection.captioner:
+        return rows
+    values = _read_sort_values(study, selection)
+    if values is None:
+        return rows
+    joined = rows.join(values, on="item_id", maintain_order="left")
+    return joined.sort("value", "row", descending=[selection.descending, False], nulls_last=True)
+
+
+def _read_sort_values(study: Study, selection: Selection) -> pl.DataFrame | None:
+    """Return item_id and value of what the selection sorts by; None where there is nothing to sort by."""
+    captioner, metric = selection.captioner, selection.metric
+    if selection.sort == "length":
+        path = require_stage(study, captions(captioner, selection.variant))
+        return pl.read_parquet(path, columns=["item_id", "tokens"]).rename({"tokens": "value"})
+    if not metric or not study.has(SCORES):
+        return None
+    if selection.sort == "score":
+        return read_scores(study, captioner, selection.variant, metric).collect()
+    table = read_differences(study, (captioner, "ft"), (captioner, "pt"), metric)
+    value = pl.col("difference")
+    if selection.sort == "surprise":
+        value = value.abs() / (table["difference"].std() or math.inf)
+    return table.select("item_id", value=value)
+
+
+def read_cards(
+    study: Study, rows: pl.DataFrame, sets: Sequence[tuple[str, str]], metrics: Sequence[str] = ()
+) -> list[Card]:
+    """Read what is shown of some garments.
+
+    Args:
+        study: The study.
+        rows: Of `select`: at most a page of them.
+        sets: Captioner and variant of the captions to show.
+        metrics: The scores to show of each set.
+    """
+    items = rows["item_id"].to_list()
+    table = pl.scan_parquet(study.root / ITEMS).select("item_id", "description")
+    described = dict(table.filter(pl.col("item_id").is_in(items)).collect().iter_rows())
+    references = read_references(study, items)
+    shown = {one: _read_captions(study, one, items, references) for one in sets}
+    scores = _read_card_scores(study, items, sets, metrics)
+    return [
+        Card(
+            row=row["row"],
+            item_id=row["item_id"],
+            product=str(row.get("product_code") or ""),
+            category=row["category"],
+            colour=row.get("colour") or "",
+            split=row["split"],
+            description=described.get(row["item_id"]),
+            captions=[shown[one].get(row["item_id"], Caption(" ".join(one), None)) for one in sets],
+            scores=scores.get(row["item_id"], {}),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def _read_captions(
+    study: Study, one: tuple[str, str], items: Sequence[str], references: dict[str, list[str]]
+) -> dict[str, Caption]:
+    path = study.root / captions(*one)
+    if not path.exists():
+        return {}
+    table = pl.scan_parquet(path).select("item_id", "caption", "finished").filter(pl.col("item_id").is_in(list(items)))
+    words = read_words(study, *one, items=items)
+    found = {} if words is None else {row["item_id"]: row for row in words.iter_rows(named=True)}
+    return {
+        item: Caption(" ".join(one), mark_caption(text or "", found.get(item), references.get(item)), finished)
+        for item, text, finished in table.collect().iter_rows()
+    }
+
+
+def _read_card_scores(
+    study: Study, items: Sequence[str], sets: Sequence[tuple[str, str]], metrics: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Read scores as item → name → value; a name is that of the score, with the set where there are several."""
+    if not (metrics and sets and study.has(SCORES)):
+        return {}
+    scores: dict[str, dict[str, float]] = {}
+    for captioner, variant in sets:
+        for metric in metrics:
+            name = metric if len(sets) == 1 else f"{metric}, {captioner} {variant}"
+            table = read_scores(study, captioner, variant, metric).filter(pl.col("item_id").is_in(list(items)))
+            for item, value in table.collect().iter_rows():
+                scores.setdefault(item, {})[name] = value
+    return scores
+
+
+def count_pages(n: int) -> int:
+    """Return how many pages so many garments fill; at least one."""
+    return max(1, -(-n // PAGE_ITEMS))
+
+
+def take_page(rows: pl.DataFrame, page: int) -> pl.DataFrame:
+    """Return the rows of a page, from 1; a page beyond the last is the last."""
+    page = min(max(1, page), count_pages(len(rows)))
+    return rows.slice((page - 1) * PAGE_ITEMS, PAGE_ITEMS)
+
+
+def find_neighbours(rows: pl.DataFrame, item_id: str) -> tuple[str | None, str | None]:
+    """Return the garments before and after one in a selection; None at its ends, or where it is not in it."""
+    items = rows["item_id"]
+    place = items.index_of(item_id)
+    if place is None:
+        return None, None
+    before = items[place - 1] if place else None
+    return before, items[place + 1] if place + 1 < len(items) else None
