@@ -35,6 +35,7 @@ INTERACTIONS = Path("data/interactions")
 RANKED = Path("data/arrivals/ranked")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
+RATINGS = Path("metrics/ratings.json")
 ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
@@ -98,8 +99,8 @@ def compare_study(params: Params) -> dict[str, Any]:
 
 
 def select_figures(params: Params, comparison: dict[str, Any]) -> headline.Figures:
-    """Return the figures of arrivals, captions and warm items; what the study does not have is absent."""
-    figures: headline.Figures = {}
+    """Return the figures of arrivals, captions, ratings and warm items; what the study does not have is absent."""
+    figures = headline.select_rating_figures(read_json(RATINGS))
     if params.primary_recommenders:
         metrics = read_json(ARRIVALS / f"{params.primary.name}.json")
         figures |= headline.select_arrival_figures(metrics, comparison["rows"], params, comparison["cutoff"])

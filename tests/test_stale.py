@@ -115,7 +115,7 @@ def test_a_new_learning_rate_fits_nothing_that_reads_no_new_caption() -> None:
     """No tuning, no model of arrivals, no ranking by pictures; arrivals are ranked again by the same models."""
     cells = find_stale("lr")
     expected = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
-    expected |= {"rec_fit_text", "rec_score", "compare", "report"}
+    expected |= {"rec_fit_text", "rec_score", "rate", "compare", "report"}
     if "catalogue_sources" in CELLS:
         expected |= {"catalogue_sources", "rec_features_sources", "rec_rank_arrivals_text"}
     assert set(stages_of(sorted(cells))) == expected

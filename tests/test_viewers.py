@@ -12,6 +12,7 @@ import vl_convert
 from ruamel.yaml import YAML
 
 from captioning.training.history import write_curve
+from lookbook.comparison.headline import HEADLINE
 from lookbook.comparison.rows import flatten_tables
 from pipeline.core.outputs import write_json
 from tests.helpers.repository import ROOT, dvc
@@ -70,6 +71,7 @@ def other_study(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "metrics/comparison.json", tmp_path / "metrics")
     write_json(tmp_path / "metrics/captions.json", {"first": {"pt": {"cider": 0.1}, "ft": {"cider": 0.2}}})
     write_json(tmp_path / "metrics/recommendations.json", {"all": {"bpr": {"ndcg_12": 0.1}}})
+    write_json(tmp_path / "metrics/ratings.json", {"rounds": {"first": {"a": "first-ft", "judgements": 110}}})
     for name in ("tune", "arrivals"):  # of the recommenders, which are the sample's
         shutil.copytree(ROOT / "metrics" / name, tmp_path / "metrics" / name)
     return tmp_path
@@ -91,7 +93,7 @@ def test_a_diff_of_metrics_fits_a_terminal() -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_side_by_side_fit_a_terminal_whatever_their_values(name: str, tmp_path: Path) -> None:
     """`dvc metrics show` gives each value a column: a minus and five decimals are the widest."""
-    keys = json.loads((ROOT / name).read_text())
+    keys = dict.fromkeys([*json.loads((ROOT / name).read_text()), *(HEADLINE if "headline" in name else ())])
     write_json(tmp_path / name, dict.fromkeys(keys, -0.123456789))
     header, row = dvc(tmp_path, "metrics", "show", name).stdout.splitlines()
     assert header.split()[1:] == sorted(keys)

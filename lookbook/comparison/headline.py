@@ -1,6 +1,6 @@
 """The figures of metrics/headline.json and metrics/chosen.json: at most twenty, each in a row of 120 columns.
 
-`dvc metrics show` prints the values of a file side by side, so that eight with short names fit.
+`dvc metrics show` prints the values of a file side by side, so that nine with short names fit.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lookbook.comparison.settings import Study
 
 Figures = dict[str, float]
 
-HEADLINE = ("chosen", "reference", "none", "best", "ft_pt", "low", "high", "cider")
+HEADLINE = ("chosen", "reference", "none", "best", "ft_pt", "low", "high", "cider", "preference")
 CAPTION_METRICS = {  # as in metrics/captions.json -> key
     "bleu_4": "bleu_4",
     "cider": "cider",
@@ -75,6 +75,20 @@ def select_warm_figures(metrics: dict[str, Any], study: Study, cutoff: int) -> F
         "warm": own.get(f"ndcg_{cutoff}_common", own.get(f"ndcg_{cutoff}")),
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def select_rating_figures(ratings: dict[str, Any]) -> Figures:
+    """Return the net preference of people for the writer's fine-tuned captions, if a round of ratings is finished.
+
+    Args:
+        ratings: metrics/ratings.json.
+
+    >>> select_rating_figures({"rounds": {}, "headline": {"round": "first", "preference": 0.4}})
+    {'preference': 0.4}
+    >>> select_rating_figures({})
+    {}
+    """
+    return {"preference": ratings["headline"]["preference"]} if "headline" in ratings else {}
 
 
 def split_figures(figures: Figures) -> tuple[Figures, Figures]:

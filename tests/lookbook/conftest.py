@@ -100,6 +100,7 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "leakage": {"grouped": {"shared_product_code": 0}, "random": {"shared_product_code": 7}},
     }
     (folder / "metrics/catalogue.json").write_text(json.dumps(counts))
+    (folder / "metrics/ratings.json").write_text("{}")
     _write_params(folder)
     return folder
 

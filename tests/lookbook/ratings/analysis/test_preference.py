@@ -31,9 +31,10 @@ def test_in_rounds_of_coin_flips_the_tests_are_quiet() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ties", [0.0, 0.3])
-def test_of_two_thousand_rounds_of_coin_flips_few_fire(ties: float) -> None:
-    sign, bootstrap = count_fires(2000, 100, ties, draws=10_000, seed=7)
+@pytest.mark.parametrize(("garments", "ties"), [(110, 0.0), (100, 0.3)])
+def test_of_two_thousand_rounds_of_coin_flips_few_fire(garments: int, ties: float) -> None:
+    """Without ties a preference has few possible values: of 100 garments, 3.5 % of rounds are beyond 5 %."""
+    sign, bootstrap = count_fires(2000, garments, ties, draws=10_000, seed=7)
     print(f"ties {ties}: sign test {sign:.2%}, bootstrap {bootstrap:.2%}")
     assert sign <= 0.06
     assert 0.035 <= bootstrap <= 0.065
