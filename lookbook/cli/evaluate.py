@@ -31,6 +31,10 @@ def evaluate(
         Literal["leave-out", "zero"],
         typer.Option(help="users without a list: leave them out, as Elliot does, or score them 0"),
     ] = "leave-out",
+    test_items: Annotated[
+        Literal["all", "train"],
+        typer.Option(help="test purchases that count: all, or those of items in --train alone, as in WarpRec"),
+    ] = "all",
     against: Annotated[
         Path | None, typer.Option(help="other lists for the same users: NDCG minus theirs, with its interval and p")
     ] = None,
@@ -42,12 +46,12 @@ def evaluate(
 
     at = parse_cutoffs(cutoffs)
     purchases = read_purchases(train), read_purchases(test)
-    result = score(*purchases, read_lists(recs), at, without_list)
+    result = score(*purchases, read_lists(recs), at, without_list, test_items)
     summary, rows = result.summary(), []
     if against:
         from lookbook.comparison.lists import compare_lists
 
-        rows = compare_lists(result, score(*purchases, read_lists(against), at, without_list), at)
+        rows = compare_lists(result, score(*purchases, read_lists(against), at, without_list, test_items), at)
     if json:
         by_metric = {row["metric"]: {key: value for key, value in row.items() if key != "metric"} for row in rows}
         write_json(json, summary | ({"against": {"file": str(against)} | by_metric} if against else {}))
@@ -128,5 +132,6 @@ def _format_counts(summary: dict[str, float | int], without_list: str) -> str:
         "listed_items_not_in_train": "listed items not in train, which coverage does not count",
         "lists_short": "of all lists shorter than the largest cutoff",
         "lists_with_an_item_twice": "of all lists with an item twice, which counts twice",
+        "test_pairs_left_out": "test purchases of items not in train left out",
     }
     return "".join(f"; {summary[key]:,} {text}" for key, text in texts.items() if summary[key])

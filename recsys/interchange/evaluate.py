@@ -10,6 +10,8 @@
 - An item that is twice in a list counts twice, as in Elliot (whose Random draws with replacement); such lists are
   counted.
 - An item of score −inf is in the list: Elliot fills lists up with seen items of that score.
+- A test item that train lacks is relevant, though no list can have it. With `test_items: train` pairs of such items are
+  left out before anything is counted, as WarpRec, RecBole and most papers do: users who have no other have no figure.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from recsys.interchange.reading import Pairs, take_last_rows
 from recsys.scoring.metrics import compute_metrics, coverage
 
 WithoutList = Literal["leave-out", "zero"]
+TestItems = Literal["all", "train"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,12 @@ class Evaluation:
 
 
 def evaluate(
-    train: Pairs, test: Pairs, lists: Pairs, cutoffs: Sequence[int], without_list: WithoutList = "leave-out"
+    train: Pairs,
+    test: Pairs,
+    lists: Pairs,
+    cutoffs: Sequence[int],
+    without_list: WithoutList = "leave-out",
+    test_items: TestItems = "all",
 ) -> Evaluation:
     """Compute every metric of `recsys.scoring.metrics` at every cutoff.
 
@@ -66,12 +74,15 @@ def evaluate(
         lists: A row per listed item.
         cutoffs: How many items of a list count.
         without_list: Whether users without a list are left out or have 0 everywhere.
+        test_items: Whether all purchases of `test` count, or those of the items in `train` alone.
 
     Raises:
         UserError: The files have no user or no item in common, or a user has two lists.
     """
     _check_common(train, test, lists)
-    n_users, depth = len(train.user.names), max(cutoffs)
+    n_users, depth, whole_test = len(train.user.names), max(cutoffs), test
+    if test_items == "train":
+        test = drop_cold_items(train, test)
     test_item, list_item, n_items = _number_items(train, test, lists)
     relevant = build_gains(train, test, test_item, n_items)
     items, has_list = build_lists(lists, lists.user.index_in(train.user.names), list_item, n_users, depth)
@@ -84,18 +95,24 @@ def evaluate(
         "users": len(users),
         "users_without_list": int((has_test & ~has_list).sum()),
         "users_without_test": int((~has_test & has_list).sum()),
-        "users_not_in_train": int((test.user.index_in(train.user.names) < 0).sum()),
+        "users_not_in_train": int((whole_test.user.index_in(train.user.names) < 0).sum()),
         "lists_short": int((has_list & (items[:, -1] < 0)).sum()),
         "lists_with_an_item_twice": int(_has_repeats(items).sum()),
         "users_with_a_hit": int((values["hit_rate_" + str(depth)] > 0).sum()),
         "listed_items_not_in_train": int((lists.item.index_in(train.item.names) < 0).sum()),
-        "test_items_not_in_train": int((test.item.index_in(train.item.names) < 0).sum()),
+        "test_items_not_in_train": int((whole_test.item.index_in(train.item.names) < 0).sum()),
+        "test_pairs_left_out": len(whole_test.user.codes) - len(test.user.codes),
     }
     n_train = len(train.item.names)
     candidates = np.where(items < n_train, items, -1)  # coverage is of the items in train
     covered = {f"coverage_{k}": coverage(candidates, n_train, k) for k in cutoffs}
     names = train.user.names.take(pa.array(users))
     return Evaluation(names, values, covered, counts, users, items[users], relevant[users])
+
+
+def drop_cold_items(train: Pairs, test: Pairs) -> Pairs:
+    """Return the purchases of `test` whose items are in `train`."""
+    return test.where(test.item.index_in(train.item.names)[test.item.codes] >= 0)
 
 
 def build_gains(train: Pairs, test: Pairs, test_item: np.ndarray, n_items: int) -> sp.csr_matrix:

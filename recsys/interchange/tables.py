@@ -25,6 +25,7 @@ NAMES = {
 }
 PURCHASES = ("user", "item", "rating", "timestamp")
 LISTS = ("user", "item", "score", "rank")
+WARPREC = ("user_id", "item_id", "rating", "timestamp")  # the header of WarpRec's TSVs, of purchases and of lists
 HEADER_WORDS = frozenset(
     (
         "user", "userid", "uid", "customer", "customerid", "reviewer", "reviewerid", "visitor", "visitorid", "session",
@@ -37,7 +38,7 @@ _TYPES = {"user": _IDS, "item": _IDS, "timestamp": pa.string()}  # our name -> t
 
 
 def read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pa.Table:
-    """Read a file of tab-separated columns without a header.
+    """Read a file of tab-separated columns without a header, or with WarpRec's.
 
     Args:
         path: The file.
@@ -45,7 +46,7 @@ def read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> 
         numbers: Those to read besides user and item.
 
     Raises:
-        UserError: it has another number of columns, a header, or no rows.
+        UserError: it has another number of columns, another header, or no rows.
     """
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(1 << 16).decode("utf-8", errors="replace").splitlines()
@@ -56,22 +57,24 @@ def read_tsv(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> 
             f"{path}: expected tab-separated columns {form} without a header, found {len(fields)} column(s) in the "
             f"first line: {first[0][:80]!r}; a file with commas and a header must be called .csv"
         )
-    if fields and _is_header([line.split("\t") for line in first]):
+    has_header = len(fields) > 1 and tuple(fields) == WARPREC[: len(fields)]
+    if fields and not has_header and _is_header([line.split("\t") for line in first]):
         raise UserError(
-            f"{path}: the first line is a header, {first[0]!r}; remove it, or write commas and call the file .csv"
+            f"{path}: the first line is a header, {first[0]!r}; remove it, write {', '.join(WARPREC[:3])} as WarpRec "
+            "does, or write commas and call the file .csv"
         )
-    if len(fields) > 2 and not _is_number(fields[2]):
+    if len(fields) > 2 and not has_header and not _is_number(fields[2]):
         raise UserError(
             f"{path}: expected tab-separated columns {form} without a header, found {columns[2]} {fields[2]!r} in the "
             "first line; remove the header, or write commas and call it .csv"
         )
-    if not fields:
+    if not fields or (has_header and len(first) == 1):
         raise UserError(f"{path}: has no rows")
-    names = list(columns[: len(fields)])
+    names = [*columns[:3], "timestamp" if has_header else columns[3]][: len(fields)]
     types = {name: _TYPES.get(name, pa.float64()) for name in names if name in ("user", "item", *numbers)}
     return csv.read_csv(
         path,
-        read_options=csv.ReadOptions(column_names=names, block_size=1 << 24),
+        read_options=csv.ReadOptions(column_names=names, block_size=1 << 24, skip_rows=int(has_header)),
         parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
         convert_options=csv.ConvertOptions(column_types=types, include_columns=list(types)),
     )
@@ -105,7 +108,10 @@ def _rename_columns(header: list[str], read: tuple[str, ...], columns: tuple[str
         columns: Our names of all columns of such a file.
         path: The file.
     """
-    renamed = {name: ours for ours in read for name in header if name in NAMES[ours]}
+    names = NAMES
+    if columns == LISTS and not {"score", "rank"} & set(header):
+        names = NAMES | {"score": ("rating",)}  # as WarpRec calls it
+    renamed = {name: ours for ours in read for name in header if name in names[ours]}
     missing = [ours for ours in ("user", "item") if ours not in renamed.values()]
     if missing:
         raise UserError(

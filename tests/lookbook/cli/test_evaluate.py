@@ -195,6 +195,43 @@ def test_wrong_files_are_refused(shop: Path, changes: dict[str, str], expected: 
     assert expected in message(shop, **changes)
 
 
+@pytest.mark.parametrize("form", ["tsv", "csv", "parquet"])
+def test_files_with_warprecs_header_say_the_same(shop: Path, form: str) -> None:
+    expected = figures(shop)
+    paths = [shop / f"{name}-warprec.{form}" for name in ("train", "test", "recs")]
+    for path in paths:
+        rows = pd.read_csv(shop / f"{path.stem.split('-')[0]}.tsv", sep="\t", header=None, dtype={0: str})
+        rows.columns = ["user_id", "item_id", "rating", "timestamp"][: rows.shape[1]]
+        if form == "parquet":
+            rows.to_parquet(path)
+        else:
+            rows.to_csv(path, sep="\t" if form == "tsv" else ",", index=False)
+    ended = evaluate(*paths, "--cutoffs", "2", "--json", str(shop / "out.json"))
+    assert ended.exit_code == 0, ended.output
+    assert json.loads((shop / "out.json").read_text()) == expected
+
+
+@pytest.mark.parametrize("name", ["train", "test", "recs"])
+def test_warprecs_header_without_rows_is_refused(shop: Path, name: str) -> None:
+    assert f"{name}.tsv: has no rows" in message(shop, **{name: "user_id\titem_id\trating\n"})
+
+
+def test_purchases_of_items_not_in_train_can_be_left_out(shop: Path) -> None:
+    """As WarpRec does: item d is in test alone, and user x has no other purchase in test."""
+    test = "007\tc\t1\n007\td\t1\n7\ta\t1\nx\td\t1\n"
+    recs = "007\tc\t3\n007\ta\t2\n7\tc\t5\nx\ta\t1\n"
+    every, warm = figures(shop, test=test, recs=recs), figures(shop, "--test-items", "train")
+    assert (every["users"], every["recall_2"], every["test_pairs_left_out"]) == (3, 0.5 / 3, 0)
+    assert (warm["users"], warm["recall_2"], warm["test_pairs_left_out"]) == (2, 0.5, 2)
+    assert every["test_items_not_in_train"] == warm["test_items_not_in_train"] == 1
+    without = figures(shop, test="007\tc\t1\n7\ta\t1\n")
+    same = [name for name in without if not name.startswith("test_")]
+    assert [warm[name] for name in same] == [without[name] for name in same]
+    (shop / "test.tsv").write_text(test)
+    ended = evaluate(*files(shop), "--test-items", "train")
+    assert "2 test purchases of items not in train left out" in ended.stdout
+
+
 def test_a_missing_file_is_named(shop: Path) -> None:
     (shop / "recs.tsv").unlink()
     assert "recs.tsv: no such file" in message(shop)
