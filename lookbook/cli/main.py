@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from lookbook.cli import app as app_command
-from lookbook.cli import caption, check, compare, doctor, elliot, evaluate, export, fetch, grid, init, recommend, score
+from lookbook.cli import (
+    caption,
+    check,
+    compare,
+    doctor,
+    elliot,
+    evaluate,
+    export,
+    fetch,
+    grid,
+    init,
+    ratings,
+    recommend,
+    score,
+)
 from pipeline.core.memory import keep_freed_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -41,6 +55,7 @@ app.command("init")(init.init)
 app.command("recommend")(recommend.recommend)
 app.command("score")(score.score)
 app.add_typer(elliot.app, name="elliot")
+app.add_typer(ratings.app, name="ratings")
 
 
 if __name__ == "__main__":
