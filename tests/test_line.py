@@ -233,7 +233,7 @@ def test_a_cell_depends_on_the_parameters_that_it_reads(name: str) -> None:
 
 def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
     text = (ROOT / "dvc.yaml").read_text()
-    assert len(text.splitlines()) < 1000
+    assert len(text.splitlines()) < 1050
     assert [name for name, stage in STAGES.items() if stage.get("frozen")] == ["sample_models"]
     for stage in STAGES.values():
         body = stage.get("do", stage)
