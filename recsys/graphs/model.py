@@ -1,13 +1,15 @@
 """A model that learns on a graph: every step propagates all users and items, and moves every row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from recsys.graphs.learned import EpochEdges
 from recsys.graphs.purchases import Purchases
 from recsys.pairwise.adam import Adam
+from recsys.pairwise.learning import Table
 from recsys.pairwise.triples import Batch
 
 DECAY_EPOCHS = 50  # after which the learning rates are `decay` times what they were
@@ -25,6 +27,8 @@ class GraphModel:
         whole: the graph of all purchases, by which users and items are scored.
         compute_loss: of the recommender.
         draw_part: the graph of an epoch, as a function of the run's seed and the epoch; None: the whole one.
+        learned: the graph of items that every epoch learns anew; None: there is none.
+        momentum: whether a table that a step does not read moves on by its momentum; else it rests.
         decay: what the learning rates are multiplied with every 50 epochs, a part of it in each epoch.
         graph: that of this epoch.
     """
@@ -34,6 +38,8 @@ class GraphModel:
     compute_loss: ComputeLoss
     draw_part: Callable[[int, int], Purchases] | None = None
     decay: float = 1.0
+    learned: EpochEdges | None = None
+    momentum: bool = False
     graph: Purchases = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,23 +47,28 @@ class GraphModel:
         self.rates = {name: table.learning_rate for name, table in self.tables.items()}
 
     @property
-    def parameters(self) -> list[Adam]:
-        """Every table of parameters, in a fixed order."""
-        return list(self.tables.values())
+    def parameters(self) -> Sequence[Table]:
+        """Every table of parameters, in a fixed order, and the graph that was learned."""
+        return [*self.tables.values(), *([self.learned] if self.learned else [])]
 
     def begin_epoch(self, seed: int, epoch: int) -> None:
         """Take the epoch's graph and learning rates."""
         for name, table in self.tables.items():
             table.learning_rate = self.rates[name] * self.decay ** (epoch / DECAY_EPOCHS)
+        if self.learned:
+            self.learned.current = epoch
         self.graph = self.draw_part(seed, epoch) if self.draw_part else self.whole
 
     def step(self, triples: Batch, regularisation: float) -> torch.Tensor:
         """Move the parameters once, and return the loss before, a scalar."""
         leaves = {name: table.values.detach().requires_grad_() for name, table in self.tables.items()}
         loss = self.compute_loss(leaves, self.graph, triples, regularisation)
-        gradients = torch.autograd.grad(loss, list(leaves.values()))
-        for table, gradient in zip(self.parameters, gradients, strict=True):
-            table.update(gradient)
+        gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=self.learned is not None)
+        for table, gradient in zip(self.tables.values(), gradients, strict=True):
+            if gradient is not None:
+                table.update(gradient)
+            elif self.momentum:
+                table.update(torch.zeros_like(table.values))
         return loss.detach()
 
     def read_tables(self) -> Leaves:

@@ -24,6 +24,10 @@ class Purchases:
     def __init__(self, bought: sp.csr_matrix, device: str, added: float = TINY) -> None:
         self.block = Sparse(normalise(bought, added), device)
 
+    def multiply(self, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the product of the graph with both tables."""
+        return self.block.multiply(items), self.block.multiply_transposed(users)
+
     def average_layers(
         self, users: torch.Tensor, items: torch.Tensor, layers: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,10 +40,32 @@ class Purchases:
         """
         all_users, all_items = [users], [items]
         for _ in range(layers):
-            users, items = self.block.multiply(items), self.block.multiply_transposed(users)
+            users, items = self.multiply(users, items)
             all_users.append(users)
             all_items.append(items)
         return sum_all(all_users) / (layers + 1), sum_all(all_items) / (layers + 1)
+
+
+class Averages(Purchases):
+    """D⁻¹ (A + 1): a user becomes the mean of itself and the items bought, an item that of itself and its buyers.
+
+    Its `block` is A itself.
+
+    Args:
+        bought: (n_users, n_items), an entry for each edge.
+        device: where it is used.
+    """
+
+    def __init__(self, bought: sp.csr_matrix, device: str) -> None:
+        ones = sp.csr_matrix((np.ones(bought.nnz), bought.indices, bought.indptr), shape=bought.shape)
+        self.block = Sparse(ones, device)
+        counts = np.diff(bought.indptr), np.bincount(bought.indices, minlength=bought.shape[1])
+        self.sizes = [torch.from_numpy(count + 1).float()[:, None].to(device) for count in counts]
+
+    def multiply(self, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the product of the graph with both tables."""
+        of_users, of_items = super().multiply(users, items)
+        return (users + of_users) / self.sizes[0], (items + of_items) / self.sizes[1]
 
 
 def sum_all(tables: list[torch.Tensor]) -> torch.Tensor:

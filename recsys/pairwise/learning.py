@@ -9,7 +9,7 @@ The result has the same bytes wherever a fit is killed.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +17,6 @@ import torch
 
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
-from recsys.pairwise.adam import Adam
 from recsys.pairwise.factors import to_array
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.pairwise.triples import Batch, Triples
@@ -29,11 +28,26 @@ BLOCK_TRIPLES = 1_000_000
 SAVE_SECONDS = 60.0
 
 
+class Table(Protocol):
+    """What a model learns, in a form to store: a table of parameters, or a graph.
+
+    Attributes:
+        values: what must stay finite.
+    """
+
+    values: torch.Tensor
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """Every tensor that learning changes, by name."""
+        ...
+
+
 class Model(Protocol):
     """What learns from triples: a `PairwiseModel`, or a model on graphs."""
 
     @property
-    def parameters(self) -> list[Adam]:
+    def parameters(self) -> Sequence[Table]:
         """Every table of parameters, in a fixed order."""
         ...
 

@@ -11,6 +11,7 @@ from recsys.recommenders import (
     contentknn,
     freedom,
     itemknn,
+    lattice,
     lightgcn,
     mgcn,
     mostpop,
@@ -24,6 +25,7 @@ BPR: Recommender[bpr.Settings] = bpr
 CONTENTKNN: ColdRecommender[contentknn.Settings] = contentknn
 FREEDOM: ColdRecommender[freedom.Settings] = freedom
 ITEMKNN: Recommender[itemknn.Settings] = itemknn
+LATTICE: ColdRecommender[lattice.Settings] = lattice
 LIGHTGCN: Recommender[lightgcn.Settings] = lightgcn
 MGCN: ColdRecommender[mgcn.Settings] = mgcn
 MOSTPOP: Recommender[mostpop.Settings] = mostpop

@@ -10,6 +10,10 @@ a learning rate then depends neither on an extractor's scale nor on its number o
 standardisation, Adam over all rows in every step, `regularisation` (its `l_w`) halved and on the normalised projections
 too (where it does nothing).
 
+`variant: mmrec`: that of MMRec (e775373): score(u, i) = γ_u · γ_i + θ_u · (W f_i + b), γ and θ of `factors` each,
+features as they are, Adam over all rows; `regularisation` weighs the Frobenius norms of the users' and items' vectors
+of a batch, projections included, not squared, summed and divided by the batch size.
+
 An item that was not in the fit is ranked by its features alone: its γ_i and β_i are 0, where learning began, and its
 features are standardised as those of the fit.
 """
@@ -29,7 +33,7 @@ from recsys.recommenders._standards import find_standards, scale_rows
 if TYPE_CHECKING:
     import torch
 
-    from recsys.pairwise.model import PairwiseModel
+    from recsys.pairwise.model import Compare, PairwiseModel
 
 SEEDED = True
 NEEDS_FEATURES = True
@@ -41,7 +45,7 @@ class Settings(PairwiseSettings):
 
     SECTION: ClassVar[str] = "rec_fit.vbpr"
 
-    variant: Literal["paper", "ducho"]
+    variant: Literal["paper", "ducho", "mmrec"]
 
 
 def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> Factors:
@@ -57,6 +61,8 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
     centre, scale = find_standards(features, data.item_ids)
     if settings.variant == "ducho":
         return learn(lambda: new_ducho_model(n_users, features, settings, run), read_ducho_factors, data, settings, run)
+    if settings.variant == "mmrec":
+        return learn(lambda: new_mmrec_model(n_users, features, settings, run), read_mmrec_factors, data, settings, run)
     return learn(
         lambda: new_paper_model(n_users, features, centre, scale, settings, run),
         read_paper_factors,
@@ -71,16 +77,18 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
 
     Args:
         learned: `centre` and `scale` (dim,), and `weights`. `paper`: 0 for γ, E, and last β', (dim, factors + 1).
-            `ducho`: 0 for γ, and W, (dim, 2 factors), with `offset`, 0 and b, (2 factors,).
+            `ducho`: 0 for γ, and W, (dim, 2 factors), with `offset`, 0 and b, (2 factors,). `mmrec`: the same, b in
+            `shift`.
         features: (n_items, dim).
     """
-    weights, offset = learned["weights"], learned.get("offset")
+    weights, offset = learned["weights"], learned.get("offset", learned.get("shift"))
     values = np.empty((len(features), weights.shape[1]), dtype=np.float32)
     for part, block in features.blocks():
         values[part] = (block - learned["centre"]) * learned["scale"] @ weights
     if offset is None:
         return ItemFactors(values[:, :-1], values[:, -1])
-    return ItemFactors(scale_rows(values + offset), np.zeros(len(values), dtype=np.float32))
+    values = scale_rows(values + offset) if "offset" in learned else values + offset
+    return ItemFactors(values, np.zeros(len(values), dtype=np.float32))
 
 
 def new_paper_model(
@@ -147,21 +155,39 @@ def new_ducho_model(n_users: int, features: Rows, settings: Settings, run: Run) 
     """
     import torch
 
+    width, random = settings.factors, np.random.default_rng(run.seed)
+    gamma_user = draw_uniform(random, n_users, width, xavier(n_users, width))  # θ_u is not, an oversight of the fork
+    theta = torch.from_numpy(random.standard_normal((n_users, width), dtype=np.float32))
+    return new_linear_model(torch.hstack([gamma_user, theta]), random, features, settings, run, compare_ducho)
+
+
+def new_mmrec_model(n_users: int, features: Rows, settings: Settings, run: Run) -> "PairwiseModel":
+    """Return a model of MMRec that has learned nothing yet.
+
+    users: γ_u and θ_u; items: γ_i; projected: W f_i + b.
+    """
+    width, random = 2 * settings.factors, np.random.default_rng(run.seed)
+    users = draw_uniform(random, n_users, width, xavier(n_users, width))
+    return new_linear_model(users, random, features, settings, run, compare_mmrec)
+
+
+def new_linear_model(
+    users: "torch.Tensor",
+    random: np.random.Generator,
+    features: Rows,
+    settings: Settings,
+    run: Run,
+    compare: "Compare",
+) -> "PairwiseModel":
+    """Return a model whose features are projected as they are, by a linear layer that begins as torch's."""
     from recsys.pairwise.adam import Adam
     from recsys.pairwise.model import PairwiseModel
     from recsys.pairwise.visual import Visual
 
     n_items, dim = features.shape
     width, rate, device = settings.factors, settings.learning_rate, run.device
-    random = np.random.default_rng(run.seed)
-
-    def uniform(rows: int, columns: int, bound: float) -> torch.Tensor:
-        return torch.from_numpy(random.uniform(-bound, bound, (rows, columns)).astype(np.float32))
-
-    gamma_user = uniform(n_users, width, (6 / (n_users + width)) ** 0.5)  # Xavier; θ_u is not, an oversight of the fork
-    theta = torch.from_numpy(random.standard_normal((n_users, width), dtype=np.float32))
-    items = uniform(n_items, width, (6 / (n_items + width)) ** 0.5)
-    weights, offset = uniform(dim, width, dim**-0.5), uniform(1, width, dim**-0.5)
+    items = draw_uniform(random, n_items, width, xavier(n_items, width))
+    weights, offset = draw_uniform(random, dim, width, dim**-0.5), draw_uniform(random, 1, width, dim**-0.5)
     visual = Visual(
         features,
         Adam(weights.to(device), rate),
@@ -169,8 +195,19 @@ def new_ducho_model(n_users: int, features: Rows, settings: Settings, run: Run) 
         centre=np.zeros(dim, np.float32),
         scale=np.ones(dim, np.float32),
     )
-    users = torch.hstack([gamma_user, theta]).to(device)
-    return PairwiseModel(Adam(users, rate), Adam(items.to(device), rate), compare_ducho, visual)
+    return PairwiseModel(Adam(users.to(device), rate), Adam(items.to(device), rate), compare, visual)
+
+
+def draw_uniform(random: np.random.Generator, rows: int, columns: int, bound: float) -> "torch.Tensor":
+    """Draw uniform values between −bound and bound: (rows, columns) float32."""
+    import torch
+
+    return torch.from_numpy(random.uniform(-bound, bound, (rows, columns)).astype(np.float32))
+
+
+def xavier(rows: int, columns: int) -> float:
+    """Return the bound of Glorot and Bengio (2010)."""
+    return (6 / (rows + columns)) ** 0.5
 
 
 def compare_ducho(
@@ -191,21 +228,55 @@ def compare_ducho(
     return higher, torch.stack([part.square().sum(1) for part in parts]).sum(0) / 2
 
 
-def read_ducho_factors(model: "PairwiseModel") -> Factors:
-    """Return what a model of the fork has learned, as arrays."""
+def compare_mmrec(
+    user: "torch.Tensor",
+    bought: "torch.Tensor",
+    other: "torch.Tensor",
+    bought_seen: "torch.Tensor | None",
+    other_seen: "torch.Tensor | None",
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return how much higher each bought item scores, and the norms of the batch's vectors / size: (size,) each."""
     import torch
 
+    assert bought_seen is not None
+    assert other_seen is not None
+    sides = torch.cat([bought, bought_seen], 1), torch.cat([other, other_seen], 1)
+    norms = torch.stack([part.norm() for part in (user, *sides)]).sum() / len(user)
+    return (user * (sides[0] - sides[1])).sum(1), norms.expand(len(user))
+
+
+def read_ducho_factors(model: "PairwiseModel") -> Factors:
+    """Return what a model of the fork has learned, as arrays."""
+    from torch.nn.functional import normalize
+
+    assert model.visual is not None
+    return read_linear_factors(model, normalize(model.visual.project_all()), "offset")
+
+
+def read_mmrec_factors(model: "PairwiseModel") -> Factors:
+    """Return what a model of MMRec has learned, as arrays."""
+    assert model.visual is not None
+    return read_linear_factors(model, model.visual.project_all(), "shift")
+
+
+def read_linear_factors(model: "PairwiseModel", seen: "torch.Tensor", offset: str) -> Factors:
+    """Return what a model has learned, as arrays.
+
+    Args:
+        model: with a linear layer.
+        seen: what the items' features become, (n_items, factors).
+        offset: the name of b among what is learned.
+    """
     from recsys.pairwise.factors import to_array
 
     assert model.visual is not None
-    seen = torch.nn.functional.normalize(model.visual.project_all())
-    items = np.hstack([to_array(model.items.values), to_array(seen)])
     assert model.visual.offset is not None
+    items = np.hstack([to_array(model.items.values), to_array(seen)])
     without = model.items.values.shape[1]  # columns of γ
     learned = {
         "centre": model.visual.centre,
         "scale": model.visual.scale,
         "weights": np.pad(to_array(model.visual.weights.values), ((0, 0), (without, 0))),
-        "offset": np.pad(to_array(model.visual.offset.values)[0], (without, 0)),
+        offset: np.pad(to_array(model.visual.offset.values)[0], (without, 0)),
     }
     return Factors(to_array(model.users.values), items, np.zeros(len(items), np.float32), learned)

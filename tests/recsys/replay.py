@@ -19,15 +19,16 @@ import torch
 
 from features.files import all_rows
 from recsys.graphs.modalities import Modality, read_modality
-from recsys.graphs.model import GraphModel
 from recsys.graphs.purchases import Purchases, keep_edges
+from recsys.pairwise.adam import Adam
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
-from recsys.recommenders import bm3, freedom, lightgcn, mgcn
+from recsys.recommenders import bm3, freedom, lattice, lightgcn, mgcn, vbpr
 
 LOSS, WEIGHT, SCORE = 1e-5, 1e-4, 1e-5  # how far each may lie; scores as a share of the largest
-LAYERS = r"(_trs|predictor|gate_\w+\.0|query_common\.\d)\.weight$"  # linear layers: (width, dim) in the reference
+# The names of linear layers, which are (width, dim) in the reference.
+LAYERS = r"(_trs|item_linear|predictor|gate_\w+\.0|query_common\.\d)\.weight$"
 Arrays = Mapping[str, np.ndarray]
 Config = dict[str, Any]
 
@@ -42,13 +43,18 @@ class Replay:
         regularisation: of every step.
         read_factors: of the model.
         begin_epoch: prepares the epoch with that number.
+        tables: by our name; none: those of the model on a graph.
     """
 
-    model: GraphModel
+    model: Any
     names: dict[str, str]
     regularisation: float
-    read_factors: Callable[[GraphModel], Factors]
+    read_factors: Callable[[Any], Factors]
     begin_epoch: Callable[[int], None] = field(default=lambda epoch: None)
+    tables: Mapping[str, Adam] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tables = self.tables or self.model.tables
 
 
 def train_of(data: Arrays) -> Dataset:
@@ -186,7 +192,56 @@ def replay_mgcn(data: Arrays, reference: Arrays, config: Config) -> Replay:
     )
 
 
-REPLAYS = {"MGCN": replay_mgcn, "BM3": replay_bm3, "LightGCN": replay_lightgcn, "FREEDOM": replay_freedom}
+def replay_lattice(data: Arrays, reference: Arrays, config: Config) -> Replay:
+    train, trained = train_of(data), config["trains_features"]
+    settings = lattice.Settings(
+        **common_settings(config),
+        variant="mmrec",
+        features="trained" if trained else "fixed",
+        projections="momentum" if config["zeros"] else "still",
+        layers=2,
+        neighbours=config["knn_k"],
+        frozen=config["lambda_coeff"],
+        decay=config["lr_base"],
+    )
+    modalities = modalities_of(data, settings.neighbours)
+    raw = lattice.build_raw(modalities, "cpu")
+    model = lattice.new_model(train, modalities, raw, settings, Run(seed=0, top_k=12))
+    names = {"users": "user_embedding.weight", "items": "item_id_embedding.weight", "mix": "modal_weight"}
+    return Replay(
+        model,
+        names | name_projections(modalities, trained),
+        settings.regularisation,
+        lambda model: lattice.read_factors(model, modalities, raw, settings),
+    )
+
+
+def replay_vbpr(data: Arrays, reference: Arrays, config: Config) -> Replay:
+    train = train_of(data)
+    settings = vbpr.Settings(**common_settings(config), variant="mmrec")
+    features = all_rows(np.hstack([data["text"], data["image"]]))
+    model = vbpr.new_mmrec_model(train.train.shape[0], features, settings, Run(seed=0, top_k=12))
+    assert model.visual is not None
+    assert model.visual.offset is not None
+    tables = {
+        "u_embedding": model.users,
+        "i_embedding": model.items,
+        "item_linear.weight": model.visual.weights,
+        "item_linear.bias": model.visual.offset,
+    }
+    names = {name: name for name in tables}
+    return Replay(model, names, settings.regularisation, vbpr.read_mmrec_factors, tables=tables)
+
+
+REPLAYS = {
+    "BM3": replay_bm3,
+    "FREEDOM": replay_freedom,
+    "LATTICE": replay_lattice,
+    "LATTICE-torch1": replay_lattice,
+    "LightGCN": replay_lightgcn,
+    "MGCN": replay_mgcn,
+    "VBPR": replay_vbpr,
+}
 
 
 def read_weights(reference: Arrays, when: str, name: str) -> np.ndarray | None:
@@ -203,7 +258,7 @@ def compare_weights(replay: Replay, reference: Arrays, when: str) -> float:
     for table, name in replay.names.items():
         expected = read_weights(reference, when, name)
         if expected is not None:
-            apart.append(float(np.abs(replay.model.tables[table].values.numpy() - expected).max()))
+            apart.append(float(np.abs(replay.tables[table].values.numpy() - expected).max()))
     return max(apart)
 
 
@@ -244,7 +299,7 @@ def compute_deviations(data_path: Path, model_path: Path) -> dict[str, float]:
     for table, reference_name in replay.names.items():
         first = read_weights(reference, "init", reference_name)
         if first is not None:
-            replay.model.tables[table].values.copy_(torch.from_numpy(first.copy()))
+            replay.tables[table].values.copy_(torch.from_numpy(first.copy()))
     losses, weights = 0.0, 0.0
     for number, loss in take_steps(replay, data, config):
         losses = max(losses, abs(loss - float(reference["losses"][number - 1])))

@@ -112,7 +112,7 @@ def test_runs_start_alike_whatever_the_features(study: Path, monkeypatch: pytest
     [
         (
             "--recommender itemkn --catalogue all",
-            "bm3, bpr, contentknn, freedom, itemknn, lightgcn, mgcn, mostpop, random, userknn, vbpr"
+            "bm3, bpr, contentknn, freedom, itemknn, lattice, lightgcn, mgcn, mostpop, random, userknn, vbpr"
             ".*did you mean itemknn",
         ),
         (

@@ -44,7 +44,7 @@ def arrivals(study: Path) -> list[str]:
     return ids
 
 
-@pytest.mark.parametrize("recommender", ["vbpr", "contentknn", "freedom", "bm3", "mgcn"])
+@pytest.mark.parametrize("recommender", ["vbpr", "contentknn", "freedom", "bm3", "mgcn", "lattice"])
 def test_every_source_has_its_figures(arrivals: list[str], monkeypatch: pytest.MonkeyPatch, recommender: str) -> None:
     metrics = run(monkeypatch, recommender, *WORDS)
     assert list(metrics) == ["counts", "sources", "validation"]

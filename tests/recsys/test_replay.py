@@ -17,7 +17,7 @@ def test_a_reference_run_is_replayed(name: str) -> None:
     assert replay.are_close(deviations), deviations
 
 
-@pytest.mark.parametrize("name", replay.REPLAYS)
+@pytest.mark.parametrize("name", ["BM3", "FREEDOM", "LightGCN", "MGCN"])  # the others have no such degrees
 def test_a_degree_that_is_off_by_a_thousandth_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     normalise = purchases.normalise
     monkeypatch.setattr(purchases, "normalise", lambda bought, added: normalise(bought, 1e-3))

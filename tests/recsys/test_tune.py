@@ -112,5 +112,7 @@ def test_an_empty_validation_cut_is_one_message(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_recommender_that_ranks_no_arrivals_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"itemknn cannot rank an item .*: bm3, contentknn, freedom, mgcn, vbpr"):
+    with pytest.raises(
+        UserError, match=r"itemknn cannot rank an item .*: bm3, contentknn, freedom, lattice, mgcn, vbpr"
+    ):
         run(monkeypatch, "--experiment arrivals --recommender itemknn --catalogue original")

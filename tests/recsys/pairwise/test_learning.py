@@ -17,11 +17,11 @@ from recsys.pairwise.model import PairwiseModel
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run, Stopping
-from recsys.recommenders import bm3, bpr, freedom, lightgcn, mgcn, vbpr
+from recsys.recommenders import bm3, bpr, freedom, lattice, lightgcn, mgcn, vbpr
 from tests.recsys.recommenders.contract import parity_features, settings_of, shop
 
-EVERY = [bpr, vbpr, lightgcn, freedom, bm3, mgcn]
-EACH = pytest.mark.parametrize("module", EVERY, ids=["bpr", "vbpr", "lightgcn", "freedom", "bm3", "mgcn"])
+EVERY = [bpr, vbpr, lightgcn, freedom, bm3, mgcn, lattice]
+EACH = pytest.mark.parametrize("module", EVERY, ids=["bpr", "vbpr", "lightgcn", "freedom", "bm3", "mgcn", "lattice"])
 
 
 class Killed(BaseException):
@@ -145,9 +145,29 @@ def test_the_last_epoch_is_measured_wherever_it_falls() -> None:
     assert [epochs for epochs, _ in stopping.measured] == [3, 6, 7]
 
 
-def test_divergence_is_an_error_with_a_remedy() -> None:
-    with pytest.raises(UserError, match=r"lower rec_fit\.bpr\.learning_rate"):
-        fit(bpr, dataset_of(shop()), learning_rate=1e30)
+@EACH
+def test_divergence_is_an_error_with_a_remedy(module: Any) -> None:
+    """MMRec ends such a run without a word, and reports what it had measured before."""
+    section = module.Settings.SECTION.replace(".", r"\.")
+    with pytest.raises(UserError, match=rf"lower {section}\.learning_rate"):
+        fit(module, dataset_of(shop()), learning_rate=1e38)
+
+
+def test_a_gain_in_the_fifth_digit_is_a_gain() -> None:
+    """MMRec rounds to four digits before it compares."""
+    values = iter([0.12341, 0.12342, 0.12343, 0.12344, 0.12344, 0.12345])
+    stopping = Stopping(lambda scorer: next(values), patience=1, every=1)
+    fit(bpr, DATA, None, stopping, epochs=9)
+    assert [epochs for epochs, _ in stopping.measured] == [1, 2, 3, 4, 5]
+
+
+@EACH
+def test_a_measurement_draws_nothing(module: Any) -> None:
+    """LGMRec's lists differ at every evaluation; here the same model gives the same factors."""
+    seen: list[Factors] = []
+    stopping = Stopping(lambda scorer: float(seen.append(deepcopy(scorer)) or len(seen)), patience=0, every=1)
+    last = fit(module, DATA, None, stopping, epochs=2)
+    assert same(seen[-1], last)
 
 
 def test_initial_values_depend_on_seed_and_stream_only() -> None:

@@ -45,6 +45,14 @@ class TestVbprDucho(PersonalBehaviour, ColdBehaviour):
         return super().lists(*arguments, **(self.changes | options))
 
 
+class TestVbprMmrec(PersonalBehaviour, ColdBehaviour):
+    module = vbpr
+    changes: ClassVar[dict[str, object]] = {"variant": "mmrec", "regularisation": 1e-3}
+
+    def lists(self, *arguments: object, **options: object) -> tuple[np.ndarray, np.ndarray]:
+        return super().lists(*arguments, **(self.changes | options))
+
+
 def model_of(variant: str, features: np.ndarray) -> PairwiseModel:
     own = settings_of(vbpr, variant=variant)
     rows = all_rows(features)
