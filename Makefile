@@ -2,7 +2,7 @@
 .PHONY: install lint test study report
 
 install: ## the project, its tests and its linters, in the active virtual environment
-	pip install -e '.[test]'
+	pip install -e '.[test,app]'
 
 lint: ## style, types and import contracts
 	ruff check . && ruff format --check . && mypy && lint-imports && lookbook check

@@ -29,6 +29,12 @@ def app(
     if rater:
         os.environ[RATER] = rater
     from lookbook.app.server import ADDRESS, find_port, serve
+    from lookbook.ratings.store import PATH, create_store
+    from pipeline.core.params import PARAMS, load
+
+    warning = create_store(PATH, str(load(PARAMS).get("dataset", "")))[1]
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
 
     chosen = find_port(port)
     address = f"http://{ADDRESS}:{chosen}"

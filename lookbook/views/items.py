@@ -4,6 +4,7 @@ Of the catalogue a few short columns stay in memory. Descriptions, captions and 
 polars for each page, with filters that skip what is not asked for.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -153,11 +154,7 @@ def read_scores(study: Study, captioner: str, variant: str, metric: str) -> pl.L
     """Return item_id and value of a score of a set."""
     return (
         pl.scan_parquet(require_stage(study, SCORES))
-        .filter(
-            pl.col("captioner").cast(pl.String) == captioner,
-            pl.col("variant").cast(pl.String) == variant,
-            pl.col("metric").cast(pl.String) == metric,
-        )
+        .filter(pl.col("captioner") == captioner, pl.col("variant") == variant, pl.col("metric") == metric)
         .select("item_id", "value")
     )
 
@@ -259,7 +256,7 @@ def _sort(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.DataFram
     values = _read_sort_values(study, selection)
     if values is None:
         return rows
-    joined = rows.join(values, on="item_id", maintain_order="left")
+    joined = rows.join(values, on="item_id", how="left", maintain_order="left")
     return joined.sort("value", "row", descending=[selection.descending, False], nulls_last=True)
 
 
@@ -334,13 +331,19 @@ def _read_card_scores(
     """Read scores as item → name → value; a name is that of the score, with the set where there are several."""
     if not (metrics and sets and study.has(SCORES)):
         return {}
+    table = pl.scan_parquet(study.root / SCORES).filter(
+        pl.col("metric").is_in(list(metrics)),
+        pl.col("captioner").is_in([captioner for captioner, _ in sets]),
+        pl.col("variant").is_in([variant for _, variant in sets]),
+        pl.col("item_id").is_in(list(items)),
+    )
+    keys = ("item_id", "captioner", "variant", "metric", "value")
+    found = {tuple(row[:4]): row[4] for row in table.select(keys).collect().iter_rows()}
     scores: dict[str, dict[str, float]] = {}
-    for captioner, variant in sets:
-        for metric in metrics:
-            name = metric if len(sets) == 1 else f"{metric}, {captioner} {variant}"
-            table = read_scores(study, captioner, variant, metric).filter(pl.col("item_id").is_in(list(items)))
-            for item, value in table.collect().iter_rows():
-                scores.setdefault(item, {})[name] = value
+    for item, one, metric in itertools.product(items, sets, metrics):
+        if (item, *one, metric) in found:
+            name = metric if len(sets) == 1 else f"{metric}, {' '.join(one)}"
+            scores.setdefault(item, {})[name] = found[(item, *one, metric)]
     return scores
 
 

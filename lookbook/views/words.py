@@ -118,7 +118,7 @@ def read_words(study: Study, captioner: str, variant: str, items: Sequence[str] 
     if not study.has(CAPTION_WORDS):
         return None
     table = pl.scan_parquet(study.root / CAPTION_WORDS).filter(
-        pl.col("captioner").cast(pl.String) == captioner, pl.col("variant").cast(pl.String) == variant
+        pl.col("captioner") == captioner, pl.col("variant") == variant
     )
     if items is not None:
         table = table.filter(pl.col("item_id").is_in(list(items)))

@@ -100,8 +100,9 @@ def _write_captions(folder: Path, items: pd.DataFrame, words: Sequence[str]) -> 
             said.append(found.assign(captioner=captioner, variant=variant))
     pd.concat(scores).to_parquet(folder / "data/scores/captions.parquet", index=False)
     pd.concat(said).to_parquet(folder / "data/scores/caption_words.parquet", index=False)
-    attributes = [[*str(text or "").split()[:2], "cotton"] if text else [] for text in items["description"]]
-    table = pd.DataFrame({"item_id": items["item_id"], "attributes": attributes})
+    described = items[items["description"].notna()]
+    attributes = [[*text.split()[:2], "cotton"] for text in described["description"]]
+    table = pd.DataFrame({"item_id": described["item_id"], "attributes": attributes})
     table.to_parquet(folder / "data/attributes/items.parquet", index=False)
     vocabulary = sorted({*COLOURS, *CATEGORIES, "cotton", "hood"})
     (folder / "data/attributes/vocabulary.json").write_text(json.dumps(vocabulary))

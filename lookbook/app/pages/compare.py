@@ -1,0 +1,148 @@
+"""Compare two sets of captions: their difference over a selection, slices of it, and the pairs that differ most."""
+
+import polars as pl
+import streamlit as st
+
+from lookbook.app.parts import choose, choose_any, choose_set, link, offer_csv, picture, show_html, show_rows
+from lookbook.comparison.significance import Estimate
+from lookbook.views.comparing import (
+    REFERENCE,
+    count_wins,
+    estimate_difference,
+    find_bins,
+    list_slices,
+    read_pairs,
+    read_texts,
+)
+from lookbook.views.items import choose_metric, count_pages, list_metrics, list_values, take_page
+from lookbook.views.study import ITEMS, SCORES, Study
+from lookbook.views.words import compare_texts
+
+TITLE = "Compare"
+ABOUT = "Two sets of captions on the same garments: how much they differ, where, and in which words."
+NEEDS = (ITEMS, SCORES)
+BELOW, ABOVE = "from", "to"  # limits of the difference in the address: a bar of the histogram is a link
+
+
+def show(study: Study) -> None:
+    """Show the comparison that is chosen."""
+    if len(study.list_sets()) < 2:
+        show_html("note", lines=["Two sets of captions are needed.", *study.list_untrained()])
+        return
+    a, b, metric = _choose(study)
+    pairs = read_pairs(study, a, b, metric)
+    pairs = _filter(study, pairs)
+    if pairs.is_empty():
+        show_html("note", lines=["No garment is in this selection."])
+        show_html("link", text="Clear all filters", link=link("compare"))
+        return
+    _show_difference(pairs, " ".join(a), " ".join(b), metric)
+    _show_bins(pairs)
+    _show_pairs(study, pairs, a, b)
+    _show_slices(study, pairs)
+    offer_csv(pairs.drop("row"), "comparison")
+
+
+def _choose(study: Study) -> tuple[tuple[str, str], tuple[str, str], str]:
+    metrics = list_metrics(study)
+    names = [f"{captioner} {variant}" for captioner, variant in study.list_sets()]
+    writer = str(study.params.get("writer", ""))
+    place = {variant: names.index(name) if name in names else 0 for variant, name in _own(writer).items()}
+    columns = st.columns(3)
+    with columns[0]:
+        a = choose_set(study, "Captions A", "a", place["ft"])
+    with columns[1]:
+        b = choose_set(study, "Captions B", "b", place["pt"])
+    with columns[2]:
+        metric = choose("Score", metrics, "metric", choose_metric(metrics))
+    return a, b, metric
+
+
+def _own(writer: str) -> dict[str, str]:
+    return {variant: f"{writer} {variant}" for variant in ("ft", "pt")}
+
+
+def _filter(study: Study, pairs: pl.DataFrame) -> pl.DataFrame:
+    columns = st.columns(2)
+    for column, name in zip(columns, ("category", "colour"), strict=True):
+        with column:
+            chosen = choose_any(name.capitalize(), list_values(study, name), name)
+        if chosen:
+            pairs = pairs.filter(pl.col(name).cast(pl.String) == chosen)
+    for key, keep in ((BELOW, pl.col("difference").ge), (ABOVE, pl.col("difference").le)):
+        limit = _read_number(st.query_params.get(key, ""))
+        if limit is not None:
+            pairs = pairs.filter(keep(limit))
+    return pairs
+
+
+def _read_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _show_difference(pairs: pl.DataFrame, a: str, b: str, metric: str) -> None:
+    estimate = estimate_difference(pairs)
+    wins, ties, losses = count_wins(pairs)
+    show_html(
+        "answer",
+        verdict=f"{metric}: {a} − {b} = {_write(estimate)} on {len(pairs):,} garments",
+        paragraphs=[
+            f"A is better on {wins}, equal on {ties}, worse on {losses}. Interval of 95 %, whole products resampled.",
+            "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under Results.",
+        ],
+    )
+
+
+def _write(estimate: Estimate) -> str:
+    return f"{estimate.difference:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]".replace("-", "−")
+
+
+def _show_bins(pairs: pl.DataFrame) -> None:
+    show_html("subheading", title="How the differences are spread")
+    bins = find_bins(pairs)
+    most = max(bins["items"].to_list()) or 1
+    chosen = {name: st.query_params.get_all(name) for name in st.query_params if name not in (BELOW, ABOVE, "page")}
+    bars = [
+        {
+            "text": f"{low:+.3f} to {high:+.3f}".replace("-", "−"),
+            "items": items,
+            "width": round(100 * items / most, 1),
+            "link": link("compare", **chosen, **{BELOW: f"{low:.6g}", ABOVE: f"{high:.6g}"}),
+        }
+        for low, high, items in bins.iter_rows()
+    ]
+    show_html("histogram", bars=bars)
+
+
+def _show_pairs(study: Study, pairs: pl.DataFrame, a: tuple[str, str], b: tuple[str, str]) -> None:
+    show_html("subheading", title="Pairs, largest difference first")
+    page = st.pagination(count_pages(len(pairs)), key="page", bind="query-params")
+    rows = take_page(pairs, page)
+    items = rows["item_id"].to_list()
+    left, right, own = (read_texts(study, one, items) for one in (a, b, (REFERENCE, "")))
+    shown = []
+    for row in rows.iter_rows(named=True):
+        item = row["item_id"]
+        of_a, of_b = compare_texts(left.get(item, ""), right.get(item, ""))
+        shown.append(
+            row | {"a_words": of_a, "b_words": of_b, "own": own.get(item, ""), "picture": picture(row["row"])}
+            | {"link": link("garment", item=item)}
+        )  # fmt: skip
+    show_html("pairs", pairs=shown, a=" ".join(a), b=" ".join(b))
+
+
+def _show_slices(study: Study, pairs: pl.DataFrame) -> None:
+    show_html("subheading", title="Slices, largest difference first")
+    rows = [
+        [one.kind, {"text": one.value, "link": _link_slice(one.kind, one.value)}, one.items, _write(one.estimate)]
+        for one in list_slices(study, pairs)
+    ]
+    show_rows(["slice", "value", "garments", "difference"], rows, "The difference by slice", numbers=2)
+
+
+def _link_slice(kind: str, value: str) -> str:
+    chosen = {name: st.query_params.get_all(name) for name in ("a", "b", "metric") if name in st.query_params}
+    return link("compare", **chosen, **{kind: value}) if kind in ("category", "colour") else ""

@@ -1,0 +1,117 @@
+"""Customers: what they bought, and two lists side by side with hits, moves, and the words that each arm gave."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from lookbook.app.parts import choose, link, picture, show_html
+from lookbook.views import people
+from lookbook.views.items import read_catalogue
+from lookbook.views.people import Place, Ranking
+from lookbook.views.study import INTERACTIONS, ITEMS, Study
+
+TITLE = "Customers"
+ABOUT = "What a caption moves: a customer's lists by two arms, with the words that each gave the recommender."
+NEEDS = (ITEMS, INTERACTIONS)
+EXPERIMENTS: tuple[people.Experiment, ...] = ("arrivals", "warm")
+GAIN, LOSS, BY_ID = "largest gain of A", "largest loss of A", "by id"
+SHOWN_EFFECTS = 50  # customers that can be chosen by effect
+
+
+def show(study: Study) -> None:
+    """Show the customer and the two lists that are chosen."""
+    rankings = _choose_rankings(study)
+    if rankings is None:
+        show_html("note", lines=["No lists yet: run `dvc repro rec_fit rec_rank_arrivals_text`"])
+        return
+    user = _choose_user(study, *rankings)
+    if user is None:
+        show_html("note", lines=["No such customer."])
+        return
+    runs = [str(run) for run in people.list_runs(study, rankings[0])]
+    run = int(choose("Run", runs, "run"))
+    _show_strip(study, "Bought before, newest first", people.read_history(study, user))
+    bought = people.read_bought(study, user, rankings[0].experiment)
+    _show_strip(study, "Bought afterwards: what a list can hit", bought)
+    lists = people.compare_lists(study, rankings, run, user)
+    rows = _find_rows(study, [place.item_id for places in lists for place in places])
+    show_html(
+        "lists",
+        lists=[
+            {"title": f"{name}: {ranking.arm}", "places": [_fill(place, rows) for place in places]}
+            for name, ranking, places in zip("AB", rankings, lists, strict=True)
+        ],
+    )
+
+
+def _choose_rankings(study: Study) -> tuple[Ranking, Ranking] | None:
+    """Let the experiment, a recommender and its two arms be chosen; None where there are no lists."""
+    there = [name for name in EXPERIMENTS if people.list_rankings(study, name)]
+    if not there:
+        return None
+    columns = st.columns(4)
+    with columns[0]:
+        chosen = choose("Experiment", there, "experiment")
+        experiment: people.Experiment = "warm" if chosen == "warm" else "arrivals"
+    found = people.list_rankings(study, experiment)
+    primary = study.params.get("primary") or {}
+    with columns[1]:
+        first = f"{primary.get('recommender')}-{primary.get('features')}"
+        recommender = choose("Recommender", list(found), "recommender", first)
+    arms = found[recommender]
+    ft, pt = (_name_arm(study, experiment, variant) for variant in ("ft", "pt"))
+    with columns[2]:
+        a = choose("Arm A", arms, "a", ft)
+    with columns[3]:
+        b = choose("Arm B", arms, "b", pt)
+    return Ranking(experiment, recommender, a), Ranking(experiment, recommender, b)
+
+
+def _name_arm(study: Study, experiment: people.Experiment, variant: str) -> str:
+    return f"{study.params.get('writer')}-{variant}" if experiment == "arrivals" else f"masked-{variant}"
+
+
+def _choose_user(study: Study, a: Ranking, b: Ranking) -> int | None:
+    """Let a customer be chosen by effect or by id, and return the number."""
+    users = people.read_users(study)
+    columns = st.columns(2)
+    with columns[0]:
+        by = choose("Choose a customer", [GAIN, LOSS, BY_ID], "by")
+    with columns[1]:
+        if by == BY_ID:
+            name = st.text_input("Customer", str(users[0]), key="customer", bind="query-params")
+            return users.index_of(name)
+        effects = people.read_effects(study, a, b)
+        ordered = (effects.reverse() if by == LOSS else effects).head(SHOWN_EFFECTS)
+        names = {f"{users[user]} ({difference:+.3f})": user for user, difference in _pairs(ordered)}
+        return names.get(choose("Customer, and A − B in NDCG@12", list(names), "effect"))
+
+
+def _pairs(effects: pl.DataFrame) -> list[tuple[int, float]]:
+    return list(effects.select("user", "difference").iter_rows())
+
+
+def _find_rows(study: Study, items: list[str]) -> dict[str, dict[str, Any]]:
+    table = read_catalogue(study).filter(pl.col("item_id").is_in(items))
+    return {row["item_id"]: row for row in table.iter_rows(named=True)}
+
+
+def _fill(place: Place, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    row = rows.get(place.item_id, {})
+    return {
+        **place.__dict__,
+        "picture": picture(row.get("row")),
+        "alt": f"{row.get('category', '')}, {row.get('colour', '')}",
+        "link": link("garment", item=place.item_id),
+    }
+
+
+def _show_strip(study: Study, title: str, items: list[str]) -> None:
+    show_html("subheading", title=title)
+    rows = _find_rows(study, items)
+    if not items:
+        show_html("note", lines=["Nothing."])
+        return
+    places = [_fill(Place(item, 0, False, None, None), rows) for item in items]
+    show_html("strip", title=title, places=places)

@@ -1,0 +1,97 @@
+"""Two sets of captions on the same garments: their difference, its interval, slices of it, and the pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from lookbook.comparison.significance import Estimate, paired_means, wins_ties_losses
+from lookbook.views.items import read_catalogue, read_differences
+from lookbook.views.study import CAPTIONS, ITEMS, Study
+from pipeline.core.errors import UserError
+
+DRAWS = 2000
+COUNTS = 8_000_000  # draws × products at most, so that a page stays quick
+FEW = 5  # garments; smaller slices are left out
+BINS = 20
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the garments: what they have in common, how many they are, and their mean difference."""
+
+    kind: str
+    value: str
+    items: int
+    estimate: Estimate
+
+
+def read_pairs(study: Study, a: tuple[str, str], b: tuple[str, str], metric: str) -> pl.DataFrame:
+    """Return the garments that both sets have a score of, largest difference first.
+
+    Returns:
+        row, item_id, category, colour, group, a, b, difference.
+    """
+    scores = read_differences(study, a, b, metric)
+    known = [name for name in ("row", "item_id", "category", "colour", "group") if name in read_catalogue(study)]
+    joined = read_catalogue(study).select(known).join(scores, on="item_id", maintain_order="left")
+    return joined.sort("difference", "row", descending=[True, False])
+
+
+def estimate_difference(pairs: pl.DataFrame, draws: int = DRAWS) -> Estimate:
+    """Estimate the mean difference of pairs; whole products are resampled."""
+    groups = find_groups(pairs)
+    draws = max(200, min(draws, COUNTS // max(1, len(np.unique(groups)))))
+    a, b = (pairs[name].to_numpy().astype(float)[:, None] for name in ("a", "b"))
+    return paired_means(a, b, groups, draws, seed=0)[0]
+
+
+def find_groups(pairs: pl.DataFrame) -> np.ndarray:
+    """Return the product group of each garment; each is its own where the catalogue knows none."""
+    return pairs["group"].to_numpy() if "group" in pairs.columns else np.arange(len(pairs))
+
+
+def count_wins(pairs: pl.DataFrame) -> tuple[int, int, int]:
+    """Count the garments on which a is above b, equal, and below."""
+    return wins_ties_losses(pairs["a"].to_numpy().astype(float), pairs["b"].to_numpy().astype(float))
+
+
+def find_bins(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Count the differences in bins of equal width: low, high, items."""
+    counts, edges = np.histogram(pairs["difference"].to_numpy(), bins=BINS)
+    return pl.DataFrame({"low": edges[:-1], "high": edges[1:], "items": counts})
+
+
+def list_slices(study: Study, pairs: pl.DataFrame) -> list[Slice]:
+    """List the slices with at least `FEW` garments, largest difference first."""
+    lengths = pl.scan_parquet(study.root / ITEMS).select(
+        "item_id", words=pl.col("description").str.split(" ").list.len()
+    )
+    table = pairs.join(lengths.collect(), on="item_id", how="left", maintain_order="left")
+    named = {"category": pl.col("category").cast(pl.String), "colour": pl.col("colour").cast(pl.String)}
+    named["length of the description"] = (
+        pl.when(pl.col("words") > table["words"].median()).then(pl.lit("longer half")).otherwise(pl.lit("shorter half"))
+    )
+    slices = []
+    for kind, column in named.items():
+        for (value,), part in table.with_columns(slice=column).group_by(["slice"], maintain_order=True):
+            if value and len(part) >= FEW:
+                slices.append(Slice(kind, str(value), len(part), estimate_difference(part, 500)))
+    return sorted(slices, key=lambda one: -abs(one.estimate.difference))
+
+
+def read_texts(study: Study, one: tuple[str, str], items: Sequence[str]) -> dict[str, str]:
+    """Read what a set says of some garments; the set `reference` is the shop's descriptions.
+
+    Raises:
+        UserError: The captions are not there.
+    """
+    path, column = (
+        (ITEMS, "description") if one[0] == REFERENCE else (CAPTIONS / f"{one[0]}-{one[1]}.parquet", "caption")
+    )
+    if not (study.root / path).is_file():
+        raise UserError(f"{path.as_posix()}: no such captions; run `dvc repro caption_generate_{one[1]}@{one[0]}`")
+    table = pl.scan_parquet(study.root / path).select("item_id", column).filter(pl.col("item_id").is_in(list(items)))
+    return {item: text or "" for item, text in table.collect().iter_rows()}

@@ -1,0 +1,219 @@
+"""Customers: what they bought, what lists they got, what hit, and what moved between two lists.
+
+Two experiments have lists. `warm`: data/recommendations, an arm (a catalogue or a text) and a recommender. `arrivals`:
+the new garments, ranked for each customer by the factors in data/arrivals/ranked, once for each source of their words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+from safetensors import safe_open
+
+from lookbook.views.study import INTERACTIONS, RANKED, RECOMMENDATIONS, SOURCES, TEXTS, USER_SCORES, Study
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import read_json
+
+Experiment = Literal["arrivals", "warm"]
+LIST_ITEMS = 12
+HISTORY_ITEMS = 24
+WARM_METRIC = "ndcg_12"
+
+
+class Ranking(NamedTuple):
+    """What made a list: the experiment, its recommender with features, and its arm or source of words."""
+
+    experiment: Experiment
+    recommender: str
+    arm: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A garment on a list.
+
+    Attributes:
+        item_id: The garment.
+        rank: From 1.
+        hit: Whether the customer bought it.
+        moved: How many places higher than on the other list; None where that list does not have it.
+        text: The words that this arm gave the recommender; None where it reads no words.
+        source: Where these words come from.
+    """
+
+    item_id: str
+    rank: int
+    hit: bool
+    moved: int | None
+    text: str | None
+    source: str = ""
+
+
+@lru_cache(maxsize=4)
+def _read_ids(path: Path, column: str, version: int) -> pl.Series:
+    return pl.read_parquet(path, columns=[column])[column].cast(pl.String)
+
+
+def read_users(study: Study) -> pl.Series:
+    """Read the id of every customer, in the order of their numbers.
+
+    Raises:
+        UserError: There are no customers.
+    """
+    path = study.root / INTERACTIONS / "users.parquet"
+    if not path.is_file():
+        raise UserError(f"{INTERACTIONS.as_posix()}/users.parquet: no such file; run `dvc repro rec_interactions`")
+    column = "user_id" if "user_id" in pl.read_parquet_schema(path) else "user"
+    return _read_ids(path, column, path.stat().st_mtime_ns)
+
+
+def read_item_ids(study: Study) -> pl.Series:
+    """Read the id of every garment that purchases name by number."""
+    path = study.root / INTERACTIONS / "items.parquet"
+    return _read_ids(path, "item_id", path.stat().st_mtime_ns)
+
+
+def read_history(study: Study, user: int) -> list[str]:
+    """Read what a customer bought for training, newest first, each garment once, at most `HISTORY_ITEMS`."""
+    table = _read_purchases(study, "train", user).sort("day", descending=True)
+    return _name(study, table["item"].unique(maintain_order=True).to_list()[:HISTORY_ITEMS])
+
+
+def read_bought(study: Study, user: int, experiment: Experiment) -> list[str]:
+    """Read what a list can hit: test purchases; among arrivals, every purchase of one."""
+    parts = ["test"] if experiment == "warm" else ["train", "test"]
+    items = pl.concat([_read_purchases(study, part, user) for part in parts])["item"].unique(maintain_order=True)
+    return _name(study, items.to_list())
+
+
+def _read_purchases(study: Study, part: str, user: int) -> pl.DataFrame:
+    path = study.root / INTERACTIONS / f"{part}.parquet"
+    return pl.scan_parquet(path).filter(pl.col("user") == user).select("item", "day").collect()
+
+
+def _name(study: Study, items: Sequence[int]) -> list[str]:
+    ids = read_item_ids(study)
+    return [ids[item] for item in items]
+
+
+def list_rankings(study: Study, experiment: Experiment) -> dict[str, list[str]]:
+    """List recommender → arms or sources whose lists are there."""
+    found: dict[str, list[str]] = {}
+    if experiment == "warm":
+        for path in sorted((study.root / RECOMMENDATIONS).glob("*/*.parquet")):
+            found.setdefault(path.stem, []).append(path.parent.name)
+        return found
+    for path in sorted((study.root / RANKED).glob("*/factors.json")):
+        found[path.parent.name] = list(read_json(path)["sources"])
+    return found
+
+
+def list_runs(study: Study, ranking: Ranking) -> list[int]:
+    """List the runs of a recommender."""
+    if ranking.experiment == "arrivals":
+        runs: list[int] = list(read_json(study.root / RANKED / ranking.recommender / "factors.json")["runs"])
+        return runs
+    return pl.scan_parquet(_list_file(study, ranking)).select(pl.col("run").unique()).collect()["run"].sort().to_list()
+
+
+def _list_file(study: Study, ranking: Ranking) -> Path:
+    return study.root / RECOMMENDATIONS / ranking.arm / f"{ranking.recommender}.parquet"
+
+
+def read_list(study: Study, ranking: Ranking, run: int, user: int) -> list[str]:
+    """Read a customer's list, best first; empty where the customer has none."""
+    if ranking.experiment == "arrivals":
+        return _rank_arrivals(study.root / RANKED / ranking.recommender, ranking.arm, run, user)
+    own = pl.col("candidates").cast(pl.String)
+    table = pl.scan_parquet(_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run)
+    rows = table.with_columns(own).collect()
+    if rows.is_empty():
+        return []
+    pool = "original" if "original" in rows["candidates"] else rows["candidates"][0]
+    return _name(study, rows.filter(pl.col("candidates") == pool).sort("rank")["item"].to_list())
+
+
+def _rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
+    """Rank the arrivals for a customer: score descending, then by order, as recsys.arrivals ranks them."""
+    users = pl.read_parquet(folder / "users.parquet", columns=["user"])["user"]
+    row = users.index_of(user)
+    if row is None:
+        return []
+    with safe_open(folder / "factors.safetensors", framework="numpy") as factors:
+        own = factors.get_slice(f"users-{run}")[row : row + 1]
+        scores = own @ factors.get_tensor(f"items-{source}-{run}").T + factors.get_tensor(f"bias-{source}-{run}")
+    best = np.argsort(-scores[0], kind="stable")[:LIST_ITEMS]
+    ids = pl.read_parquet(folder / "arrivals.parquet", columns=["item_id"])["item_id"]
+    return [str(ids[int(place)]) for place in best]
+
+
+def read_texts(study: Study, ranking: Ranking, items: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Read the words that an arm gave the recommender, and their source, by item; empty where it gave none."""
+    folder, own = (SOURCES, pl.lit(ranking.arm)) if ranking.experiment == "arrivals" else (TEXTS, pl.col("source"))
+    path = study.root / folder / f"{ranking.arm}.parquet"
+    if not path.is_file() or "-" not in ranking.recommender:
+        return {}
+    table = pl.scan_parquet(path).filter(pl.col("item_id").is_in(list(items)))
+    rows = table.select("item_id", "text", own.cast(pl.String).alias("source")).collect().iter_rows()
+    return {item: (text, source) for item, text, source in rows}
+
+
+def compare_lists(
+    study: Study, rankings: tuple[Ranking, Ranking], run: int, user: int
+) -> tuple[list[Place], list[Place]]:
+    """Return a customer's two lists, with hits, moves and the words that each arm gave the recommender."""
+    lists = [read_list(study, ranking, run, user) for ranking in rankings]
+    bought = set(read_bought(study, user, rankings[0].experiment))
+    texts = [read_texts(study, ranking, items) for ranking, items in zip(rankings, lists, strict=True)]
+    first, second = (
+        place_items(items, other, bought, words)
+        for items, other, words in zip(lists, reversed(lists), texts, strict=True)
+    )
+    return first, second
+
+
+def place_items(
+    items: Sequence[str], other: Sequence[str], bought: set[str], texts: dict[str, tuple[str, str]]
+) -> list[Place]:
+    """Place the garments of a list beside another list.
+
+    >>> [(place.rank, place.moved) for place in place_items(["a", "b"], ["b", "c"], set(), {})]
+    [(1, None), (2, -1)]
+    """
+    ranks = {item: rank for rank, item in enumerate(other, 1)}
+    return [
+        Place(item, rank, item in bought, ranks[item] - rank if item in ranks else None, *texts.get(item, (None, "")))
+        for rank, item in enumerate(items, 1)
+    ]
+
+
+def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:
+    """Return user, a, b and difference (a − b): NDCG@12, the mean of a customer's runs, largest gain first.
+
+    Raises:
+        UserError: The scores are not there.
+    """
+    left, right = (_read_user_scores(study, ranking) for ranking in (a, b))
+    both = left.rename({"value": "a"}).join(right.rename({"value": "b"}), on="user", how="full", coalesce=True)
+    filled = both.with_columns(pl.col("a", "b").fill_null(0.0)).with_columns(difference=pl.col("a") - pl.col("b"))
+    return filled.sort("difference", "user", descending=[True, False])
+
+
+def _read_user_scores(study: Study, ranking: Ranking) -> pl.DataFrame:
+    """Return user and value: the mean NDCG@12 of the runs."""
+    if ranking.experiment == "arrivals":
+        folder = study.root / RANKED / ranking.recommender
+        runs = len(read_json(folder / "factors.json")["runs"])
+        hits = pl.scan_parquet(folder / "contributions.parquet").filter(pl.col("source").cast(pl.String) == ranking.arm)
+        return hits.group_by("user").agg(value=pl.col("contribution").sum() / runs).collect()
+    path = study.root / USER_SCORES
+    if not path.is_file():
+        raise UserError(f"{USER_SCORES.as_posix()}: no such file; run `dvc repro rec_score`")
+    table = pl.scan_parquet(path).filter(
+        pl.col("arm").cast(pl.String) == ranking.arm, pl.col("recommender").cast(pl.String) == ranking.recommender
+    )
+    return table.group_by("user").agg(value=pl.col(WARM_METRIC).mean()).collect()

@@ -1,0 +1,81 @@
+"""The comparisons of a study as rows that can be shown, their intervals as a figure, and the tables of the report."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lookbook.comparison.rows import read_comparison
+from lookbook.reporting.formatting import format_p, format_value
+from lookbook.views.rendering import render
+from lookbook.views.study import COMPARISON, Study, require_stage
+
+TABLES = Path("reports/tables")
+GROUPS = ("arrivals", "captions", "masked", "catalogues", "slices")  # those of differences
+DRAWN = 40  # intervals at most
+WIDTH, LABELS, LINE = 900, 380, 22  # pixels of the figure, of its labels, of a row
+
+
+def list_groups(study: Study) -> list[str]:
+    """List the groups of comparisons that have rows."""
+    comparison = read_comparison(require_stage(study, COMPARISON))
+    return [group for group in GROUPS if comparison.get(group)]
+
+
+def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
+    """Read the comparisons of a group, with their figures as they are printed.
+
+    Returns:
+        For each: table, of (captioner or recommender), metric, a, b, difference, low, high, shown, interval, p.
+    """
+    rows = read_comparison(require_stage(study, COMPARISON)).get(group, [])
+    return [_describe(group, row) for row in rows if row.get("low") is not None]
+
+
+def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    metric = str(row["metric"])
+    low, high = (format_value(metric, row[key], True) for key in ("low", "high"))
+    part = f", {row['slice']}" if row.get("slice") else ""
+    return {
+        "table": group,
+        "of": str(row.get("captioner") or row.get("recommender") or "") + part,
+        "metric": metric,
+        **{key: row[key] for key in ("a", "b", "difference", "low", "high")},
+        "shown": format_value(metric, row["difference"], True),
+        "interval": f"[{low}, {high}]",
+        "p": format_p(row.get("p_holm")),
+    }
+
+
+def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the intervals of comparisons as SVG in HTML; the table beside it says the same in figures."""
+    rows = rows[:DRAWN]
+    if not rows:
+        return render("note", lines=["No comparison is in this selection."])
+    ends = [0.0, *(float(row[key]) for row in rows for key in ("low", "high"))]
+    least, most = min(ends), max(ends)
+    scale = (WIDTH - LABELS - 20) / ((most - least) or 1.0)
+
+    def place(value: float) -> float:
+        return round(LABELS + 10 + (value - least) * scale, 1)
+
+    lines = [
+        {
+            "label": f"{row['of']}: {row['a']} − {row['b']}",
+            "y": LINE * number + LINE // 2 + 4,
+            **{key: place(float(row[key])) for key in ("low", "high", "difference")},
+        }
+        for number, row in enumerate(rows)
+    ]
+    return render("intervals", lines=lines, zero=place(0.0), width=WIDTH, labels=LABELS, height=LINE * len(rows) + 28)
+
+
+def list_tables(study: Study) -> list[str]:
+    """List the tables of the report."""
+    return sorted(path.stem for path in (study.root / TABLES).glob("*.csv"))
+
+
+def read_table(study: Study, name: str) -> pl.DataFrame:
+    """Read a table of the report; a column without figures is read as text."""
+    return pl.read_csv(study.root / TABLES / f"{name}.csv", infer_schema_length=None)

@@ -1,0 +1,71 @@
+"""Lists of customers: moves, hits, words, and the ranking of arrivals against the ranks that contributions imply."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lookbook.views import people
+from lookbook.views.people import Ranking, compare_lists, list_rankings, read_effects, read_history, read_list
+from lookbook.views.study import Study
+
+FT = Ranking("arrivals", "vbpr-sbert", "tiny-llava-ft")
+PT = FT._replace(arm="tiny-llava-pt")
+
+
+def test_a_list_of_arrivals_has_the_hits_that_the_stage_recorded(viewed: Study) -> None:
+    """A hit at rank r contributes 1 / log2(r + 1) over the ideal: the app's own ranking must put it there."""
+    folder = viewed.root / "data/arrivals/ranked/vbpr-sbert"
+    hits = pd.read_parquet(folder / "contributions.parquet")
+    counts = pd.read_parquet(folder / "users.parquet").set_index("user")["relevant"]
+    ids = people.read_item_ids(viewed)
+    own = hits[(hits["source"] == FT.arm) & (hits["run"] == 1)]
+    assert len(own) > 20
+    for row in own.itertuples():
+        ideal = sum(1 / np.log2(rank + 1) for rank in range(1, min(counts[row.user], 12) + 1))
+        rank = read_list(viewed, FT, 1, row.user).index(ids[row.item]) + 1
+        assert row.contribution == pytest.approx(1 / np.log2(rank + 1) / ideal)
+
+
+def test_effects_are_the_differences_of_ndcg(viewed: Study) -> None:
+    hits = pd.read_parquet(viewed.root / "data/arrivals/ranked/vbpr-sbert/contributions.parquet")
+    sums = hits.groupby(["source", "user"], observed=True)["contribution"].sum().unstack("source").fillna(0) / 3
+    expected = (sums[FT.arm] - sums[PT.arm]).sort_values(ascending=False)
+    effects = read_effects(viewed, FT, PT)
+    assert effects["difference"][0] == pytest.approx(expected.iloc[0])
+    assert effects["difference"].is_sorted(descending=True)
+    assert dict(effects.select("user", "difference").iter_rows())[0] == pytest.approx(expected.get(0, 0.0))
+
+
+def test_moves_of_two_lists_mirror_each_other(viewed: Study) -> None:
+    first, second = compare_lists(viewed, (FT, PT), 0, 3)
+    ranks = {place.item_id: place for place in second}
+    assert len(first) == len(second) == 12
+    for place in first:
+        assert place.moved == (ranks[place.item_id].rank - place.rank if place.item_id in ranks else None)
+        assert place.text is not None
+        assert place.text.endswith("by tiny-llava-ft")
+
+
+def test_a_warm_list_is_the_stored_one_with_the_words_of_its_arm(viewed: Study) -> None:
+    ranking = Ranking("warm", "vbpr-sbert", "masked-ft")
+    table = pd.read_parquet(viewed.root / "data/recommendations/masked-ft/vbpr-sbert.parquet")
+    own = table[(table["user"] == 5) & (table["run"] == 1)].sort_values("rank")
+    ids = people.read_item_ids(viewed)
+    assert read_list(viewed, ranking, 1, 5) == [ids[item] for item in own["item"]]
+    first, _ = compare_lists(viewed, (ranking, ranking._replace(arm="masked-pt")), 1, 5)
+    assert all(place.text.endswith("by masked-ft") for place in first if place.text)
+    bought = set(people.read_bought(viewed, 5, "warm"))
+    assert [place.hit for place in first] == [place.item_id in bought for place in first]
+
+
+def test_a_history_is_newest_first_and_has_each_garment_once(viewed: Study) -> None:
+    train = pd.read_parquet(viewed.root / "data/interactions/train.parquet")
+    own = train[train["user"] == 4].sort_values("day", ascending=False, kind="stable").drop_duplicates("item")
+    assert set(read_history(viewed, 4)) == {people.read_item_ids(viewed)[item] for item in own["item"]}
+    assert len(read_history(viewed, 4)) == len(own)
+
+
+def test_what_is_there_can_be_chosen(viewed: Study) -> None:
+    assert list_rankings(viewed, "warm") == {"vbpr-sbert": ["masked-ft", "masked-pt", "original"]}
+    assert FT.arm in list_rankings(viewed, "arrivals")["vbpr-sbert"]
+    assert read_list(viewed, FT, 0, 10_000) == []
