@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("streamlit", reason="pip install -e '.[app]'")
-
 from streamlit.testing.v1 import AppTest
 
 from lookbook.app.main import FOLDER, PAGES

@@ -4,9 +4,6 @@ import socket
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("streamlit", reason="pip install -e '.[app]'")
-
 from starlette.applications import Starlette
 from starlette.routing import Route
 from streamlit import config
