@@ -54,6 +54,7 @@ def test_a_page_of_a_study_that_has_not_run_says_which_stage_makes_what(
         assert re.search(r"dvc repro \w+", read_html(app))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path.as_posix() for path in STAGES])
 def test_no_page_fails_for_the_lack_of_one_output(
     path: str, whole_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -113,6 +114,7 @@ def test_a_page_is_short_and_no_text_of_data_becomes_markdown(path: Path) -> Non
                 assert all(isinstance(value, ast.Constant) for value in call.args), ast.unparse(call)
 
 
+@pytest.mark.slow
 def test_no_page_imports_torch(whole_study: Path) -> None:
     """In a process of its own: other tests import torch in this one."""
     program = (
