@@ -20,6 +20,7 @@ from recsys.recommenders import vbpr
 from recsys.recommenders._standards import find_standards
 from tests.recsys.recommenders.contract import (
     RUN,
+    Behaviour,
     ColdBehaviour,
     PersonalBehaviour,
     checkerboard,
@@ -45,7 +46,7 @@ class TestVbprDucho(PersonalBehaviour, ColdBehaviour):
         return super().lists(*arguments, **(self.changes | options))
 
 
-class TestVbprMmrec(PersonalBehaviour, ColdBehaviour):
+class TestVbprMmrec(Behaviour, ColdBehaviour):
     module = vbpr
     changes: ClassVar[dict[str, object]] = {"variant": "mmrec", "regularisation": 1e-3}
 
