@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from lookbook.cli import caption, check, compare, doctor, elliot, evaluate, export, fetch, grid, init, recommend, score
+from lookbook.cli import (
+    caption,
+    check,
+    compare,
+    doctor,
+    elliot,
+    evaluate,
+    export,
+    fetch,
+    grid,
+    init,
+    recommend,
+    score,
+    warprec,
+)
 from pipeline.core.memory import keep_freed_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +53,7 @@ app.command("init")(init.init)
 app.command("recommend")(recommend.recommend)
 app.command("score")(score.score)
 app.add_typer(elliot.app, name="elliot")
+app.add_typer(warprec.app, name="warprec")
 
 
 if __name__ == "__main__":
