@@ -96,7 +96,7 @@ def _show(path: Path, json: Path | None, lists: Path | None) -> None:
         label_results,
         score_results,
         to_json,
-        write_with_study_ids,
+        write_lists,
     )
 
     results = score_results(path)
@@ -105,5 +105,5 @@ def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     if lists:
         for label, result in zip(label_results(results), results, strict=True):
             own = label if label == result.recommender else result.path.stem
-            write_with_study_ids(result.path, lists / f"{own}.tsv")
+            write_lists(result.path, lists / f"{own}.tsv")
     typer.echo(format_table(results, read_about(find_exported_folder(path))))

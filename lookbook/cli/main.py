@@ -20,6 +20,7 @@ from lookbook.cli import (
     ratings,
     recommend,
     score,
+    warprec,
 )
 from pipeline.core.memory import keep_freed_memory
 
@@ -56,6 +57,7 @@ app.command("recommend")(recommend.recommend)
 app.command("score")(score.score)
 app.add_typer(elliot.app, name="elliot")
 app.add_typer(ratings.app, name="ratings")
+app.add_typer(warprec.app, name="warprec")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Purchases and lists in files of other programs: reading, recommending, evaluating, exchange with Elliot."""
+"""Purchases and lists in files of other programs: reading, recommending, evaluating; Elliot and WarpRec."""

@@ -1,47 +1,27 @@
-"""The `lookbook.json` of an exported folder: what was exported, and the study's own figures."""
+"""The `lookbook.json` of a folder exported for Elliot: what was exported, and the study's own figures."""
 
-import json
 from pathlib import Path
-from typing import TypedDict
 
-from pipeline.core.errors import UserError
+from recsys.interchange import folder as exported
+from recsys.interchange.folder import read_json
 
-ABOUT = "lookbook.json"
+PROGRAM = "elliot"
 
 
-class About(TypedDict):
+class About(exported.About):
     """The contents of the file.
 
     Attributes:
-        catalogue: The catalogue that was exported.
-        arm: The catalogue or the text of the features.
-        cutoffs: Those of the section `rec_score`.
-        users: The number of users of train.
-        items: The number of items of train.
-        train: The number of distinct pairs of train.
-        test: The number of distinct pairs of test.
-        test_rows_of_items_not_in_train: How many pairs of test have an item that train lacks.
         features: Elliot's `dataset` → its feature set, null for recommenders without features.
-        unlike: Sentences about recommenders that Elliot does not have.
-        study: Recommender → metric → the study's own figure.
     """
 
-    catalogue: str
-    arm: str
-    cutoffs: list[int]
-    users: int
-    items: int
-    train: int
-    test: int
-    test_rows_of_items_not_in_train: int
     features: dict[str, str | None]
-    unlike: list[str]
-    study: dict[str, dict[str, float]]
 
 
 def read_about(folder: Path) -> About:
     """Read the file of an exported folder."""
-    return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    about: About = read_json(folder)
+    return about
 
 
 def find_exported_folder(path: Path) -> Path:
@@ -50,12 +30,4 @@ def find_exported_folder(path: Path) -> Path:
     Raises:
         UserError: There is none.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    for folder in [path.resolve(), *path.resolve().parents]:
-        if (folder / ABOUT).is_file():
-            return folder
-    raise UserError(
-        f"{path}: is in no folder that `lookbook elliot export` wrote; score other lists with "
-        f"`lookbook evaluate --train … --test … --recs {path}`"
-    )
+    return exported.find_exported_folder(path, PROGRAM)

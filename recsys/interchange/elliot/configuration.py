@@ -3,7 +3,6 @@
 - Paths are relative to the configuration's own folder. Results go to `../results/<dataset>/`, so each feature set is a
   `dataset` of its own (VBPR's file name does not contain its features).
 - Only cutoffs and metrics are lists: Elliot takes any other list for a grid to search.
-- PyYAML, with which Elliot reads, takes `1e-05` for text: floats are written with a point.
 - Models that are trained in epochs are evaluated after the last one alone (`validation_rate`), so that nothing is
   selected on test.
 - Neighbours: `standard` counts a row as one of its own k neighbours, as `neighbourhood: elliot` does, and has neither
@@ -12,14 +11,8 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import ScalarNode
-from ruamel.yaml.representer import SafeRepresenter
-
-from pipeline.core.outputs import new_file
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.ranking.settings import RecFit
 from recsys.recommenders import bpr, itemknn, mostpop, userknn, vbpr
@@ -132,15 +125,6 @@ def list_differences(fit: ElliotFit, recommenders: list[str]) -> list[str]:
     return sentences
 
 
-def write_configuration(path: Path, values: dict[str, Any]) -> None:
-    """Write a configuration as YAML that PyYAML reads with the same values."""
-    yaml = YAML(typ="safe", pure=True)
-    vars(yaml).update(default_flow_style=False, sort_base_mapping_type_on_output=False)
-    yaml.representer.add_representer(float, _represent_float)
-    with new_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
-        yaml.dump(values, file)
-
-
 def _meta(more: dict[str, Any]) -> dict[str, Any]:
     return {"meta": {"verbose": False, "save_recs": True, "save_weights": False} | more}
 
@@ -160,10 +144,3 @@ def _in_epochs(own: PairwiseSettings, seed: int) -> dict[str, Any]:
 
 def _in_batches(own: PairwiseSettings, seed: int) -> dict[str, Any]:
     return _in_epochs(own, seed) | {"batch_size": own.batch_size, "l_w": own.regularisation}
-
-
-def _represent_float(representer: SafeRepresenter, value: float) -> ScalarNode:
-    text = repr(value)
-    if "e" in text and "." not in text:
-        text = text.replace("e", ".0e")
-    return representer.represent_scalar("tag:yaml.org,2002:float", text)

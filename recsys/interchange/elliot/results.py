@@ -4,9 +4,7 @@ With features Elliot leaves out the test rows of items that have none (all that 
 scored without those rows too. The study's own figures keep them: `lookbook.json` counts such rows.
 """
 
-import csv
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ import pandas as pd
 from pipeline.core.errors import UserError
 from recsys.interchange.elliot.about import About, find_exported_folder, read_about
 from recsys.interchange.elliot.configuration import METRICS, OURS
-from recsys.interchange.evaluate import evaluate
+from recsys.interchange.evaluate import TestItems, evaluate
+from recsys.interchange.folder import label_files, write_with_study_ids
 from recsys.interchange.reading import Pairs, read_lists, read_purchases
 from recsys.scoring.arms import build_name
 
@@ -68,29 +67,15 @@ def score_results(path: Path) -> list[Result]:
     return [_score_file(file, folder, about, train, test) for file in files]
 
 
-def write_with_study_ids(file: Path, out: Path) -> None:
-    """Write a file of lists with the study's ids instead of numbers: user, item, score; no quotes around ids."""
-    folder = find_exported_folder(file)
-    names = [
-        pd.read_csv(
-            folder / "data" / f"{kind}.tsv", sep="\t", header=None, dtype=str, index_col=0, keep_default_na=False
-        )[1].to_dict()
-        for kind in ("users", "items")
-    ]
+def write_lists(file: Path, out: Path) -> None:
+    """Write a file of lists with the study's ids instead of numbers."""
     lists = pd.read_csv(file, sep="\t", header=None, dtype=str)
-    for column, known in enumerate(names):
-        lists[column] = lists[column].map(known)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lists.to_csv(out, sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
+    write_with_study_ids(lists, find_exported_folder(file), out)
 
 
 def label_results(results: list[Result]) -> list[str]:
     """Return the recommender of each, with the file's name where a recommender has several: the points of a grid."""
-    times = Counter(result.recommender for result in results)
-    return [
-        result.recommender if times[result.recommender] == 1 else f"{result.recommender} ({result.path.stem})"
-        for result in results
-    ]
+    return label_files([(result.recommender, result.path) for result in results])
 
 
 def format_table(results: list[Result], about: About) -> str:
@@ -137,9 +122,8 @@ def _score_file(file: Path, folder: Path, about: About, train: Pairs, test: Pair
     model = file.stem.split("_")[0]
     recommender = build_name(OURS.get(model, model), features)
     cutoffs = about["cutoffs"]
-    if features is not None:
-        test = test.where(test.item.index_in(train.item.names)[test.item.codes] >= 0)
-    ours = evaluate(train, test, read_lists(file), cutoffs).summary()
+    test_items: TestItems = "all" if features is None else "train"
+    ours = evaluate(train, test, read_lists(file), cutoffs, test_items=test_items).summary()
     printed = _read_printed(folder / "results" / dataset / "performance", EPOCH.sub("", file.stem), cutoffs)
     return Result(dataset, recommender, file, ours, printed, about["study"].get(recommender, {}))
 
