@@ -103,11 +103,15 @@ def evaluate(
         "test_items_not_in_train": int((whole_test.item.index_in(train.item.names) < 0).sum()),
         "test_pairs_left_out": len(whole_test.user.codes) - len(test.user.codes),
     }
-    n_train = len(train.item.names)
-    candidates = np.where(items < n_train, items, -1)  # coverage is of the items in train
-    covered = {f"coverage_{k}": coverage(candidates, n_train, k) for k in cutoffs}
+    covered = compute_coverage(items, len(train.item.names), cutoffs)
     names = train.user.names.take(pa.array(users))
     return Evaluation(names, values, covered, counts, users, items[users], relevant[users])
+
+
+def compute_coverage(items: np.ndarray, n_train: int, cutoffs: Sequence[int]) -> dict[str, float]:
+    """Return `coverage_5` …: the share of the items in train, numbered below `n_train`, that are in any list."""
+    candidates = np.where(items < n_train, items, -1)
+    return {f"coverage_{k}": coverage(candidates, n_train, k) for k in cutoffs}
 
 
 def drop_cold_items(train: Pairs, test: Pairs) -> Pairs:
