@@ -5,7 +5,7 @@ import os
 import streamlit as st
 
 from lookbook.app.parts import show_html
-from lookbook.cli.app import RATER
+from lookbook.app.settings import RATER
 from lookbook.ratings.store import PATH, NoteConflictError, NotSavedError, Store
 from lookbook.views.rendering import render
 

@@ -10,8 +10,6 @@ import typer
 from lookbook.cli import command
 from pipeline.core.errors import UserError
 
-RATER = "LOOKBOOK_RATER"  # the environment variable by which pages know who rates and writes notes
-
 
 @command
 def app(
@@ -26,12 +24,13 @@ def app(
     if not (study / "params.yaml").is_file():
         raise UserError(f"--study {study}: no params.yaml there; name the folder of a study")
     os.chdir(study)
-    if rater:
-        os.environ[RATER] = rater
     from lookbook.app.server import ADDRESS, find_port, serve
+    from lookbook.app.settings import RATER
     from lookbook.ratings.store import PATH, create_store
     from pipeline.core.params import PARAMS, load
 
+    if rater:
+        os.environ[RATER] = rater
     warning = create_store(PATH, str(load(PARAMS).get("dataset", "")))[1]
     if warning:
         typer.echo(f"warning: {warning}", err=True)

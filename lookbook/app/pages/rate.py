@@ -6,7 +6,7 @@ import time
 import streamlit as st
 
 from lookbook.app.parts import choose, picture, show_html, show_rows
-from lookbook.cli.app import RATER
+from lookbook.app.settings import RATER
 from lookbook.ratings.exchange import export_ratings
 from lookbook.ratings.store import Store
 from lookbook.ratings.tables import BAD, GOOD, LEFT, RATINGS, RIGHT, SKIP
