@@ -79,14 +79,17 @@ def single(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> lis
 
 def ours(captioner: Any, ids: list[str], arguments: argparse.Namespace) -> list[str]:
     """Caption in batches, as the stage does it."""
-    from captioning.generation.batch_files import read_batch, write_batches
+    from captioning.generation.batch_files import open_captions, read_batch, write_batches
     from catalogue.prepared.images import ImageStore
     from pipeline.core.memory import keep_freed_memory
+    from pipeline.machine import HERE
 
     keep_freed_memory()
     store = ImageStore(arguments.images)
     with tempfile.TemporaryDirectory() as folder:
-        files = write_batches(captioner, store, ids, arguments.batch_size, arguments.max_new_tokens, Path(folder))
+        files = write_batches(
+            ids, arguments.batch_size, Path(folder), HERE, open_captions, captioner, store, arguments.max_new_tokens
+        )
         return [caption.text for file in files for caption in read_batch(file)]
 
 

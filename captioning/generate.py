@@ -9,25 +9,21 @@ Finished batches are kept until the table is written, so that a run that was kil
 """
 
 import argparse
-from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 
 from captioning.generation.settings import Params
-from captioning.generation.sharing import shared_workplace
 from captioning.generation.table import make_table, write_table
-from catalogue.prepared.images import ImageStore
 from catalogue.prepared.items import read_items
-from pipeline.checkpoints import key_folder
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import read
 from pipeline.core.stage import run
 from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
-from pipeline.processes import rank, share
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -35,8 +31,8 @@ CAPTIONS = Path("data/captions")
 EPOCHS = CAPTIONS / "epochs"
 FILE = "file"  # the family that has captions and no model
 CODE = (  # with the family's file, what a caption depends on: the code in `deps` of dvc.yaml
-    *(f"pipeline/{name}.py" for name in ("batches", "checkpoints", "machine", "model_folders", "names", "orphans")),
-    *("pipeline/core", "pipeline/prefetch.py", "pipeline/processes.py", "catalogue/prepared"),
+    *(f"pipeline/{name}.py" for name in ("batches", "checkpoints", "cluster", "machine", "model_folders", "names")),
+    *("pipeline/core", "pipeline/prefetch.py", "catalogue/prepared"),
     *("captioning/generate.py", "captioning/generation", "captioning/modelling"),
 )
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may generate other words
@@ -50,38 +46,28 @@ def main() -> None:
     ids, variant = choose_items(items), "ft" if options.adapter else "pt"
     if options.family != FILE:
         check_folder(model)
-        share(params.machine.processes, "captioning.generate")
     if options.adapter:
         test = items.loc[items["split"] == "test", "item_id"].tolist()
-        with new_folder(EPOCHS / options.captioner) if rank() == 0 else nullcontext(EPOCHS) as folder:
+        with new_folder(EPOCHS / options.captioner) as folder:
             for adapter in list_epochs(options.adapter):
                 table = caption_items(model, options.family, adapter, test, params)
-                if rank() == 0:
-                    write_parquet(folder / f"{adapter.name}.parquet", table)
+                write_parquet(folder / f"{adapter.name}.parquet", table)
     if options.family == FILE:
         family = import_module(f"captioning.families.{FILE}")
         table = family.read_captions(model, variant, ids, items["item_id"].tolist())
     else:
         table = caption_items(model, options.family, options.adapter, ids, params)
-    if rank() == 0:
-        write_table(CAPTIONS / f"{options.captioner}-{variant}.parquet", table)
+    write_table(CAPTIONS / f"{options.captioner}-{variant}.parquet", table)
 
 
 def caption_items(model: Path, family: str, adapter: Path | None, ids: list[str], params: Params) -> pd.DataFrame:
-    """Captions these items, with every process that shares the work; process 0 gets the table, others an empty one."""
-    from captioning.generation.batch_files import read_batch, write_batches  # torch: seconds
-    from captioning.generation.loading import load_captioner
-    from captioning.modelling.memory import explain_out_of_memory
+    """Captions these items, here or on a cluster."""
+    from captioning.generation.batch_files import open_captioner, read_batch, write_batches  # torch: seconds
 
-    section = params.caption_generate
-    work = shared_workplace(name_work_folder(model, family, adapter, params))
-    less = f"lower caption_generate.batch_size ({section.batch_size}), or use precision: bf16 or quantization: nf4"
-    with work as folder, explain_out_of_memory(f"params.yaml: {less}"):
-        captioner, store = load_captioner(model, family, adapter, params), ImageStore(IMAGES)
-        files = write_batches(captioner, store, ids, section.batch_size, section.max_new_tokens, folder)
-        if rank() == 0:
-            return make_table(ids, [caption for file in files for caption in read_batch(file)])
-    return make_table([], [])
+    size, where = params.caption_generate.batch_size, params.machine.where(params.device)
+    with checkpoint_folder(name_work_folder(model, family, adapter, params)) as folder:
+        files = write_batches(ids, size, folder, where, open_captioner, model, family, adapter, params, IMAGES)
+        return make_table(ids, [caption for file in files for caption in read_batch(file)])
 
 
 def list_epochs(adapter: Path) -> list[Path]:
@@ -104,7 +90,7 @@ def choose_items(items: pd.DataFrame) -> list[str]:
 
 
 def name_work_folder(model: Path, family: str, adapter: Path | None, params: Params) -> Path:
-    """Names the folder of finished batches by all that a caption depends on; the number of processes is left out."""
+    """Names the folder of finished batches by all that a caption depends on; who writes them is left out."""
     code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
     inputs = [ITEMS, IMAGES, model, *([adapter] if adapter else []), *code]
     name = f"caption_generate-{model.name}-{'ft' if adapter else 'pt'}"

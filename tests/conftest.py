@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a disk of a megabyte, and a copy of the study. Each test process uses one thread."""
+"""Fixtures of all tests: a small disk, a cluster of two nodes, a copy of the study. A test process has one thread."""
 
 import os
 import subprocess
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pipeline.cluster import SETTINGS
+from tests.helpers.ray_nodes import Nodes, start_two_nodes
 from tests.helpers.repository import copy_study, restore_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,6 +39,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Start two nodes of one CPU each, a head and another, for all tests of a process."""
+    with start_two_nodes(tmp_path_factory.mktemp("nodes")) as started:
+        yield started
+
+
+@pytest.fixture
+def two_nodes(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Nodes]:
+    """Make this process the driver of two nodes, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (nodes.environment | SETTINGS).items():
+        monkeypatch.setenv(name, value)
+    yield nodes
+    sys.modules["ray"].shutdown()
 
 
 @pytest.fixture

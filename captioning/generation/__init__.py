@@ -1,1 +1,1 @@
-"""Captions of a whole catalogue: batches kept as files and shared by processes, and the table of captions."""
+"""Captions of a whole catalogue: batches kept as files and shared by a cluster, and the table of captions."""

@@ -6,7 +6,6 @@ import torch
 
 from captioning.generation.settings import Params
 from captioning.modelling import DTYPES, Captioner, describe_image_tokens, load
-from pipeline.processes import local_rank, rank
 
 
 def load_captioner(model: Path, family: str, adapter: Path | None, params: Params) -> Captioner:
@@ -22,9 +21,8 @@ def load_captioner(model: Path, family: str, adapter: Path | None, params: Param
         UserError: what `captioning.modelling.load` refuses.
     """
     torch.set_num_threads(params.machine.threads)
-    device = f"cuda:{local_rank()}" if params.device == "cuda" else "cpu"
+    device = "cuda:0" if params.device == "cuda" else "cpu"  # of a cluster's process, its own GPU
     section = params.caption_generate
     captioner = load(model, family, DTYPES[section.precision], device, adapter, section.quantization)
-    if rank() == 0:
-        print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
+    print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
     return captioner

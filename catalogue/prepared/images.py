@@ -10,9 +10,11 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -23,6 +25,7 @@ from pipeline.core.outputs import new_file
 from pipeline.core.progress import open_bar
 
 SHARD_ITEMS = 1_000
+FOOTERS = 1_024  # of shards, kept in memory: each takes about as much as its row groups
 ROW_GROUP_ITEMS = 16  # are read for each image; with fewer, what Parquet keeps of a million groups fills the memory
 SCHEMA = pa.schema(
     [
@@ -116,7 +119,8 @@ class ImageStore:
 
     No two threads share a reader, because pyarrow's `ParquetFile` crashes or hangs when two threads read from it. A
     reader is opened for a row group and closed again: with 8 threads and 130 shards, readers that stay open would
-    exceed the 1,024 files that a process may have open. Threads share the parsed footers, which nothing changes.
+    exceed the 1,024 files that a process may have open. Threads share the parsed footers, which nothing changes. In
+    memory an item takes the bytes of its id, 10 to 20; in a dictionary it took 154.
 
     Raises:
         UserError: the folder holds no shards.
@@ -127,23 +131,36 @@ class ImageStore:
         shards = sorted(self.folder.glob("*.parquet"))
         if not shards:
             raise UserError(f"{folder}: no packed images; run `dvc repro catalogue_prepare`")
-        self._rows: dict[str, tuple[Path, int, int]] = {}  # item_id -> shard, row group, row in it
-        self._footers: dict[Path, pq.FileMetaData] = {}
+        self._shards = shards
+        ids, n_groups, sizes = [], [0], []
         for shard in shards:
             with pq.ParquetFile(shard, memory_map=True) as file:
-                self._footers[shard] = file.metadata
-                self._rows.update(_locate_rows(file, shard))
-        self.ids: list[str] = list(self._rows)
+                names = file.read(columns=["item_id"])["item_id"].to_pylist()
+                ids.append(np.array([name.encode() for name in names], dtype="S"))
+                sizes += [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+                n_groups.append(len(sizes))
+        self._first_group = np.array(n_groups)  # of each shard, among the row groups of all
+        self._first_row = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])  # of each row group, among all rows
+        found = np.concatenate(ids)  # as bytes of one length: a tenth of what a dictionary takes
+        self._order = None if (found[1:] > found[:-1]).all() else np.argsort(found, kind="stable")
+        self._sorted = found if self._order is None else found[self._order]
+        self._read_footer = _keep_footers()
         self._last = _LastGroup()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_last"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_last", "_read_footer")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _last=_LastGroup())
+        self.__dict__.update(state, _last=_LastGroup(), _read_footer=_keep_footers())
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._sorted)
+
+    @property
+    def ids(self) -> list[str]:
+        """The items in the order of the shards and their rows."""
+        rows = np.arange(len(self)) if self._order is None else np.argsort(self._order)
+        return [item.decode() for item in self._sorted[rows].tolist()]
 
     def require(self, ids: Sequence[str]) -> None:
         """Refuse items that have no picture.
@@ -159,7 +176,7 @@ class ImageStore:
             )
 
     def __contains__(self, item_id: object) -> bool:
-        return item_id in self._rows
+        return isinstance(item_id, str) and self._find_row(item_id) is not None
 
     def __getitem__(self, item_id: str) -> Image.Image:
         image = Image.open(io.BytesIO(self.read_jpeg(item_id)))
@@ -168,27 +185,37 @@ class ImageStore:
 
     def read_jpeg(self, item_id: str) -> bytes:
         """Read the bytes of an image from the memory-mapped shard."""
-        shard, group, row = self._rows[item_id]
-        if self._last.key != (shard, group):
-            self._last.images = self._read_group(shard, group)
-            self._last.key = shard, group
-        return self._last.images[row].as_py()
+        row = self._find_row(item_id)
+        if row is None:
+            raise KeyError(item_id)
+        group = int(np.searchsorted(self._first_row, row, side="right")) - 1
+        if self._last.group != group:
+            self._last.images = self._read_group(group)
+            self._last.group = group
+        return self._last.images[row - int(self._first_row[group])].as_py()
 
-    def _read_group(self, shard: Path, group: int) -> pa.ChunkedArray:
-        with pq.ParquetFile(shard, metadata=self._footers[shard], memory_map=True) as file:
-            return file.read_row_group(group, columns=["jpeg"])["jpeg"]
+    def _find_row(self, item_id: str) -> int | None:
+        """Return the row of an item among those of all shards, or None."""
+        key = item_id.encode(errors="surrogatepass")  # no packed item has one, but a caller may ask
+        position = int(np.searchsorted(self._sorted, key)) if len(key) <= self._sorted.dtype.itemsize else len(self)
+        if position == len(self) or self._sorted[position] != key:
+            return None
+        return position if self._order is None else int(self._order[position])
+
+    def _read_group(self, group: int) -> pa.ChunkedArray:
+        number = int(np.searchsorted(self._first_group, group, side="right")) - 1
+        shard = self._shards[number]
+        with pq.ParquetFile(shard, metadata=self._read_footer(shard), memory_map=True) as file:
+            return file.read_row_group(group - int(self._first_group[number]), columns=["jpeg"])["jpeg"]
 
 
 class _LastGroup(threading.local):
     """Keeps the row group that each thread read last, because the next item is often in it."""
 
-    key: tuple[Path, int] | None = None  # shard and number of the row group
+    group: int | None = None  # its number, among those of all shards
     images: pa.ChunkedArray
 
 
-def _locate_rows(file: pq.ParquetFile, shard: Path) -> Iterator[tuple[str, tuple[Path, int, int]]]:
-    """Yield each item of a shard with the shard, its row group, and its row there."""
-    ids = iter(file.read(columns=["item_id"])["item_id"].to_pylist())
-    for group in range(file.num_row_groups):
-        for row in range(file.metadata.row_group(group).num_rows):
-            yield next(ids), (shard, group, row)
+def _keep_footers() -> Callable[[Path], pq.FileMetaData]:
+    """Return what reads the footer of a shard, and keeps those that were read last."""
+    return lru_cache(maxsize=FOOTERS)(partial(pq.read_metadata, memory_map=True))

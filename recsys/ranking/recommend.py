@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from recsys.ranking.dense import rank_dense
 from recsys.ranking.scorers import Factors, RandomOrder, SameForAll, Scorer, SparseProduct
-from recsys.ranking.topk import NONE, SPARE, Lists, find_largest, multiply_topn
+from recsys.ranking.topk import NONE, SPARE, Lists, find_largest, fits_32_bits, multiply_topn
 
 BLOCK_USERS = 65_536
 
@@ -136,6 +136,8 @@ def list_first_absent(row: np.ndarray, present: np.ndarray, n_rows: int, k: int,
 def _rank_product_block(left: sp.csr_matrix, right: sp.csr_matrix, seen: sp.csr_matrix, k: int, threads: int) -> Lists:
     """Rank by left × right − ∞ · seen, then append the first unseen items with score 0."""
     n_users = seen.shape[0]
+    if not fits_32_bits(right.nnz + seen.nnz, right.shape[0] + n_users):
+        left, right = _drop_unused_rows(left, right)
     left = sp.hstack([left, sp.identity(n_users, dtype=np.float32)], format="csr")
     never = sp.csr_matrix((np.full(seen.nnz, -np.inf, np.float32), seen.indices, seen.indptr), shape=seen.shape)
     right = sp.vstack([right, never], format="csr")
@@ -149,6 +151,13 @@ def _rank_product_block(left: sp.csr_matrix, right: sp.csr_matrix, seen: sp.csr_
     if len(short):
         items[short], scores[short] = _fill(items[short], scores[short], seen[short])
     return items, scores
+
+
+def _drop_unused_rows(left: sp.csr_matrix, right: sp.csr_matrix) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Keep the rows of `right` that `left` names, and number them anew in their order: the product is the same."""
+    used = np.unique(left.indices)
+    numbers = np.searchsorted(used, left.indices)
+    return sp.csr_matrix((left.data, numbers, left.indptr), shape=(left.shape[0], len(used))), right[used]
 
 
 def _fill(items: np.ndarray, scores: np.ndarray, seen: sp.csr_matrix) -> Lists:

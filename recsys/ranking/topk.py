@@ -11,9 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 from sparse_dot_topn import sp_matmul_topn
 
+from pipeline.core.errors import UserError
+
 NONE = -1  # the column where a row has fewer than k
 MORE = 4  # how many times as many entries the next try requests
 CELLS = 1 << 20  # entries held at once: 8 MB of keys
+LARGEST = 2**31 - 1  # sparse_dot_topn counts in 32 bits, and cuts a larger number without a word
 SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 SMALL = 50_000_000  # rows × columns of a product on which a second thread only waits
 
@@ -63,9 +66,37 @@ def find_largest(finds: Sequence[Find], n_rows: int, k: int, n: int, without: np
 
 
 def multiply_topn(left: sp.csr_matrix, right: sp.csr_matrix, n: int, above: float, threads: int) -> sp.csr_matrix:
-    """Compute the n largest entries above a value of each row of left × right, in no order."""
+    """Compute the n largest entries above a value of each row of left × right, in no order.
+
+    Raises:
+        UserError: a matrix is too large for 32 bits.
+    """
     small = left.shape[0] * right.shape[1] < SMALL
+    left, right = with_32_bits(left), with_32_bits(right)
     return sp_matmul_topn(left, right, n, threshold=above, n_threads=1 if small else threads)
+
+
+def with_32_bits(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Return the matrix with indices of 32 bits, which are all that the compiled code counts with.
+
+    Raises:
+        UserError: it has more entries, rows or columns than 32 bits can count.
+    """
+    if not fits_32_bits(matrix.nnz, *matrix.shape):
+        raise UserError(
+            f"a product of sparse matrices has one of {matrix.shape[0]:,} × {matrix.shape[1]:,} with {matrix.nnz:,} "
+            f"entries, and at most {LARGEST:,} of each can be counted; lower rec_interactions.sampling, or leave out "
+            "userknn and itemknn"
+        )
+    if matrix.indices.dtype == np.int32 == matrix.indptr.dtype:
+        return matrix
+    indices, indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return sp.csr_matrix((matrix.data, indices, indptr), shape=matrix.shape, copy=False)
+
+
+def fits_32_bits(*counts: int) -> bool:
+    """Check that the compiled code can count to these numbers."""
+    return max(counts) <= LARGEST
 
 
 def pack(values: np.ndarray, columns: np.ndarray) -> np.ndarray:

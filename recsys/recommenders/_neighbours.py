@@ -24,11 +24,12 @@ from sparse_dot_topn import sp_matmul, zip_sp_matmul_topn
 
 from pipeline.core.params import Section
 from recsys.ranking.settings import Count
-from recsys.ranking.topk import Find, find_largest, multiply_topn
+from recsys.ranking.topk import Find, find_largest, fits_32_bits, multiply_topn, with_32_bits
 
 SPARE = 24  # neighbours requested beyond those needed, so that a tie at the last rank is mostly seen whole
 WHOLE = 200_000  # so many columns are not cut: a block would cost more than it saves
-COLUMNS = 8_192  # of a block: 64 kB of sums and links
+COLUMNS = 8_192  # of a block, at least: 64 kB of sums and links
+POINTER_BYTES = 512 << 20  # of all blocks together, at most: each has a pointer for every column of the rows
 FIRST = 4  # blocks of the first group
 PAIRS = 20_000_000  # pairs of rows in memory at once
 
@@ -73,7 +74,8 @@ def find_nearest(
 def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:
     unit = sp.csr_matrix((np.array(rows.data, np.float32), rows.indices, rows.indptr), shape=rows.shape)
     inplace_csr_row_normalize_l2(unit)
-    return [_whole(unit, threads)] if unit.shape[0] <= WHOLE else _in_groups(unit, threads)
+    whole = unit.shape[0] <= WHOLE and fits_32_bits(unit.nnz)
+    return [_whole(unit, threads)] if whole else _in_groups(unit, threads)
 
 
 def _whole(unit: sp.csr_matrix, threads: int) -> Find:
@@ -94,7 +96,8 @@ def _whole(unit: sp.csr_matrix, threads: int) -> Find:
 
 
 def _in_groups(unit: sp.csr_matrix, threads: int) -> list[Find]:
-    across = [unit[start : start + COLUMNS].T.tocsr() for start in range(0, unit.shape[0], COLUMNS)]
+    width = _block_width(*unit.shape)
+    across = [unit[start : start + width].T.tocsr() for start in range(0, unit.shape[0], width)]
 
     def find_in(blocks: list[sp.csr_matrix]) -> Find:
         def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
@@ -110,6 +113,15 @@ def _in_groups(unit: sp.csr_matrix, threads: int) -> list[Find]:
     return [find_in(across[start:end]) for start, end in pairwise(bounds)]
 
 
+def _block_width(n_rows: int, n_columns: int) -> int:
+    """Return the width of blocks: wider where there are so many rows and columns that pointers would fill the memory.
+
+    A block of `width` rows, transposed, has a pointer of 4 bytes for every column, and there are n_rows / width blocks:
+    70 MB at 1.36 million users × 105,000 items, but 4.9 GB at 10 million × 1 million.
+    """
+    return max(COLUMNS, -(-4 * n_rows * n_columns // POINTER_BYTES))
+
+
 def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: float) -> list[Find]:
     pattern = rows.astype(np.float32)
     if similarity == "jaccard":
@@ -123,7 +135,7 @@ def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: f
     def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
         tops = []
         for piece in np.split(part, np.flatnonzero(np.diff(np.cumsum(n_pairs[part]) // PAIRS)) + 1):
-            pairs = sp_matmul(pattern[piece], across, n_threads=threads)
+            pairs = sp_matmul(with_32_bits(pattern[piece]), with_32_bits(across), n_threads=threads)
             owner = np.repeat(piece, np.diff(pairs.indptr))
             pairs.data = ratio(pairs.data, size[owner], size[pairs.indices], shrink).astype(np.float32)
             tops.append(multiply_topn(pairs, each, n, above, threads))
@@ -143,8 +155,10 @@ def _jaccard(both: np.ndarray, left: np.ndarray, right: np.ndarray, shrink: floa
 def _matrix(columns: np.ndarray, values: np.ndarray) -> sp.csr_matrix:
     """Return lists of columns, NONE for none, as a square matrix with sorted indices."""
     filled = columns >= 0
-    bounds = np.concatenate([[0], np.cumsum(filled.sum(1))])
+    bounds = np.concatenate([[0], np.cumsum(filled.sum(1, dtype=np.int64))])
+    if fits_32_bits(bounds[-1]):  # else of 64 bits, like the indices that scipy makes of it
+        bounds = bounds.astype(np.int32)
     n_rows = len(columns)
-    matrix = sp.csr_matrix((values[filled], columns[filled], bounds.astype(np.int32)), shape=(n_rows, n_rows))
+    matrix = sp.csr_matrix((values[filled], columns[filled], bounds), shape=(n_rows, n_rows))
     matrix.sort_indices()
     return matrix

@@ -1,7 +1,6 @@
-"""caption_generate resumes where it was killed, and shares its work among processes: the captions are the same."""
+"""caption_generate resumes where it was killed: the captions are the same."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +14,7 @@ from captioning.families import llava
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.full import full
-from tests.helpers.generation import Project, change_params, run_stage, save_adapter
+from tests.helpers.generation import Project, run_stage
 
 
 def test_a_run_that_was_killed_resumes_at_its_next_batch(
@@ -79,14 +77,14 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
 ) -> None:
     tiny_project("llava")
     folders = []
-    for precision, processes in (("fp32", 1), ("bf16", 1), ("fp32", 2)):
+    for precision, cluster in (("fp32", "none"), ("bf16", "none"), ("fp32", "ray")):
         params = read(generate.Params)
-        params = params.model_copy(update={"machine": params.machine.model_copy(update={"processes": processes})})
+        params = params.model_copy(update={"machine": params.machine.model_copy(update={"cluster": cluster})})
         section = params.caption_generate.model_copy(update={"precision": precision})
         changed = params.model_copy(update={"caption_generate": section})
         folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, changed))
     assert folders[0] != folders[1]
-    assert folders[0] == folders[2]  # a single process may finish what several began
+    assert folders[0] == folders[2]  # a single process may finish what a cluster began
 
 
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,56 +92,3 @@ def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.M
     folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
     with checkpoint_folder(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
-
-
-def run_two_processes(family: str) -> "subprocess.CompletedProcess[str]":
-    change_params("processes: 1", "processes: 2")
-    options = ["--captioner", "tiny", "--family", family, "--adapter", "adapter"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "captioning.generate", *options]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-
-
-@pytest.mark.slow
-def test_two_processes_write_the_captions_of_each_epoch(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny_project("llava", {"caption_generate.batch_size": 2})
-    for number in (1, 2):
-        save_adapter("llava", Path(f"adapter/epochs/{number}"), seed=number)
-    save_adapter("llava", Path("adapter"))
-    run_stage(monkeypatch, "llava", "adapter")
-    expected = {path: path.read_bytes() for path in Path("data/captions").rglob("*.parquet")}
-    assert len(expected) == 3
-    shutil.rmtree("data/captions")
-    ended = run_two_processes("llava")
-    assert ended.returncode == 0, ended.stderr
-    assert {path: path.read_bytes() for path in Path("data/captions").rglob("*.parquet")} == expected
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "family", [pytest.param("blip2_opt", marks=full), "blip2_t5", pytest.param("llava", marks=full)]
-)
-def test_two_processes_write_the_captions_of_one(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
-) -> None:
-    tiny_project(family, {"caption_generate.batch_size": 2})
-    save_adapter(family, Path("adapter"))
-    run_stage(monkeypatch, family, "adapter")
-    alone = Path("data/captions/tiny-ft.parquet").read_bytes()
-    Path("data/captions/tiny-ft.parquet").unlink()
-    ended = run_two_processes(family)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("done: wrote") == 1
-    assert Path("data/captions/tiny-ft.parquet").read_bytes() == alone
-    assert list(Path(".checkpoints").iterdir()) == []
-
-
-@pytest.mark.slow
-def test_when_a_process_is_refused_both_end(tiny_project: Project) -> None:
-    tiny_project("llava")
-    save_adapter("llava", Path("adapter"))
-    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", Path("adapter"), read(generate.Params))
-    with checkpoint_folder(folder):
-        ended = run_two_processes("llava")
-    assert ended.returncode == 1
-    assert f"process {os.getpid()} is working here" in ended.stderr

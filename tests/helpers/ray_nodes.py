@@ -1,6 +1,7 @@
 """A real Ray cluster on loopback, with a token: each node is a `ray start` of one CPU, ended by its process ids."""
 
 import contextlib
+import importlib.util
 import os
 import secrets
 import shutil
@@ -14,11 +15,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
+import pytest
 
 HEAD = "127.0.0.9"  # Ray turns 127.0.0.1 into the machine's own address
 OTHERS = "127.0.0.{}"
 STORE_BYTES = 80_000_000
 START_SECONDS = 120
+needs_ray = [  # with the fixture `two_nodes`, which comes before Ray is imported and reads the environment
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install -e '.[cluster]'"),
+]
 COMMON = ("--disable-usage-stats", "--block", f"--object-store-memory={STORE_BYTES}")
 
 
@@ -103,7 +109,7 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def two_nodes(folder: Path, *options: str) -> Iterator[Nodes]:
+def start_two_nodes(folder: Path, *options: str) -> Iterator[Nodes]:
     """Start a head and one other node, with a CPU each, and end them."""
     nodes = Nodes(folder)
     try:

@@ -1,4 +1,4 @@
-"""Files of parts in this process, and what is refused without a cluster; tests/test_cluster.py has real nodes."""
+"""Files of parts in this process, and what is refused without a cluster; test_cluster_nodes.py has real nodes."""
 
 import subprocess
 import sys

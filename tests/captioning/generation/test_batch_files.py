@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from captioning.generation.batch_files import read_batch, write_batches
+from captioning.generation.batch_files import open_captions, read_batch, write_batches
 from captioning.modelling import load
 from catalogue.prepared.images import ImageStore
+from pipeline.machine import HERE
 from tests.helpers.generation import TO_CAPTION, Project
 
 
@@ -15,7 +16,7 @@ def test_a_damaged_batch_is_captioned_again(tiny_project: Project) -> None:
     captioner, store = load("data/models/tiny", "llava", torch.float32), ImageStore("data/prepared/images")
 
     def write() -> list[Path]:
-        return write_batches(captioner, store, TO_CAPTION, batch_size=2, max_new_tokens=6, folder=Path("work"))
+        return write_batches(TO_CAPTION, 2, Path("work"), HERE, open_captions, captioner, store, 6)
 
     files = write()
     captions = [read_batch(file) for file in files]

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalogue.prepared import images
 from catalogue.prepared.images import ImageStore, pack_images
@@ -116,6 +119,37 @@ def test_a_store_can_be_sent_to_a_worker(packed: tuple[Path, dict[str, bytes]]) 
     assert store.read_jpeg("0000000229") == data["0000000229"]
     copy = pickle.loads(pickle.dumps(store))
     assert {item: copy.read_jpeg(item) for item in copy.ids} == data
+
+
+IDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+
+
+@settings(max_examples=50)
+@given(ids=st.lists(IDS, unique=True, min_size=1, max_size=30), size=st.integers(1, 9), group=st.integers(1, 4))
+def test_items_in_any_order_and_script_are_found(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str], size: int, group: int
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    for number, start in enumerate(range(0, len(ids), size)):
+        part = ids[start : start + size]
+        table = pa.table({"item_id": part, "jpeg": [item.encode() * 2 for item in part]})
+        pq.write_table(table, folder / f"{number:05d}.parquet", row_group_size=group)
+    store = ImageStore(folder)
+    assert (store.ids, len(store)) == (ids, len(ids))
+    assert [store.read_jpeg(item) for item in ids] == [item.encode() * 2 for item in ids]
+    for other in ("absent", "", ids[0] + "x", ids[0][:-1], 7):
+        assert (other in store) == (other in ids)
+    with pytest.raises(KeyError, match="absent"):
+        store.read_jpeg("absent")
+
+
+def test_an_item_takes_few_bytes(tmp_path: Path) -> None:
+    ids = [f"{number:010d}" for number in range(20_000)]
+    for number, start in enumerate(range(0, len(ids), 1_000)):
+        part = ids[start : start + 1_000]
+        table = pa.table({"item_id": part, "jpeg": [b""] * len(part)})
+        pq.write_table(table, tmp_path / f"{number:05d}.parquet", row_group_size=images.ROW_GROUP_ITEMS)
+    assert len(pickle.dumps(ImageStore(tmp_path))) < 12 * len(ids)
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

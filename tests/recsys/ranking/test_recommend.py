@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import recsys.ranking.recommend
+import recsys.ranking.topk
+from pipeline.core.errors import UserError
 from recsys.ranking.dense import rank_columns
 from recsys.ranking.recommend import list_first_absent, recommend
 from recsys.ranking.scorers import SameForAll, SparseProduct
@@ -43,6 +45,38 @@ def test_a_product_is_ranked_as_all_its_scores_would_be(
         items, scores = expected((left @ right).toarray(), train, members, k)
         assert ours[name][0].tolist() == items.tolist()
         assert ours[name][1].tolist() == scores.tolist()
+
+
+@settings(deadline=None, max_examples=200)
+@given(case=scored(), largest=st.integers(1, 200))
+def test_a_product_that_cannot_be_counted_is_cut_or_refused_and_never_wrong(
+    case: tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix, np.ndarray], largest: int
+) -> None:
+    """With a small limit in the place of 2^31 − 1."""
+    left, right, train, pool = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recsys.ranking.topk, "LARGEST", largest)
+        patch.setattr(recsys.ranking.recommend, "BLOCK_USERS", 2)
+        try:
+            ours = recommend(SparseProduct(left, right), train, 3, {"pool": pool})["pool"]
+        except UserError:
+            return
+    items, scores = expected((left @ right).toarray(), train, pool, 3)
+    assert (ours[0].tolist(), ours[1].tolist()) == (items.tolist(), scores.tolist())
+
+
+def test_rows_of_a_large_matrix_that_a_block_does_not_name_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that UserKNN ranks however many pairs there are in all."""
+    random = np.random.default_rng(0)
+    train = sp.csr_matrix(random.random((400, 30)) < 0.2, dtype=np.float32)
+    neighbours = sp.csr_matrix((np.ones(800, np.float32), random.integers(0, 400, 800), np.arange(0, 801, 2)))
+    scorer, pools = SparseProduct(neighbours, train), {"all": np.ones(30, bool)}
+    whole = recommend(scorer, train, 5, pools)["all"]
+    monkeypatch.setattr(recsys.ranking.recommend, "BLOCK_USERS", 20)
+    monkeypatch.setattr(recsys.ranking.topk, "LARGEST", train.nnz // 4)
+    blocks = recommend(scorer, train, 5, pools)["all"]
+    np.testing.assert_array_equal(blocks[0], whole[0])
+    np.testing.assert_array_equal(blocks[1], whole[1])
 
 
 @settings(deadline=None)

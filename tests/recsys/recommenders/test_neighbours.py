@@ -7,7 +7,8 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 import recsys.ranking.topk
 import recsys.recommenders._neighbours
-from recsys.recommenders._neighbours import find_nearest
+from pipeline.core.errors import UserError
+from recsys.recommenders._neighbours import Similarity, find_nearest
 
 
 def cosine(rows: sp.csr_matrix, shrink: float) -> np.ndarray:
@@ -74,3 +75,46 @@ def test_rows_without_entries_have_no_neighbours() -> None:
 def test_threads_do_not_change_the_result() -> None:
     rows = sp.csr_matrix(np.random.default_rng(1).random((300, 40)) < 0.2, dtype=np.float32)
     assert (find_nearest(rows, 5, True, threads=1) != find_nearest(rows, 5, True, threads=2)).nnz == 0
+
+
+def test_wider_blocks_hold_fewer_pointers_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = small(monkeypatch, 3, 7)
+    expected = find_nearest(rows, 5, True)
+    assert recsys.recommenders._neighbours._block_width(*rows.shape) == 7
+    monkeypatch.setattr(recsys.recommenders._neighbours, "POINTER_BYTES", 100)
+    width = recsys.recommenders._neighbours._block_width(*rows.shape)
+    assert width == 29
+    assert -(-rows.shape[0] // width) * 4 * (rows.shape[1] + 1) <= 100 + 4 * rows.shape[1] + 4 * 5
+    assert (find_nearest(rows, 5, True) != expected).nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "width"),
+    [(1_362_281, 104_547, 8_192), (10_000_000, 1_000_000, 74_506), (100_000_000, 10_000_000, 7_450_581)],
+)
+def test_pointers_of_all_blocks_stay_below_half_a_gigabyte(n_rows: int, n_columns: int, width: int) -> None:
+    assert recsys.recommenders._neighbours._block_width(n_rows, n_columns) == width
+    assert n_rows / width * 4 * n_columns <= recsys.recommenders._neighbours.POINTER_BYTES
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "jaccard"])
+def test_what_cannot_be_counted_is_cut_or_refused(monkeypatch: pytest.MonkeyPatch, similarity: Similarity) -> None:
+    """With small limits in the place of 2^31 − 1: the same neighbours, or a refusal."""
+    rows = sp.csr_matrix(np.random.default_rng(1).random((120, 6)) < 0.3, dtype=np.float32)
+    expected = find_nearest(rows, 5, True, similarity=similarity)
+    monkeypatch.setattr(recsys.recommenders._neighbours, "COLUMNS", 40)
+    monkeypatch.setattr(recsys.recommenders._neighbours, "PAIRS", 500)
+    limits, refused = range(50, 1500, 100), 0
+    for largest in limits:
+        monkeypatch.setattr(recsys.ranking.topk, "LARGEST", largest)
+        try:
+            assert (find_nearest(rows, 5, True, similarity=similarity) != expected).nnz == 0
+        except UserError:
+            refused += 1
+    assert 0 < refused < len(limits)
+
+
+def test_neighbours_of_64_bits_are_counted_as_those_of_32() -> None:
+    rows = sp.csr_matrix(np.random.default_rng(1).random((120, 6)) < 0.3, dtype=np.float32)
+    wide = sp.csr_matrix((rows.data, rows.indices.astype(np.int64), rows.indptr.astype(np.int64)), shape=rows.shape)
+    assert (find_nearest(wide, 5, True) != find_nearest(rows, 5, True)).nnz == 0

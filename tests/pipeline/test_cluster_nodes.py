@@ -1,13 +1,11 @@
 """A real Ray cluster of two nodes: the bytes of one process, also when a node or the driver is lost; one message."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +15,9 @@ from pipeline.cluster import make_files
 from pipeline.core.errors import UserError
 from pipeline.machine import Where
 from tests.helpers.cluster_work import open_numbers, open_refused
-from tests.helpers.ray_nodes import Nodes, driver_environment, two_nodes
+from tests.helpers.ray_nodes import Nodes, driver_environment, needs_ray
 
-pytestmark = [  # Ray reads the environment when it is imported: the fixture comes first
-    pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install -e '.[cluster]'"),
-]
+pytestmark = needs_ray
 RAY = Where("ray", 1)
 SECONDS = 120  # that a loaded machine may take for what takes ten
 DRIVER = """
@@ -36,25 +31,6 @@ at, what, log, seconds = int(sys.argv[2]), sys.argv[3], sys.argv[4], float(sys.a
 parts = {Path(sys.argv[1]) / f"{number}.txt": number for number in range(12)}
 run(lambda: make_files(parts, open_numbers, 3, at, what, log, seconds, where=Where("ray", 1)) and None)
 """
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A head and another node of one CPU each, for all tests of this file."""
-    with two_nodes(tmp_path_factory.mktemp("nodes")) as started:
-        yield started
-
-
-@pytest.fixture
-def two(nodes: Nodes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Nodes]:
-    """Both nodes, for this process as the driver, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in (nodes.environment | cluster.SETTINGS).items():
-        monkeypatch.setenv(name, value)
-    yield nodes
-    import ray
-
-    ray.shutdown()
 
 
 def list_parts(folder: str = "out", n: int = 12) -> dict[Path, int]:
@@ -85,7 +61,7 @@ def list_made(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_two_nodes_make_the_files_and_each_opens_once(two: Nodes) -> None:
+def test_two_nodes_make_the_files_and_each_opens_once(two_nodes: Nodes) -> None:
     log = Path("log.txt").absolute()
     made = make_files(list_parts(), open_numbers, 3, -1, "", str(log), 0.2, where=RAY, together=2)
     assert read_numbers() == [3 * number for number in range(12)]
@@ -95,13 +71,13 @@ def test_two_nodes_make_the_files_and_each_opens_once(two: Nodes) -> None:
     assert sum(processes.values()) == 12
 
 
-def test_a_second_round_in_the_same_folder_has_its_own_arguments(two: Nodes) -> None:
+def test_a_second_round_in_the_same_folder_has_its_own_arguments(two_nodes: Nodes) -> None:
     make_files(list_parts(), open_numbers, 3, where=RAY)
     make_files(list_parts(n=20), open_numbers, 5, where=RAY)
     assert read_numbers() == [number * (3 if number < 12 else 5) for number in range(20)]
 
 
-def test_a_refused_part_is_one_message_and_ends_the_others(two: Nodes) -> None:
+def test_a_refused_part_is_one_message_and_ends_the_others(two_nodes: Nodes) -> None:
     with pytest.raises(UserError, match=r"^4 is refused$"):
         make_files(list_parts(), open_numbers, 3, 4, "refuse", "", 0.2, where=RAY)
     with pytest.raises(UserError, match=r"^there is nothing to open$"):
@@ -110,12 +86,12 @@ def test_a_refused_part_is_one_message_and_ends_the_others(two: Nodes) -> None:
     assert read_numbers() == [3 * number for number in range(12)]
 
 
-def test_a_defect_comes_with_the_traceback_of_its_process(two: Nodes) -> None:
+def test_a_defect_comes_with_the_traceback_of_its_process(two_nodes: Nodes) -> None:
     with pytest.raises(Exception, match=r"(?s)cluster_work.*in write.*ZeroDivisionError.*a defect"):
         make_files(list_parts(), open_numbers, 3, 2, "fail", where=RAY)
 
 
-def test_nodes_of_another_kind_are_refused(two: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nodes_of_another_kind_are_refused(two_nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_find_hardware", lambda *_: "a processor of another kind")
     with pytest.raises(UserError, match="nodes of the Ray cluster differ"):
         make_files(list_parts(), open_numbers, 3, where=RAY)

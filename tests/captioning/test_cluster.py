@@ -1,0 +1,53 @@
+"""Captions and features on a real Ray cluster of two nodes: the bytes of one process."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import captioning.features
+from tests.helpers.full import full
+from tests.helpers.generation import Project, change_params, run_stage, save_adapter
+from tests.helpers.ray_nodes import Nodes, needs_ray
+
+pytestmark = needs_ray
+
+
+@pytest.mark.parametrize(
+    "family", ["llava", pytest.param("blip2_opt", marks=full), pytest.param("blip2_t5", marks=full)]
+)
+def test_two_nodes_write_the_captions_of_one_process(
+    two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    """Those of an adapter, and of each of its epochs."""
+    tiny_project(family, {"caption_generate.batch_size": 1, "machine.threads": 1})
+    for name in ("adapter/epochs/1", "adapter/epochs/2", "adapter"):
+        save_adapter(family, Path(name), seed=len(name))
+    run_stage(monkeypatch, family, "adapter")
+    expected = read_all("data/captions")
+    assert len(expected) == 3
+    shutil.rmtree("data/captions")
+    change_params("cluster: none", "cluster: ray")
+    run_stage(monkeypatch, family, "adapter")
+    assert read_all("data/captions") == expected
+    assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_two_nodes_extract_the_features_of_one_process(
+    two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project(
+        "blip2_opt", {"caption_features.captioner": "tiny", "caption_features.batch_size": 4, "machine.threads": 1}
+    )
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 4)
+    captioning.features.main()
+    expected = read_all("data/features")
+    assert len(expected) >= 4
+    shutil.rmtree("data/features")
+    change_params("cluster: none", "cluster: ray")
+    captioning.features.main()
+    assert read_all("data/features") == expected
+
+
+def read_all(folder: str) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
