@@ -5,7 +5,23 @@ from typing import Annotated
 
 import typer
 
-from lookbook.cli import caption, check, compare, doctor, elliot, evaluate, export, fetch, grid, init, recommend, score
+from lookbook.cli import (
+    caption,
+    check,
+    compare,
+    doctor,
+    elliot,
+    evaluate,
+    export,
+    fetch,
+    figure,
+    grid,
+    init,
+    recommend,
+    report,
+    score,
+    table,
+)
 from pipeline.core.memory import keep_freed_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -34,10 +50,13 @@ app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("fetch")(fetch.fetch)
+app.command("figure")(figure.figure)
 app.command("grid")(grid.grid)
 app.command("init")(init.init)
 app.command("recommend")(recommend.recommend)
+app.command("report")(report.report)
 app.command("score")(score.score)
+app.command("table")(table.table)
 app.add_typer(elliot.app, name="elliot")
 
 
