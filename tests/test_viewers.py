@@ -20,6 +20,7 @@ from tests.helpers.repository import ROOT, dvc
 MOST_METRICS = 120
 FIGURES = ("metrics/headline.json", "metrics/chosen.json")
 QUALITY = "Caption scores and new arrivals"
+SLOPE = "Caption scores before and after fine-tuning"
 METRICS = re.compile(r"metrics/(headline|chosen|catalogue|classifier|train/[\w.-]+)\.json")
 CURVE = [
     {"step": 1, "loss": 5.0, "validation_loss": None, "lr": 0.1},
@@ -112,7 +113,7 @@ def test_an_output_in_git_is_a_metric_or_a_plot() -> None:
 def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study: Path) -> None:
     plots = show_plots(other_study)
     trained = [f"metrics/curves/{name}.csv" for name in ("first", "second", "third", "fourth")]
-    assert sorted(plots) == sorted([*trained, "metrics/comparison.json", QUALITY])
+    assert sorted(plots) == sorted([*trained, "metrics/comparison.json", QUALITY, SLOPE])
     for name in trained:
         assert "" not in {cell for row in plots[name]["data"]["values"] for cell in row.values()}
         assert curve_values(plots[name], "validation_loss") == [(2, 4.5), (4, 3.5)]
@@ -123,7 +124,8 @@ def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study
 def test_the_plots_of_the_sample_can_be_rendered() -> None:
     plots = show_plots(ROOT)
     captioners = YAML(typ="safe").load(ROOT / "params.yaml")["captioners"]
-    assert plots.keys() == {"metrics/comparison.json", QUALITY, *(f"metrics/curves/{name}.csv" for name in captioners)}
+    curves = {f"metrics/curves/{name}.csv" for name in captioners}
+    assert plots.keys() == {"metrics/comparison.json", QUALITY, SLOPE, *curves}
     for name, specification in plots.items():
         svg = vl_convert.vegalite_to_svg(specification, vl_version="5.8")
         marks = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")
@@ -150,3 +152,14 @@ def test_caption_scores_are_drawn_against_ndcg(other_study: Path) -> None:
     labels = [mark.get("aria-label", "") for mark in marks]
     for variant in ("fine-tuned", "pre-trained", "true description"):
         assert len([label for label in labels if variant in label]) == 2
+
+
+def test_caption_scores_are_drawn_from_pre_trained_to_fine_tuned(other_study: Path) -> None:
+    comparison = json.loads((other_study / "metrics/comparison.json").read_text())
+    scores = ("bleu_4", "cider", "spice", "attribute_precision", "attribute_recall", "core_precision")
+    rows = [row for row in comparison["rows"] if row["table"] == "captions" and row["metric"] in scores]
+    svg = vl_convert.vegalite_to_svg(show_plots(other_study)[SLOPE], vl_version="5.8")
+    marks = [mark for mark in ElementTree.fromstring(svg).iter() if mark.get("aria-roledescription") == "point"]
+    labels = [mark.get("aria-label", "") for mark in marks]
+    assert len(marks) == 2 * len(rows)
+    assert len([text for text in labels if "captions: PT" in text]) == len(rows)

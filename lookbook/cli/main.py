@@ -15,11 +15,14 @@ from lookbook.cli import (
     evaluate,
     export,
     fetch,
+    figure,
     grid,
     init,
     ratings,
     recommend,
+    report,
     score,
+    table,
     warprec,
 )
 from pipeline.core.memory import keep_freed_memory
@@ -51,10 +54,13 @@ app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("fetch")(fetch.fetch)
+app.command("figure")(figure.figure)
 app.command("grid")(grid.grid)
 app.command("init")(init.init)
 app.command("recommend")(recommend.recommend)
+app.command("report")(report.report)
 app.command("score")(score.score)
+app.command("table")(table.table)
 app.add_typer(elliot.app, name="elliot")
 app.add_typer(ratings.app, name="ratings")
 app.add_typer(warprec.app, name="warprec")

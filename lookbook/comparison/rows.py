@@ -14,8 +14,9 @@ OF_SOME_TABLES = (  # null in the other tables
     *("groups", "products", "hit_items", "top10_share"),  # of items' captions; of recommendations
     *("recommender_b", "draws", "draw_users", "family", "claimed", "equivalent", "validation_ndcg"),  # of arrivals
     *("scope", "statistic", "value", "score"),  # of prediction
+    *("mean_a", "mean_b"),  # of all others
 )
-PLOTTED = ("score", "value")  # in a plot of dvc.yaml, and in the rows of some studies only
+PLOTTED = ("score", "value", "mean_a", "mean_b")  # in a plot of dvc.yaml, and in the rows of some studies only
 
 
 def flatten_tables(tables: dict[str, list[Row]]) -> list[Row]:

@@ -1,17 +1,23 @@
-"""How figures are printed: names, signs, digits, stars; a table as Markdown, LaTeX and CSV.
+"""How figures are printed: names, signs, digits, stars; a table as Markdown and CSV.
 
 Caption scores are shown in percent and CIDEr x 100, as studies print them; recommendation scores as fractions. In the
 JSON files all are fractions.
 """
 
 import io
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from lookbook.reporting.text import show_controls
+from pipeline.core.errors import UserError
+from pipeline.names import explain_unknown_name
 from recsys.scoring.arms import split_name
 
+MINUS = "\N{MINUS SIGN}"
 Values = dict[str, Any]
 Tuning = dict[tuple[str, str], Values]  # (experiment, recommender with features) -> what was tuned
 
@@ -90,6 +96,11 @@ class Table:
         labels: The number of columns at the left that hold text.
         frame: The same at full precision, for CSV.
         notes: Sentences below the table.
+        compared: The rows whose figures may be compared with one another; the best of a column is marked in papers.
+        best_within_label: Whether they may be compared only where their first cell is equal.
+        beats: (row, column) -> the row that this figure differs from by a corrected test.
+        intervals: (row, column) -> an interval, printed on request.
+        interval_note: What these intervals are of.
     """
 
     name: str
@@ -99,21 +110,70 @@ class Table:
     labels: int
     frame: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
+    best_within_label: bool = False
+    beats: dict[tuple[int, int], int] = field(default_factory=dict)
+    intervals: dict[tuple[int, int], str] = field(default_factory=dict)
+    interval_note: str = ""
 
     def markdown(self) -> str:
         """Return title, table and notes; numbers are right-aligned."""
         rule = ["---"] * self.labels + ["--:"] * (len(self.header) - self.labels)
-        lines = [_line(cells) for cells in (self.header, rule, *self.rows)]
+        escaped = [[_escape_markdown(cell) for cell in cells] for cells in (self.header, *self.rows)]
+        lines = [_line(cells) for cells in (escaped[0], rule, *escaped[1:])]
         return "\n".join([f"## {self.title}", "", *lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
-    def latex(self) -> str:
-        """Return a booktabs table with its title as caption and its notes below."""
-        columns = "l" * self.labels + "r" * (len(self.header) - self.labels)
-        body = [" & ".join(map(_latex, cells)) + r" \\" for cells in (self.header, *self.rows)]
-        lines = [r"\begin{table}", rf"\caption{{{_latex(self.title)}}}", rf"\label{{tab:{self.name}}}"]
-        lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule"]
-        lines += [r"\end{tabular}", *(rf"\par\footnotesize {_latex(note)}" for note in self.notes), r"\end{table}"]
-        return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+    def rank(self) -> dict[tuple[int, int], int]:
+        """Return 1 for the best and 2 for the second of each column among the rows that may be compared.
+
+        Larger is better, but for a ratio of lengths, where nearer to 1 is. Figures that are printed alike share a rank.
+        """
+        ranks: dict[tuple[int, int], int] = {}
+        blocks: dict[str, list[int]] = {}
+        for number in self.compared:
+            blocks.setdefault(self.rows[number][0] if self.best_within_label else "", []).append(number)
+        for numbers in blocks.values():
+            for column in range(self.labels, len(self.header)):
+                values = {number: read_figure(self.rows[number][column]) for number in numbers}
+                if self.header[column] == "Length":
+                    values = {number: None if value is None else -abs(value - 1) for number, value in values.items()}
+                best = sorted({value for value in values.values() if value is not None}, reverse=True)[:2]
+                if len(best) > 1:
+                    ranks |= {(n, column): best.index(value) + 1 for n, value in values.items() if value in best}
+        return ranks
+
+    def select(self, columns: Sequence[str]) -> "Table":
+        """Return the table with these columns of figures alone, in this order.
+
+        Args:
+            columns: Headings as `slug` writes them: `bleu_4`, `ndcg_12`.
+
+        Raises:
+            UserError: The table has no such column.
+        """
+        slugs = [slug(name) for name in self.header]
+        known = slugs[self.labels :]
+        for name in columns:
+            problem = explain_unknown_name(f"column of the table {self.name}", name, known)
+            if problem:
+                raise UserError(f"--columns: {problem}")
+        order = [*range(self.labels), *(slugs.index(name, self.labels) for name in columns)]
+        place = {column: index for index, column in enumerate(order)}
+        kept = [name for name in self.frame.columns if self._is_kept(str(name), columns, known)]
+        return replace(
+            self,
+            header=[self.header[column] for column in order],
+            rows=[[row[column] for column in order] for row in self.rows],
+            frame=self.frame[kept],
+            beats={(row, place[column]): other for (row, column), other in self.beats.items() if column in place},
+            intervals={(row, place[column]): text for (row, column), text in self.intervals.items() if column in place},
+        )
+
+    def _is_kept(self, name: str, columns: Sequence[str], known: Sequence[str]) -> bool:
+        """Return whether a column of the CSV belongs to the chosen columns: what belongs to no column always does."""
+        heading = slug(CAPTION_COLUMNS.get(name, name))
+        owners = [slug for slug in known if heading == slug or heading.startswith(f"{slug}_")]
+        return not owners or max(owners, key=len) in columns
 
     def csv(self) -> str:
         """Return the values at full precision; a missing value is an empty cell."""
@@ -123,24 +183,39 @@ class Table:
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"
 
 
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\N{MINUS SIGN}": "$-$",
-    "×": r"$\times$",
-    "<": "$<$",
-    ">": "$>$",
-}
-LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+def _escape_markdown(text: str) -> str:
+    """Escape what Markdown reads as more than text; figures, stars and intervals stay readable."""
+    return re.sub(r"([\\`|<]|\](?=\())", r"\\\1", show_controls(text))
 
 
-def _latex(text: str) -> str:
-    """Escape everything that LaTeX reads as a command."""
-    return "".join(LATEX.get(sign, sign) for sign in text)
+def slug(heading: str) -> str:
+    """Return a heading as an option names it.
+
+    >>> slug("BLEU-4"), slug("NDCG@12"), slug("Acc. 0-shot")
+    ('bleu_4', 'ndcg_12', 'acc_0_shot')
+    """
+    return re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
+
+
+def split_stars(cell: str) -> tuple[str, str]:
+    """Split the stars from a figure: `518.4***`."""
+    figure = cell.rstrip("*")
+    return figure, cell[len(figure) :]
+
+
+def read_figure(cell: str) -> float | None:
+    """Read a printed figure, without its stars; None where the cell is none.
+
+    >>> read_figure("\N{MINUS SIGN}1.5**"), read_figure("n/a")
+    (-1.5, None)
+    """
+    try:
+        return float(split_stars(cell)[0].replace(MINUS, "-").replace(",", ""))
+    except ValueError:
+        return None
 
 
 def mark(row: Values | None) -> str:
@@ -164,7 +239,7 @@ def format_value(metric: str, value: float | None, sign: bool = False) -> str:
         text = f"{value:{plus}.2f}"
     else:
         text = f"{100 * value:{plus}.1f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return text.replace("-", MINUS)
 
 
 def format_interval(metric: str, row: Values) -> str:

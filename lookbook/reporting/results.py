@@ -1,28 +1,45 @@
-"""The results of a study, as its tables and figures read them."""
+"""The results of a study, as its tables and figures read them: all of them, or those that are there."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
-from lookbook.comparison.settings import Study
+from lookbook.comparison.rows import TABLES, read_comparison
+from lookbook.reporting import files
+from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Tuning, Values
 from lookbook.reporting.ranked import Ranked
-from pipeline.core.outputs import read_json
+from lookbook.reporting.settings import ReportedStudy
+from pipeline.core.outputs import read_json, read_parquet
 from recsys.scoring.arms import list_text_recommenders
+
+T = TypeVar("T")
+NOTHING_COMPARED: Values = {table: [] for table in TABLES} | {"draws": 0, "cutoff": None, "evaluation": None}
+
+
+NOTHING: Values = {}
+OF_CAPTIONS = (files.ATTRIBUTES, files.CONFUSIONS)
 
 
 @dataclass(frozen=True)
 class Results:
-    """Metrics and scores; those of captions or of recommendations are empty in a study that has none.
+    """Metrics and scores; empty where a study has none, or has not made them yet.
 
     Attributes:
+        captioners: Those whose captions are scored, in the order of the study.
         comparison: A key per table, as `read_comparison` returns it.
         ranked: The results of new arrivals; None in a study that has none.
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
         most_epochs: The limit of their epochs.
+        headline: The figures of metrics/headline.json and metrics/chosen.json.
+        curves: The learning curve of each captioner that has one.
+        runs: The run record of each captioner that has one.
     """
 
+    captioners: list[str]
     comparison: Values
     catalogue: Values
     captions: Values
@@ -32,26 +49,65 @@ class Results:
     ranked: Ranked | None = None
     tuning: Tuning = field(default_factory=dict)
     most_epochs: int = 0
+    headline: Values = field(default_factory=dict)
+    curves: dict[str, pd.DataFrame] = field(default_factory=dict)
+    runs: dict[str, Values] = field(default_factory=dict)
 
 
-def read_ranked(folder: Path, study: Study, comparison: Values) -> Ranked | None:
-    """Read the results of new arrivals; None in a study that ranks none.
+def read_results(study: ReportedStudy, reader: Reader) -> Results:
+    """Read the results of the axes that the study has; the reader notes those that are not there."""
+    has_captions = bool(study.captioners)
+    comparison = reader.read(files.COMPARISON, read_comparison, NOTHING_COMPARED)
+    captions = reader.read(files.CAPTION_METRICS, read_json, NOTHING) if has_captions else NOTHING
+    if any(name not in captions for name in study.captioners):
+        reader.note(files.CAPTION_METRICS, files.STAGES[files.CAPTION_METRICS])
+    scores = [reader.read(path, read_parquet, pd.DataFrame()) for path in OF_CAPTIONS] if has_captions else []
+    attributes, confusions = scores or [pd.DataFrame()] * len(OF_CAPTIONS)
+    return Results(
+        captioners=[name for name in study.captioners if name in captions],
+        comparison=comparison,
+        catalogue=reader.read(files.CATALOGUE, read_json, NOTHING),
+        captions=captions,
+        recommendations=reader.read(files.REC_METRICS, read_json, NOTHING) if study.has_recommendations else {},
+        attributes=attributes,
+        confusions=confusions,
+        ranked=read_ranked(files.ARRIVALS, study, comparison, reader),
+        tuning=read_tuning(files.TUNING, study),
+        most_epochs=study.rec_tune.epochs,
+        headline=reader.read(files.HEADLINE, read_json, NOTHING) | reader.read(files.CHOSEN, read_json, NOTHING),
+        curves=_read_present(files.CURVES, study.captioners, ".csv", pd.read_csv),
+        runs=_read_present(files.RUN_RECORDS, study.captioners, ".json", read_json),
+    )
+
+
+def _read_present(folder: Path, names: Iterable[str], ending: str, read: Callable[[Path], T]) -> dict[str, T]:
+    paths = {name: folder / f"{name}{ending}" for name in names}
+    return {name: read(path) for name, path in paths.items() if path.exists()}
+
+
+def read_ranked(folder: Path, study: ReportedStudy, comparison: Values, reader: Reader) -> Ranked | None:
+    """Read the results of new arrivals; None in a study that ranks none, or has not ranked the primary ones.
 
     Args:
         folder: A file per recommender with features.
         study: Its axes.
         comparison: metrics/comparison.json, as `read_comparison` returns it.
-
-    Raises:
-        UserError: The results of a recommender of the axes are missing.
+        reader: Notes the recommenders of the axes that have no file.
     """
     if not study.arrival_features:
         return None
     first = study.primary.recommender
     recommenders = sorted(study.content_recommenders, key=lambda name: name != first)  # stable: the others in order
-    names = list_text_recommenders(recommenders, study.arrival_features)
+    metrics: Values = {}
+    for features in study.arrival_features:
+        stage = f"rec_rank_arrivals_{'image' if features in study.image_features else 'text'}"
+        for name in list_text_recommenders(recommenders, [features]):
+            metrics[name] = reader.read(folder / f"{name}.json", read_json, NOTHING, stage)
+    metrics = {name: figures for name, figures in metrics.items() if figures}
+    if study.primary.name not in metrics:
+        return None
     return Ranked(
-        metrics={name: read_json(folder / f"{name}.json") for name in names},
+        metrics=metrics,
         rows=comparison["arrivals"],
         recommenders=recommenders,
         image_features=[name for name in study.image_features if name in study.arrival_features],
@@ -59,7 +115,7 @@ def read_ranked(folder: Path, study: Study, comparison: Values) -> Ranked | None
     )
 
 
-def read_tuning(folder: Path, study: Study) -> Tuning:
+def read_tuning(folder: Path, study: ReportedStudy) -> Tuning:
     """Read what was tuned, by experiment and recommender: the recommenders of the axes that have a file.
 
     Args:

@@ -82,6 +82,7 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "metrics/train",
         "metrics/curves",
         "data/samples",
+        "data/attributes",
     ):
         (folder / name).mkdir(parents=True)
     items = _items()
@@ -192,6 +193,23 @@ def _write_captions(folder: Path, test: list[str], rng: np.random.Generator) -> 
     reference = {"accuracy": 0.8, "accuracy_zero_shot": 0.6}
     (folder / "metrics/captions.json").write_text(json.dumps(metrics | {"reference": reference, "skipped": []}))
     _write_attributes_and_confusions(folder)
+    _write_words(folder, test)
+
+
+def _write_words(folder: Path, test: list[str]) -> None:
+    """Say that captions name a garment, which is true, and `tiny`, which is not; every garment is a dress, too."""
+    spans = [{"attribute": "garment", "start": 2, "end": 9}, {"attribute": "tiny", "start": 13, "end": 17}]
+    words = [
+        {"item_id": item, "captioner": captioner, "variant": variant, "attributes": spans}
+        for captioner in CAPTIONERS
+        for variant in ("pt", "ft")
+        for item in test
+    ]
+    table = pd.DataFrame(words).assign(predicted_category="dress", predicted_category_zero_shot="dress")
+    table.to_parquet(folder / "data/scores/caption_words.parquet", index=False)
+    own = pd.DataFrame({"item_id": test, "attributes": [["garment", "dress", "rare"]] * len(test)})
+    own.to_parquet(folder / "data/attributes/items.parquet", index=False)
+    (folder / "data/attributes/vocabulary.json").write_text(json.dumps(["dress", "garment", "tiny"]))
 
 
 def _write_attributes_and_confusions(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The stage `report` on a small study: self-contained pages, the answer by its rule, tables equal to their inputs."""
 
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -11,12 +12,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from lookbook import compare, report
+from lookbook.cli.main import app
 from lookbook.comparison.rows import read_comparison
+from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
-from lookbook.reporting.garments import read_garments
+from lookbook.reporting.files import Reader
+from lookbook.reporting.page import pages
+from lookbook.reporting.page.garments import read_garments
 from pipeline.core.errors import UserError
+from pipeline.core.params import read
 from tests.helpers.arrivals import arrivals_row, row_with_finding
 from tests.lookbook.conftest import run_in_copy
 
@@ -52,6 +59,12 @@ def built_report(compared_study: Path, tmp_path_factory: pytest.TempPathFactory)
     return run_in_copy(compared_study, tmp_path_factory.mktemp("report"), report.main)
 
 
+@pytest.fixture(autouse=True)
+def without_figure_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write no SVG, PDF and PNG where a test writes a report again: the first report has them, and they take long."""
+    monkeypatch.setattr(pages, "KINDS", ())
+
+
 @pytest.fixture
 def reported(built_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the report's folder in a copy of that study; the copy is the working directory."""
@@ -64,14 +77,13 @@ def test_pages_are_self_contained(reported: Path) -> None:
     for path in PAGES:
         links = page(path)
         assert "script" not in links.tags
-        assert all(
-            address.startswith("data:") or address in ("index.html", "garments.html") for address in links.addresses
-        )
-        assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\(|@import", Path(path).read_text(encoding="utf-8"))
+        assert all(address.startswith(("data:", "#")) or (reported / address).exists() for address in links.addresses)
+        text = Path(path).read_text(encoding="utf-8")
+        assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\((?!#)|@import", text)
 
 
 def test_the_answer_stands_first_and_is_that_of_the_rows(reported: Path, read_json: Any) -> None:
-    rows, recommendations = read_comparison(report.COMPARISON), read_json("metrics/recommendations.json")
+    rows, recommendations = read_comparison(files.COMPARISON), read_json("metrics/recommendations.json")
     answer = write_answer(rows, recommendations, "tiny-blip2-opt", "vbpr-sbert")
     text = page(PAGES[0]).text
     for sentence in (answer.verdict, *answer.basis, *answer.warm):
@@ -115,6 +127,7 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
         "captions-spice",
         "captions-attributes",
         "captions-confusions",
+        "cost",
         "recommendations",
         "recommendations-own",
         "recommendations-beyond",
@@ -125,23 +138,22 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
         "catalogue",
     }
     assert {path.name for path in (reported / "tables").iterdir()} == {
-        f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")
+        "all.tex",
+        *(f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")),
     }
+    figures = {"arrivals", "attributes", "captions", "catalogues", "confusion", "cost", "curves", "masked", "quality"}
+    figures |= {"slices", "slope"}
     assert {path.name for path in (reported / "figures").iterdir()} == {
-        "arrivals.svg",
-        "masked.svg",
-        "quality.svg",
-        "captions.svg",
-        "catalogues.svg",
-        "curves.svg",
+        f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")
     }
+    assert (reported / "numbers.tex").exists()
 
 
 def replace_arrivals(*rows: dict[str, Any]) -> None:
     """Replace the rows of the arrivals among the comparisons."""
-    comparison = json.loads(report.COMPARISON.read_text())
+    comparison = json.loads(files.COMPARISON.read_text())
     comparison["rows"] = [row for row in comparison["rows"] if row["table"] != "arrivals"] + list(rows)
-    report.COMPARISON.write_text(json.dumps(comparison))
+    files.COMPARISON.write_text(json.dumps(comparison))
 
 
 def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> None:
@@ -153,20 +165,22 @@ def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> 
         arrivals_row("reference", pt, 0.07),
     )
     report.main()
-    text = page(PAGES[0]).text
+    whole = page(PAGES[0]).text
+    contents, text = whole.index("How it was tested"), whole.index("The test garments are new")
+    text = whole[:contents] + whole[text:]  # without the table of contents, which names all parts
     parts = [
         "Fine-tuned captions by tiny-blip2-opt rank new arrivals better than pre-trained ones.",
         "That captions help is not shown",
         "Words of the arrivals",
         "+0.0700 [+0.0500, +0.0900]",
         "cannot rank arrivals",
-        "Which caption score predicts recommendations?",
-        "Warm items",
+        "A caption score against NDCG",
+        "Warm items: the same",
         "floor: no content",
     ]
     assert [text.find(part) for part in parts] == sorted(text.find(part) for part in parts)
     assert -1 not in [text.find(part) for part in parts]
-    assert (reported / "figures/arrivals.svg").exists()
+    assert (reported / "figures/arrivals.csv").exists()
     assert (reported / "tables/arrivals-tests.md").read_text().count("not shown") == 1
 
 
@@ -182,7 +196,10 @@ def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:
-    assert "Fine-tuning 2 captioners took 61 s, 0.0020 kWh and an estimated 0.0008 kg CO" in page(PAGES[0]).text
+    with open(reported / "tables/cost.csv", encoding="utf-8") as file:
+        rows = {row.pop("stage"): row for row in csv.DictReader(file)}
+    assert rows["all fine-tuning"] == {"seconds": "61.0", "kwh": "0.002", "kg_co2": "0.0008"}
+    assert rows["the original study"] == {"seconds": "604800.0", "kwh": "", "kg_co2": "29.03"}
 
 
 def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> None:
@@ -195,32 +212,58 @@ def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> 
 
 
 def test_a_report_needs_no_run_records_or_curves(reported: Path) -> None:
-    assert "Training" in page(PAGES[0]).text
+    assert "loss by optimiser step" in page(PAGES[0]).text
     for folder in ("metrics/train", "metrics/curves", "data/samples"):
         for path in list(Path(folder).iterdir()):
             path.unlink()
     report.main()
-    assert "Training" not in page(PAGES[0]).text
+    text = page(PAGES[0]).text
+    assert "loss by optimiser step" not in text
+    assert "none was trained here" in text
 
 
 def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Path) -> None:
-    garments = read_garments(report.ITEMS, report.IMAGES, report.CAPTIONS, ["tiny-llava"])
+    garments = read_garments(read(report.Params), ["tiny-llava"], Reader()).by_rule
     items = pd.read_parquet("data/prepared/items.parquet").set_index("item_id")
-    assert all(items.loc[garment["item_id"], "split"] == "test" for garment in garments)
-    assert {garment["category"] for garment in garments[:3]} == {"dress", "shirt", "socks"}
+    assert all(items.loc[garment.item_id, "split"] == "test" for garment in garments)
+    assert {garment.category for garment in garments[:3]} == {"dress", "shirt", "socks"}
     text = page(PAGES[1]).text
     for garment in garments:
-        assert items.loc[garment["item_id"], "description"] in text  # holds <b>&, which must not become a tag
-        assert garment["captions"] == {
-            "tiny-llava": {"pt": "a garment by tiny-llava pt", "ft": "a garment by tiny-llava ft"}
-        }
+        assert items.loc[garment.item_id, "description"] in text  # holds <b>&, which must not become a tag
+        for variant in ("pt", "ft"):
+            parts = garment.captions["tiny-llava"][variant].parts
+            assert "".join(part.text for part in parts) == f"a garment by tiny-llava {variant}"
     assert "b" not in page(PAGES[1]).tags
 
 
+def test_groups_of_garments_follow_the_scores_and_their_words_are_marked(reported: Path) -> None:
+    groups = read_garments(read(report.Params), ["tiny-blip2-opt"], Reader()).groups
+    best, worst = (groups[f"{word} fine-tuned captions"] for word in ("best", "worst"))
+    assert [garment.scores["ft"] for garment in best] == sorted((g.scores["ft"] for g in best), reverse=True)
+    assert max(garment.scores["ft"] for garment in worst) <= min(garment.scores["ft"] for garment in best)
+    most = groups["most improved by fine-tuning"]
+    changes = [garment.scores["ft"] - garment.scores["pt"] for garment in most]
+    assert changes == sorted(changes, reverse=True)
+    marked = best[0].captions["tiny-blip2-opt"]["ft"]
+    assert [(part.text, part.kind) for part in marked.parts] == [
+        *(("a ", ""), ("garment", "right"), (" by ", ""), ("tiny", "invented"), ("-blip2-opt ft", ""))
+    ]
+    assert marked.missed == ["dress"]
+    index = Path(PAGES[0]).read_text(encoding="utf-8")
+    assert '<span class="right">garment</span>' in index
+    assert '<span class="invented">tiny<span class="hidden"> (invented)</span></span>' in index
+    assert "missed: " in index
+
+
 def test_twice_gives_the_same_bytes(reported: Path) -> None:
-    first = {path: path.read_bytes() for path in reported.rglob("*") if path.is_file()}
+    def read_files() -> dict[Path, bytes]:
+        return {
+            path: path.read_bytes() for path in reported.rglob("*") if path.suffix not in (".svg", ".pdf", ".png", "")
+        }
+
+    first = read_files()
     report.main()
-    assert {path: path.read_bytes() for path in reported.rglob("*") if path.is_file()} == first
+    assert read_files() == first
 
 
 def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path, read_json: Any) -> None:
@@ -264,3 +307,61 @@ def test_a_missing_input_is_one_clear_message_and_no_report(reported: Path) -> N
     with pytest.raises(UserError, match=r"metrics/captions\.json: no such file"):
         report.main()
     assert not Path("reports").exists()
+
+
+HALF = {  # what is not there -> what the report says to run, and what it has all the same
+    "metrics/captions.json": ("dvc repro caption_score", "Words of the arrivals"),
+    "metrics/comparison.json": ("dvc repro compare", "BLEU-4"),
+    "metrics/recommendations.json": ("dvc repro rec_score", "BLEU-4"),
+    "metrics/arrivals/vbpr-sbert.json": ("dvc repro rec_rank_arrivals_text", "BLEU-4"),
+    "data/captions/tiny-llava-ft.parquet": ("dvc repro caption_generate_ft@tiny-llava", "BLEU-4"),
+    "data/scores/caption_words.parquet": ("dvc repro caption_score", "BLEU-4"),
+    "metrics/catalogue.json": ("dvc repro catalogue_prepare", "BLEU-4"),
+}
+
+
+ALWAYS = ("metrics/comparison.json", "data/captions/tiny-llava-ft.parquet")  # the others take long
+
+
+@pytest.mark.parametrize(
+    "path", [path if path in ALWAYS else pytest.param(path, marks=pytest.mark.slow) for path in HALF]
+)
+def test_a_half_finished_study_has_a_report_of_what_is_there(reported: Path, path: str) -> None:
+    command, part = HALF[path]
+    Path(path).unlink()
+    result = CliRunner().invoke(app, ["report", "--out", "half"])
+    assert result.exit_code == 0, result.output
+    assert f"missing: {path}; run `{command}`" in result.output
+    text = page("half/index.html").text
+    assert "not finished" in text
+    assert command in text
+    assert part in text
+
+
+def test_a_study_with_nothing_but_parameters_has_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_params: Any
+) -> None:
+    write_params(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["report"])
+    assert result.exit_code == 0, result.output
+    assert "There is no answer yet" in page("report-so-far/index.html").text
+
+
+def test_a_folder_that_is_no_report_is_not_replaced(reported: Path) -> None:
+    result = CliRunner().invoke(app, ["report", "--out", "data"])
+    assert result.exit_code == 1
+    assert "data: is no report" in result.output
+
+
+def test_the_page_has_a_main_part_a_skip_link_and_headings_in_order(reported: Path) -> None:
+    for path in PAGES:
+        tags = page(path).tags
+        text = Path(path).read_text(encoding="utf-8")
+        assert tags.count("main") == tags.count("h1") == 1
+        assert '<a class="skip" href="#main">' in text
+        levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+        ids = re.findall(r'\sid="([^"]*)"', text)
+        assert len(ids) == len(set(ids))
+        assert {found for found in re.findall(r'href="#([^"]*)"', text)} <= set(ids)

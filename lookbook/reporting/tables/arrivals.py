@@ -43,7 +43,8 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     body.append(["no content (BPR-MF, kNN)", CANNOT, *[""] * (len(body[0]) - 2)])
     header = ["Words of the arrivals", *map(name_of, (first, *others)), "Similarity"]
     header += [f"− {word} [95 %]" for word in baselines]
-    return Table(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), _write_notes(ranked, first))
+    notes, compared = _write_notes(ranked, first), list(range(len(frame)))
+    return Table(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), notes, compared)
 
 
 def _list_arms(ranked: Ranked, features: str) -> list[tuple[str, str]]:

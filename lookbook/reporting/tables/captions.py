@@ -52,6 +52,7 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
         stars = mark(comparison_of.get((name, metric))) if variant == "ft" else ""
         return format_value(metric, values.get(metric)) + stars
 
+    intervals, beats = _compare_variants(arms, columns, comparison_of)
     of_true = [
         f"{CAPTION_COLUMNS[metric]} of the true descriptions: {format_value(metric, value)}."
         for metric, value in metrics.get("reference", {}).items()
@@ -78,7 +79,29 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
             *of_true,
             *list_skipped(metrics, but="spice_"),
         ],
+        compared=[number for number, (_, variant, _) in enumerate(arms) if variant in ("pt", "ft")],
+        beats=beats,
+        intervals=intervals,
+        interval_note="Second lines: 95 % intervals of fine-tuned minus pre-trained.",
     )
+
+
+def _compare_variants(
+    arms: list[tuple[str, str, Values]], columns: list[str], comparison_of: dict[tuple[str, str], Values]
+) -> tuple[dict[tuple[int, int], str], dict[tuple[int, int], int]]:
+    """Return (row, column) -> interval of fine-tuned minus pre-trained, and -> the pre-trained row where claimed."""
+    place = {(name, variant): number for number, (name, variant, _) in enumerate(arms)}
+    intervals, beats = {}, {}
+    for column, metric in enumerate(columns, 2):
+        for (name, variant), number in place.items():
+            row = comparison_of.get((name, metric)) if variant == "ft" else None
+            if row is None:
+                continue
+            low, high = (format_value(metric, row[key], True) for key in ("low", "high"))
+            intervals[number, column] = f"[{low}, {high}]"
+            if mark(row):
+                beats[number, column] = place[name, "pt"]
+    return intervals, beats
 
 
 def has_truth(metrics: Values, captioners: list[str]) -> bool:

@@ -40,6 +40,8 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
         2,
         frame,
         notes,
+        compared=list(range(len(frame))),
+        best_within_label=True,
     )
 
 
@@ -58,6 +60,8 @@ def own_recommendations_table(metrics: Values, axes: Values) -> Table:
         2,
         frame,
         notes,
+        compared=list(range(len(frame))),
+        best_within_label=True,
     )
 
 
@@ -75,7 +79,7 @@ def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
     """Return coverage, novelty and popularity bias of each recommender's lists, on its own catalogue; without tests."""
     columns = [f"{name}_{cutoff}" for name in BEYOND]
     rows, values = [], []
-    for catalogue, arm, name in _recommendation_arms(axes):
+    for catalogue, arm, name in _list_scored_arms(metrics, axes):
         figures = metrics[arm][name]
         digits = zip(columns, BEYOND.values(), strict=True)
         cells = [f"{figures[c]:.{n}f}".replace("-", "−") if c in figures else "n/a" for c, (_, n) in digits]
@@ -96,7 +100,7 @@ def _recommendation_rows(
 ) -> tuple[list[list[str]], pd.DataFrame]:
     columns = _ranking_columns(metrics, suffix)
     rows, values = [], []
-    for catalogue, arm, name in _recommendation_arms(axes):
+    for catalogue, arm, name in _list_scored_arms(metrics, axes):
         figures = metrics[arm][name]
         cells = [format_value(c, figures.get(c)) + mark(comparison_of.get((name, catalogue, c))) for c in columns]
         rows.append([catalogue, name_of(name), *cells])
@@ -104,6 +108,10 @@ def _recommendation_rows(
     if "unfilled" in axes["texts"] and "all" in axes["catalogues"]:
         rows.append(["unfilled", "recommenders without texts", *["same"] * len(columns)])
     return rows, pd.DataFrame(values)
+
+
+def _list_scored_arms(metrics: Values, axes: Values) -> list[tuple[str, str, str]]:
+    return [arm for arm in _recommendation_arms(axes) if arm[2] in metrics.get(arm[1], {})]
 
 
 def _recommendation_arms(axes: Values) -> list[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lookbook.reporting.pages import make_environment
+from lookbook.reporting.page.pages import make_environment
 from lookbook.reporting.text import show_controls
 from tests.helpers.hostile import HOSTILE
 

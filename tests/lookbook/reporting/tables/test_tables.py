@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lookbook.reporting import formatting
+from lookbook.reporting.latex import write_latex
 from lookbook.reporting.tables import captions, catalogue, published, recommendations
 
 SCORES = {
@@ -255,7 +256,7 @@ def test_a_note_on_unverified_captions_stands_below_a_table() -> None:
     assert catalogue.add_warning(table, {"articles": 3}) is table
     marked = catalogue.add_warning(table, {"unverified_test_captions": 99_946})
     assert "Unverified: the 99,946 test captions" in marked.markdown()
-    assert "facad\\_test: first\\_99946" in marked.latex()
+    assert "facad\\_test: first\\_99946" in write_latex(marked)
     assert marked.rows == table.rows
 
 
@@ -272,7 +273,7 @@ def test_the_catalogue_table_shows_every_count() -> None:
 
 def test_latex_has_every_cell_and_escapes_what_it_would_read_as_a_command() -> None:
     table = captions.caption_differences_table(METRICS, [row(captioner="a_b & 5 %")])
-    text = table.latex()
+    text = write_latex(table)
     assert r"a\_b \& 5 \%" in text
     body = [line for line in text.splitlines() if line.endswith(r" \\")]
     assert len(body) == 1 + len(table.rows)

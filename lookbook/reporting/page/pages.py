@@ -1,35 +1,42 @@
-"""The files of the report: two HTML pages, every table in three formats, every figure as SVG."""
+"""The files of the report: two HTML pages, every table in three formats, every figure in three and as CSV."""
 
 import base64
 from pathlib import Path
 
 import jinja2
 
+from lookbook.reporting.charts import KINDS, Chart
 from lookbook.reporting.formatting import Table, Values
+from lookbook.reporting.latex import write_document, write_latex
 from lookbook.reporting.text import show_controls
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def write_report(folder: Path, page: Values, tables: list[Table], figures: dict[str, bytes]) -> None:
+def write_pages(folder: Path, page: Values, tables: list[Table], charts: list[Chart], numbers: str) -> None:
     """Write the report into an empty folder.
 
     Args:
         folder: Where to write.
         page: The values of the page templates; garments.html is left out where there are no garments.
         tables: The tables.
-        figures: SVG by name.
+        charts: The figures.
+        numbers: Every figure as a LaTeX macro.
     """
     for name in ("index.html", "garments.html"):
-        if name == "index.html" or page["garments"]:
+        if name == "index.html" or page["garments"].by_rule:
             (folder / name).write_text(render_page(name, page), encoding="utf-8")
     (folder / "tables").mkdir()
     for table in tables:
-        for kind, text in (("md", table.markdown()), ("tex", table.latex()), ("csv", table.csv())):
+        for kind, text in (("md", table.markdown()), ("tex", write_latex(table)), ("csv", table.csv())):
             (folder / "tables" / f"{table.name}.{kind}").write_text(text, encoding="utf-8")
+    (folder / "tables" / "all.tex").write_text(write_document(table.name for table in tables), encoding="utf-8")
+    (folder / "numbers.tex").write_text(numbers, encoding="utf-8")
     (folder / "figures").mkdir()
-    for name, svg in figures.items():
-        (folder / "figures" / f"{name}.svg").write_bytes(svg)
+    for chart in charts:
+        for kind, content in chart.render(KINDS).items():
+            (folder / "figures" / f"{chart.name}.{kind}").write_bytes(content)
+        (folder / "figures" / f"{chart.name}.csv").write_text(chart.csv(), encoding="utf-8")
 
 
 def render_page(name: str, page: Values) -> str:
@@ -47,12 +54,8 @@ def make_environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["show_controls"] = show_controls
+    environment.filters["latex"] = write_latex
     return environment
-
-
-def encode_figures(figures: dict[str, bytes]) -> dict[str, str]:
-    """Encode each SVG as a data URI."""
-    return {name: encode_data_uri(svg, "image/svg+xml") for name, svg in figures.items()}
 
 
 def encode_data_uri(content: bytes, media_type: str) -> str:

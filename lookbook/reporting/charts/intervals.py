@@ -1,0 +1,30 @@
+"""Differences with their intervals as figures."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
+
+from lookbook.reporting.charts import Chart
+from lookbook.reporting.charts.drawing import Interval, Panel, draw_intervals
+from lookbook.reporting.formatting import Values, mark
+
+
+def build_interval(label: str, row: Values, scale: float = 1, significant: bool | None = None) -> Interval:
+    """Return a comparison as an interval; claimed as the comparison says, unless `significant` says otherwise."""
+    claimed = bool(row.get("claimed") or mark(row)) if significant is None else significant
+    return Interval(label, scale * row["difference"], scale * row["low"], scale * row["high"], claimed)
+
+
+def chart_intervals(name: str, words: str, panels: Sequence[Panel]) -> Chart | None:
+    """Return a figure of intervals; None without any."""
+    panels = [panel for panel in panels if panel.intervals]
+    if not panels:
+        return None
+    rows = [{"panel": panel.title} | interval._asdict() for panel in panels for interval in panel.intervals]
+    return Chart(name, words, pd.DataFrame(rows), partial(draw_intervals, panels))
+
+
+def build_panel(title: str, unit: str, rows: Sequence[Values], label: Callable[[Values], str]) -> Panel:
+    """Return comparisons as a panel."""
+    return Panel(title, unit, [build_interval(label(row), row) for row in rows])

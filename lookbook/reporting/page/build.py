@@ -1,0 +1,141 @@
+"""Builds a report: the stage from all results, `lookbook report` from those that are there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookbook.reporting import files, formatting
+from lookbook.reporting.answer import write_answer
+from lookbook.reporting.charts import Chart
+from lookbook.reporting.charts.study import list_charts
+from lookbook.reporting.files import Reader
+from lookbook.reporting.formatting import Table, Values
+from lookbook.reporting.latex import write_numbers
+from lookbook.reporting.page.garments import Garments, read_garments
+from lookbook.reporting.page.pages import write_pages
+from lookbook.reporting.page.provenance import read_provenance
+from lookbook.reporting.page.training import read_samples
+from lookbook.reporting.results import Results, read_results
+from lookbook.reporting.settings import ReportedStudy
+from lookbook.reporting.tables.study import list_tables
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report, before it is written.
+
+    Attributes:
+        tables: Its tables.
+        charts: Its figures.
+        page: The values of both page templates.
+        numbers: Every figure as a macro, in LaTeX.
+    """
+
+    tables: list[Table]
+    charts: list[Chart]
+    page: Values
+    numbers: str
+
+
+def build_report(study: ReportedStudy, is_whole: bool) -> Report:
+    """Read the results of a study and build its report.
+
+    Args:
+        study: Its axes.
+        is_whole: Whether all results must be there.
+
+    Raises:
+        UserError: Results are missing, and all must be there.
+    """
+    reader = Reader()
+    results = read_results(study, reader)
+    garments = read_garments(study, results.captioners, reader) if results.captioners else Garments()
+    if is_whole:
+        reader.require_all()
+    tables, charts = list_tables(study, results), list_charts(study, results)
+    page = fill_page(study, results, garments, reader) | {
+        "tables": {table.name: table for table in tables},
+        "charts": {chart.name: chart for chart in charts},
+    }
+    page |= {"sections": list_sections(page), "short_captions": _shorten_captions(page["tables"])}
+    return Report(tables, charts, page, write_macros(results))
+
+
+SHORT = ("bleu_4", "cider", "spice", "map", "mar", "core", "acc", "length")  # columns of captions that all see
+SECTIONS = {  # section of the page -> title, and what of the page's values it is for
+    "arrivals": ("New arrivals", "has_arrivals"),
+    "quality": ("Which caption score predicts recommendations?", "has_quality"),
+    "captions": ("Captions", "has_captioners"),
+    "garments": ("Garments", "has_captioners"),
+    "warm": ("Warm items", "has_recommendations"),
+    "recommendations": ("Recommendations", "has_recommendations"),
+    "published": ("Beside the original study", "has_published"),
+    "training": ("Training", "has_captioners"),
+    "cost": ("Cost", "has_cost"),
+    "data": ("Data sheet", ""),
+    "skipped": ("What was skipped, and limits", ""),
+    "tested": ("How it was tested", ""),
+    "provenance": ("Provenance", ""),
+    "files": ("Files", ""),
+}
+TABLES_OF_MACROS = ("arrivals", "captions", "catalogues", "masked", "slices")
+
+
+def list_sections(page: Values) -> list[tuple[str, str]]:
+    """List the sections of the page: their names and titles, in order."""
+    has = page | {
+        "has_quality": page["has_arrivals"] and page["has_captioners"],
+        "has_published": any(name.startswith("published-") for name in page["tables"]),
+        "has_cost": page["has_captioners"] and "cost" in page["tables"],
+    }
+    return [(name, title) for name, (title, condition) in SECTIONS.items() if not condition or has[condition]]
+
+
+def _shorten_captions(tables: dict[str, Table]) -> Table | None:
+    """Return the table of captions with the columns that fit a page."""
+    table = tables.get("captions")
+    if table is None:
+        return None
+    known = [formatting.slug(name) for name in table.header]
+    return table.select([name for name in SHORT if name in known])
+
+
+def write_macros(results: Results) -> str:
+    """Write every figure of the study as a LaTeX macro."""
+    arrivals = results.ranked.metrics if results.ranked else {}
+    captions = {name: results.captions[name] for name in (*results.captioners, "ceiling") if name in results.captions}
+    figures = {
+        "headline": results.headline,
+        "captions": captions,
+        "arrivals": {name: metrics["sources"] for name, metrics in arrivals.items()},
+        "recommendations": results.recommendations,
+    }
+    rows = [row for name in TABLES_OF_MACROS for row in results.comparison[name]]
+    return write_numbers(figures, rows)
+
+
+def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader: Reader) -> Values:
+    """Return the values of the page templates that are neither tables nor figures."""
+    return {
+        "dataset": study.dataset,
+        "answer": write_answer(results.comparison, results.recommendations, study.writer, study.primary.name),
+        "definitions": formatting.DEFINITIONS,
+        "rec_definitions": formatting.REC_DEFINITIONS,
+        "headline": results.headline,
+        "chosen": {"captions": study.captions, "catalogue": study.catalogue, "writer": study.writer},
+        "draws": results.comparison["draws"],
+        "samples": read_samples(files.SAMPLES, results.captioners),
+        "garments": garments,
+        "captioners": results.captioners,
+        "skipped": results.captions.get("skipped", []),
+        "missing": reader.missing,
+        "is_compared": files.COMPARISON not in {missing.path for missing in reader.missing},
+        "has_captioners": bool(study.captioners),
+        "has_recommendations": study.has_recommendations,
+        "has_arrivals": bool(study.arrival_features),
+        "provenance": read_provenance(),
+    }
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write a report into an empty folder."""
+    write_pages(folder, report.page, report.tables, report.charts, report.numbers)

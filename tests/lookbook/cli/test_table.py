@@ -1,0 +1,56 @@
+"""`lookbook table` and `lookbook figure`: what they print and write, and what they refuse."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lookbook.cli.main import app
+from tests.helpers.repository import ROOT
+
+
+@pytest.fixture(autouse=True)
+def sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the repository: its metrics are in git."""
+    monkeypatch.chdir(ROOT)
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_a_table_is_printed_in_each_format_with_the_chosen_columns() -> None:
+    text = call("table", "captions", "--format", "csv", "--columns", "cider,bleu_4").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert set(rows[0]) == {"captioner", "variant", "bleu_4", "cider"}
+    latex = call("table", "captions", "--columns", "bleu_4").stdout
+    assert r"\begin{tabular}{llr}" in latex
+    markdown = call("table", "captions", "--format", "markdown", "--columns", "bleu_4").stdout
+    assert "| Captioner | Captions | BLEU-4 |" in markdown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("table", "caption"), "did you mean captions?"),
+        (("table", "captions", "--columns", "blue_4"), "did you mean bleu_4?"),
+        (("table", "captions", "--against", "published"), "this is captions of sample"),
+        (("table", "cost", "--intervals"), "--intervals"),
+        (("figure", "slop", "--out", "x.pdf"), "did you mean slope?"),
+        (("figure", "slope", "--out", "x.jpg"), ".svg, .pdf, .png"),
+    ],
+)
+def test_what_there_is_not_is_one_clear_message(words: tuple[str, ...], message: str) -> None:
+    result = call(*words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_a_figure_is_written_with_a_table_of_what_is_drawn(tmp_path: Path) -> None:
+    result = call("figure", "cost", "--width", "column", "--out", str(tmp_path / "fig.pdf"))
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "fig.pdf").read_bytes().startswith(b"%PDF")
+    with open(tmp_path / "fig.csv", encoding="utf-8") as file:
+        assert {row["stage"] for row in csv.DictReader(file)} >= {"fine-tuning tiny-llava"}

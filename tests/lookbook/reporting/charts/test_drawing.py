@@ -1,0 +1,101 @@
+"""Figures: the same bytes for the same values, letters that publishers take, and texts that stay texts."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from lookbook.reporting.charts import Chart
+from lookbook.reporting.charts.drawing import (
+    Interval,
+    Panel,
+    Plane,
+    Point,
+    Scatter,
+    Slope,
+    draw_bars,
+    draw_frontier,
+    draw_intervals,
+    draw_learning_curves,
+    draw_matrix,
+    draw_plane,
+    draw_scatters,
+    draw_slopes,
+)
+from lookbook.reporting.charts.style import COLUMN, PAGE, SERIES, label, series
+from tests.helpers.hostile import HOSTILE
+
+PANELS = [
+    Panel("NDCG@12", "difference", [Interval("a", 0.1, 0.05, 0.15, True), Interval("b", 0.0, 0.0, 0.0, False)]),
+    Panel("CIDEr", "", [Interval("c <&>", -3.0, -9.0, 3.0, False)], ("worse", "better"), 1.0),
+]
+CURVE = pd.DataFrame(
+    {"step": [10, 20, 20, 30], "kind": ["loss", "loss", "validation_loss", "loss"], "value": [3.0, 2.0, 2.1, 1.5]}
+)
+POINTS = [Point(0.1, 0.09, "a", "pt"), Point(4.0, 0.13, "a", "ft", 0.1, 0.16), Point(6.0, 0.17, "", "")]
+FRAME = pd.DataFrame({"recommender": ["a", "b"], "coverage": [0.2, 0.8], "ndcg": [0.1, 0.05]})
+MATRIX = pd.DataFrame([[0.9, 0.1], [0.0, 1.0]], ["dress", "shirt"], ["dress", "shirt"])
+DRAWINGS = {
+    "intervals": partial(draw_intervals, PANELS),
+    "curves": partial(draw_learning_curves, {"a": CURVE, "b": CURVE[CURVE["kind"] == "loss"]}),
+    "scatters": partial(draw_scatters, [Scatter(str(n), POINTS, {"no words": 0.016}) for n in range(4)], "NDCG"),
+    "slopes": partial(draw_slopes, [Slope("CIDEr", {"a": (0.1, 0.5), "b": (0.2, 0.4)}, {"ceiling": 0.9})]),
+    "plane": partial(draw_plane, [Plane("a", (0.2, 0.8), (0.7, 0.7))], {"floor": (0.1, 0.1), "ceiling": (0.9, 0.9)}),
+    "matrix": partial(draw_matrix, MATRIX, "true", "read"),
+    "frontier": partial(draw_frontier, FRAME, "coverage", "ndcg", ("coverage", "NDCG")),
+    "bars": partial(draw_bars, {"a": 40.0, "b": 3.0}, "seconds"),
+}
+
+
+def chart(name: str) -> Chart:
+    return Chart(name, "words", FRAME, DRAWINGS[name])
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_figure_is_drawn_at_both_widths(name: str) -> None:
+    for inches in (COLUMN, PAGE):
+        svg = ElementTree.fromstring(chart(name).render(["svg"], inches)["svg"])
+        assert float(svg.attrib["width"].removesuffix("pt")) <= 72 * inches + 0.01
+
+
+def test_the_same_values_give_the_same_bytes_and_other_values_others() -> None:
+    first, again = (chart("slopes").render() for _ in range(2))
+    assert first == again
+    other = Chart("slopes", "words", FRAME, partial(draw_slopes, [Slope("CIDEr", {"a": (0.1, 0.6)}, {})]))
+    assert other.render(["svg"]) != {"svg": first["svg"]}
+
+
+def test_letters_of_a_pdf_are_embedded_as_truetype() -> None:
+    """Publishers refuse Type 3."""
+    pdf = chart("bars").render(["pdf"], COLUMN)["pdf"]
+    assert b"/FontFile2" in pdf
+    assert b"/CIDFontType2" in pdf
+    assert b"/Type3" not in pdf
+
+
+def test_an_inline_figure_has_text_colours_of_the_page_and_ids_of_its_own() -> None:
+    text = chart("intervals").inline()
+    assert "<text" in text
+    assert not re.search(r"#[0-9a-f]{6}", re.sub(r'(href|url\()="?#\S*', "", text))
+    assert all(found.startswith("intervals-") for found in re.findall(r'id="([^"]*)"', text))
+    assert "<?xml" not in text
+    assert "c &lt;&amp;&gt;" in text
+    references = set(re.findall(r'(?:href="|url\()#([^")]*)', text))
+    assert references <= set(re.findall(r'id="([^"]*)"', text))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_drawn_as_text(text: str) -> None:
+    """Neither a formula nor markup, no sign that the letters lack, and never longer than a figure."""
+    assert len(label(text)) <= 60
+    interval = Panel(text, "", [Interval(text, 0.1, 0.0, 0.2, True)])
+    svg = Chart("hostile", "", FRAME, partial(draw_intervals, [interval])).inline()
+    assert {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()} <= {
+        *("svg", "g", "defs", "style", "path", "text", "tspan", "use", "clipPath", "rect"),
+    }
+
+
+def test_no_two_series_share_colour_and_marker() -> None:
+    assert len({series(number) for number in range(len(SERIES) ** 2)}) == len(SERIES) ** 2

@@ -1,0 +1,135 @@
+"""Tables for papers: best and second, marks, hostile texts, and that pdflatex compiles all of it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lookbook.reporting.formatting import Table
+from lookbook.reporting.latex import MOST_ROWS, escape, name_macro, write_document, write_latex, write_numbers
+from tests.helpers.hostile import HOSTILE
+
+ROWS = [
+    ["one", "PT", "10.0", "0.50"],
+    ["one", "FT", "30.0***", "0.90"],
+    ["two", "PT", "20.0", "1.20"],
+    ["", "ceiling", "99.0", "1.00"],
+]
+
+
+def table(rows: list[list[str]] = ROWS, **more: Any) -> Table:
+    frame = pd.DataFrame({"captioner": ["one", "one", "two", ""], "bleu_4": [0.1, 0.3, 0.2, 0.99], "length_ratio": 1.0})
+    return Table("name", "A title", ["Captioner", "Captions", "BLEU-4", "Length"], rows, 2, frame, **more)
+
+
+def row(**more: Any) -> dict[str, Any]:
+    figures = {"difference": -0.01, "low": -0.02, "high": 0.0, "p_holm": 0.0004, "n": 1100, "metric": "ndcg_12"}
+    return {"table": "arrivals", "recommender": "vbpr-sbert", "a": "tiny-ft", "b": "tiny-pt"} | figures | more
+
+
+def test_the_best_is_bold_and_the_second_underlined_among_what_may_be_compared() -> None:
+    text = write_latex(table(compared=[0, 1, 2]))
+    assert r"\textbf{30.0}$^{***}$" in text
+    assert r"\underline{20.0}" in text
+    assert r"\textbf{0.90}" in text  # a ratio of lengths: nearest to 1
+    assert r"\underline{1.20}" in text
+    assert r"99.0" in text
+    assert r"\textbf{99.0}" not in text
+
+
+def test_nothing_is_best_where_nothing_may_be_compared_or_all_are_alike() -> None:
+    assert "textbf" not in write_latex(table())
+    assert "textbf" not in write_latex(table([["a", "b", "1.0", "1.0"]] * 3, compared=[0, 1, 2]))
+
+
+def test_the_best_of_each_label_where_others_are_another_task() -> None:
+    ranks = table(compared=[0, 1, 2], best_within_label=True).rank()
+    assert {place: rank for place, rank in ranks.items() if place[1] == 2} == {(0, 2): 2, (1, 2): 1}
+
+
+def test_marks_are_stars_letters_or_none() -> None:
+    marked = table(beats={(1, 2): 0})
+    assert "30.0$^{***}$" in write_latex(marked)
+    assert "***" not in write_latex(marked, "none")
+    letters = write_latex(marked, "letters")
+    assert "PT$^{a}$ & 10.0" in letters
+    assert "30.0$^{a}$" in letters
+
+
+def test_intervals_stand_in_a_line_of_their_own() -> None:
+    text = write_latex(table(intervals={(1, 2): "[+1.0, +2.0]"}, interval_note="Intervals."), intervals=True)
+    assert r" &  & \scriptsize {[}+1.0, +2.0{]} &  \\" in text
+    assert "Intervals." in text
+    assert "scriptsize" not in write_latex(table(intervals={(1, 2): "[+1.0, +2.0]"}))
+
+
+def test_a_long_table_ends_where_the_page_does_and_says_so() -> None:
+    text = write_latex(table([[f"row {n}", "PT", "1.0", "1.0"] for n in range(MOST_ROWS + 5)]))
+    assert f"row {MOST_ROWS - 1} " in text
+    assert f"row {MOST_ROWS} " not in text
+    assert f"The first {MOST_ROWS} of {MOST_ROWS + 5} rows; the others are in name.csv." in text
+
+
+def test_columns_are_chosen_by_the_names_of_their_headings() -> None:
+    chosen = table(beats={(1, 2): 0}).select(["length", "bleu_4"])
+    assert chosen.header == ["Captioner", "Captions", "Length", "BLEU-4"]
+    assert chosen.rows[1] == ["one", "FT", "0.90", "30.0***"]
+    assert chosen.beats == {(1, 3): 0}
+    only = table().select(["length"])
+    assert list(only.frame.columns) == ["captioner", "length_ratio"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_has_no_command_left(text: str) -> None:
+    escaped = escape(text)
+    known = r"\\(textbackslash|textasciitilde|textasciicircum|textbar|textquotedbl|textasciigrave|textendash|ldots)\{\}"
+    rest = re.sub(
+        known + r"|\\[&%$#_{}]|\$[<>]\$|\$\\(times|pm|rightarrow|cdot)\$|\$-\$|\{\[\}|\{\]\}|\{\*\}", "", escaped
+    )
+    rest = re.sub(r"-\{\}-|\{[`']+\}", "", rest)
+    assert not set(rest) & set("\\{}$%&#_^~[]|")
+    assert all(sign.isascii() or sign.isalpha() for sign in rest)
+
+
+def test_every_figure_is_a_macro_with_a_name_of_letters() -> None:
+    text = write_numbers(
+        {"headline": {"ft_pt": 0.0668, "p": 0.0004}, "captions": {"a": {"items": 247}}}, [row(), row()]
+    )
+    names = re.findall(r"\\newcommand\{\\([^}]*)\}", text)
+    assert all(re.fullmatch("lb[A-Za-z]+", name) for name in names)
+    assert len(names) == len(set(names))
+    assert r"\newcommand{\lbHeadlineFtPt}{\ensuremath{0.0668}}" in text
+    assert r"\newcommand{\lbHeadlineP}{\ensuremath{< 0.001}}" in text
+    assert r"\newcommand{\lbCaptionsAItems}{\ensuremath{247}}" in text
+    name = name_macro("arrivals", "vbpr-sbert", "tiny-ft", "tiny-pt", "ndcg_12")
+    assert rf"\newcommand{{\{name}}}{{\ensuremath{{-0.0100}}}}" in text
+    assert {f"{name}{end}" for end in ("", "Low", "High", "P", "N")} <= set(names)
+
+
+@pytest.mark.slow
+def test_pdflatex_compiles_every_table_and_macro_of_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no pdflatex: apt-get install texlive-latex-base texlive-latex-recommended")
+    from lookbook.reporting.page import pages
+    from lookbook.reporting.page.build import build_report, write_report
+    from lookbook.reporting.settings import ReportedStudy
+    from pipeline.core.params import read
+    from tests.helpers.repository import ROOT
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(pages, "KINDS", ("svg",))
+    write_report(tmp_path, build_report(read(ReportedStudy), is_whole=False))
+    hostile = Table(
+        "hostile", HOSTILE[5], ["a", "b"], [[text, "1.0"] for text in HOSTILE], 1, pd.DataFrame(), [*HOSTILE]
+    )
+    (tmp_path / "tables/hostile.tex").write_text(write_latex(hostile), encoding="utf-8")
+    names = sorted(path.stem for path in (tmp_path / "tables").glob("*.tex") if path.stem != "all")
+    (tmp_path / "tables/all.tex").write_text(write_document(names), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path / "tables", capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Overfull" not in done.stdout
