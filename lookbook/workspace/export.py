@@ -125,7 +125,7 @@ def read_stages(*names: str) -> list[dict[str, Any]]:
     Raises:
         UserError: a stage has not run.
     """
-    stages = YAML(typ="safe", pure=True).load(LOCK)["stages"] if LOCK.exists() else {}
+    stages = YAML(typ="safe").load(LOCK)["stages"] if LOCK.exists() else {}
     for name in names:
         if name not in stages:
             raise UserError(f"{LOCK}: {name} has not run here; run: dvc repro {names[0]}")

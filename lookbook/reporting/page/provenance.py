@@ -59,7 +59,7 @@ def read_hashes(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        lock: Any = YAML(typ="safe", pure=True).load(path)
+        lock: Any = YAML(typ="safe").load(path)  # in C: the file has thousands of lines
     except YAMLError:
         return {}
     stages = (lock or {}).get("stages", {}).values()
