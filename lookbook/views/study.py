@@ -148,7 +148,8 @@ def list_stages(study: Study) -> list[StageState]:
 
 
 def _examine(study: Study, name: str, stage: Mapping[str, Any], locked: Mapping[str, Mapping[str, Any]]) -> StageState:
-    cells = list(_list_cells(study, stage))
+    empty = {path for path, out in locked.items() if out.get("nfiles") == 0}  # folders that DVC keeps without a file
+    cells = [[path for path in outputs if path not in empty] for outputs in _list_cells(study, stage)]
     there = [all(study.has(Path(path)) for path in outputs) for outputs in cells]
     made = [path for outputs, done in zip(cells, there, strict=True) if done for path in outputs]
     stale = [path for path in made if path in locked and _differs(study.root / path, locked[path])]

@@ -17,12 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.full import full
+
 HEAD = "127.0.0.9"  # Ray turns 127.0.0.1 into the machine's own address
 OTHERS = "127.0.0.{}"
 STORE_BYTES = 80_000_000
 START_SECONDS = 120
 needs_ray = [  # with the fixture `two_nodes`, which comes before Ray is imported and reads the environment
     pytest.mark.slow,
+    full,  # a driver that loses its node ends its process, and pytest-xdist's worker with it: run with -n 0
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install -e '.[cluster]'"),
 ]
 COMMON = ("--disable-usage-stats", "--block", f"--object-store-memory={STORE_BYTES}")
