@@ -181,7 +181,7 @@ def test_all_problems_come_at_once(project: Path) -> None:
         "recommenders.0: 'pop'",
         "writer: 'x'",
         "rec_fit.top_k: 0",
-        "rec_fit.vbpr.variant: 'papr' is not allowed; input should be 'paper' or 'ducho'; did you mean paper?",
+        "rec_fit.vbpr.variant: 'papr' is not allowed; input should be 'paper', 'ducho' or 'mmrec'; did you mean paper?",
         "rec_features.resnet50.image_size: 7",
         "compare.drawz: unknown key",
         "caption_score.spice: 'maybe'",
