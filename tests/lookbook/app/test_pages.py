@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from lookbook.app.main import FOLDER, PAGES
 from lookbook.views.study import STAGES
+from tests.helpers.full import full
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.repository import ROOT
 
@@ -54,6 +55,7 @@ def test_a_page_of_a_study_that_has_not_run_says_which_stage_makes_what(
         assert re.search(r"dvc repro \w+", read_html(app))
 
 
+@full
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path.as_posix() for path in STAGES])
 def test_no_page_fails_for_the_lack_of_one_output(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lookbook.ratings.analysis.preference import compute_sign_test, describe_preference, estimate_preferences
+from tests.helpers.full import full
 
 
 def flip_coins(rounds: int, garments: int, ties: float, seed: int) -> np.ndarray:
@@ -30,6 +31,7 @@ def test_in_rounds_of_coin_flips_the_tests_are_quiet() -> None:
     assert bootstrap <= 0.09
 
 
+@full
 @pytest.mark.slow
 @pytest.mark.parametrize(("garments", "ties"), [(110, 0.0), (100, 0.3)])
 def test_of_two_thousand_rounds_of_coin_flips_few_fire(garments: int, ties: float) -> None:
