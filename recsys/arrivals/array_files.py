@@ -16,7 +16,12 @@ import numpy as np
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file
 
-TYPES = {np.dtype(np.float32): "F32", np.dtype(np.int32): "I32"}  # the format's names
+TYPES = {  # the format's names
+    np.dtype(np.float32): "F32",
+    np.dtype(np.float64): "F64",
+    np.dtype(np.int32): "I32",
+    np.dtype(np.bool_): "BOOL",
+}
 ALIGNMENT = 8  # bytes, of the header
 
 
@@ -28,7 +33,7 @@ class Blocks(NamedTuple):
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Blocks]) -> None:
-    """Write named arrays, float32 or int32; equal arrays give equal bytes.
+    """Write named arrays of the types in TYPES; equal arrays give equal bytes.
 
     Raises:
         ValueError: the blocks of an array have not as many rows as its shape says.

@@ -17,7 +17,8 @@ from recsys.tuning.choices import choice_path
 N_USERS, N_ITEMS = 50, 48
 SPLITS = ("train", "train", "validation", "test")
 PLAIN = ("random", "mostpop", "userknn", "itemknn", "bpr")
-CONTENT = ("vbpr", "contentknn", "freedom")
+GRAPHS = ("freedom", "bm3", "mgcn", "lattice")
+CONTENT = ("vbpr", "contentknn", *GRAPHS)
 PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
@@ -39,7 +40,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.chdir(folder)
     params = YAML().load(PARAMS)
-    for name in ("bpr", "vbpr", "freedom"):
+    for name in ("bpr", "vbpr", *GRAPHS):
         params["rec_fit"][name] |= {"batch_size": 256, "epochs": 3}
     YAML().dump(params, folder / "params.yaml")
     random = np.random.default_rng(0)
