@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from lookbook.reporting.rendering import make_environment
 from lookbook.reporting.text import show_controls
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -17,14 +18,7 @@ SHARED = Path(__file__).parents[1] / "reporting" / "templates"
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, SHARED]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["show_controls"] = show_controls
+    environment = make_environment(TEMPLATES, SHARED)
     environment.filters["in_attribute"] = show_in_attribute
     return environment
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from lookbook.reporting.page.marking import cut_at_spans
 from lookbook.views.study import ATTRIBUTES, CAPTION_WORDS, VOCABULARY, Study
 from pipeline.core.outputs import read_json
 
@@ -69,26 +70,12 @@ def mark_caption(text: str, found: Mapping[str, Any] | None, reference: Iterable
         (entry["start"], entry["end"], "right" if entry["attribute"] in true else "invented") for entry in entries
     )
     return CaptionWords(
-        _cut(text, spans),
+        [Segment(*part) for part in cut_at_spans(text, spans)] or [Segment(text)],
         missed=sorted(true - named),
         right=sorted(true & named),
         invented=sorted(named - true),
         category=str(found.get("predicted_category") or ""),
     )
-
-
-def _cut(text: str, spans: Sequence[tuple[int, int, Any]]) -> list[Segment]:
-    """Cut a text at spans in ascending order; a span that overlaps the one before it begins where that ends."""
-    segments, end = [], 0
-    for start, stop, kind in spans:
-        start, stop = max(start, end), min(stop, len(text))
-        if start >= stop:
-            continue
-        if start > end:
-            segments.append(Segment(text[end:start]))
-        segments.append(Segment(text[start:stop], kind))
-        end = stop
-    return [*segments, Segment(text[end:])] if end < len(text) or not segments else segments
 
 
 def compare_texts(a: str, b: str) -> tuple[list[Segment], list[Segment]]:

@@ -33,16 +33,35 @@ def mark_caption(text: str, spans: Iterable[Mapping[str, Any]], reference: Seque
         spans: Its attributes: attribute, start, end; where two overlap, the second begins at the end of the first.
         reference: The attributes of the description that count.
     """
-    parts: list[Part] = []
+    ordered = sorted(spans, key=lambda span: (span["start"], span["end"]))
+    kinds = (
+        (span["start"], span["end"], "right" if span["attribute"] in reference else "invented") for span in ordered
+    )
+    named = {span["attribute"] for span in ordered}
+    missed = [attribute for attribute in dict.fromkeys(reference) if attribute not in named]
+    return Marked([Part(*part) for part in cut_at_spans(text, kinds)], missed)
+
+
+def cut_at_spans(text: str, spans: Iterable[tuple[int, int, Any]]) -> list[tuple[str, Any]]:
+    """Cut a text at spans in ascending order; a span that overlaps the one before it begins where that ends.
+
+    >>> cut_at_spans("a red dress", [(2, 5, "right"), (4, 5, "right")])
+    [('a ', ''), ('red', 'right'), (' dress', '')]
+
+    Args:
+        text: The text.
+        spans: First character, the one after the last, and the kind of its part.
+
+    Returns:
+        Each part with its kind, empty between the spans; no part of an empty text.
+    """
+    parts: list[tuple[str, Any]] = []
     end = 0
-    named = set()
-    for span in sorted(spans, key=lambda span: (span["start"], span["end"])):
-        named.add(span["attribute"])
-        start, stop = max(span["start"], end), min(span["end"], len(text))
+    for start, stop, kind in spans:
+        start, stop = max(start, end), min(stop, len(text))
         if start >= stop:
             continue
-        parts += [Part(text[end:start])] if start > end else []
-        parts.append(Part(text[start:stop], "right" if span["attribute"] in reference else "invented"))
+        parts += [(text[end:start], "")] if start > end else []
+        parts.append((text[start:stop], kind))
         end = stop
-    parts += [Part(text[end:])] if end < len(text) else []
-    return Marked(parts, [attribute for attribute in dict.fromkeys(reference) if attribute not in named])
+    return [*parts, (text[end:], "")] if end < len(text) else parts

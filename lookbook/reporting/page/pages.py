@@ -3,12 +3,10 @@
 import base64
 from pathlib import Path
 
-import jinja2
-
 from lookbook.reporting.charts import KINDS, Chart
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.latex import write_document, write_latex
-from lookbook.reporting.text import show_controls
+from lookbook.reporting.rendering import make_environment
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -41,21 +39,9 @@ def write_pages(folder: Path, page: Values, tables: list[Table], charts: list[Ch
 
 def render_page(name: str, page: Values) -> str:
     """Render a page as HTML; every value is escaped, and a missing value is an error."""
-    return make_environment().get_template(f"{name}.j2").render(**page)
-
-
-def make_environment() -> jinja2.Environment:
-    """Make the environment of our templates: it escapes every value, and `show_controls` is a filter of it."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["show_controls"] = show_controls
+    environment = make_environment(TEMPLATES)
     environment.filters["latex"] = write_latex
-    return environment
+    return environment.get_template(f"{name}.j2").render(**page)
 
 
 def encode_data_uri(content: bytes, media_type: str) -> str:

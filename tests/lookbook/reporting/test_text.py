@@ -2,11 +2,12 @@
 
 import pytest
 
-from lookbook.reporting.page.pages import make_environment
+from lookbook.reporting.page.pages import TEMPLATES
+from lookbook.reporting.rendering import make_environment
 from lookbook.reporting.text import show_controls
 from tests.helpers.hostile import HOSTILE
 
-WORDS = make_environment().from_string('{% from "words.j2" import words %}{{ words(text) }}')
+WORDS = make_environment(TEMPLATES).from_string('{% from "words.j2" import words %}{{ words(text) }}')
 
 
 @pytest.mark.parametrize("text", HOSTILE)
