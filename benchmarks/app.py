@@ -88,7 +88,8 @@ def time_start(study: Path) -> float:
 
 def time_page(study: Path) -> tuple[float, int]:
     """Return the CPU seconds of a page, the median of several, and how many garments it chose from."""
-    from lookbook.views.items import Selection, read_cards, select, take_page
+    from lookbook.views.cards import read_cards
+    from lookbook.views.items import Selection, select, take_page
     from lookbook.views.study import open_study
 
     opened = open_study(study)

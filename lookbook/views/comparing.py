@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from lookbook.comparison.significance import Estimate, paired_means, wins_ties_losses
-from lookbook.views.items import read_catalogue, read_differences
+from lookbook.views.items import read_catalogue
+from lookbook.views.scores import read_differences
 from lookbook.views.study import CAPTIONS, ITEMS, Study
 from pipeline.core.errors import UserError
 

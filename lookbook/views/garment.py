@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from lookbook.views.items import list_metrics, read_catalogue
+from lookbook.views.items import read_catalogue
 from lookbook.views.people import read_item_ids
+from lookbook.views.scores import list_metrics
 from lookbook.views.study import INTERACTIONS, RECOMMENDATIONS, SCORES, Study
 
 

@@ -4,23 +4,20 @@ Of the catalogue a few short columns stay in memory. Descriptions, captions and 
 polars for each page, with filters that skip what is not asked for.
 """
 
-import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from lookbook.views.scores import read_differences, read_scores
 from lookbook.views.study import ITEMS, SCORES, Study, captions, require_stage
-from lookbook.views.words import CaptionWords, mark_caption, read_references, read_words
+from lookbook.views.words import read_references, read_words
 
 PAGE_ITEMS = 24
 LIGHT = ("item_id", "product_code", "category", "colour", "original", "split", "group")
-NOT_OFFERED = ("bleu_correct_", "bleu_guess_", "meteor_statistic_")  # sufficient statistics
-NO_SCORES = ("bleu_length", "bleu_reference_length")
 Sort = Literal["number", "score", "difference", "surprise", "length"]
 SORTS: tuple[Sort, ...] = ("number", "score", "difference", "surprise", "length")
 FACETS = ("split", "category", "colour")
@@ -75,37 +72,6 @@ class Selection:
         return filters + (["has a note"] if self.items is not None else [])
 
 
-@dataclass(frozen=True)
-class Caption:
-    """A caption of a garment: its set, its words (None: it has no caption), and whether it ended by itself."""
-
-    name: str
-    words: CaptionWords | None
-    finished: bool = True
-
-
-@dataclass(frozen=True)
-class Card:
-    """A garment on a page.
-
-    Attributes:
-        row: Its row in items.parquet, which names its picture.
-        description: None where the shop has none.
-        captions: Of the chosen sets, in their order.
-        scores: Name → value, in the order asked for.
-    """
-
-    row: int
-    item_id: str
-    product: str
-    category: str
-    colour: str
-    split: str
-    description: str | None
-    captions: list[Caption] = field(default_factory=list)
-    scores: dict[str, float] = field(default_factory=dict)
-
-
 @lru_cache(maxsize=2)
 def _read_light(path: Path, version: int) -> pl.DataFrame:  # a new version is a new key
     stored = pl.read_parquet_schema(path)
@@ -129,41 +95,6 @@ def read_catalogue(study: Study) -> pl.DataFrame:
 def list_values(study: Study, column: str) -> list[str]:
     """List the values of a short column, sorted."""
     return sorted(value for value in read_catalogue(study)[column].cast(pl.String).unique().to_list() if value)
-
-
-@lru_cache(maxsize=8)
-def _read_metrics(path: Path, version: int) -> tuple[str, ...]:
-    names = pl.scan_parquet(path).select(pl.col("metric").cast(pl.String).unique()).collect()["metric"].to_list()
-    return tuple(sorted(name for name in names if not name.startswith(NOT_OFFERED) and name not in NO_SCORES))
-
-
-def list_metrics(study: Study) -> list[str]:
-    """List the caption scores of a garment; empty before caption_score. Sufficient statistics are no scores."""
-    if not study.has(SCORES):
-        return []
-    path = study.root / SCORES
-    return list(_read_metrics(path, path.stat().st_mtime_ns))
-
-
-def choose_metric(metrics: Sequence[str]) -> str:
-    """Choose the score that is shown first: CIDEr, otherwise the first there is."""
-    return "cider" if "cider" in metrics else next(iter(metrics), "")
-
-
-def read_scores(study: Study, captioner: str, variant: str, metric: str) -> pl.LazyFrame:
-    """Return item_id and value of a score of a set."""
-    return (
-        pl.scan_parquet(require_stage(study, SCORES))
-        .filter(pl.col("captioner") == captioner, pl.col("variant") == variant, pl.col("metric") == metric)
-        .select("item_id", "value")
-    )
-
-
-def read_differences(study: Study, a: tuple[str, str], b: tuple[str, str], metric: str) -> pl.DataFrame:
-    """Return item_id, a, b and difference (a − b) of the garments that both sets have a score of."""
-    left, right = (read_scores(study, *one, metric) for one in (a, b))
-    both = left.rename({"value": "a"}).join(right.rename({"value": "b"}), on="item_id")
-    return both.with_columns(difference=pl.col("a") - pl.col("b")).collect()
 
 
 def select(study: Study, selection: Selection) -> pl.DataFrame:
@@ -275,76 +206,6 @@ def _read_sort_values(study: Study, selection: Selection) -> pl.DataFrame | None
     if selection.sort == "surprise":
         value = value.abs() / (table["difference"].std() or math.inf)
     return table.select("item_id", value=value)
-
-
-def read_cards(
-    study: Study, rows: pl.DataFrame, sets: Sequence[tuple[str, str]], metrics: Sequence[str] = ()
-) -> list[Card]:
-    """Read what is shown of some garments.
-
-    Args:
-        study: The study.
-        rows: Of `select`: at most a page of them.
-        sets: Captioner and variant of the captions to show.
-        metrics: The scores to show of each set.
-    """
-    items = rows["item_id"].to_list()
-    table = pl.scan_parquet(study.root / ITEMS).select("item_id", "description")
-    described = dict(table.filter(pl.col("item_id").is_in(items)).collect().iter_rows())
-    references = read_references(study, items)
-    shown = {one: _read_captions(study, one, items, references) for one in sets}
-    scores = _read_card_scores(study, items, sets, metrics)
-    return [
-        Card(
-            row=row["row"],
-            item_id=row["item_id"],
-            product=str(row.get("product_code") or ""),
-            category=row["category"],
-            colour=row.get("colour") or "",
-            split=row["split"],
-            description=described.get(row["item_id"]),
-            captions=[shown[one].get(row["item_id"], Caption(" ".join(one), None)) for one in sets],
-            scores=scores.get(row["item_id"], {}),
-        )
-        for row in rows.iter_rows(named=True)
-    ]
-
-
-def _read_captions(
-    study: Study, one: tuple[str, str], items: Sequence[str], references: dict[str, list[str]]
-) -> dict[str, Caption]:
-    path = study.root / captions(*one)
-    if not path.exists():
-        return {}
-    table = pl.scan_parquet(path).select("item_id", "caption", "finished").filter(pl.col("item_id").is_in(list(items)))
-    words = read_words(study, *one, items=items)
-    found = {} if words is None else {row["item_id"]: row for row in words.iter_rows(named=True)}
-    return {
-        item: Caption(" ".join(one), mark_caption(text or "", found.get(item), references.get(item)), finished)
-        for item, text, finished in table.collect().iter_rows()
-    }
-
-
-def _read_card_scores(
-    study: Study, items: Sequence[str], sets: Sequence[tuple[str, str]], metrics: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Read scores as item → name → value; a name is that of the score, with the set where there are several."""
-    if not (metrics and sets and study.has(SCORES)):
-        return {}
-    table = pl.scan_parquet(study.root / SCORES).filter(
-        pl.col("metric").is_in(list(metrics)),
-        pl.col("captioner").is_in([captioner for captioner, _ in sets]),
-        pl.col("variant").is_in([variant for _, variant in sets]),
-        pl.col("item_id").is_in(list(items)),
-    )
-    keys = ("item_id", "captioner", "variant", "metric", "value")
-    found = {tuple(row[:4]): row[4] for row in table.select(keys).collect().iter_rows()}
-    scores: dict[str, dict[str, float]] = {}
-    for item, one, metric in itertools.product(items, sets, metrics):
-        if (item, *one, metric) in found:
-            name = metric if len(sets) == 1 else f"{metric}, {' '.join(one)}"
-            scores.setdefault(item, {})[name] = found[(item, *one, metric)]
-    return scores
 
 
 def count_pages(n: int) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from lookbook.views.items import Selection, Sort, choose_metric, list_metrics
+from lookbook.views.items import Selection, Sort
+from lookbook.views.scores import choose_metric, list_metrics
 from lookbook.views.study import VARIANTS, Study
 
 SHOWN_SETS = 4  # captions on a card at most

@@ -14,7 +14,8 @@ from lookbook.views.comparing import (
     read_pairs,
     read_texts,
 )
-from lookbook.views.items import choose_metric, count_pages, list_metrics, list_values, take_page
+from lookbook.views.items import count_pages, list_values, take_page
+from lookbook.views.scores import choose_metric, list_metrics
 from lookbook.views.study import ITEMS, SCORES, Study
 from lookbook.views.words import compare_texts
 

@@ -6,8 +6,9 @@ from lookbook.app.notes import list_noted, show_note
 from lookbook.app.pages.garments import fill_card
 from lookbook.app.parts import link, show_html, show_rows
 from lookbook.views import selections
+from lookbook.views.cards import read_cards
 from lookbook.views.garment import count_buyers, count_lists, find_row, list_variants, read_score_table
-from lookbook.views.items import find_neighbours, read_cards, select
+from lookbook.views.items import find_neighbours, select
 from lookbook.views.study import INTERACTIONS, ITEMS, RECOMMENDATIONS, Study
 from lookbook.views.words import read_references
 

@@ -9,8 +9,6 @@ from lookbook.views.items import (
     count_facets,
     count_pages,
     find_neighbours,
-    list_metrics,
-    read_cards,
     read_catalogue,
     select,
     take_page,
@@ -91,26 +89,6 @@ def test_pages_hold_every_garment_once(viewed: Study) -> None:
     assert [item for page in pages for item in page] == rows["item_id"].to_list()
     assert max(map(len, pages)) == PAGE_ITEMS
     assert take_page(rows, 99)["item_id"].to_list() == pages[-1]
-
-
-def test_a_card_has_captions_words_and_scores(viewed: Study) -> None:
-    rows = select(viewed, Selection(split="test"))
-    card = read_cards(viewed, rows.head(1), [(CAPTIONER, "ft")], ["cider"])[0]
-    [caption] = card.captions
-    assert caption.words is not None
-    assert (caption.words.right, caption.words.invented, caption.words.missed) == (
-        ["dress"],
-        ["hood"],
-        ["cotton", "red"],
-    )
-    assert "".join(segment.text for segment in caption.words.segments) == "a dress with a hood"
-    scores = read(viewed, "data/scores/captions.parquet")
-    own = scores[(scores["item_id"] == card.item_id) & (scores["captioner"] == CAPTIONER) & (scores["variant"] == "ft")]
-    assert card.scores == {"cider": own[own["metric"] == "cider"]["value"].item()}
-
-
-def test_sufficient_statistics_are_no_scores(viewed: Study) -> None:
-    assert list_metrics(viewed) == ["attribute_recall", "cider", "core_precision"]
 
 
 def test_neighbours_are_those_of_the_selection(viewed: Study) -> None:
