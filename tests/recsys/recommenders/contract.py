@@ -4,9 +4,11 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from features.files import all_rows
+from pipeline.core.errors import UserError
 from pipeline.core.params import REFERENCE, load
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
@@ -128,3 +130,42 @@ class PersonalBehaviour(Behaviour):
     def test_the_square_that_is_left_on_the_checkerboard_comes_first(self) -> None:
         items, _ = self.lists(checkerboard(), top=1)
         assert (items[:, 0] == np.arange(40)).all()
+
+
+def fit_on_features(module: ModuleType, features: np.ndarray, **changes: object) -> Factors:
+    """Fit on the shop with as many items as there are features: (n_items, dim)."""
+    settings = settings_of(module, **({"epochs": 3} | changes))
+    return module.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+
+
+class FeaturesBehaviour:
+    """Of recommenders on graphs that read features. Set `module`."""
+
+    module: ClassVar[ModuleType]
+
+    def test_items_without_features_leave_finite_factors(self) -> None:
+        features = parity_features(60)
+        features[:6] = 0
+        fitted = fit_on_features(self.module, features)
+        assert np.isfinite(fitted.user).all()
+        assert np.isfinite(fitted.item).all()
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_features_that_are_no_numbers_are_refused_by_item(self, value: float) -> None:
+        features = parity_features(60)
+        features[7, 2] = value
+        with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
+            fit_on_features(self.module, features)
+
+
+class NeighboursBehaviour(FeaturesBehaviour):
+    """Of those with a graph of items that are alike by their features."""
+
+    def test_an_arrival_without_features_has_no_score(self) -> None:
+        fitted = fit_on_features(self.module, parity_features(60))
+        vectors, _ = self.module.project(fitted.learned, all_rows(np.zeros((2, 6), np.float32)))
+        assert not vectors.any()
+
+    def test_more_neighbours_than_items_are_all_items(self) -> None:
+        fitted = fit_on_features(self.module, parity_features(30), neighbours=500, epochs=1)
+        assert np.isfinite(fitted.item).all()

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from features.files import all_rows
-from pipeline.core.errors import UserError
 from recsys.graphs.modalities import read_features
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
@@ -15,7 +14,9 @@ from recsys.recommenders import bm3
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    FeaturesBehaviour,
     PersonalBehaviour,
+    fit_on_features,
     parity_features,
     settings_of,
     shop,
@@ -36,8 +37,11 @@ class TestBm3Mmrec(PersonalBehaviour, ColdBehaviour):
 
 
 def fit(features: np.ndarray, **changes: object) -> Factors:
-    settings = settings_of(bm3, **({"epochs": 3} | changes))
-    return bm3.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+    return fit_on_features(bm3, features, **changes)
+
+
+class TestBm3Features(FeaturesBehaviour):
+    module = bm3
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -113,18 +117,3 @@ def test_an_arrival_is_the_projection_of_its_features_with_the_length_of_the_fit
     )
     assert not vectors[3].any()  # an arrival without features has no score
     assert not bias.any()
-
-
-def test_items_without_features_leave_finite_factors() -> None:
-    features = parity_features(60)
-    features[:6] = 0
-    fitted = fit(features)
-    assert np.isfinite(fitted.user).all()
-    assert np.isfinite(fitted.item).all()
-
-
-def test_features_that_are_no_numbers_are_refused_by_item() -> None:
-    features = parity_features(60)
-    features[7, 2] = np.nan
-    with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
-        fit(features)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from features.files import all_rows
-from pipeline.core.errors import UserError
 from recsys.graphs.neighbours import find_nearest
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
@@ -15,8 +14,10 @@ from recsys.recommenders import freedom
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    NeighboursBehaviour,
     PersonalBehaviour,
     checkerboard,
+    fit_on_features,
     parity_features,
     settings_of,
     shop,
@@ -38,8 +39,11 @@ class TestFreedomTrained(PersonalBehaviour, ColdBehaviour):
 
 
 def fit(features: np.ndarray, **changes: object) -> Factors:
-    settings = settings_of(freedom, **({"epochs": 3} | changes))
-    return freedom.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+    return fit_on_features(freedom, features, **changes)
+
+
+class TestFreedomFeatures(NeighboursBehaviour):
+    module = freedom
 
 
 @pytest.mark.parametrize("missing", [[], [4, 9]])
@@ -93,33 +97,6 @@ def test_the_rows_of_the_fit_do_not_depend_on_new_arrivals() -> None:
     expected = np.stack([fitted.learned["vectors"][row].mean(0) for row in nearest])
     np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
     assert not bias.any()
-
-
-def test_an_arrival_without_features_has_no_score() -> None:
-    fitted = fit(parity_features(60))
-    vectors, _ = freedom.project(fitted.learned, all_rows(np.zeros((2, 6), np.float32)))
-    assert not vectors.any()
-
-
-def test_items_without_features_leave_the_others_graph_alone() -> None:
-    features = parity_features(60)
-    features[:6] = 0
-    fitted = fit(features)
-    assert np.isfinite(fitted.user).all()
-    assert np.isfinite(fitted.item).all()
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_features_that_are_no_numbers_are_refused_by_item(value: float) -> None:
-    features = parity_features(60)
-    features[7, 2] = value
-    with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
-        fit(features)
-
-
-def test_more_neighbours_than_items_are_all_items() -> None:
-    fitted = fit(parity_features(30), neighbours=500, epochs=1)
-    assert np.isfinite(fitted.item).all()
 
 
 def test_content_matters() -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from features.files import all_rows
-from pipeline.core.errors import UserError
 from recsys.graphs.modalities import read_modality
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
@@ -15,7 +14,9 @@ from recsys.recommenders import lattice
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    NeighboursBehaviour,
     PersonalBehaviour,
+    fit_on_features,
     parity_features,
     settings_of,
     shop,
@@ -41,8 +42,11 @@ class TestLatticeMmrec(PersonalBehaviour, ColdBehaviour):
 
 
 def fit(features: np.ndarray, **changes: object) -> Factors:
-    settings = settings_of(lattice, **({"epochs": 3} | changes))
-    return lattice.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+    return fit_on_features(lattice, features, **changes)
+
+
+class TestLatticeFeatures(NeighboursBehaviour):
+    module = lattice
 
 
 class Dense:
@@ -165,28 +169,3 @@ def test_an_arrival_like_an_item_of_the_fit_has_its_graph() -> None:
     vectors, bias = lattice.project(fitted.learned, all_rows(features[:5]))
     np.testing.assert_allclose(vectors, moved[:5], rtol=1e-3, atol=1e-5)
     assert not bias.any()
-
-
-def test_an_arrival_without_features_has_no_score() -> None:
-    fitted = fit(parity_features(60))
-    vectors, _ = lattice.project(fitted.learned, all_rows(np.zeros((2, 6), np.float32)))
-    assert not vectors.any()
-
-
-def test_items_without_features_leave_finite_factors() -> None:
-    features = parity_features(60)
-    features[:6] = 0
-    fitted = fit(features)
-    assert np.isfinite(fitted.user).all()
-    assert np.isfinite(fitted.item).all()
-
-
-def test_features_that_are_no_numbers_are_refused_by_item() -> None:
-    features = parity_features(60)
-    features[7, 2] = np.nan
-    with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
-        fit(features)
-
-
-def test_more_neighbours_than_items_are_all_items() -> None:
-    assert np.isfinite(fit(parity_features(30), neighbours=500, epochs=1).item).all()

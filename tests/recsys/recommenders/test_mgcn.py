@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from features.files import all_rows
-from pipeline.core.errors import UserError
 from recsys.graphs.modalities import Modality, read_modality
 from recsys.graphs.neighbours import find_nearest
 from recsys.purchases.dataset import dataset_of
@@ -16,7 +15,9 @@ from recsys.recommenders import mgcn
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    NeighboursBehaviour,
     PersonalBehaviour,
+    fit_on_features,
     parity_features,
     settings_of,
     shop,
@@ -38,8 +39,11 @@ class TestMgcnMmrec(PersonalBehaviour, ColdBehaviour):
 
 
 def fit(features: np.ndarray, **changes: object) -> Factors:
-    settings = settings_of(mgcn, **({"epochs": 3} | changes))
-    return mgcn.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+    return fit_on_features(mgcn, features, **changes)
+
+
+class TestMgcnFeatures(NeighboursBehaviour):
+    module = mgcn
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -173,28 +177,3 @@ def test_an_arrival_like_an_item_of_the_fit_has_the_same_neighbours() -> None:
         weight = similar / np.sqrt(similar.sum() * own["content.degrees"][items])
         np.testing.assert_allclose(vectors[row], weight @ own["content.vectors"][items], rtol=1e-4, atol=1e-6)
     assert not bias.any()
-
-
-def test_an_arrival_without_features_has_no_score() -> None:
-    fitted = fit(parity_features(60))
-    vectors, _ = mgcn.project(fitted.learned, all_rows(np.zeros((2, 6), np.float32)))
-    assert not vectors.any()
-
-
-def test_items_without_features_leave_finite_factors() -> None:
-    features = parity_features(60)
-    features[:6] = 0
-    fitted = fit(features)
-    assert np.isfinite(fitted.user).all()
-    assert np.isfinite(fitted.item).all()
-
-
-def test_features_that_are_no_numbers_are_refused_by_item() -> None:
-    features = parity_features(60)
-    features[7, 2] = np.nan
-    with pytest.raises(UserError, match="1 of 60 items have features that are not finite, first 7"):
-        fit(features)
-
-
-def test_more_neighbours_than_items_are_all_items() -> None:
-    assert np.isfinite(fit(parity_features(30), neighbours=500, epochs=1).item).all()
