@@ -6,11 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from lookbook.cli import command
-from pipeline.core.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Exchange data and lists with Elliot and Ducho-meets-Elliot.")
-IMAGE = Path("data/features/image")
-TEXT = Path("data/features/text")
 
 
 @app.command("export")
@@ -30,25 +27,15 @@ def export(
     params: Annotated[Path, typer.Option(help="the parameter file of the study")] = Path("params.yaml"),
 ) -> None:
     """Write data, features and configurations of a study as Elliot and Ducho-meets-Elliot run them."""
-    from pipeline.core.params import load
     from recsys.interchange.elliot.export import export as write
-    from recsys.scoring.arms import catalogue_of
+    from recsys.interchange.study import choose_features
 
-    of_text = None if text is None else catalogue_of(text)
-    if of_text is not None and catalogue not in (None, of_text):
-        raise UserError(f"--catalogue {catalogue}: the text {text} is of the catalogue {of_text}")
-    own = of_text or catalogue or "original"
-    names = (
-        features
-        if features is not None
-        else load(params).get("image_features" if text is None else "text_features", [])
-    )
-    folder = IMAGE if text is None else TEXT / text
-    about = write(out, own, {name: folder / name for name in names}, text or own, params)
+    own, folders = choose_features(catalogue, text, features, params)
+    about = write(out, own, folders, text or own, params)
     typer.echo(
         f"wrote {out}: {about['users']:,} users, {about['items']:,} items, {about['train']:,} train and "
-        f"{about['test']:,} test pairs of the catalogue {own}, {len(names)} feature sets; run config_files/elliot*.yml "
-        f"with Elliot, or `lookbook elliot run {out}`"
+        f"{about['test']:,} test pairs of the catalogue {own}, {len(folders)} feature sets; run "
+        f"config_files/elliot*.yml with Elliot, or `lookbook elliot run {out}`"
     )
     for note in about["unlike"]:
         typer.echo(note)

@@ -12,10 +12,36 @@ import pandas as pd
 
 from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import UserError
+from pipeline.core.params import load
 from recsys.interchange.folder import ABOUT, About
 from recsys.purchases.dataset import PUBLISHED, Catalogue
+from recsys.scoring.arms import catalogue_of
 
+IMAGE = Path("data/features/image")
+TEXT = Path("data/features/text")
 METRICS = Path("metrics/recommendations.json")
+
+
+def choose_features(
+    catalogue: Catalogue | None, text: str | None, names: list[str] | None, params_file: Path
+) -> tuple[Catalogue, dict[str, Path]]:
+    """Choose what an export is of: its catalogue, and name → folder of each feature set.
+
+    Args:
+        catalogue: The catalogue; None: that of the text, else original.
+        text: The text whose features are exported; None: those of images.
+        names: The feature sets; None: all that the parameter file names.
+        params_file: The study's params.yaml.
+
+    Raises:
+        UserError: There is no such text, or it is of another catalogue.
+    """
+    of_text = None if text is None else catalogue_of(text)
+    if of_text is not None and catalogue not in (None, of_text):
+        raise UserError(f"--catalogue {catalogue}: the text {text} is of the catalogue {of_text}")
+    axis, folder = ("image_features", IMAGE) if text is None else ("text_features", TEXT / text)
+    chosen = load(params_file).get(axis, []) if names is None else names
+    return of_text or catalogue or "original", {name: folder / name for name in chosen}
 
 
 def read_pairs(folder: Path, catalogue: Catalogue) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
