@@ -74,8 +74,7 @@ def main() -> None:
     with checkpoint_folder(_work_folder(study, params, optional)) as folder:
         tagging = params.caption_attributes
         models = content_based.Models(MODELS / tagging.tagger, CLASSIFIER, *optional, settings.bert_layer)
-        how = params.device, params.machine.threads, folder
-        content = content_based.score(study, tagging, models, IMAGES, *how)
+        content = content_based.score(study, tagging, models, IMAGES, params.device, params.machine.threads, folder)
         table = tables.join_content_scores(study, content)
         metrics = tables.summarize(table, scores)
         skipped = ["spice: `caption_score.spice: skip` in params.yaml"] if spice_folder is None else []

@@ -186,7 +186,7 @@ def _connect() -> Any:
             log_to_driver=False,
             logging_level="error",
             runtime_env={"env_vars": variables},
-            **(alone if address == "local" else {}),
+            **alone,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(
