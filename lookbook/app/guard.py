@@ -30,11 +30,11 @@ def open_current() -> Study:
 
 
 def show_page(module: str) -> None:
-    """Show a page of `lookbook.app.pages`, or why it cannot be shown.
+    """Show a page of `lookbook.app.page`, or why it cannot be shown.
 
     A page module has TITLE, ABOUT (a sentence), NEEDS (files of `lookbook.views.study`) and show(study).
     """
-    page = import_module(f"lookbook.app.pages.{module}")
+    page = import_module(f"lookbook.app.page.{module}")
     st.html(render("heading", title=page.TITLE, about=page.ABOUT))
     try:
         study = open_current()

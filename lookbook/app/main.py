@@ -9,7 +9,7 @@ import streamlit as st
 from lookbook.app import guard
 from lookbook.views.rendering import read_style
 
-PAGES = {  # module of lookbook.app.pages → title and address
+PAGES = {  # module of lookbook.app.page → title and address
     "study": ("Study", ""),
     "garments": ("Garments", "garments"),
     "garment": ("One garment", "garment"),
@@ -19,7 +19,8 @@ PAGES = {  # module of lookbook.app.pages → title and address
     "customers": ("Customers", "customers"),
     "own_picture": ("Own picture", "own_picture"),
 }
-FOLDER = Path(__file__).parent / "pages"
+# Not "pages": Streamlit takes the files of such a folder beside this one for pages of its own, until this has run.
+FOLDER = Path(__file__).parent / "page"
 
 
 def list_pages() -> list[st.Page]:
@@ -27,7 +28,7 @@ def list_pages() -> list[st.Page]:
     return [
         st.Page(_load(module), title=title, url_path=address, default=not address)
         for module, (title, address) in PAGES.items()
-        if find_spec(f"lookbook.app.pages.{module}")
+        if find_spec(f"lookbook.app.page.{module}")
     ]
 
 

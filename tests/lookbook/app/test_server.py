@@ -75,3 +75,8 @@ def test_a_port_that_is_taken_is_passed_over() -> None:
 def test_ports_beyond_the_last_are_refused() -> None:
     with pytest.raises((UserError, OverflowError)):
         server.find_port(70_000)
+
+
+def test_streamlit_finds_no_pages_of_its_own() -> None:
+    """It would show them to the first visitor of a new server whose address names a page."""
+    assert not server.MAIN.with_name("pages").exists()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lookbook.app.notes import list_noted, show_note
-from lookbook.app.pages.garments import fill_card
+from lookbook.app.page.garments import fill_card
 from lookbook.app.parts import link, show_html, show_rows
 from lookbook.views import selections
 from lookbook.views.cards import read_cards
