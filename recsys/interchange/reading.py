@@ -1,11 +1,13 @@
 """Purchases and lists as other programs write them: TSV (Elliot's form), CSV or Parquet, read into integer codes.
 
 - `.parquet`, and `.csv` with a header: columns `user`, `item` (or `user_id`/`userId`, `item_id`/`itemId`), and `rating`
-  of purchases, `score` or `rank` of lists (or `rating`, as WarpRec calls a score). Lists without any of them are best
-  first as in the file, and then other columns are refused;
+  of purchases, `score` or `rank` of lists. Lists without any of them are best first as in the file, and then other
+  columns are refused;
 - any other name, such as `.tsv`: tab-separated without a header, columns in this order: user, item, rating[, timestamp]
-  of purchases, user, item, score[, rank] of lists; or with the header that WarpRec writes: `user_id`, `item_id`,
-  `rating`[, `timestamp`]. A text file may be compressed (`.gz`).
+  of purchases, user, item, score[, rank] of lists. A text file may be compressed (`.gz`).
+
+Of any form are files with the columns that WarpRec writes: `user_id`, `item_id`, `rating`[, `timestamp`], where the
+rating of a list is its score.
 
 Ids keep their characters: `0351332007` and `351332007` are two items, a quote in a TSV is part of an id. Without
 ratings all are 1. A timestamp may be a date, a moment with or without a zone, or a number of seconds, milliseconds,

@@ -109,7 +109,7 @@ def _rename_columns(header: list[str], read: tuple[str, ...], columns: tuple[str
         path: The file.
     """
     names = NAMES
-    if columns == LISTS and not {"score", "rank"} & set(header):
+    if columns == LISTS and tuple(header) == WARPREC[: len(header)]:
         names = NAMES | {"score": ("rating",)}  # as WarpRec calls it
     renamed = {name: ours for ours in read for name in header if name in names[ours]}
     missing = [ours for ours in ("user", "item") if ours not in renamed.values()]

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from catalogue.descriptions.variants import name_masked_text
 from lookbook.app.parts import choose, link, picture, show_html
 from lookbook.views import people
 from lookbook.views.items import read_catalogue
@@ -69,7 +70,7 @@ def _choose_rankings(study: Study) -> tuple[Ranking, Ranking] | None:
 
 
 def _name_arm(study: Study, experiment: people.Experiment, variant: str) -> str:
-    return f"{study.params.get('writer')}-{variant}" if experiment == "arrivals" else f"masked-{variant}"
+    return f"{study.params.get('writer')}-{variant}" if experiment == "arrivals" else name_masked_text(variant)
 
 
 def _choose_user(study: Study, a: Ranking, b: Ranking) -> int | None:

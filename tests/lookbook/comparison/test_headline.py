@@ -7,6 +7,7 @@ from lookbook.comparison.headline import (
     HEADLINE,
     select_arrival_figures,
     select_caption_figures,
+    select_rating_figures,
     select_warm_figures,
     split_figures,
 )
@@ -67,6 +68,7 @@ def test_there_are_at_most_twenty_figures() -> None:
     captions = select_caption_figures({"tiny-blip2-opt": {"ft": dict.fromkeys(every, 0.5)}}, study())
     sources = {source: {"ndcg_12": 0.1} for source in (FT, PT, "reference", "none")}
     arrivals = select_arrival_figures({"sources": sources}, ROWS, study(), 12)
-    headline, others = split_figures(captions | arrivals | select_warm_figures(WARM, study(), 12))
+    ratings = select_rating_figures({"headline": {"round": "first", "preference": 0.4}})
+    headline, others = split_figures(captions | arrivals | ratings | select_warm_figures(WARM, study(), 12))
     assert tuple(headline) == HEADLINE
     assert sorted(others) == ["bleu_4", "core", "masked", "p", "precision", "recall", "spice", "warm"]

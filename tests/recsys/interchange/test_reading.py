@@ -76,6 +76,17 @@ def test_lists_whose_score_has_another_name_are_refused(tmp_path: Path, form: st
     assert len(read_purchases(path).user.codes) == 2  # purchases may have any other column
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "tsv"])
+def test_the_rating_of_a_list_that_warprec_wrote_is_its_score(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"lists.{form}"
+    rows = pd.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "rating": [0.1, 0.9]})
+    if form == "parquet":
+        rows.to_parquet(path)
+    else:
+        rows.to_csv(path, index=False, sep="\t" if form == "tsv" else ",")
+    assert read_lists(path).values["score"].tolist() == [0.1, 0.9]
+
+
 def test_chosen_rows_have_only_their_own_ids(tmp_path: Path) -> None:
     (tmp_path / "rows.tsv").write_text("a\tx\t1\nb\ty\t2\na\tz\t3\n")
     part = read_purchases(tmp_path / "rows.tsv").where(np.array([False, True, True]))
