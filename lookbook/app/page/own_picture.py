@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lookbook.app.captioning import start_captioning
+from lookbook.app.caption_process import start_captioning
 from lookbook.app.parts import choose, show_html
 from lookbook.views.study import Study
 from pipeline.core.errors import UserError

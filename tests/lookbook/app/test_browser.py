@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.full import full
 from tests.helpers.repository import ROOT
 from tests.helpers.viewed_study import write_viewed_study
 
@@ -147,7 +146,6 @@ def test_a_filter_leads_to_a_garment_and_back_to_its_neighbour(browser: Any, add
     window.context.close()
 
 
-@full
 def test_a_note_survives_a_restart_and_two_windows_lose_nothing(browser: Any, tmp_path: Path) -> None:
     study = write_viewed_study(tmp_path / "study")
     with serve(study) as address:
@@ -181,7 +179,6 @@ def _save(window: Watched, text: str) -> None:
     window.settle()
 
 
-@full
 def test_a_picture_of_ones_own_is_captioned(browser: Any, tmp_path: Path) -> None:
     from PIL import Image
 

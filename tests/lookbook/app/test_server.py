@@ -11,6 +11,7 @@ from streamlit import config
 from lookbook.app import server
 from lookbook.views.pictures import read_picture
 from pipeline.core.errors import UserError
+from tests.helpers.repository import ROOT
 
 
 def get(path: str) -> tuple[int, bytes]:
@@ -41,6 +42,12 @@ def get(path: str) -> tuple[int, bytes]:
 
     asyncio.run(ask())
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def test_no_module_of_the_application_hides_a_package() -> None:
+    """Streamlit puts the folder of its script first in the search path, of this process and of those it starts."""
+    ours = {path.stem for path in Path(server.__file__).parent.iterdir()}
+    assert not ours & {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
 
 def test_pictures_are_served_as_they_are_packed(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
