@@ -87,6 +87,7 @@ def test_without_prepared_data_it_says_what_to_run(
         fine_tuning.main()
 
 
+@pytest.mark.slow
 def test_full_shapes_are_those_of_the_published_model(tmp_path: Path) -> None:
     """They have 3.74 billion parameters; a model of a quarter of the widths and depths loads and runs."""
     tokenizer = AutoTokenizer.from_pretrained(ROOT / fine_tuning.MODEL)

@@ -17,6 +17,7 @@ generation = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(generation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(generation.FAMILIES))
 def test_both_arms_write_the_same_captions(name: str, tmp_path: Path) -> None:
     ids = generation.draw(tmp_path / "images", 5)

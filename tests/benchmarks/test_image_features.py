@@ -25,6 +25,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dim"), [("resnet50", 512), ("clip", 512), ("blip2", 32 * 192)])
 def test_both_arms_make_the_same_vectors(name: str, dim: int, benchmark: Any) -> None:
     benchmark.generation.draw(Path("images"), 5)

@@ -59,6 +59,7 @@ def test_accuracy_is_counted_on_the_split_it_names(project: Path) -> None:
     assert metrics["test_accuracy"] == pytest.approx(1 - swapped.sum() / 24)
 
 
+@pytest.mark.slow
 def test_same_bytes_in_any_order_of_the_items(project: Path) -> None:
     items().to_parquet("data/prepared/items.parquet")
     classifier.main()

@@ -17,6 +17,7 @@ from captioning.training import examples, feature_cache
 from pipeline.prefetch import prefetch
 from tests.captioning.families import auto_models
 from tests.helpers import fine_tuning, generation
+from tests.helpers.full import slowly
 from tests.helpers.readers import check_readers_change_nothing
 
 pytestmark = pytest.mark.usefixtures("short_samples")
@@ -37,7 +38,7 @@ def project(tiny_project: generation.Project) -> Make:
     return make
 
 
-@pytest.mark.parametrize("family", ["blip2_opt", "llava", "auto"])
+@pytest.mark.parametrize("family", ["blip2_opt", *slowly("llava", "auto")])
 def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     """BLIP-2 computes the features of its frozen vision side; the others open pictures batch by batch."""
     project(family)
@@ -47,7 +48,7 @@ def test_caption_train(project: Make, monkeypatch: pytest.MonkeyPatch, family: s
     check_readers_change_nothing(partial(fine_tuning.run_stage, monkeypatch, family), monkeypatch)
 
 
-@pytest.mark.parametrize("family", ["blip2_t5", "llava", "auto"])
+@pytest.mark.parametrize("family", ["blip2_t5", *slowly("llava", "auto")])
 def test_caption_generate(project: Make, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project(family)
     monkeypatch.setattr(batch_files, "OPENED_TOGETHER", 2)

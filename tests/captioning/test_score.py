@@ -61,6 +61,7 @@ def values(metrics, captioner, variant):
     return metrics[captioner] if captioner == "ceiling" else metrics[captioner][variant]
 
 
+@pytest.mark.slow
 def test_scores_take_the_threads_of_the_machine_and_are_the_same(study, scored, monkeypatch):
     """Two threads as in the sample, three here: Java's programs, and torch's after the tagger, which takes one."""
     metrics, _, _ = scored

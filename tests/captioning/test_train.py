@@ -246,6 +246,7 @@ def finish(process: subprocess.Popen) -> None:
     assert process.returncode == 0, errors
 
 
+@pytest.mark.slow
 def test_every_epochs_adapter_is_kept_when_asked_for(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the adapter's folder, whose own adapter stays that of the best epoch; all of them differ."""
     monkeypatch.setattr(train, "Meter", Unmetered)

@@ -33,6 +33,8 @@ from pathlib import Path
 import numpy as np
 from features.sentences import encode
 from pipeline.core.errors import UserError
+
+pytestmark = pytest.mark.slow
 messages = {{}}
 for name in sys.argv[1:]:
     try:

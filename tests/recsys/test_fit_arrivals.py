@@ -17,6 +17,7 @@ from recsys.purchases.dataset import Dataset, read_split
 from recsys.ranking.scorers import Factors
 from recsys.ranking.settings import Run
 from recsys.recommenders import contentknn, vbpr
+from tests.helpers.full import slowly
 from tests.helpers.interactions import write_choice
 from tests.helpers.repository import digest
 
@@ -56,7 +57,7 @@ def test_a_model_for_each_run_and_one_without_the_validation_arrivals(
     assert not list(Path(".checkpoints").glob("rec_fit_arrivals-*"))
 
 
-@pytest.mark.parametrize("arguments", [VBPR, KNN, PICTURES])
+@pytest.mark.parametrize("arguments", [VBPR, *slowly(KNN, PICTURES)])
 def test_no_purchase_and_no_feature_of_an_arrival_reaches_a_fit(
     study: Path, monkeypatch: pytest.MonkeyPatch, arguments: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from features.files import read_features, write_features
 from pipeline.core.errors import UserError
 from recsys import fit_arrivals, rank_arrivals
+from tests.helpers.full import slowly
 from tests.helpers.repository import digest
 
 SOURCES = ("sources/words/none", "sources/words/reference", "imputed/words/mean")
@@ -44,7 +45,7 @@ def arrivals(study: Path) -> list[str]:
     return ids
 
 
-@pytest.mark.parametrize("recommender", ["vbpr", "contentknn", "freedom", "bm3", "mgcn", "lattice"])
+@pytest.mark.parametrize("recommender", ["vbpr", "contentknn", "freedom", *slowly("bm3", "mgcn", "lattice")])
 def test_every_source_has_its_figures(arrivals: list[str], monkeypatch: pytest.MonkeyPatch, recommender: str) -> None:
     metrics = run(monkeypatch, recommender, *WORDS)
     assert list(metrics) == ["counts", "sources", "validation"]

@@ -12,6 +12,7 @@ from PIL import Image
 from catalogue.prepared.images import pack_images
 from pipeline.core.outputs import write_parquet
 from recsys import features
+from tests.helpers.full import slowly
 from tests.helpers.readers import check_readers_change_nothing
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("extractor", ["resnet50", "clip"])
+@pytest.mark.parametrize("extractor", ["resnet50", *slowly("clip")])
 def test_rec_features(study: Path, monkeypatch: pytest.MonkeyPatch, extractor: str) -> None:
     monkeypatch.setattr(sys, "argv", ["features", "--extractor", extractor])
     check_readers_change_nothing(features.main, monkeypatch)

@@ -71,6 +71,7 @@ def test_where_there_is_nothing_to_choose_nothing_is_fitted(monkeypatch: pytest.
     assert run(monkeypatch, BPR)["choice"] == {"learning_rate": 0.07}
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes_and_test_purchases_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does any purchase or feature of an arrival: both are changed."""
     paths = [Path("metrics/tune/warm/bpr.json"), Path("metrics/tune/arrivals/vbpr-words.json")]

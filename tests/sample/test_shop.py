@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from catalogue.descriptions.vocabulary import INVISIBLE, VISIBLE
 from pipeline.core.errors import UserError
 from sample import shop
+from tests.helpers.full import slowly
 
 ROOT = Path(__file__).parent.parent.parent
 COLUMNS = (
@@ -75,7 +76,7 @@ def test_the_truth_covers_every_article_and_only_the_truth_file_has_it(small_sho
     assert list(truth.columns) == ["article_id", *VISIBLE, *INVISIBLE, "second_description"]
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
+@pytest.mark.parametrize("hash_seed", ["1", *slowly("2")])
 def test_every_run_writes_the_same_bytes(hash_seed: str, study, small_shop: Path) -> None:  # type: ignore[no-untyped-def]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
     result = subprocess.run(

@@ -77,6 +77,7 @@ def test_learns_what_training_texts_say(fitted: SequenceClassifier) -> None:
     assert np.mean([a == b for a, b in zip(fitted.predict(captions), categories, strict=True)]) > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(bert: Path, fitted: SequenceClassifier) -> None:
     again = fit(bert, texts(120, 1), texts(30, 2), SETTINGS)
     for name, weight in again.model.state_dict().items():
@@ -163,6 +164,7 @@ def test_what_is_no_text_model_is_refused(bert: Path, tmp_path: Path) -> None:
         fit(empty, texts(12, 1), texts(6, 2), SETTINGS)
 
 
+@pytest.mark.slow
 def test_the_stage_fine_tunes_writes_and_scores(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     yaml = YAML()

@@ -101,6 +101,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_processes_with_devices_of_their_own_hold_no_model_in_the_memory_of_the_cpu(
     tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:

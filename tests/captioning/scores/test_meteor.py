@@ -8,6 +8,7 @@ import pytest
 
 from captioning.scores.java.process import Jvm
 from captioning.scores.meteor import CHUNKS, clear_whole_matches, meteor_from_statistics, meteor_statistics
+from tests.helpers.full import slowly
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "captions" / "meteor_pairs.json"
 
@@ -28,7 +29,7 @@ def test_equals_the_program_per_item_and_for_the_corpus(golden, statistics):
     assert meteor_from_statistics(statistics.sum(axis=0)) == pytest.approx(golden["corpus"], abs=1e-12)
 
 
-@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("threads", [8, *slowly(1)])
 def test_any_number_of_threads_answers_the_same(threads, golden, statistics):
     """Of 2 as elsewhere: scorers of all threads share METEOR's lists of words."""
     with Jvm(threads=threads) as jvm:

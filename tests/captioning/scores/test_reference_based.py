@@ -48,6 +48,7 @@ def test_the_statistics_on_disk_give_the_corpus_scores(coco_ours):
     assert meteor.meteor_from_statistics(sums[list(meteor.STATISTICS)].to_numpy()) == corpus["meteor"]
 
 
+@pytest.mark.slow
 def test_many_sets_together_equal_each_alone(jvm):
     sets = {"a": CAPTIONS, "b": {**CAPTIONS, "1": "a coat"}, "some": {"2": "blue jeans"}}
     together = score_with(jvm, sets, REFERENCES)

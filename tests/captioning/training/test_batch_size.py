@@ -49,6 +49,7 @@ def set_size(size: int | str) -> None:
     params.write_text(text)
 
 
+@pytest.mark.slow
 def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_with_that_size(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

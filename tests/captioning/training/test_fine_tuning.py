@@ -26,6 +26,7 @@ from pipeline.core import stage
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from tests.captioning.families import auto_models
+from tests.helpers.full import slowly
 
 pytestmark = pytest.mark.usefixtures("short_samples")
 MODEL = Path("data/models/tiny")
@@ -97,7 +98,7 @@ def train_until(family: str, folder: str, event: str, step: int, monkeypatch: py
         train(family, folder)
 
 
-@pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
+@pytest.mark.parametrize("family", ["blip2_opt", *slowly("blip2_t5", "llava")])
 def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """3 epochs of 3 steps, saved every 2: killed between checkpoints, before an evaluation, just after saving."""
     tiny_project(family, {"machine.device_batch_size": 4})
@@ -117,6 +118,7 @@ def test_interrupted_equals_uninterrupted(family: str, tiny_project: Project, mo
     assert parts.seconds_before > 0 == whole.seconds_before
 
 
+@pytest.mark.slow
 def test_a_damaged_last_checkpoint_costs_time_but_changes_nothing(
     whole: Whole, tiny_project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,7 +152,7 @@ def test_a_disk_that_fills_up_while_saving_loses_nothing(
     assert train("blip2_opt", folder)[1] == whole.adapter
 
 
-@pytest.mark.parametrize("family", ["blip2_opt", "llava"])
+@pytest.mark.parametrize("family", ["blip2_opt", *slowly("llava")])
 def test_a_few_validation_items_are_captioned_after_each_epoch(
     family: str, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +182,7 @@ def test_checkpointed_activations_give_the_same_run(tiny_project: Project) -> No
     assert [row["loss"] for row in again.curve] == pytest.approx([row["loss"] for row in plain.curve], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_four_bit_weights_train_and_resume_to_the_same_bytes(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_finished_run_is_not_trained_again(whole: Whole, tmp_path: Path, monke
     assert (again.metrics, again.curve, adapter) == (whole.result.metrics, whole.result.curve, whole.adapter)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_bytes(whole: Whole, tiny_project: Project) -> None:
     tiny_project("blip2_opt")
     assert train("blip2_opt", "again")[1] == whole.adapter
@@ -366,6 +370,7 @@ def test_parameters_reach_the_adapter_and_the_optimiser(tiny_project: Project, m
     assert config["target_modules"] == r".*language_model.*\.(q_proj|v_proj)"
 
 
+@pytest.mark.slow
 def test_any_other_model_trains_and_resumes_to_the_same_bytes(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from catalogue.readers import Raw, hm
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 
+pytestmark = pytest.mark.slow
+
 ARTICLES = 105_542
 WITHOUT_DESCRIPTION = 416
 WITHOUT_IMAGE = 430

@@ -58,6 +58,7 @@ def test_it_says_which_is_better_by_how_much_and_what_could_have_been_shown(comp
     assert output.rstrip().endswith("of two fine-tuned captioners this compares one training run each.")
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_lookbook_score(files: tuple[Path, Path], compared: Any, tmp_path: Path) -> None:
     for file, key, metrics in zip(files, ("mean_a", "mean_b"), (METRICS, FAST), strict=True):
         out = tmp_path / "scores.json"

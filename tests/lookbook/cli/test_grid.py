@@ -74,6 +74,7 @@ def test_the_table_marks_what_is_queued_or_running(queued: list[Cell]) -> None:
     assert frame["validation_loss"].tolist() == ["", "0.3", "0.3", "", "", ""]
 
 
+@pytest.mark.slow
 def test_the_command_reads_this_repository(tmp_path: Path) -> None:
     out = tmp_path / "grid.csv"
     words = ["-m", "lookbook.cli.main", "grid", "--captioner", "tiny-llava", "--csv", str(out)]

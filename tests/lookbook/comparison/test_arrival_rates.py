@@ -12,7 +12,7 @@ from lookbook.comparison.clusters import Differences, estimate_difference
 from lookbook.comparison.family_tests import ALPHA, find_smallest_claim
 from lookbook.comparison.randomisation import randomise_texts
 from tests.helpers.arrival_trials import CUTOFF, Cell, Trial, draw_trial
-from tests.helpers.full import full
+from tests.helpers.full import full, slowly
 
 SWAPS = 399
 CELLS = {
@@ -46,7 +46,7 @@ def find_null_rates(cell: Cell, trials: int, seed: int) -> tuple[float, float]:
     return float(np.mean(fires)), float(np.mean(excluded))
 
 
-@pytest.mark.parametrize("name", ["sbert, 100 products", "few hit garments"])
+@pytest.mark.parametrize("name", ["few hit garments", *slowly("sbert, 100 products")])
 def test_texts_exchanged_by_product_seldom_differ(name: str) -> None:
     fires, excluded = find_null_rates(CELLS[name], 150, 1)
     assert 0.01 <= fires <= 0.1

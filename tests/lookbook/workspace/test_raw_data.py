@@ -78,6 +78,7 @@ def test_raw_data_that_nobody_tracks_is_refused_before_anything_is_queued(projec
     assert "No experiment tasks in the queue." in dvc(project, "queue", "status").stdout
 
 
+@pytest.mark.slow
 def test_after_its_remedy_a_cell_runs_in_a_temporary_folder(project: Path) -> None:
     add()
     require_tracked("boutique")
