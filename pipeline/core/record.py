@@ -194,13 +194,23 @@ def measure_process() -> dict[str, Any]:
 
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
-        "seconds": time.time() - psutil.Process().create_time(),
+        "seconds": _read_age(),
         "cpu_seconds": own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime,
         "peak_memory_bytes": max(_read_own_peak() or _to_bytes(own.ru_maxrss), _to_bytes(children.ru_maxrss)),
         "processor": _read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine(),
         "cpus": psutil.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
     }
+
+
+def _read_age() -> float:
+    """Return the seconds since this process began; psutil knows them to a second, /proc to ten milliseconds."""
+    if sys.platform != "linux":
+        import psutil
+
+        return time.time() - psutil.Process().create_time()
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()  # a name may hold blanks
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _read_own_peak() -> int:

@@ -142,11 +142,13 @@ def test_a_cell_writes_what_it_costs(tmp_path: Path) -> None:
     megabytes = 200
     work = f"values = np.ones({megabytes} * 2**17); start = time.process_time()\n"
     work += "    while time.process_time() < start + 0.2: values.sum()"
+    start = time.perf_counter()
     assert run_stage(tmp_path, work) == 0
+    elapsed = time.perf_counter() - start
     assert list_costs(tmp_path) == ["data/costs/rec_fit/original-userknn.json"]
     costs = json.loads((tmp_path / "data/costs/rec_fit/original-userknn.json").read_text())
     assert list(costs) == KEYS
-    assert 0.5 <= costs["seconds"] < 60
+    assert 0.5 <= costs["seconds"] <= elapsed + 0.02
     assert 0.2 <= costs["cpu_seconds"] <= costs["seconds"] * costs["cpus"]
     assert megabytes * 2**20 <= costs["peak_memory_bytes"] < costs["memory_bytes"]
     assert costs["device"] == "cpu"
