@@ -18,13 +18,13 @@ from captioning.training.settings import Params
 from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from pipeline.core.record import Meter
 from pipeline.core.stage import print_summary, run
 from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
 from pipeline.names import ROOT, check_name
 from pipeline.orphans import end_with_dvc
 from pipeline.processes import is_distributed, rank, share
-from pipeline.record import Meter
 
 ITEMS = Path("data/prepared/items.parquet")
 IMAGES = Path("data/prepared/images")
@@ -43,7 +43,6 @@ CODE = (  # with the family's file, what the result depends on: the code in `dep
     "pipeline/orphans.py",
     "pipeline/prefetch.py",
     "pipeline/processes.py",
-    "pipeline/record.py",
     "catalogue/prepared",
     "captioning/train.py",
     "captioning/modelling",

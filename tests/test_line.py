@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core.params import NAMED_BY_FILES
+from pipeline.core.record import COSTS, TIMED, find_cost_file
 from pipeline.machine import MACHINE
 from pipeline.names import allowed_names, with_sections
 from recsys.recommenders import load
@@ -184,7 +185,6 @@ def test_deps_of_a_stage_name_no_code_that_none_of_its_cells_imports(stage: str)
     assert sorted(str(dep) for dep in own if not any(covers(dep, path) for path in needed)) == []
 
 
-TIMED = {Path("metrics/train")}  # what holds times makes nothing stale
 MODULES = sorted({CELLS[name]["cmd"].split()[2] for name in COMMANDS})
 
 
@@ -192,7 +192,7 @@ MODULES = sorted({CELLS[name]["cmd"].split()[2] for name in COMMANDS})
 def test_deps_and_outs_cover_the_files_that_a_module_names(module: str) -> None:
     cells = [cell for cell in CELLS.values() if module in cell["cmd"].split()]
     declared = {Path(path) for cell in cells for path in cell["deps"] + cell["outs"]}
-    named = data_of(module) - TIMED
+    named = data_of(module) - set(TIMED)
     missing = {path for path in named if not any(covers(other, path) or covers(path, other) for other in declared)}
     assert sorted(map(str, missing)) == []
 
@@ -239,8 +239,15 @@ def test_dvc_yaml_is_short_and_keeps_the_rules() -> None:
         body = stage.get("do", stage)
         assert "wdir" not in body
         assert "persist" not in str(body)
-        timed = [dep for dep in body.get("deps", []) if dep.startswith("metrics/train") or dep == "metrics"]
-        assert timed == [], "nothing depends on a metrics file that holds times"
+        deps = [Path(dep) for dep in body.get("deps", [])]
+        timed = [dep for dep in deps for path in TIMED if covers(path, dep) or covers(dep, path)]
+        assert timed == [], "nothing depends on an output that holds times"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_cell_has_a_file_of_its_costs(name: str) -> None:
+    costs = [out for out in CELLS[name]["outs"] if covers(COSTS, Path(out))]
+    assert [Path(path) for path in costs] == [find_cost_file(name)]
 
 
 def test_artifacts_are_outputs_of_the_line() -> None:

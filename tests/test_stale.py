@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from catalogue.descriptions.variants import SOURCE_OF
+from pipeline.core.record import COSTS
 from tests.helpers.finished_study import read_status, write_finished_study
 from tests.helpers.repository import PACKAGES, ROOT
 from tests.test_line import CELLS, COMMANDS, code_of, covers, needed_by, needed_by_recommenders
@@ -93,6 +94,8 @@ def is_kept(cell: str, out: Path) -> bool:
 
     tests/recsys/encoding/test_feature_sets.py holds that.
     """
+    if covers(COSTS, out):  # nothing depends on it
+        return True
     return cell.startswith("rec_features_text") and SOURCE_OF[out.parent.name] != "ft"
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from pipeline.core.params import Section
+from pipeline.core.record import check_country
 from pipeline.machine import Machine
-from pipeline.record import check_country
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]

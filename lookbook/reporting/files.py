@@ -29,6 +29,7 @@ HEADLINE = Path("metrics/headline.json")
 CHOSEN = Path("metrics/chosen.json")
 CURVES = Path("metrics/curves")
 RUN_RECORDS = Path("metrics/train")
+LINE = Path("dvc.yaml")
 REPORTS = Path("reports")
 
 STAGES = {  # file or folder -> the stage that writes it

@@ -9,11 +9,14 @@ import pandas as pd
 
 from lookbook.comparison.rows import TABLES, read_comparison
 from lookbook.reporting import files
+from lookbook.reporting.costs import CellCosts, read_costs
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Tuning, Values
 from lookbook.reporting.ranked import Ranked
 from lookbook.reporting.settings import ReportedStudy
 from pipeline.core.outputs import read_json, read_parquet
+from pipeline.core.params import PARAMS
+from pipeline.core.record import COSTS
 from recsys.scoring.arms import list_text_recommenders
 
 T = TypeVar("T")
@@ -37,6 +40,7 @@ class Results:
         headline: The figures of metrics/headline.json and metrics/chosen.json.
         curves: The learning curve of each captioner that has one.
         runs: The run record of each captioner that has one.
+        costs: What the cells of the line cost; empty where no cell has costs.
     """
 
     captioners: list[str]
@@ -52,6 +56,7 @@ class Results:
     headline: Values = field(default_factory=dict)
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     runs: dict[str, Values] = field(default_factory=dict)
+    costs: list[CellCosts] = field(default_factory=list)
 
 
 def read_results(study: ReportedStudy, reader: Reader) -> Results:
@@ -77,6 +82,7 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
         headline=reader.read(files.HEADLINE, read_json, NOTHING) | reader.read(files.CHOSEN, read_json, NOTHING),
         curves=_read_present(files.CURVES, study.captioners, ".csv", pd.read_csv),
         runs=_read_present(files.RUN_RECORDS, study.captioners, ".json", read_json),
+        costs=read_costs(COSTS, files.LINE, PARAMS),
     )
 
 

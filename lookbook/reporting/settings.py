@@ -1,9 +1,12 @@
 """What the report, its tables and its figures read of params.yaml."""
 
-from pydantic import ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict
 
 from lookbook.comparison.settings import Study
 from pipeline.core.params import Section
+from pipeline.core.record import check_country
 
 
 class Budget(Section):
@@ -14,8 +17,17 @@ class Budget(Section):
     epochs: int
 
 
+class Place(Section):
+    """What they read of the section `caption_train`."""
+
+    model_config = ConfigDict(extra="ignore")  # how captioners are trained
+
+    country: Annotated[str, AfterValidator(check_country)]
+
+
 class ReportedStudy(Study):
-    """The axes, the data set, and the limit of epochs that every trial had."""
+    """The axes, the data set, the limit of epochs that every trial had, and the country whose electricity was used."""
 
     dataset: str
     rec_tune: Budget
+    caption_train: Place

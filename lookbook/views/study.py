@@ -1,8 +1,6 @@
 """What a study has: its parameters, the files that are there, and the stages that make those that are not."""
 
 import hashlib
-import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +9,7 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
+from lookbook.reporting.cells import fill, list_cells
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 
@@ -164,35 +163,8 @@ def _list_cells(study: Study, stage: Mapping[str, Any]) -> Iterator[list[str]]:
         for kind in ("outs", "metrics", "plots")
         for entry in body.get(kind, [])
     ]
-    for values in _list_items(study, stage):
-        yield [_fill(path, values | {"params": study.params}) for path in outputs]
-
-
-def _list_items(study: Study, stage: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if "foreach" in stage:
-        members = _resolve(stage["foreach"], study.params)
-        keys = list(members) if isinstance(members, dict | list) else []
-        return [{"key": key, "item": members[key] if isinstance(members, dict) else key} for key in keys]
-    if "matrix" in stage:
-        axes = {name: _resolve(axis, study.params) or [] for name, axis in stage["matrix"].items()}
-        return [{"item": dict(zip(axes, values, strict=True))} for values in itertools.product(*axes.values())]
-    return [{}]
-
-
-def _resolve(value: Any, params: Mapping[str, Any]) -> Any:
-    match = re.fullmatch(r"\$\{([^}]+)\}", value) if isinstance(value, str) else None
-    return _look_up(match[1], params) if match else value
-
-
-def _fill(path: str, values: Mapping[str, Any]) -> str:
-    return re.sub(r"\$\{([^}]+)\}", lambda match: str(_look_up(match[1], values["params"] | values)), path)
-
-
-def _look_up(name: str, values: Mapping[str, Any]) -> Any:
-    found: Any = values
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    for cell in list_cells(stage, study.params):
+        yield [fill(path, cell, study.params) for path in outputs]
 
 
 @lru_cache(maxsize=1)

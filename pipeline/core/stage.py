@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pipeline.core.errors import UserError
 from pipeline.core.memory import keep_freed_memory
+from pipeline.core.record import record_costs
 
 # Messages about a full disk of libraries that raise no OSError with its number: numpy (twice), safetensors, torch.
 DISK_FULL = re.compile(
@@ -18,10 +19,11 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # permissions, or a disk mou
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; turn an error that a user can act on into a message and exit status 1, without a traceback."""
+    """Call `main` and write what it cost; turn an error that a user can act on into a message and exit status 1."""
     keep_freed_memory()
     try:
-        main()
+        with record_costs(_has_device(main)):
+            main()
     except UserError as error:
         _stop(str(error))
     except KeyboardInterrupt:
@@ -41,6 +43,12 @@ def print_summary(message: str, threads: int | None = None) -> None:
     """Print the last line of a stage: outputs, key figures and, where rounding depends on them, CPU threads."""
     with_threads = f" ({threads} thread{'s' * (threads > 1)})" if threads else ""
     print(f"{os.environ.get('DVC_STAGE', 'done')}: {message}{with_threads}", flush=True)
+
+
+def _has_device(main: Callable[[], None]) -> bool:
+    """Return whether the parameters of a stage, `Params` beside its `main`, name the device."""
+    params = getattr(sys.modules.get(main.__module__), "Params", None)
+    return "device" in getattr(params, "model_fields", ())
 
 
 def _disk_full(error: Exception) -> bool:

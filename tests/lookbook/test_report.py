@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from lookbook import compare, report
@@ -19,12 +20,16 @@ from lookbook.cli.main import app
 from lookbook.comparison.rows import read_comparison
 from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
+from lookbook.reporting.cells import list_cells
 from lookbook.reporting.files import Reader
 from lookbook.reporting.page import pages
 from lookbook.reporting.page.garments import read_garments
 from pipeline.core.errors import UserError
-from pipeline.core.params import read
+from pipeline.core.outputs import write_json
+from pipeline.core.params import load, read
+from pipeline.core.record import find_cost_file
 from tests.helpers.arrivals import arrivals_row, row_with_finding
+from tests.helpers.repository import ROOT
 from tests.lookbook.conftest import run_in_copy
 
 PAGES = ("reports/index.html", "reports/garments.html")
@@ -200,6 +205,44 @@ def test_training_is_summed_over_the_captioners(reported: Path) -> None:
         rows = {row.pop("stage"): row for row in csv.DictReader(file)}
     assert rows["all fine-tuning"] == {"seconds": "61.0", "kwh": "0.002", "kg_co2": "0.0008"}
     assert rows["the original study"] == {"seconds": "604800.0", "kwh": "", "kg_co2": "29.03"}
+
+
+def write_costs() -> None:
+    """Give the study the line of the project, and costs of all cells: an hour on one of two cores, half a GiB."""
+    shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
+    machine = {"processor": "AMD EPYC", "cpus": 2, "memory_bytes": 8 * 2**30, "device": "cpu"}
+    costs = {"seconds": 3600.0, "cpu_seconds": 3600.0, "peak_memory_bytes": 2**29} | machine
+    params = load(Path("params.yaml"))
+    for name, stage in YAML(typ="safe").load(Path("dvc.yaml"))["stages"].items():
+        for cell in list_cells(stage, params):
+            path = find_cost_file(f"{name}@{cell['key']}" if cell else name)
+            assert path is not None
+            write_json(path, costs)
+
+
+def test_every_stage_has_its_costs_beside_the_original_study(reported: Path) -> None:
+    assert "No stage has costs in data/costs" in page(PAGES[0]).text
+    write_costs()
+    Path("data/costs/rec_fit/original-bpr.json").unlink()
+    shutil.rmtree("data/costs/rec_fit_text")
+    report.main()
+    with open(reported / "tables/cost-stages.csv", encoding="utf-8") as file:
+        rows = {row.pop("stage"): row for row in csv.DictReader(file)}
+    stages = [name for name in YAML(typ="safe").load(Path("dvc.yaml"))["stages"] if name != "sample_models"]
+    assert list(rows) == [*stages[:-1], "all stages", "the original study"]  # all but the report
+    cells = {name: (row["recorded"], row["cells"], row["seconds"]) for name, row in rows.items()}
+    assert cells["rec_score"] == ("1", "1", "3600.0")
+    assert cells["rec_fit"] == ("9", "10", "32400.0")  # two catalogues of five recommenders
+    assert cells["rec_fit_text"] == ("0", "16", "")
+    assert cells["the original study"] == ("", "", "604800.0")
+    watts = 2 * 4 * (0.1 + 0.9 * 0.5**3) + 10  # two unknown cores at half their load, two modules of memory
+    assert float(rows["rec_score"]["kwh"]) == pytest.approx(watts / 1000)
+    text = page(PAGES[0]).text
+    assert "an estimate: codecarbon's model of power" in text
+    assert "What each recommender cost" in text
+    assert "9 of 10" in text
+    assert "No stage has costs" not in text
+    assert (reported / "figures/cost-stages.csv").exists()
 
 
 def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> None:

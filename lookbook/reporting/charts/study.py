@@ -26,6 +26,7 @@ def list_charts(study: ReportedStudy, results: Results) -> list[Chart]:
         *draw_captions(results),
         *draw_recommendations(study, results),
         *_draw_training(results),
+        *_draw_costs(results),
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -42,3 +43,13 @@ def _draw_training(results: Results) -> Iterator[Chart | None]:
     if seconds:
         frame = pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())})
         yield Chart("cost", "Seconds of each fine-tuning.", frame, partial(draw_bars, seconds, "seconds"))
+
+
+def _draw_costs(results: Results) -> Iterator[Chart]:
+    seconds: dict[str, float] = {}
+    for cell in results.costs:
+        if cell.costs:
+            seconds[cell.stage] = seconds.get(cell.stage, 0.0) + cell.costs["seconds"]
+    if seconds:
+        frame = pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())})
+        yield Chart("cost-stages", "Seconds of the cells of each stage.", frame, partial(draw_bars, seconds, "seconds"))

@@ -85,7 +85,7 @@ def list_sections(page: Values) -> list[tuple[str, str]]:
     has = page | {
         "has_quality": page["has_arrivals"] and page["has_captioners"],
         "has_published": any(name.startswith("published-") for name in page["tables"]),
-        "has_cost": page["has_captioners"] and "cost" in page["tables"],
+        "has_cost": not {"cost", "cost-stages"}.isdisjoint(page["tables"]),
     }
     return [(name, title) for name, (title, condition) in SECTIONS.items() if not condition or has[condition]]
 

@@ -10,11 +10,11 @@ from ruamel.yaml import YAML, YAMLError
 
 from lookbook.reporting.formatting import Values
 from pipeline.core.params import PARAMS
+from pipeline.core.record import TIMED
 
 LOCK = Path("dvc.lock")
 PACKAGES = ("lookbook", "torch", "transformers", "peft", "stanza", "numpy", "pandas", "scipy", "scikit-learn", "dvc")
 RESULTS = ("data/", "metrics/")
-TIMED = "metrics/train/"
 OF_THE_MACHINE = ("machine", "device")
 HEX = 12  # digits of a hash that are shown
 
@@ -67,5 +67,5 @@ def read_hashes(path: Path) -> dict[str, str]:
     return {
         out["path"]: out["md5"][:HEX]
         for out in outs
-        if "md5" in out and out["path"].startswith(RESULTS) and not out["path"].startswith(TIMED)
+        if "md5" in out and out["path"].startswith(RESULTS) and not set(TIMED) & set(Path(out["path"]).parents)
     }

@@ -6,7 +6,7 @@ from lookbook.reporting.formatting import Table
 from lookbook.reporting.results import Results
 from lookbook.reporting.settings import ReportedStudy
 from lookbook.reporting.tables import arrivals, captions, catalogue, prediction, published, recommendations, tuning
-from lookbook.reporting.tables.cost import cost_table
+from lookbook.reporting.tables.cost import cost_table, recommender_costs_table, stage_costs_table
 from lookbook.reporting.tables.visibility import visibility_table
 from lookbook.reporting.tables.warm import warm_table
 from recsys.scoring.arms import build_name
@@ -25,6 +25,7 @@ def list_tables(study: ReportedStudy, results: Results) -> list[Table]:
         *_recommendation_tables(study, results),
         *_difference_tables(results),
         *_tuning_tables(results),
+        *_cost_tables(study, results),
         *([catalogue.catalogue_table(results.catalogue)] if results.catalogue else []),
         *_published_tables(study, results),
     ]
@@ -97,8 +98,13 @@ def _difference_tables(results: Results) -> Iterator[Table]:
 
 def _tuning_tables(results: Results) -> Iterator[Table]:
     chosen = tuning.tuning_table(results.tuning, results.most_epochs)
-    tables = (chosen, tuning.trials_table(results.tuning), cost_table(results.runs))
-    yield from (table for table in tables if table)
+    yield from (table for table in (chosen, tuning.trials_table(results.tuning)) if table)
+
+
+def _cost_tables(study: ReportedStudy, results: Results) -> Iterator[Table]:
+    country = study.caption_train.country
+    of_cells = (stage_costs_table(results.costs, country), recommender_costs_table(results.costs, country))
+    yield from (table for table in (cost_table(results.runs), *of_cells) if table)
 
 
 def _published_tables(study: ReportedStudy, results: Results) -> Iterator[Table]:

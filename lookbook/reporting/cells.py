@@ -1,0 +1,47 @@
+"""The cells of the stages of dvc.yaml, as DVC makes them of `foreach` and `matrix` and of params.yaml."""
+
+import itertools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+def list_cells(stage: Mapping[str, Any], params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what `${key}` and `${item}` stand for in each cell of a stage; one without both where it has no axes.
+
+    Args:
+        stage: Of dvc.yaml.
+        params: Of params.yaml.
+
+    >>> list_cells({"matrix": {"text": "${texts}", "recommender": ["bpr"]}}, {"texts": ["all"]})
+    [{'key': 'all-bpr', 'item': {'text': 'all', 'recommender': 'bpr'}}]
+    """
+    if "foreach" in stage:
+        members = _resolve(stage["foreach"], params)
+        keys = list(members) if isinstance(members, dict | list) else []
+        return [{"key": key, "item": members[key] if isinstance(members, dict) else key} for key in keys]
+    if "matrix" in stage:
+        axes = {name: _resolve(axis, params) or [] for name, axis in stage["matrix"].items()}
+        return [
+            {"key": "-".join(map(str, values)), "item": dict(zip(axes, values, strict=True))}
+            for values in itertools.product(*axes.values())
+        ]
+    return [{}]
+
+
+def fill(path: str, cell: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Return a path of dvc.yaml with the values of a cell and of the parameters in the place of their names."""
+    values = {**params, **cell}
+    return re.sub(r"\$\{([^}]+)\}", lambda match: str(_look_up(match[1], values)), path)
+
+
+def _resolve(value: Any, params: Mapping[str, Any]) -> Any:
+    match = re.fullmatch(r"\$\{([^}]+)\}", value) if isinstance(value, str) else None
+    return _look_up(match[1], params) if match else value
+
+
+def _look_up(name: str, values: Mapping[str, Any]) -> Any:
+    found: Any = values
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found

@@ -1,0 +1,63 @@
+"""What the cells of a study cost: the files of data/costs, and the cells that have none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from lookbook.reporting.cells import fill, list_cells
+from lookbook.reporting.formatting import Values
+from pipeline.core.outputs import read_json
+from pipeline.core.params import load
+from recsys.scoring.arms import build_name
+
+ITSELF = "report"  # its costs are written when it has ended
+
+
+@dataclass(frozen=True)
+class CellCosts:
+    """What a cell of the line cost.
+
+    Attributes:
+        stage: Its stage.
+        recommender: Its recommender, with features where it has some; empty in a stage of none.
+        costs: Its file of data/costs; None where there is none.
+    """
+
+    stage: str
+    recommender: str
+    costs: Values | None
+
+
+def read_costs(folder: Path, line: Path, params: Path) -> list[CellCosts]:
+    """Read the costs of the cells that the line has, in its order; none where no cell has costs.
+
+    A file of a cell that left the line may still lie there. It is not read.
+
+    Args:
+        folder: data/costs.
+        line: dvc.yaml.
+        params: params.yaml.
+    """
+    if not folder.is_dir() or not line.exists():
+        return []
+    stages = YAML(typ="safe").load(line).get("stages", {})
+    values = load(params)
+    cells = [
+        CellCosts(name, _name_recommender(cell.get("item")), _read(Path(fill(path, cell, values))))
+        for name, stage in stages.items()
+        for path in stage.get("do", stage).get("outs", [])
+        if isinstance(path, str) and folder in Path(path).parents and name != ITSELF
+        for cell in list_cells(stage, values)
+    ]
+    return cells if any(cell.costs for cell in cells) else []
+
+
+def _name_recommender(item: object) -> str:
+    if not isinstance(item, dict) or "recommender" not in item:
+        return ""
+    return build_name(item["recommender"], item.get("features"))
+
+
+def _read(path: Path) -> Values | None:
+    return read_json(path) if path.exists() else None
