@@ -67,7 +67,8 @@ def prepare_ours(name: str, variant: str, train: sp.csr_matrix) -> Step:
     else:
         modalities = read_modalities(train.shape[1])
         if name == "freedom":
-            alike = freedom.mix_graphs(modalities, {"image": 0.1, "text": 0.9}, "cpu")
+            weights = freedom.weigh_modalities(modalities, settings.image_weight)
+            alike = freedom.mix_graphs(modalities, weights, "cpu")
             model = freedom.new_model(data, modalities, alike, settings, run)
         elif name == "mgcn":
             model = mgcn.new_model(data, modalities, mgcn.build_graphs(modalities, "cpu"), settings, run)
