@@ -184,7 +184,7 @@ def normalise(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, n: int)
     root = np.maximum(np.bincount(rows, values, n), 1e-7) ** -0.5
     entries = torch.from_numpy((values * root[rows] * root[columns]).astype(np.float32))
     places = torch.from_numpy(np.stack([rows, columns]).astype(np.int64))
-    return torch.sparse_coo_tensor(places, entries, (n, n)).coalesce()
+    return torch.sparse_coo_tensor(places, entries, (n, n), check_invariants=True).coalesce()
 
 
 def bpr(user: torch.Tensor, bought: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

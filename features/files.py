@@ -168,8 +168,16 @@ def write_columns(folder: Path, n_pictures: int) -> None:
     write_json(folder / LAYOUT, {"pictures": n_pictures})
 
 
-def _read_columns(folder: Path, dim: int) -> int:
-    """Return how many of the columns are the picture's; 0 where the folder does not say."""
+def read_columns(folder: Path, dim: int) -> int:
+    """Read how many columns, from the left, are the picture's; 0 where the folder does not say.
+
+    Args:
+        folder: of features.
+        dim: how many columns there are.
+
+    Raises:
+        UserError: `columns.json` names no number of columns.
+    """
     path = folder / LAYOUT
     if not path.is_file():
         return 0
@@ -181,7 +189,7 @@ def _read_columns(folder: Path, dim: int) -> int:
     if not isinstance(n_pictures, int) or isinstance(n_pictures, bool) or not 0 <= n_pictures <= dim:
         raise UserError(
             f"{path}: pictures: {n_pictures!r} is not allowed; must be a whole number from 0 to {dim}, the columns of "
-            "features.npy: how many of them, from the left, are the picture's"
+            "the features: how many of them, from the left, are the picture's"
         )
     return n_pictures
 
@@ -212,4 +220,4 @@ def read_features(folder: Path | str) -> Features:
             f"{folder}: features.npy has {len(array):,} rows and ids.txt {len(ids):,} ids; the numbers must be equal: "
             "extract the features again"
         )
-    return Features(ids, array, str(folder), _read_columns(folder, array.shape[1]))
+    return Features(ids, array, str(folder), read_columns(folder, array.shape[1]))

@@ -143,7 +143,10 @@ def test_rows_are_the_same_whatever_the_columns_are_said_to_be(tmp_path: Path, n
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"pictures": 4}', "pictures: 4 is not allowed; must be a whole number from 0 to 3, the columns of"),
+        (
+            '{"pictures": 4}',
+            "pictures: 4 is not allowed; must be a whole number from 0 to 3, the columns",
+        ),
         ('{"pictures": -1}', "pictures: -1 is not allowed"),
         ('{"pictures": 1.0}', "pictures: 1.0 is not allowed"),
         ('{"pictures": true}', "pictures: True is not allowed"),

@@ -109,9 +109,15 @@ def test_vbpr_finds_features_by_id(train: Path, layout: str) -> None:
     assert np.mean([int(items[user][0][1:]) % 2 == parity[user] for user in left]) > 0.8
 
 
-def test_freedom_has_a_graph_of_pictures_where_the_folder_names_their_columns(train: Path) -> None:
-    folder = train.parent / "features"
-    write_features(folder, [f"i{item}" for item in range(10)], np.random.default_rng(0).normal(size=(10, 5)))
+@pytest.mark.parametrize("layout", ["one array", "a file an item"])
+def test_freedom_has_a_graph_of_pictures_where_the_folder_names_their_columns(train: Path, layout: str) -> None:
+    folder, rows = train.parent / "features", np.random.default_rng(0).normal(size=(10, 5))
+    if layout == "one array":
+        write_features(folder, [f"i{item}" for item in range(10)], rows)
+    else:
+        folder.mkdir()
+        for item, row in enumerate(rows):
+            np.save(folder / f"i{item}.npy", row)
 
     def run(weight: float) -> bytes:
         out, values = train.parent / "recs.tsv", {"epochs": 2, "neighbours": 3, "image_weight": weight}
