@@ -67,7 +67,8 @@ def prepare_ours(name: str, variant: str, train: sp.csr_matrix) -> Step:
     else:
         modalities = read_modalities(train.shape[1])
         if name == "freedom":
-            alike = freedom.mix_graphs(modalities, {"image": 0.1, "text": 0.9}, "cpu")
+            weights = freedom.weigh_modalities(modalities, settings.image_weight)
+            alike = freedom.mix_graphs(modalities, weights, "cpu")
             model = freedom.new_model(data, modalities, alike, settings, run)
         elif name == "mgcn":
             model = mgcn.new_model(data, modalities, mgcn.build_graphs(modalities, "cpu"), settings, run)
@@ -183,7 +184,7 @@ def normalise(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, n: int)
     root = np.maximum(np.bincount(rows, values, n), 1e-7) ** -0.5
     entries = torch.from_numpy((values * root[rows] * root[columns]).astype(np.float32))
     places = torch.from_numpy(np.stack([rows, columns]).astype(np.int64))
-    return torch.sparse_coo_tensor(places, entries, (n, n)).coalesce()
+    return torch.sparse_coo_tensor(places, entries, (n, n), check_invariants=True).coalesce()
 
 
 def bpr(user: torch.Tensor, bought: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,11 @@
 """Feature files: one float16 array and the ids of its rows. Rows are selected by id, never by position.
 
-An array may be larger than memory: it is written block by block and memory-mapped when it is read.
+An array may be larger than memory: it is written block by block and memory-mapped when it is read. A folder whose rows
+hold a picture and words says in `columns.json` how many columns, from the left, are the picture's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +13,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.core.errors import UserError, first_five
-from pipeline.core.outputs import new_folder
+from pipeline.core.outputs import new_folder, write_json
 
 BLOCK_BYTES = 64_000_000  # of float32 taken from an array at once
+LAYOUT = "columns.json"  # {"pictures": n}
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Rows:
     array: np.ndarray  # (n_stored, dim), mapped or in memory
     index: np.ndarray  # (n,) int64
     source: str = "features"  # the folder, for messages
+    n_pictures: int = 0  # how many columns, from the left, are the picture's; 0: the folder tells no picture from words
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -43,6 +47,20 @@ class Rows:
         for start in range(0, len(self), size):
             yield slice(start, start + size), self.take(np.arange(start, min(start + size, len(self))))
 
+    def divide(self, widths: Mapping[str, int]) -> dict[str, "Rows"]:
+        """Divide the columns, from the left, into parts of these widths, by name; nothing is read or copied.
+
+        Raises:
+            ValueError: the widths do not add up to the number of columns.
+        """
+        if sum(widths.values()) != self.shape[1]:
+            raise ValueError(f"{self.source}: {self.shape[1]} columns for parts of {dict(widths)}")
+        ends = np.cumsum(list(widths.values())).tolist()
+        return {
+            name: Rows(self.array[:, end - width : end], self.index, self.source)
+            for (name, width), end in zip(widths.items(), ends, strict=True)
+        }
+
 
 def all_rows(array: np.ndarray) -> Rows:
     """Select every row of an array."""
@@ -56,6 +74,7 @@ class Features:
     ids: tuple[str, ...]
     array: np.ndarray  # (n_items, dim)
     source: str = "features"  # the folder, for messages
+    n_pictures: int = 0  # as of `Rows`
 
     def select(self, ids: Sequence[str]) -> Rows:
         """Select the rows of these ids, in their order; nothing is read yet.
@@ -70,7 +89,8 @@ class Features:
                 f"{self.source}: {len(missing)} of {len(ids)} items have no features, first {first_five(missing)}; "
                 "run `dvc repro` to extract them"
             )
-        return Rows(self.array, np.array([row_of_item[item] for item in ids], dtype=np.int64), self.source)
+        index = np.array([row_of_item[item] for item in ids], dtype=np.int64)
+        return Rows(self.array, index, self.source, self.n_pictures)
 
     def take(self, ids: Sequence[str]) -> np.ndarray:
         """Read the rows of these ids, in their order: (len(ids), dim), float32.
@@ -143,11 +163,43 @@ def _read_ids(path: Path) -> tuple[str, ...]:
     return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")) if text else ()
 
 
+def write_columns(folder: Path, n_pictures: int) -> None:
+    """Write beside features how many columns, from the left, are the picture's."""
+    write_json(folder / LAYOUT, {"pictures": n_pictures})
+
+
+def read_columns(folder: Path, dim: int) -> int:
+    """Read how many columns, from the left, are the picture's; 0 where the folder does not say.
+
+    Args:
+        folder: of features.
+        dim: how many columns there are.
+
+    Raises:
+        UserError: `columns.json` names no number of columns.
+    """
+    path = folder / LAYOUT
+    if not path.is_file():
+        return 0
+    try:
+        layout = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f'{path}: is no JSON: {error}; expected {{"pictures": NUMBER}}, or no such file') from None
+    n_pictures = layout.get("pictures") if isinstance(layout, dict) else None
+    if not isinstance(n_pictures, int) or isinstance(n_pictures, bool) or not 0 <= n_pictures <= dim:
+        raise UserError(
+            f"{path}: pictures: {n_pictures!r} is not allowed; must be a whole number from 0 to {dim}, the columns of "
+            "the features: how many of them, from the left, are the picture's"
+        )
+    return n_pictures
+
+
 def read_features(folder: Path | str) -> Features:
     """Read the features of a folder, memory-mapped.
 
     Raises:
-        UserError: a file is missing, the array is no table of numbers, or the numbers of rows and ids differ.
+        UserError: a file is missing, the array is no table of numbers, the numbers of rows and ids differ, or
+            `columns.json` names no number of columns.
     """
     folder = Path(folder)
     missing = [name for name in ("features.npy", "ids.txt") if not (folder / name).is_file()]
@@ -168,4 +220,4 @@ def read_features(folder: Path | str) -> Features:
             f"{folder}: features.npy has {len(array):,} rows and ids.txt {len(ids):,} ids; the numbers must be equal: "
             "extract the features again"
         )
-    return Features(ids, array, str(folder))
+    return Features(ids, array, str(folder), read_columns(folder, array.shape[1]))

@@ -3,12 +3,14 @@
 Of arrivals (the test items of the catalogue `original`, and the validation items, where the best method is chosen) to
 `data/features/imputed/NAME/<imputation>/`, learned from the train items alone:
 
-- `mean`: the mean of the words; `ridge-<image features>`: ridge regression from the picture;
+- `mean`: the mean of the words; `zeros`: no text, so that a recommender on graphs has no edges of words;
+- `ridge-<image features>`: ridge regression from the picture;
 - `neighbours-<image features>`: the mean of the words of the garments with the most similar pictures.
 
 Of the items without description, for each name of `warm_imputations`, to `data/features/imputed/NAME/warm-<name>/`, a
-row for each item of the catalogue `all`: from the words of the items that the same users bought in train. To learn from
-them: `python -m recsys.fit --text unfilled` with such a folder in the place of `data/features/text/unfilled/NAME`.
+row for each item of the catalogue `all`: from the words of the items that the same users bought in train, or zeros.
+To learn from them: `python -m recsys.fit --text unfilled` with such a folder in the place of
+`data/features/text/unfilled/NAME`.
 
 Where the extractor reads pictures too, those columns are the item's own. `imputation.json` says what was chosen.
 """
@@ -21,6 +23,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from catalogue.prepared.items import read_items
+from features.files import write_columns
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -29,7 +32,7 @@ from recsys.encoding.stored import read_stored_text
 from recsys.imputation.arrivals import Task, impute
 from recsys.imputation.graph import fill_missing
 from recsys.imputation.purchases import find_bought_together
-from recsys.imputation.settings import Imputation, RecImpute, WarmImputation, name_warm
+from recsys.imputation.settings import ZEROS, Imputation, RecImpute, WarmImputation, name_warm
 from recsys.imputation.writing import write_imputed
 from recsys.purchases.dataset import read_split
 
@@ -88,11 +91,14 @@ def impute_warm(folder: Path, name: str, items: pd.DataFrame, params: Params) ->
     near = find_bought_together(train, settings.neighbours, settings.definition)
     words, written = stored.take_words(ids), []
     for filler in params.warm_imputations:
-        filled, n_unreached = fill_missing(filler, words, known, near, settings)
+        filled, n_unreached = np.zeros((int((~known).sum()), words.shape[1])), 0
+        if filler != ZEROS:
+            filled, n_unreached = fill_missing(filler, words, known, near, settings)
         rows = words.copy()
         rows[~known] = filled
         about = {"definition": settings.definition, "missing": len(filled), "without_known_neighbour": n_unreached}
         write_imputed(folder / name_warm(filler), stored, ids, rows, about)
+        write_columns(folder / name_warm(filler), stored.n_pictures)  # models are fitted on these
         written.append(f"{name_warm(filler)} ({len(filled)} items, {n_unreached} without known neighbour)")
     return written
 

@@ -75,8 +75,8 @@ def main() -> None:
         return
     started = time.perf_counter()
     with checkpoints.checkpoint_folder(checkpoint_folder(experiment, cell, params)) as work:
-        seed = derive_seed(params.rec_fit.seed, 0)
-        task, own = make_task(experiment, cell, k, seed), Run(seed, k, params.device, params.machine.threads)
+        own = Run(derive_seed(params.rec_fit.seed, 0), k, params.device, params.machine.threads)
+        task = make_task(experiment, cell, own)
         trials = try_cells(recommender, settings, cells, params.rec_tune, task, own, work)
     choice = choose_best(trials, k)
     numbered = {str(number): trial for number, trial in enumerate(trials, start=1)}  # DVC would draw a list
@@ -97,13 +97,13 @@ def parse_arguments() -> tuple[str, Cell]:
     return words.experiment, read_cell(words)
 
 
-def make_task(experiment: str, cell: Cell, k: int, seed: int) -> Task:
+def make_task(experiment: str, cell: Cell, own: Run) -> Task:
     """Return what the settings are tried on."""
     if experiment == WARM:
-        return hold_out_cut(read_split(INTERACTIONS, cell.catalogue), cell, FEATURES, k, seed)
+        return hold_out_cut(read_split(INTERACTIONS, cell.catalogue), cell, FEATURES, own)
     recommender = load_cold(cell.recommender)
     split, items = read_split(INTERACTIONS, COMMON), read_items(ITEMS, ["item_id", "split"])
-    return hold_out_arrivals(split, items, recommender, cell, FEATURES, k, seed)
+    return hold_out_arrivals(split, items, recommender, cell, FEATURES, own)
 
 
 def checkpoint_folder(experiment: str, cell: Cell, params: Params) -> Path:

@@ -29,7 +29,10 @@ def recommend(
     shrink: Annotated[float | None, typer.Option(help=f"shrinkage of similarities {DEFAULT}")] = None,
     features: Annotated[
         Path | None,
-        typer.Option(help="features for vbpr: a folder with features.npy and ids.txt, or one ID.npy per item"),
+        typer.Option(
+            help="features of the items: a folder with features.npy and ids.txt, or one ID.npy per item; where rows "
+            'hold a picture and words, columns.json beside them, {"pictures": N}: N columns are the picture\'s'
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="seed of random, bpr and vbpr")] = 42,
     binary: Annotated[bool, typer.Option("--binary", help="read every rating as 1")] = False,

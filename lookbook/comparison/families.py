@@ -17,7 +17,7 @@ REFERENCE = "reference"
 NONE = "none"
 SHUFFLED = "shuffled"
 VARIANTS = ("ft", "pt")
-WITHOUT_CAPTIONS = (PICTURES, "ridge", "neighbours", "nearest", "table", "mean")  # kinds of sources
+WITHOUT_CAPTIONS = (PICTURES, "ridge", "neighbours", "nearest", "table", "mean", "zeros")  # kinds of sources
 
 
 class Arm(NamedTuple):

@@ -12,6 +12,7 @@ PHRASES = {
     "shuffled": "fine-tuned captions of other garments",
     "pictures": "pictures alone",
     "mean": "the mean text vector",
+    "zeros": "zeros for a text vector",
     "ridge": "text vectors predicted from pictures by ridge regression",
     "neighbours": "the mean text vector of the nearest pictures",
 }
@@ -24,6 +25,7 @@ LABELS = {
     "shuffled": "FT caption of another garment",
     "pictures": "pictures alone",
     "mean": "no words: mean text vector",
+    "zeros": "no words: zeros",
     "ridge": "no words: ridge regression from pictures",
     "neighbours": "no words: mean of the nearest pictures",
 }
@@ -41,6 +43,7 @@ ORDER = (
     "table",
     "pictures",
     "mean",
+    "zeros",
     "none",
 )
 

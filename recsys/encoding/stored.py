@@ -9,11 +9,9 @@ import pandas as pd
 from safetensors.numpy import load_file, save_file
 
 from features.components import Components
-from features.files import Features, read_features
+from features.files import LAYOUT, Features, read_features, write_columns
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import read_json, write_json
 
-LAYOUT = "columns.json"  # how many columns, from the left, are the picture's
 COMPONENTS = "components.safetensors"  # of the words, where `reduce` is pca95
 
 
@@ -66,7 +64,7 @@ class StoredText:
 
 def write_layout(folder: Path, n_pictures: int, components: Components | None) -> None:
     """Write beside stored features which columns are the picture's, and what the words were projected on."""
-    write_json(folder / LAYOUT, {"pictures": n_pictures})
+    write_columns(folder, n_pictures)
     if components is not None:
         save_file({"mean": components.mean, "weights": np.ascontiguousarray(components.weights)}, folder / COMPONENTS)
 
@@ -85,7 +83,8 @@ def read_stored_text(folder: Path) -> StoredText:
     path = folder / COMPONENTS
     arrays = load_file(path) if path.is_file() else None
     components = Components(arrays["mean"], arrays["weights"]) if arrays else None
-    return StoredText(read_features(folder), read_json(folder / LAYOUT)["pictures"], components)
+    features = read_features(folder)
+    return StoredText(features, features.n_pictures, components)
 
 
 def project(vectors: Mapping[str, np.ndarray], components: Components | None) -> dict[str, np.ndarray]:

@@ -70,4 +70,6 @@ def mix_modalities(graphs: Sequence[sp.csr_matrix], weights: Sequence[float]) ->
     mixed = parts[0]
     for part in parts[1:]:
         mixed = mixed + part
-    return mixed.tocsr()
+    mixed = mixed.tocsr()
+    mixed.sort_indices()
+    return mixed

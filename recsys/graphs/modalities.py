@@ -1,4 +1,8 @@
-"""The features of items as a graph model reads them: each modality with its neighbours and its projection."""
+"""The features of items as a graph model reads them: each modality with its neighbours and its projection.
+
+Features whose folder says which columns are the picture's are two modalities, `image` and `text`. Any others are one,
+`content`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +18,7 @@ from recsys.graphs.neighbours import Neighbours, find_known, find_neighbours
 from recsys.pairwise.adam import Adam
 
 FIRST_STREAM = 10  # of the projections' draws
+ONE, IMAGE, TEXT = "content", "image", "text"  # names of modalities
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,40 @@ class Modality:
     features: torch.Tensor
     known: torch.Tensor
     neighbours: Neighbours
+
+
+def divide_features(features: Rows) -> dict[str, Rows]:
+    """Return the modalities of features by name: `image` and `text` of rows that hold both, else `content`.
+
+    Args:
+        features: (n_items, dim).
+    """
+    n_pictures, dim = features.n_pictures, features.shape[1]
+    return features.divide({IMAGE: n_pictures, TEXT: dim - n_pictures} if 0 < n_pictures < dim else {ONE: dim})
+
+
+def divide_arrivals(learned: Mapping[str, np.ndarray], features: Rows) -> dict[str, Rows]:
+    """Return the modalities of items that were not in the fit, as the features of the fit were divided.
+
+    Args:
+        learned: by a fit: `NAME.weights` (dim, width) or `NAME.features` (n_items, dim) of each modality.
+        features: (n, dim), of as many dimensions as those of the fit.
+
+    Raises:
+        ValueError: they have other dimensions.
+    """
+    widths = {}
+    for name in (ONE, IMAGE, TEXT):
+        if f"{name}.weights" in learned:
+            widths[name] = len(learned[f"{name}.weights"])
+        elif f"{name}.features" in learned:
+            widths[name] = learned[f"{name}.features"].shape[1]
+    return features.divide(widths)
+
+
+def read_modalities(features: Rows, k: int, device: str, folder: Path | None = None) -> dict[str, Modality]:
+    """Read features into memory, and find every item's k nearest by each modality; see `read_modality`."""
+    return {name: read_modality(part, k, device, folder) for name, part in divide_features(features).items()}
 
 
 def read_modality(features: Rows, k: int, device: str, folder: Path | None = None) -> Modality:

@@ -10,7 +10,7 @@ from features.files import Rows, read_features
 from pipeline.core.errors import UserError
 from recsys.encoding.stored import StoredText
 from recsys.imputation.pictures import average_nearest, regress
-from recsys.imputation.settings import FROM_PICTURES, RecImpute, name_from_pictures
+from recsys.imputation.settings import FROM_PICTURES, ZEROS, RecImpute, name_from_pictures
 
 Imputed = tuple[str, np.ndarray, dict[str, float]]  # name, words (n_arrivals, dim), what was chosen
 
@@ -52,8 +52,8 @@ def impute(task: Task, imputations: Sequence[str], image_features: Sequence[str]
                 )
                 yield name_from_pictures(imputation, features), vectors, about
         else:
-            mean = words.mean(axis=0, dtype=np.float64)
-            yield imputation, np.tile(mean, (len(task.arrivals), 1)), {"items": len(words)}
+            row = np.zeros(words.shape[1]) if imputation == ZEROS else words.mean(axis=0, dtype=np.float64)
+            yield imputation, np.tile(row, (len(task.arrivals), 1)), {"items": 0 if imputation == ZEROS else len(words)}
 
 
 def _regress(task: Task, pictures: Rows, train: Rows, words: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:

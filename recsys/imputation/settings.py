@@ -7,10 +7,11 @@ from pydantic import Field
 
 from pipeline.core.params import Section
 
-Imputation = Literal["mean", "ridge", "neighbours"]  # of arrivals
-WarmImputation = Literal["neighbours", "propagation", "pagerank", "heat"]  # of items without description
+Imputation = Literal["mean", "zeros", "ridge", "neighbours"]  # of arrivals
+WarmImputation = Literal["zeros", "neighbours", "propagation", "pagerank", "heat"]  # of items without description
 IMPUTATIONS: tuple[Imputation, ...] = get_args(Imputation)
 WARM_IMPUTATIONS: tuple[WarmImputation, ...] = get_args(WarmImputation)
+ZEROS = "zeros"  # no text: a recommender on graphs has no edges of words for such an item
 FROM_PICTURES: tuple[Imputation, ...] = ("ridge", "neighbours")  # one for each set of image features
 
 

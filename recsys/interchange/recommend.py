@@ -6,6 +6,7 @@ rating, as in Elliot.
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 import pydantic
 import scipy.sparse as sp
 
-from features.files import Rows, all_rows, load_array, read_features
+from features.files import Rows, all_rows, load_array, read_columns, read_features
 from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import SHOWN, UserError, first_five
 from pipeline.core.params import REFERENCE, Section, load, suggest
@@ -155,7 +156,8 @@ def _read_vectors(folder: Path, item_ids: list[str]) -> Rows:
         raise UserError(
             f"{folder}: vectors of different lengths, from {min(lengths)} to {max(lengths)}; expected one length"
         )
-    return all_rows(np.stack(vectors))
+    rows = all_rows(np.stack(vectors))
+    return replace(rows, source=str(folder), n_pictures=read_columns(folder, rows.shape[1]))
 
 
 def _check_ids(folder: Path, known: set[str], item_ids: list[str]) -> None:

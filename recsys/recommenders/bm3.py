@@ -11,14 +11,16 @@ number of items, and its `content` is 2.
 
 `features: fixed` leaves the features as they are, as in the paper; `trained` makes them parameters, as MMRec does.
 
-An item whose features are all zeros has no text (or picture), and no part in the loss of the projected features.
+An item whose features of a modality are all zeros has no text (or picture), and no part in the loss of these projected
+features.
 
 No list reads the features: they only move the vectors of the items bought. Features of other items cost BM3 nothing
 (docs/recommenders.md), so that it cannot tell whether captions help those that are sold.
 
 A new arrival is P m, its own features projected, since the loss brings P m_i and e_i together; the loss knows
-directions alone, so it gets the mean length of the P e_i of the fit. With trained features it is projected from its raw
-ones. The rows of the items of the fit stay as they are.
+directions alone, so it gets the mean length of the P e_i of the fit. The directions of two modalities are added up
+first, so that both weigh the same. With trained features it is projected from its raw ones. The rows of the items of
+the fit stay as they are.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,12 +73,12 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
         UserError: there is another number of features than of items, or a feature is not finite; or as
             `recsys.pairwise.learning.learn`.
     """
-    from recsys.graphs.modalities import read_features
+    from recsys.graphs.modalities import divide_features, read_features
     from recsys.pairwise.learning import learn
 
     assert features is not None
     find_standards(features, data.item_ids)  # refuses what is not finite
-    modalities = {"content": read_features(features, run.device)}
+    modalities = {name: read_features(part, run.device) for name, part in divide_features(features).items()}
     return learn(
         lambda: new_model(data, modalities, settings, run),
         partial(read_factors, settings=settings),
@@ -215,12 +217,28 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
     """Return items that were not in the fit: P m of their own features, all of one length.
 
     Args:
-        learned: `content` and `predictor`, `weights` (dim, factors) and `offset` (1, factors) of each, and `length`.
+        learned: the modalities and `predictor`, `NAME.weights` (dim, factors) and `NAME.offset` (1, factors) of each,
+            and `length`.
         features: (n, dim); a row of zeros has the vector 0.
+    """
+    from recsys.graphs.modalities import divide_arrivals
+
+    parts = [predict_directions(learned, name, part) for name, part in divide_arrivals(learned, features).items()]
+    vectors = parts[0] if len(parts) == 1 else scale_rows(np.sum(parts, axis=0))
+    return ItemFactors(vectors * learned["length"], np.zeros(len(vectors), dtype=np.float32))
+
+
+def predict_directions(learned: Mapping[str, np.ndarray], name: str, features: Rows) -> np.ndarray:
+    """Return P m of one modality of some items, each of length 1, or 0 for a row of zeros: (n, factors) float32.
+
+    Args:
+        learned: the modality and `predictor`; see `project`.
+        name: of the modality.
+        features: its own, (n, dim).
     """
     vectors = np.zeros((len(features), learned["predictor.weights"].shape[1]), dtype=np.float32)
     for part, block in features.blocks():
-        seen = block @ learned["content.weights"] + learned["content.offset"]
+        seen = block @ learned[f"{name}.weights"] + learned[f"{name}.offset"]
         seen = seen @ learned["predictor.weights"] + learned["predictor.offset"]
-        vectors[part] = scale_rows(seen.astype(np.float32)) * learned["length"] * block.any(1, keepdims=True)
-    return ItemFactors(vectors, np.zeros(len(vectors), dtype=np.float32))
+        vectors[part] = scale_rows(seen.astype(np.float32)) * block.any(1, keepdims=True)
+    return vectors

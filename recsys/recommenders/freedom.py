@@ -2,21 +2,22 @@
 
 score(u, i) = e_u · (e_i + h_i). e as in lightgcn; h_i is the mean of the learned vectors of the `neighbours` items that
 are most similar to i by the cosine of their raw features, i itself among them. That graph is made once and never
-learned. Each epoch learns on the share 1 − `dropped` of the purchases, drawn with a chance of 1 / √(d_u d_i); lists are
-made with all of them. The loss is BPR's and `regularisation` (the paper's λ) times that of e_u · (W f_i + b), W f_i + b
-the projected features.
+learned. Of pictures and words there is a graph each: h_i is `image_weight` times the mean by pictures, and the rest
+that by words. Each epoch learns on the share 1 − `dropped` of the purchases, drawn with a chance of 1 / √(d_u d_i);
+lists are made with all of them. The loss is BPR's and, for each modality, `regularisation` (the paper's λ) times that
+of e_u · (W f_i + b), W f_i + b the projected features.
 
 `features: fixed` leaves the features as they are, as in the paper; `trained` makes them parameters, as MMRec does. The
 graph is of the raw features in both.
 
-An item whose features are all zeros has no text (or picture): it has no edges, is nobody's neighbour, and has no part
-in the loss of the projected features.
+An item whose features of a modality are all zeros has no text (or picture): it has no edges by it, is nobody's
+neighbour, and has no part in the loss of the projected features; its h_i is by the other alone, and 0 without either.
 
-A new arrival is the mean of the learned vectors of the `neighbours` items of the fit that are most similar to it; its
-e_i is 0, since nobody has bought it. The rows of the items of the fit stay as they are.
+A new arrival is its h by the `neighbours` items of the fit that are most similar to it; its e_i is 0, since nobody has
+bought it. The rows of the items of the fit stay as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -52,6 +53,7 @@ class Settings(PairwiseSettings):
     features: Literal["fixed", "trained"]
     layers: Count
     neighbours: Count
+    image_weight: Annotated[float, Field(gt=0, lt=1)]
     dropped: Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -62,12 +64,13 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
         UserError: there is another number of features than of items, or a feature is not finite; or as
             `recsys.pairwise.learning.learn`.
     """
+    from recsys.graphs.modalities import read_modalities
     from recsys.pairwise.learning import learn
 
     assert features is not None
     find_standards(features, data.item_ids)  # refuses what is not finite
-    modalities = {"content": read_content(features, settings, run)}
-    alike = mix_graphs(modalities, {"content": 1.0}, run.device)
+    modalities = read_modalities(features, settings.neighbours, run.device, run.checkpoints)
+    alike = mix_graphs(modalities, weigh_modalities(modalities, settings.image_weight), run.device)
     return learn(
         lambda: new_model(data, modalities, alike, settings, run),
         partial(read_factors, modalities=modalities, alike=alike, settings=settings),
@@ -77,11 +80,13 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
     )
 
 
-def read_content(features: Rows, settings: Settings, run: Run) -> "Modality":
-    """Read the features into memory, and find every item's neighbours."""
-    from recsys.graphs.modalities import read_modality
+def weigh_modalities(names: Iterable[str], image_weight: float) -> dict[str, float]:
+    """Return the weight of each modality's graph: `image_weight` that of pictures, the rest that of words, 1 of one.
 
-    return read_modality(features, settings.neighbours, run.device, run.checkpoints)
+    >>> weigh_modalities(["image", "text"], 0.25), weigh_modalities(["content"], 0.25)
+    ({'image': 0.25, 'text': 0.75}, {'content': 1.0})
+    """
+    return {name: {"image": image_weight, "text": 1 - image_weight}.get(name, 1.0) for name in names}
 
 
 def mix_graphs(modalities: "Mapping[str, Modality]", weights: Mapping[str, float], device: str) -> "Sparse":
@@ -156,6 +161,8 @@ def read_factors(
     users, items = compute_vectors(tables, model.whole, alike, settings.layers)
     learned = {f"{name}.features": to_array(modality.features) for name, modality in modalities.items()}
     learned |= {"vectors": to_array(tables["items"]), "neighbours": np.array([settings.neighbours], dtype=np.int32)}
+    if len(modalities) > 1:
+        learned["image_weight"] = np.array([settings.image_weight])
     return Factors(to_array(users), to_array(items), np.zeros(len(items), np.float32), learned)
 
 
@@ -163,13 +170,19 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
     """Return items that were not in the fit: the mean of the learned vectors of the items most similar to each.
 
     Args:
-        learned: `vectors` (n_items, factors) and `content.features` (n_items, dim) of the items of the fit, and
-            `neighbours`.
+        learned: `vectors` (n_items, factors) of the items of the fit, `NAME.features` (n_items, dim) of each modality,
+            `neighbours`, and of two modalities `image_weight`.
         features: (n, dim).
     """
-    from recsys.graphs.items import average_neighbours
+    from recsys.graphs.items import average_neighbours, mix_modalities
+    from recsys.graphs.modalities import divide_arrivals
     from recsys.graphs.neighbours import find_nearest
 
-    nearest = find_nearest(features, all_rows(learned["content.features"]), int(learned["neighbours"][0]))
-    vectors = average_neighbours(nearest, len(learned["vectors"])) @ learned["vectors"]
+    k, parts = int(learned["neighbours"][0]), divide_arrivals(learned, features)
+    graphs = [
+        average_neighbours(find_nearest(part, all_rows(learned[f"{name}.features"]), k), len(learned["vectors"]))
+        for name, part in parts.items()
+    ]
+    weights = weigh_modalities(parts, float(learned.get("image_weight", [1.0])[0]))
+    vectors = mix_modalities(graphs, list(weights.values())) @ learned["vectors"]
     return ItemFactors(vectors.astype(np.float32), np.zeros(len(vectors), dtype=np.float32))

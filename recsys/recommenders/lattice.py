@@ -18,8 +18,8 @@ is `learning_rate` times `decay` every 50 epochs.
 
 `features: fixed` leaves the features as they are, as in the paper; `trained` makes them parameters, as MMRec does.
 
-An item whose features are all zeros lacks the modality: it has no edges by it and is nobody's neighbour; without any
-its vector is e_i.
+An item whose features of a modality are all zeros lacks it: it has no edges by it and is nobody's neighbour; without
+any its vector is e_i.
 
 A new arrival has e_i = 0, since nobody has bought it, and edges to the items of the fit that are most similar to it, by
 its raw features and by W f + b of them, with trained features, too. The rows of the items of the fit stay as they are.
@@ -74,12 +74,12 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
         UserError: there is another number of features than of items, or a feature is not finite; or as
             `recsys.pairwise.learning.learn`.
     """
-    from recsys.graphs.modalities import read_modality
+    from recsys.graphs.modalities import read_modalities
     from recsys.pairwise.learning import learn
 
     assert features is not None
     find_standards(features, data.item_ids)  # refuses what is not finite
-    modalities = {"content": read_modality(features, settings.neighbours, run.device, run.checkpoints)}
+    modalities = read_modalities(features, settings.neighbours, run.device, run.checkpoints)
     raw = build_raw(modalities, run.device)
     return learn(
         lambda: new_model(data, modalities, raw, settings, run),
@@ -221,21 +221,39 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
 
     Args:
         learned: of the items of the fit `vectors` (n_items, factors) and `degrees` (n_items,) of the learned graph;
-            `content.features` (n_items, dim), `.seen` (n_items, factors), `.degrees` (n_items,), `.share` (1,),
-            `.weights` (dim, factors) and `.offset` (1, factors); `neighbours` and `frozen`.
+            of each modality `NAME.features` (n_items, dim), `.seen` (n_items, factors), `.degrees` (n_items,), `.share`
+            (1,), `.weights` (dim, factors) and `.offset` (1, factors); `neighbours` and `frozen`.
         features: (n, dim).
     """
     from recsys.graphs.items import weigh_neighbours
+    from recsys.graphs.modalities import divide_arrivals
     from recsys.graphs.neighbours import Neighbours, find_nearest
 
-    k, frozen, share = int(learned["neighbours"][0]), float(learned["frozen"][0]), float(learned["content.share"][0])
-    seen = np.zeros((len(features), learned["vectors"].shape[1]), dtype=np.float32)
-    for part, block in features.blocks():
-        seen[part] = (block @ learned["content.weights"] + learned["content.offset"]) * block.any(1, keepdims=True)
-    by_raw = find_nearest(features, all_rows(learned["content.features"]), k)
-    by_seen = find_nearest(all_rows(seen), all_rows(learned["content.seen"]), k)
-    own = Neighbours(by_seen.items, by_seen.similarities * np.float32(share))
-    graph = (1 - frozen) * weigh_neighbours(own, learned["degrees"])
-    graph = graph + frozen * share * weigh_neighbours(by_raw, learned["content.degrees"])
+    k, frozen = int(learned["neighbours"][0]), float(learned["frozen"][0])
+    by_seen, by_raw = [], []
+    for name, part in divide_arrivals(learned, features).items():
+        share = float(learned[f"{name}.share"][0])
+        near = find_nearest(project_features(learned, name, part), all_rows(learned[f"{name}.seen"]), k)
+        by_seen.append((near.items, near.similarities * np.float32(share)))
+        near = find_nearest(part, all_rows(learned[f"{name}.features"]), k)
+        by_raw.append(frozen * share * weigh_neighbours(near, learned[f"{name}.degrees"]))
+    joined = Neighbours(*(np.hstack(parts) for parts in zip(*by_seen, strict=True)))
+    graph = (1 - frozen) * weigh_neighbours(joined, learned["degrees"])
+    for own in by_raw:
+        graph = graph + own
     vectors = scale_rows((graph @ learned["vectors"]).astype(np.float32))
     return ItemFactors(vectors, np.zeros(len(vectors), dtype=np.float32))
+
+
+def project_features(learned: Mapping[str, np.ndarray], name: str, features: Rows) -> Rows:
+    """Return W f + b of one modality of some items, 0 for a row of zeros: (n, factors).
+
+    Args:
+        learned: `NAME.weights` (dim, factors) and `NAME.offset` (1, factors).
+        name: of the modality.
+        features: its own, (n, dim).
+    """
+    seen = np.zeros((len(features), learned[f"{name}.weights"].shape[1]), dtype=np.float32)
+    for part, block in features.blocks():
+        seen[part] = (block @ learned[f"{name}.weights"] + learned[f"{name}.offset"]) * block.any(1, keepdims=True)
+    return all_rows(seen)

@@ -16,7 +16,7 @@ smaller last batch, too (`mmrec`). The learning rate is that of `learning_rate` 
 `features: fixed` leaves the features as they are, as in the paper; `trained` makes them parameters, as MMRec does. The
 graphs are of the raw features in both.
 
-An item whose features are all zeros lacks the modality: it has no edges, is nobody's neighbour, and its c and s are
+An item whose features of a modality are all zeros lacks it: it has no edges, is nobody's neighbour, and its c and s are
 those of the other modalities; without any s is 0. With one modality c is that modality.
 
 A new arrival has e = 0, since nobody has bought it, and x from the items of the fit that are most similar to it: its
@@ -74,12 +74,12 @@ def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = Non
         UserError: there is another number of features than of items, or a feature is not finite; or as
             `recsys.pairwise.learning.learn`.
     """
-    from recsys.graphs.modalities import read_modality
+    from recsys.graphs.modalities import read_modalities
     from recsys.pairwise.learning import learn
 
     assert features is not None
     find_standards(features, data.item_ids)  # refuses what is not finite
-    modalities = {"content": read_modality(features, settings.neighbours, run.device, run.checkpoints)}
+    modalities = read_modalities(features, settings.neighbours, run.device, run.checkpoints)
     alike = build_graphs(modalities, run.device)
     return learn(
         lambda: new_model(data, modalities, alike, settings, run),
@@ -279,20 +279,25 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
     """Return items that were not in the fit: s, from the items of the fit that are most similar to each.
 
     Args:
-        learned: `content.features` (n_items, dim), `content.degrees` (n_items,) and `content.vectors` (n_items,
-            factors) of the items of the fit, the layers `query`, `answer` and `content.prefer`, `neighbours`, `mmrec`.
+        learned: of each modality `NAME.features` (n_items, dim), `.degrees` (n_items,) and `.vectors` (n_items,
+            factors) of the items of the fit, and the layer `.prefer`; the layers `query` and `answer`; `neighbours`,
+            `mmrec`.
         features: (n, dim).
     """
     import torch
 
     from recsys.graphs.items import weigh_neighbours
+    from recsys.graphs.modalities import divide_arrivals
     from recsys.graphs.neighbours import NONE, find_nearest
 
-    nearest = find_nearest(features, all_rows(learned["content.features"]), int(learned["neighbours"][0]))
-    part = weigh_neighbours(nearest, learned["content.degrees"]) @ learned["content.vectors"]
-    known = torch.from_numpy((nearest.items != NONE).any(1, keepdims=True))
-    seen = torch.from_numpy(part.astype(np.float32))
+    parts, seen, known = divide_arrivals(learned, features), [], []
+    for name, part in parts.items():
+        nearest = find_nearest(part, all_rows(learned[f"{name}.features"]), int(learned["neighbours"][0]))
+        rows = weigh_neighbours(nearest, learned[f"{name}.degrees"]) @ learned[f"{name}.vectors"]
+        seen.append(torch.from_numpy(rows.astype(np.float32)))
+        known.append((nearest.items != NONE).any(1))
     tables = {name: torch.from_numpy(values) for name, values in learned.items()}
     variant = "mmrec" if learned["mmrec"][0] else "paper"
-    vectors = fuse(tables, ["content"], [seen], torch.zeros_like(seen), known, variant).numpy()
+    content, has = torch.zeros_like(seen[0]), torch.from_numpy(np.stack(known, 1))
+    vectors = fuse(tables, list(parts), seen, content, has, variant).numpy()
     return ItemFactors(vectors, np.zeros(len(vectors), dtype=np.float32))

@@ -25,7 +25,13 @@ def draw_users(relevant: sp.csr_matrix, seed: int) -> np.ndarray:
 
 
 def measure_lists(
-    scorer: Scorer | RandomOrder, train: sp.csr_matrix, relevant: sp.csr_matrix, users: np.ndarray, k: int
+    scorer: Scorer | RandomOrder,
+    train: sp.csr_matrix,
+    relevant: sp.csr_matrix,
+    users: np.ndarray,
+    k: int,
+    threads: int = 1,
+    device: str = "cpu",
 ) -> float:
     """Return the mean NDCG@k of some users' lists of unseen items.
 
@@ -35,6 +41,8 @@ def measure_lists(
         relevant: (n_users, n_items).
         users: rows, each with a relevant item.
         k: the length of a list.
+        threads: CPU threads.
+        device: where dense scores are ranked, cpu or cuda.
     """
     everything = {"all": np.ones(train.shape[1], dtype=bool)}
     if isinstance(scorer, Factors):
@@ -42,9 +50,9 @@ def measure_lists(
     elif isinstance(scorer, SparseProduct):
         scorer = SparseProduct(scorer.left[users], scorer.right)
     else:  # the row of a user may matter
-        lists, _ = recommend(scorer, train, k, everything)["all"]
+        lists, _ = recommend(scorer, train, k, everything, threads, device)["all"]
         return float(np.mean(compute_metrics(lists[users], relevant[users], [k])[f"ndcg_{k}"]))
-    lists, _ = recommend(scorer, train[users], k, everything)["all"]
+    lists, _ = recommend(scorer, train[users], k, everything, threads, device)["all"]
     return float(np.mean(compute_metrics(lists, relevant[users], [k])[f"ndcg_{k}"]))
 
 

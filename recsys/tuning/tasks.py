@@ -13,6 +13,7 @@ from recsys.fitting.cells import Cell, find_cell_rows
 from recsys.purchases.arrivals import hold_out_validation
 from recsys.purchases.dataset import Dataset, Split, restrict
 from recsys.ranking.scorers import Factors, RandomOrder, Scorer
+from recsys.ranking.settings import Run
 from recsys.recommenders import ColdRecommender
 from recsys.tuning.measures import draw_users, measure_arrivals, measure_lists
 
@@ -34,15 +35,14 @@ class Task:
     counts: dict[str, int]
 
 
-def hold_out_cut(split: Split, cell: Cell, folder: Path, k: int, seed: int) -> Task:
+def hold_out_cut(split: Split, cell: Cell, folder: Path, run: Run) -> Task:
     """Measure lists of all unseen items by the validation cut of the cell's catalogue.
 
     Args:
         split: the purchases.
         cell: what is tuned.
         folder: of all features.
-        k: the length of a list.
-        seed: draws the users that are measured where there are many.
+        run: the length of a list; its seed draws the users that are measured where there are many; device and threads.
 
     Raises:
         UserError: the cut is empty.
@@ -55,17 +55,17 @@ def hold_out_cut(split: Split, cell: Cell, folder: Path, k: int, seed: int) -> T
             f"rec_interactions.validation_purchases: 1, or in rec_tune patience: 0 and one value for each key of "
             f"{cell.recommender}"
         )
-    data, users = whole.without_validation(), draw_users(relevant, seed)
+    data, users = whole.without_validation(), draw_users(relevant, run.seed)
     counts = {"users": len(users), "items": len(data.items), "purchases": int(relevant[users].nnz)}
 
     def measure(scorer: Scorer | RandomOrder) -> float:
-        return measure_lists(scorer, data.train, relevant, users, k)
+        return measure_lists(scorer, data.train, relevant, users, run.top_k, run.threads, run.device)
 
     return Task(data, find_cell_rows(cell, folder, data.item_ids), measure, counts)
 
 
 def hold_out_arrivals(
-    split: Split, items: pd.DataFrame, recommender: ColdRecommender[Any], cell: Cell, folder: Path, k: int, seed: int
+    split: Split, items: pd.DataFrame, recommender: ColdRecommender[Any], cell: Cell, folder: Path, run: Run
 ) -> Task:
     """Measure rankings of the validation arrivals among themselves, by their own descriptions.
 
@@ -75,8 +75,7 @@ def hold_out_arrivals(
         recommender: the cell's.
         cell: what is tuned.
         folder: of all features.
-        k: the length of a list.
-        seed: draws the users that are measured where there are many.
+        run: the length of a list; its seed draws the users that are measured where there are many.
 
     Raises:
         UserError: no validation arrival was bought.
@@ -84,7 +83,7 @@ def hold_out_arrivals(
     arrivals = hold_out_validation(split, items)
     own, rows = find_cell_rows(cell, folder, arrivals.item_ids), find_cell_rows(cell, folder, arrivals.data.item_ids)
     assert own is not None
-    users = draw_users(arrivals.relevant, seed)
+    users = draw_users(arrivals.relevant, run.seed)
     counts = {
         "users": len(users),
         "users_without_history": arrivals.users_without_history,
@@ -93,6 +92,6 @@ def hold_out_arrivals(
     }
 
     def measure(scorer: Scorer | RandomOrder) -> float:
-        return measure_arrivals(cast(Factors, scorer), recommender.project, own, arrivals.relevant, users, k)
+        return measure_arrivals(cast(Factors, scorer), recommender.project, own, arrivals.relevant, users, run.top_k)
 
     return Task(arrivals.data, rows, measure, counts)

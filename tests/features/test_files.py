@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.files import load_array, read_features, write_features
+from features.files import load_array, read_features, write_columns, write_features
 from pipeline.core.errors import UserError
 
 ITEMS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001)]
@@ -117,3 +117,49 @@ def test_a_file_that_is_no_array_of_numbers_is_refused_by_name(
     (tmp_path / "ids.txt").write_bytes(b"a\n\xff\n")
     with pytest.raises(UserError, match=r"ids\.txt: byte 2 is not UTF-8"):
         read_features(tmp_path)
+
+
+def test_a_folder_says_which_columns_are_the_pictures(tmp_path: Path) -> None:
+    array = np.array([vector_of(item) for item in ITEMS])
+    write_features(tmp_path / "f", ITEMS, array)
+    assert read_features(tmp_path / "f").select(ITEMS).n_pictures == 0
+    write_columns(tmp_path / "f", 2)
+    rows = read_features(tmp_path / "f").select(ITEMS[::-1])
+    parts = rows.divide({"image": rows.n_pictures, "text": 1})
+    assert parts["image"].source == str(tmp_path / "f")
+    np.testing.assert_array_equal(parts["image"].take(np.arange(6)), array[::-1, :2].astype(np.float32))
+    np.testing.assert_array_equal(parts["text"].take(np.array([3])), array[[2], 2:].astype(np.float32))
+    np.testing.assert_array_equal(np.concatenate([block for _, block in rows.blocks()]), rows.take(np.arange(6)))
+
+
+@pytest.mark.parametrize("n_pictures", [0, 1, 2, 3])
+def test_rows_are_the_same_whatever_the_columns_are_said_to_be(tmp_path: Path, n_pictures: int) -> None:
+    write_features(tmp_path / "f", ITEMS, np.array([vector_of(item) for item in ITEMS]))
+    expected = read_features(tmp_path / "f").take(ITEMS)
+    write_columns(tmp_path / "f", n_pictures)
+    np.testing.assert_array_equal(read_features(tmp_path / "f").take(ITEMS), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"pictures": 4}',
+            "pictures: 4 is not allowed; must be a whole number from 0 to 3, the columns",
+        ),
+        ('{"pictures": -1}', "pictures: -1 is not allowed"),
+        ('{"pictures": 1.0}', "pictures: 1.0 is not allowed"),
+        ('{"pictures": true}', "pictures: True is not allowed"),
+        ('{"pictures": "2"}', "pictures: '2' is not allowed"),
+        ("{}", "pictures: None is not allowed"),
+        ("[2]", "pictures: None is not allowed"),
+        ("pictures: 2", "is no JSON"),
+        ("\x93", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+    ],
+)
+def test_columns_that_say_nothing_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    write_features(tmp_path / "f", ITEMS, np.array([vector_of(item) for item in ITEMS]))
+    (tmp_path / "f/columns.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=rf"f/columns\.json: {message}"):
+        read_features(tmp_path / "f")

@@ -103,11 +103,11 @@ def replay_freedom(data: Arrays, reference: Arrays, config: Config) -> Replay:
         features="trained" if trained else "fixed",
         layers=config["n_ui_layers"],
         neighbours=config["knn_k"],
+        image_weight=config["mm_image_weight"],
         dropped=config["dropout"],
     )
     modalities = modalities_of(data, settings.neighbours)
-    weights = {"image": config["mm_image_weight"], "text": 1 - config["mm_image_weight"]}
-    alike = freedom.mix_graphs(modalities, weights, "cpu")
+    alike = freedom.mix_graphs(modalities, freedom.weigh_modalities(modalities, settings.image_weight), "cpu")
     model = freedom.new_model(train, modalities, alike, settings, Run(seed=0, top_k=12))
     owner = np.repeat(np.arange(train.train.shape[0]), np.diff(train.train.indptr))
     keys = owner * train.train.shape[1] + train.train.indices

@@ -19,8 +19,8 @@ IDS = [f"{number:04d}" for number in range(40)]
 ORIGINAL = np.arange(40) < 36  # the others have no description
 SPLIT = np.where(ORIGINAL, np.array((["train"] * 5 + ["validation", "test", "test"]) * 5, dtype=object), None)
 ARRIVALS = [item for item, split in zip(IDS, SPLIT, strict=True) if split in ("validation", "test")]
-NAMES = ["mean", "ridge-shades", "ridge-shapes", "neighbours-shades", "neighbours-shapes"]
-WARM = ["warm-neighbours", "warm-propagation", "warm-pagerank", "warm-heat"]
+NAMES = ["mean", "zeros", "ridge-shades", "ridge-shapes", "neighbours-shades", "neighbours-shapes"]
+WARM = ["warm-zeros", "warm-neighbours", "warm-propagation", "warm-pagerank", "warm-heat"]
 N_PICTURES = 2
 
 
@@ -41,7 +41,11 @@ def write_purchases(seed: int) -> None:
 
 def write_params(**changes: object) -> None:
     params = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")
-    params |= {"image_features": ["shades", "shapes"], **changes}
+    params |= {
+        "image_features": ["shades", "shapes"],
+        "imputations": ["mean", "zeros", "ridge", "neighbours"],
+        **changes,
+    }
     params["rec_impute"] |= {"neighbours": 3}
     with open("params.yaml", "w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(params, file)
@@ -88,6 +92,7 @@ def test_each_method_has_a_folder_with_every_arrival(rows: np.ndarray) -> None:
         pictures = found.take(ARRIVALS)[:, :N_PICTURES]
         np.testing.assert_array_equal(pictures, rows[[IDS.index(item) for item in ARRIVALS], :N_PICTURES])
     words = read_features(impute.FOLDER / "any/mean").take(ARRIVALS)[:, N_PICTURES:]
+    assert not read_features(impute.FOLDER / "any/zeros").take(ARRIVALS)[:, N_PICTURES:].any()
     mean = rows[SPLIT == "train", N_PICTURES:].astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(words, np.tile(mean, (len(ARRIVALS), 1)), rtol=1e-3)
     about = json.loads((impute.FOLDER / "any/neighbours-shades/imputation.json").read_text())
@@ -123,9 +128,11 @@ def test_warm_imputations_fill_the_items_without_description_alone(rows: np.ndar
         np.testing.assert_array_equal(found.take(IDS)[ORIGINAL], rows[ORIGINAL])
         np.testing.assert_array_equal(found.take(IDS)[:, :N_PICTURES], rows[:, :N_PICTURES])
         assert (found.take(IDS)[~ORIGINAL, N_PICTURES:] != rows[~ORIGINAL, N_PICTURES:]).all()
+        assert found.n_pictures == N_PICTURES  # a fit divides them as it divides the text
         about = json.loads((impute.FOLDER / "any" / name / "imputation.json").read_text())
         assert (about["definition"], about["missing"]) == ("corrected", 4)
     assert about["without_known_neighbour"] >= 2  # nobody bought items 38 and 39
+    assert not read_features(impute.FOLDER / "any/warm-zeros").take(IDS)[~ORIGINAL, N_PICTURES:].any()
 
 
 def test_the_words_of_items_without_description_reach_no_warm_imputation(rows: np.ndarray) -> None:

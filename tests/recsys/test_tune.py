@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 from features.files import read_features, write_features
 from pipeline.core.errors import UserError
 from recsys import tune
+from recsys.ranking import recommend as ranking
+from recsys.tuning import measures
 
 BPR = "--experiment warm --recommender bpr --catalogue original"
 ARRIVALS = "--experiment arrivals --recommender vbpr --text original --features words"
@@ -61,6 +63,20 @@ def test_the_choice_is_that_of_the_best_trial(monkeypatch: pytest.MonkeyPatch) -
         assert found["choice"] | {"ndcg_12": max(trial["ndcg_12"] for trial in trials)} in trials
         assert found["counts"]["users"] > 10
     assert not list(Path(".checkpoints").glob("rec_tune-*"))
+
+
+def test_lists_are_measured_where_and_with_the_threads_that_params_yaml_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the fit makes its own: on one thread a search on a large shop waits for its measurements."""
+    before, asked = run(monkeypatch, BPR), []
+
+    def recommend(*arguments: Any) -> Any:
+        asked.append(arguments[4:])
+        return ranking.recommend(*arguments)
+
+    monkeypatch.setattr(measures, "recommend", recommend)
+    change_params(machine={"threads": 3})
+    assert run(monkeypatch, BPR) == before
+    assert set(asked) == {(3, "cpu")}
 
 
 def test_where_there_is_nothing_to_choose_nothing_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:

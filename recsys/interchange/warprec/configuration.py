@@ -57,6 +57,7 @@ MODELS = {  # our recommender → WarpRec's model
     "lattice": Model("LATTICE", TWO_GRAPHS | {"frozen": "lambda_coeff"}, {"n_layers": 1}),
 }
 OURS = {model.name: ours for ours, model in MODELS.items()}
+BY_MODALITY = ("freedom", "bm3", "mgcn", "lattice")  # they read pictures and words of one feature set apart
 WITH_FEATURE_SIZE = ("freedom", "lattice")  # they project features to a width of their own
 
 
@@ -137,12 +138,13 @@ def configure_lists(recommender: str) -> dict[str, Any]:
     return {LISTS: {"meta": {"save_recs": True}, "recommendation_file": file, "separator": "\t", "header": False}}
 
 
-def list_differences(settings: Mapping[str, Section], names: Iterable[str]) -> list[str]:
+def list_differences(settings: Mapping[str, Section], names: Iterable[str], both: Iterable[str] = ()) -> list[str]:
     """Return a sentence for each of the study's recommenders that no model of WarpRec equals.
 
     Args:
         settings: Recommender → its section of `rec_fit`.
         names: The recommenders that are exported.
+        both: The exported feature sets of pictures and words.
     """
     own = {name: dict(settings[name]) for name in names}
     sentences = []
@@ -159,6 +161,13 @@ def list_differences(settings: Mapping[str, Section], names: Iterable[str]) -> l
     for name, values in own.items():
         if values.get("features") == "fixed":
             sentences.append(_tell(name, "`features: fixed`", "features to trained"))
+    divided = [MODELS[name].name for name in own if name in BY_MODALITY]
+    sentences += [
+        f"WarpRec's {', '.join(divided)} read {features} as one modality, the study's pictures and words as two: their "
+        "figures are of other recommenders; export a set of pictures or of words alone to compare them"
+        for features in both
+        if divided
+    ]
     return sentences
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.files import read_features
+from features.files import LAYOUT, read_features
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, load, read
@@ -82,7 +82,7 @@ def export(out: Path, catalogue: Catalogue, features: dict[str, Path], arm: str,
             "makes no shorter lists; lower it"
         )
     settings = read_settings(params, None)
-    unlike = list_differences(settings, settings)
+    unlike = list_differences(settings, settings, [name for name, folder in features.items() if _holds_both(folder)])
     about: About = {
         **describe_export(PROGRAM, catalogue, arm, cutoffs, (train, test), unlike),
         "configurations": {},
@@ -127,6 +127,14 @@ def read_settings(params: Params, features: str | None) -> dict[str, Section]:
             path = choice_path(CHOICES, "warm", build_name(name, features if needs else None))
             settings[name] = choose(own, read_choice(path)) if path.is_file() else own
     return settings
+
+
+def _holds_both(features: Path) -> bool:
+    """Tell whether rows hold a picture and words."""
+    if not (features / LAYOUT).is_file():
+        return False
+    read = read_features(features)
+    return 0 < read.n_pictures < read.array.shape[1]
 
 
 def _link_features(folder: Path, features: Path, item_ids: list[str], n_train: int) -> None:

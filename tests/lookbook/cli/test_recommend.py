@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from features.files import write_features
 from lookbook.cli.main import app
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "elliot"
@@ -106,6 +107,31 @@ def test_vbpr_finds_features_by_id(train: Path, layout: str) -> None:
     parity = {user: int(user[1:]) % 2 for user in items}
     left = {user for user in items if int(user[1:]) < 10}  # who have not bought one item of their parity
     assert np.mean([int(items[user][0][1:]) % 2 == parity[user] for user in left]) > 0.8
+
+
+@pytest.mark.parametrize("layout", ["one array", "a file an item"])
+def test_freedom_has_a_graph_of_pictures_where_the_folder_names_their_columns(train: Path, layout: str) -> None:
+    folder, rows = train.parent / "features", np.random.default_rng(0).normal(size=(10, 5))
+    if layout == "one array":
+        write_features(folder, [f"i{item}" for item in range(10)], rows)
+    else:
+        folder.mkdir()
+        for item, row in enumerate(rows):
+            np.save(folder / f"i{item}.npy", row)
+
+    def run(weight: float) -> bytes:
+        out, values = train.parent / "recs.tsv", {"epochs": 2, "neighbours": 3, "image_weight": weight}
+        options = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+        ended = recommend(train, "freedom", out, "--features", folder, "--seed", 1, *options)
+        assert ended.exit_code == 0, ended.output
+        return out.read_bytes()
+
+    assert run(0.05) == run(0.95)
+    (folder / "columns.json").write_text('{"pictures": 2}')
+    assert run(0.05) != run(0.95)
+    (folder / "columns.json").write_text('{"pictures": 6}')
+    ended = recommend(train, "freedom", train.parent / "recs.tsv", "--features", folder)
+    assert "columns.json: pictures: 6 is not allowed; must be a whole number from 0 to 5" in error(ended)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -18,7 +18,7 @@ import yaml
 from sklearn.metrics.pairwise import cosine_similarity
 from typer.testing import CliRunner, Result
 
-from features.files import read_features
+from features.files import read_features, write_columns
 from lookbook.cli.main import app
 from recsys import fit
 from recsys.interchange.evaluate import evaluate
@@ -241,6 +241,21 @@ def test_neighbours_are_one_more_and_what_warprec_lacks_is_named(
     items = int(rows("train")["item"].max()) + 1
     assert (models["ItemKNN"]["k"], models["UserKNN"]["k"]) == (min(k[0], items), k[1])
     assert not note or note in lookbook("import", write_recs("ItemKNN", our_lists())).stdout
+
+
+def test_pictures_and_words_that_warprec_reads_as_one_are_named(study: Path) -> None:
+    change_params({"\n- vbpr\n": "\n- vbpr\n- freedom\n- mgcn\n"})
+    export()
+    assert "as one modality" not in " ".join(json.loads(Path("warprec/lookbook.json").read_text())["unlike"])
+    write_columns(Path("data/features/image/parity"), 1)
+    ended = export()
+    assert ended.exit_code == 0, ended.output
+    assert "WarpRec's FREEDOM, MGCN read parity as one modality, the study's pictures and words as two" in " ".join(
+        json.loads(Path("warprec/lookbook.json").read_text())["unlike"]
+    )
+    change_params({"- freedom\n- mgcn\n": ""})
+    export()
+    assert not json.loads(Path("warprec/lookbook.json").read_text())["unlike"]
 
 
 def test_lists_have_falling_scores_above_the_zero_of_what_is_not_listed(study: Path) -> None:

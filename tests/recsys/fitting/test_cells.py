@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from features.files import write_columns, write_features
 from pipeline.core.errors import UserError
-from recsys.fitting.cells import Cell, parse_cell
+from recsys.fitting.cells import Cell, find_cell_rows, parse_cell
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,15 @@ def test_a_cell_is_of_a_catalogue_or_of_a_text(words: str, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         parse_cell("recsys.fit", "", words.split())
     assert "--catalogue" in capsys.readouterr().err
+
+
+def test_the_rows_of_a_cell_say_which_columns_are_the_pictures(tmp_path: Path) -> None:
+    cell = Cell("freedom", "original", "original", "resbert")
+    write_features(tmp_path / "text/original/resbert", ["a", "b"], np.arange(6.0).reshape(2, 3))
+    rows = find_cell_rows(cell, tmp_path, ["b"])
+    assert rows is not None
+    assert rows.n_pictures == 0
+    write_columns(tmp_path / "text/original/resbert", 2)
+    rows = find_cell_rows(cell, tmp_path, ["b"])
+    assert rows is not None
+    assert rows.n_pictures == 2

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from features.files import Rows
-from recsys.graphs.modalities import Modality, new_projections, project_rows, read_modality
+from features.files import Rows, all_rows
+from recsys.graphs.modalities import (
+    Modality,
+    divide_arrivals,
+    divide_features,
+    new_projections,
+    project_rows,
+    read_modalities,
+    read_modality,
+)
 
 
 def read() -> tuple[np.ndarray, Modality]:
@@ -45,3 +53,40 @@ def test_training_leaves_the_features_that_were_read_alone() -> None:
     tables = new_projections({"text": modality}, 3, 0.1, True, 1, "cpu")
     tables["text.features"].update(torch.ones(5, 4))
     np.testing.assert_array_equal(modality.features.numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_pictures", "widths"), [(0, {"content": 4}), (1, {"image": 1, "text": 3}), (4, {"content": 4})]
+)
+def test_features_with_pictures_and_words_are_two_modalities(n_pictures: int, widths: dict[str, int]) -> None:
+    array, order = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float16), np.array([8, 3, 1])
+    parts = divide_features(Rows(array, order, "folder", n_pictures))
+    assert {name: part.shape[1] for name, part in parts.items()} == widths
+    joined = np.hstack([part.take(np.arange(3)) for part in parts.values()])
+    np.testing.assert_array_equal(joined, array[order].astype(np.float32))
+
+
+def test_modalities_are_read_as_if_each_was_a_feature_set() -> None:
+    array = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    array[7, :2] = 0
+    array[8, 2:] = 0
+    both = read_modalities(Rows(array, np.arange(30), "folder", 2), 4, "cpu")
+    for name, columns in (("image", array[:, :2]), ("text", array[:, 2:])):
+        alone = read_modality(all_rows(np.ascontiguousarray(columns)), 4, "cpu")
+        assert torch.equal(both[name].features, alone.features)
+        assert torch.equal(both[name].known, alone.known)
+        np.testing.assert_array_equal(both[name].neighbours.items, alone.neighbours.items)
+
+
+def test_arrivals_are_divided_as_the_features_of_the_fit() -> None:
+    """Whatever their own folder says: folders of arrivals do not."""
+    array = np.arange(12, dtype=np.float32).reshape(2, 6)
+    for learned in (
+        {"text.features": np.zeros((9, 4)), "image.features": np.zeros((9, 2)), "query.weights": np.zeros((3, 3))},
+        {"text.weights": np.zeros((4, 8)), "image.weights": np.zeros((2, 8)), "predictor.weights": np.zeros((8, 8))},
+    ):
+        parts = divide_arrivals(learned, all_rows(array))
+        assert list(parts) == ["image", "text"]
+        np.testing.assert_array_equal(parts["image"].take(np.arange(2)), array[:, :2])
+    with pytest.raises(ValueError, match=r"features: 6 columns for parts of \{'content': 5\}"):
+        divide_arrivals({"content.features": np.zeros((9, 5))}, all_rows(array))

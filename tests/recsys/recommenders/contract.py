@@ -1,5 +1,6 @@
 """What every recommender does: the tests that each one's test class inherits, and the data they run on."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from features.files import all_rows
+from features.files import Rows, all_rows
 from pipeline.core.errors import UserError
 from pipeline.core.params import REFERENCE, load
+from recsys.graphs.modalities import divide_arrivals
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.recommend import recommend
 from recsys.ranking.scorers import Factors
@@ -136,6 +138,66 @@ def fit_on_features(module: ModuleType, features: np.ndarray, **changes: object)
     """Fit on the shop with as many items as there are features: (n_items, dim)."""
     settings = settings_of(module, **({"epochs": 3} | changes))
     return module.fit(dataset_of(shop(n_items=len(features))), settings, RUN, all_rows(features))
+
+
+def fit_on_rows(module: ModuleType, rows: Rows, **changes: object) -> Factors:
+    """Fit on the shop with these features of its items."""
+    settings = settings_of(module, **({"epochs": 3} | changes))
+    return module.fit(dataset_of(shop(n_items=len(rows))), settings, RUN, rows)
+
+
+def pictures_and_words(seed: int = 3) -> Rows:
+    """4 columns of pictures and 3 of words of 90 items; 4, 81 and 82 have no words, 9 and 82 no picture."""
+    values = np.random.default_rng(seed).normal(size=(90, 7)).astype(np.float32)
+    values[[4, 81, 82], 4:] = 0
+    values[[9, 82], :4] = 0
+    return replace(all_rows(values), n_pictures=4)
+
+
+class ModalitiesBehaviour:
+    """Of recommenders on graphs, on features of pictures and words. Set `module`."""
+
+    module: ClassVar[ModuleType]
+
+    def fit_both(self) -> Factors:
+        return fit_on_rows(self.module, pictures_and_words(), **({"neighbours": 4} if self.has_neighbours else {}))
+
+    @property
+    def has_neighbours(self) -> bool:
+        return "neighbours" in self.module.Settings.model_fields
+
+    def test_pictures_and_words_are_two_modalities(self) -> None:
+        fitted = self.fit_both()
+        parts = divide_arrivals(fitted.learned, all_rows(np.zeros((2, 7), np.float32)))
+        assert {name: part.shape for name, part in parts.items()} == {"image": (2, 4), "text": (2, 3)}
+        assert not any(name.startswith("content") for name in fitted.learned)
+        assert np.isfinite(fitted.user).all()
+        assert np.isfinite(fitted.item).all()
+
+    @pytest.mark.parametrize(("lacking", "others"), [("image", "text"), ("text", "image")])
+    def test_an_arrival_is_ranked_by_the_modality_that_it_has(self, lacking: str, others: str) -> None:
+        """What was learned of the one that it lacks changes nothing, what was learned of the other does."""
+        learned = self.fit_both().learned
+        values = pictures_and_words(seed=8).take(np.array([0, 1, 2, 3, 5]))
+        values[:, slice(4) if lacking == "image" else slice(4, 7)] = 0
+        before = self.module.project(learned, all_rows(values)).vectors
+        assert np.isfinite(before).all()
+        assert before.any(1).all()
+        for name, changes in ((lacking, False), (others, True)):
+            random = np.random.default_rng(1)
+            scrambled = {
+                key: random.permuted(array) if key.startswith(f"{name}.") else array for key, array in learned.items()
+            }
+            after = self.module.project(scrambled, all_rows(values)).vectors
+            assert np.array_equal(after, before) != changes
+
+    def test_an_arrival_with_neither_has_no_score(self) -> None:
+        assert not self.module.project(self.fit_both().learned, all_rows(np.zeros((2, 7), np.float32))).vectors.any()
+
+    def test_words_that_are_read_apart_change_what_is_learned(self) -> None:
+        rows = pictures_and_words()
+        one = fit_on_rows(self.module, replace(rows, n_pictures=0))
+        assert not np.array_equal(one.item, self.fit_both().item)
 
 
 class FeaturesBehaviour:

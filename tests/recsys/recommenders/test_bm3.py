@@ -15,9 +15,12 @@ from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
     FeaturesBehaviour,
+    ModalitiesBehaviour,
     PersonalBehaviour,
     fit_on_features,
+    fit_on_rows,
     parity_features,
+    pictures_and_words,
     settings_of,
     shop,
 )
@@ -40,7 +43,7 @@ def fit(features: np.ndarray, **changes: object) -> Factors:
     return fit_on_features(bm3, features, **changes)
 
 
-class TestBm3Features(FeaturesBehaviour):
+class TestBm3Features(FeaturesBehaviour, ModalitiesBehaviour):
     module = bm3
 
 
@@ -117,3 +120,18 @@ def test_an_arrival_is_the_projection_of_its_features_with_the_length_of_the_fit
     )
     assert not vectors[3].any()  # an arrival without features has no score
     assert not bias.any()
+
+
+def test_an_arrival_of_two_modalities_points_between_their_projections() -> None:
+    rows = pictures_and_words()
+    fitted = fit_on_rows(bm3, rows)
+    values, learned = rows.take(np.array([0, 1, 4, 9])), fitted.learned
+    vectors, _ = bm3.project(learned, all_rows(values))
+    total = np.zeros((4, 8))
+    for name, part in (("image", values[:, :4]), ("text", values[:, 4:])):
+        seen = part @ learned[f"{name}.weights"] + learned[f"{name}.offset"]
+        seen = seen @ learned["predictor.weights"] + learned["predictor.offset"]
+        total += seen / np.linalg.norm(seen, axis=1, keepdims=True) * part.any(1, keepdims=True)
+    np.testing.assert_allclose(cosine(vectors, total), 1, rtol=1e-5)
+    length = np.linalg.norm(fitted.item, axis=1).mean()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), length, rtol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from features.files import all_rows
+from recsys.graphs.modalities import read_modality
 from recsys.graphs.neighbours import find_nearest
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
@@ -14,11 +15,14 @@ from recsys.recommenders import freedom
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    ModalitiesBehaviour,
     NeighboursBehaviour,
     PersonalBehaviour,
     checkerboard,
     fit_on_features,
+    fit_on_rows,
     parity_features,
+    pictures_and_words,
     settings_of,
     shop,
 )
@@ -42,8 +46,34 @@ def fit(features: np.ndarray, **changes: object) -> Factors:
     return fit_on_features(freedom, features, **changes)
 
 
-class TestFreedomFeatures(NeighboursBehaviour):
+class TestFreedomFeatures(NeighboursBehaviour, ModalitiesBehaviour):
     module = freedom
+
+
+@pytest.mark.parametrize("image_weight", [0.1, 0.7])
+def test_items_are_the_weighted_mean_by_pictures_and_by_words(image_weight: float) -> None:
+    """Of an item that nobody bought e_i is its vector by (layers + 1); an arrival like it has its h_i."""
+    rows = pictures_and_words()
+    settings = settings_of(freedom, neighbours=4, epochs=2, image_weight=image_weight)
+    train = shop().tolil()
+    train[:, 80:] = 0
+    fitted = freedom.fit(dataset_of(train.tocsr()), settings, RUN, rows)
+    values, vectors = rows.take(np.arange(90)), fitted.learned["vectors"]
+    near = [find_nearest(all_rows(part), all_rows(part), 4).items for part in (values[:, :4], values[:, 4:])]
+    expected = []
+    for row in range(80, 90):
+        means = [vectors[items[row]].mean(0) for items in near if (items[row] >= 0).any()]
+        weights = [image_weight, 1 - image_weight] if len(means) == 2 else [1.0]
+        expected.append(sum((weight * mean for weight, mean in zip(weights, means, strict=bool(means))), np.zeros(8)))
+    np.testing.assert_allclose(fitted.item[80:] - vectors[80:] / (settings.layers + 1), expected, rtol=1e-4, atol=1e-5)
+    arrivals = freedom.project(fitted.learned, all_rows(values[80:])).vectors
+    np.testing.assert_allclose(arrivals, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_weight_of_pictures_changes_nothing_for_one_modality() -> None:
+    first, second = (fit(parity_features(60), image_weight=weight) for weight in (0.1, 0.9))
+    np.testing.assert_array_equal(first.item, second.item)
+    assert fit_on_rows(freedom, pictures_and_words(), image_weight=0.9).learned["image_weight"].tolist() == [0.9]
 
 
 @pytest.mark.parametrize("missing", [[], [4, 9]])
@@ -51,7 +81,7 @@ def test_scores_and_loss_are_those_of_the_formulas(missing: list[int]) -> None:
     train, features = shop(), np.random.default_rng(3).normal(size=(90, 6)).astype(np.float32)
     features[missing] = 0
     settings = settings_of(freedom, dropped=0.0, neighbours=4)
-    modalities = {"content": freedom.read_content(all_rows(features), settings, RUN)}
+    modalities = {"content": read_modality(all_rows(features), 4, "cpu")}
     alike = freedom.mix_graphs(modalities, {"content": 1.0}, "cpu")
     model = freedom.new_model(dataset_of(train), modalities, alike, settings, RUN)
     first = {name: table.values.numpy().astype(np.float64) for name, table in model.tables.items()}
@@ -76,7 +106,7 @@ def test_scores_and_loss_are_those_of_the_formulas(missing: list[int]) -> None:
 def test_an_epoch_learns_on_its_part_and_lists_are_made_with_all_purchases() -> None:
     train = shop()
     settings = settings_of(freedom, dropped=0.8)
-    modalities = {"content": freedom.read_content(all_rows(parity_features(90)), settings, RUN)}
+    modalities = {"content": read_modality(all_rows(parity_features(90)), settings.neighbours, "cpu")}
     alike = freedom.mix_graphs(modalities, {"content": 1.0}, "cpu")
     model = freedom.new_model(dataset_of(train), modalities, alike, settings, RUN)
     sizes, whole = [], model.whole.block.rows.values().numel()

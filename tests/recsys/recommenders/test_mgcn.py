@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from features.files import all_rows
-from recsys.graphs.modalities import Modality, read_modality
+from recsys.graphs.modalities import Modality, read_modalities, read_modality
 from recsys.graphs.neighbours import find_nearest
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
@@ -15,10 +15,12 @@ from recsys.recommenders import mgcn
 from tests.recsys.recommenders.contract import (
     RUN,
     ColdBehaviour,
+    ModalitiesBehaviour,
     NeighboursBehaviour,
     PersonalBehaviour,
     fit_on_features,
     parity_features,
+    pictures_and_words,
     settings_of,
     shop,
 )
@@ -42,7 +44,7 @@ def fit(features: np.ndarray, **changes: object) -> Factors:
     return fit_on_features(mgcn, features, **changes)
 
 
-class TestMgcnFeatures(NeighboursBehaviour):
+class TestMgcnFeatures(NeighboursBehaviour, ModalitiesBehaviour):
     module = mgcn
 
 
@@ -100,6 +102,7 @@ class Slow:
         return root[:, None] * graph * root
 
     def fuse(self, parts: list[np.ndarray], content: np.ndarray, known: list[bool]) -> np.ndarray:
+        """Return s of one row: the modalities that it has, and no other."""
         names = [name for name, own in zip(self.features, known, strict=True) if own]
         if not names:
             return np.zeros_like(content)
@@ -176,4 +179,28 @@ def test_an_arrival_like_an_item_of_the_fit_has_the_same_neighbours() -> None:
     for row, (items, similar) in enumerate(zip(nearest.items, nearest.similarities, strict=True)):
         weight = similar / np.sqrt(similar.sum() * own["content.degrees"][items])
         np.testing.assert_allclose(vectors[row], weight @ own["content.vectors"][items], rtol=1e-4, atol=1e-6)
+    assert not bias.any()
+
+
+@pytest.mark.parametrize("variant", ["paper", "mmrec"])
+def test_an_arrival_is_fused_of_the_modalities_that_it_has(variant: str) -> None:
+    """As an item of the fit, but for e, which is 0."""
+    rows, settings = pictures_and_words(), settings_of(mgcn, variant=variant, neighbours=4, epochs=3)
+    modalities = read_modalities(rows, 4, "cpu")
+    alike = mgcn.build_graphs(modalities, "cpu")
+    model = mgcn.new_model(dataset_of(shop()), modalities, alike, settings, RUN)
+    learned = mgcn.read_factors(model, modalities, alike, settings).learned
+    values = rows.take(np.arange(90))
+    features = {"image": values[:, :4], "text": values[:, 4:]}
+    first = {name: table.values.numpy().astype(np.float64) for name, table in model.tables.items()}
+    slow = Slow(shop().toarray(), features, first, settings)
+    seen = [
+        slow.graph(part) @ (first["items"] * sigmoid(slow.layer(f"{name}.gate", slow.layer(name, part))))
+        for name, part in features.items()
+    ]
+    known = [part.any(1) for part in features.values()]
+    places = np.array([0, 1, 4, 9, 82])
+    expected = [slow.fuse([part[row] for part in seen], np.zeros(8), [own[row] for own in known]) for row in places]
+    vectors, bias = mgcn.project(learned, all_rows(values[places]))
+    np.testing.assert_allclose(vectors, expected, rtol=1e-3, atol=1e-5)
     assert not bias.any()
