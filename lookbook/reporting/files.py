@@ -25,6 +25,7 @@ REC_METRICS = Path("metrics/recommendations.json")
 ARRIVALS = Path("metrics/arrivals")
 TUNING = Path("metrics/tune")
 COMPARISON = Path("metrics/comparison.json")
+RATINGS = Path("metrics/ratings.json")
 HEADLINE = Path("metrics/headline.json")
 CHOSEN = Path("metrics/chosen.json")
 CURVES = Path("metrics/curves")
@@ -44,6 +45,7 @@ STAGES = {  # file or folder -> the stage that writes it
     CAPTION_METRICS: "caption_score",
     REC_METRICS: "rec_score",
     COMPARISON: "compare",
+    RATINGS: "rate",
     HEADLINE: "compare",
     CHOSEN: "compare",
 }

@@ -34,6 +34,7 @@ class Results:
         ranked: The results of new arrivals; None in a study that has none.
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
         most_epochs: The limit of their epochs.
+        ratings: metrics/ratings.json; empty where nobody has rated.
         headline: The figures of metrics/headline.json and metrics/chosen.json.
         curves: The learning curve of each captioner that has one.
         runs: The run record of each captioner that has one.
@@ -49,6 +50,7 @@ class Results:
     ranked: Ranked | None = None
     tuning: Tuning = field(default_factory=dict)
     most_epochs: int = 0
+    ratings: Values = field(default_factory=dict)
     headline: Values = field(default_factory=dict)
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     runs: dict[str, Values] = field(default_factory=dict)
@@ -74,6 +76,7 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
         ranked=read_ranked(files.ARRIVALS, study, comparison, reader),
         tuning=read_tuning(files.TUNING, study),
         most_epochs=study.rec_tune.epochs,
+        ratings=reader.read(files.RATINGS, read_json, NOTHING),
         headline=reader.read(files.HEADLINE, read_json, NOTHING) | reader.read(files.CHOSEN, read_json, NOTHING),
         curves=_read_present(files.CURVES, study.captioners, ".csv", pd.read_csv),
         runs=_read_present(files.RUN_RECORDS, study.captioners, ".json", read_json),

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from lookbook import compare, report
 from lookbook.cli.main import app
 from lookbook.comparison.rows import read_comparison
+from lookbook.ratings.rounds import Round
 from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
 from lookbook.reporting.files import Reader
@@ -25,6 +26,7 @@ from lookbook.reporting.page.garments import read_garments
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from tests.helpers.arrivals import arrivals_row, row_with_finding
+from tests.helpers.ratings import analyse_said, toss
 from tests.lookbook.conftest import run_in_copy
 
 PAGES = ("reports/index.html", "reports/garments.html")
@@ -193,6 +195,20 @@ def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
     with open(reported / "tables/tuning.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["edges"] for row in rows] == [f"learning_rate highest of 2{edge}"] * len(rows)
+
+
+def test_what_people_say_stands_between_captions_and_garments(reported: Path) -> None:
+    own = Round(a="tiny-llava-ft", b="tiny-llava-pt", items=40)
+    assert "What people say" not in page(PAGES[0]).text
+    Path("metrics/ratings.json").write_text(json.dumps(analyse_said(own, {"ann": toss(own, 0.8, 1)})))
+    report.main()
+    text = page(PAGES[0]).text
+    text = text[text.index("The test garments are new") :]  # without the table of contents
+    places = [text.index(part) for part in ("All caption scores", "What people prefer", "Test garments with the")]
+    assert places == sorted(places)
+    assert "buyer, <b>knits</b>" in text
+    assert "b" not in page(PAGES[0]).tags
+    assert (reported / "tables/ratings.tex").exists()
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:

@@ -65,6 +65,7 @@ SECTIONS = {  # section of the page -> title, and what of the page's values it i
     "arrivals": ("New arrivals", "has_arrivals"),
     "quality": ("Which caption score predicts recommendations?", "has_quality"),
     "captions": ("Captions", "has_captioners"),
+    "ratings": ("What people say", "has_ratings"),
     "garments": ("Garments", "has_captioners"),
     "warm": ("Warm items", "has_recommendations"),
     "recommendations": ("Recommendations", "has_recommendations"),
@@ -85,6 +86,7 @@ def list_sections(page: Values) -> list[tuple[str, str]]:
     has = page | {
         "has_quality": page["has_arrivals"] and page["has_captioners"],
         "has_published": any(name.startswith("published-") for name in page["tables"]),
+        "has_ratings": page["has_captioners"] and "ratings" in page["tables"],
         "has_cost": page["has_captioners"] and "cost" in page["tables"],
     }
     return [(name, title) for name, (title, condition) in SECTIONS.items() if not condition or has[condition]]
