@@ -144,7 +144,7 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
         *(f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")),
     }
     figures = {"arrivals", "attributes", "captions", "catalogues", "confusion", "cost", "curves", "masked", "quality"}
-    figures |= {"slices", "slope"}
+    figures |= {"slices", "slope", "examples"}
     assert {path.name for path in (reported / "figures").iterdir()} == {
         f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")
     }
@@ -250,6 +250,18 @@ def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Pat
             parts = garment.captions["tiny-llava"][variant].parts
             assert "".join(part.text for part in parts) == f"a garment by tiny-llava {variant}"
     assert "b" not in page(PAGES[1]).tags
+
+
+def test_the_figure_of_examples_has_the_garments_that_are_asked_for(reported: Path) -> None:
+    items = pd.read_parquet("data/prepared/items.parquet")
+    chosen = items.loc[items["split"] == "test", "item_id"].iloc[[3, 1]].tolist()
+    words = ["figure", "examples", "--out", "examples.svg", "--items"]
+    assert CliRunner().invoke(app, [*words, ", ".join(chosen)]).exit_code == 0
+    with open("examples.csv", encoding="utf-8") as file:
+        rows = [(row["item_id"], row["variant"]) for row in csv.DictReader(file)]
+    assert rows == [(item, variant) for item in chosen for variant in ("pt", "ft")]
+    refused = CliRunner().invoke(app, [*words, "none"])
+    assert "--items none: no test garment" in refused.stderr
 
 
 def test_groups_of_garments_follow_the_scores_and_their_words_are_marked(reported: Path) -> None:

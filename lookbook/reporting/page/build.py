@@ -6,11 +6,12 @@ from pathlib import Path
 from lookbook.reporting import files, formatting
 from lookbook.reporting.answer import write_answer
 from lookbook.reporting.charts import Chart
+from lookbook.reporting.charts.examples import chart_examples
 from lookbook.reporting.charts.study import list_charts
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.latex import write_numbers
-from lookbook.reporting.page.garments import Garments, read_garments
+from lookbook.reporting.page.garments import IN_GROUP, Garments, read_garments
 from lookbook.reporting.page.pages import write_pages
 from lookbook.reporting.page.provenance import read_provenance
 from lookbook.reporting.page.training import read_samples
@@ -52,6 +53,8 @@ def build_report(study: ReportedStudy, is_whole: bool) -> Report:
     if is_whole:
         reader.require_all()
     tables, charts = list_tables(study, results), list_charts(study, results)
+    examples = chart_examples(garments.by_rule[:IN_GROUP], study.writer)
+    charts += [] if examples is None else [examples]
     page = fill_page(study, results, garments, reader) | {
         "tables": {table.name: table for table in tables},
         "charts": {chart.name: chart for chart in charts},
