@@ -59,9 +59,9 @@ def choose_chart(name: str, items: list[str]) -> "Chart":
     Raises:
         UserError: There is no such figure, or no such garment.
     """
-    from lookbook.reporting.charts.examples import chart_examples
     from lookbook.reporting.charts.study import list_charts
     from lookbook.reporting.files import Reader
+    from lookbook.reporting.page.examples import chart_examples
     from lookbook.reporting.page.garments import read_examples
     from lookbook.reporting.results import read_results
     from lookbook.reporting.settings import ReportedStudy

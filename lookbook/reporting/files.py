@@ -19,6 +19,7 @@ ATTRIBUTES = Path("data/scores/attributes.parquet")
 CONFUSIONS = Path("data/scores/confusions.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
 CAPTION_WORDS = Path("data/scores/caption_words.parquet")
+REC_SLICES = Path("data/scores/recommendation_slices.parquet")
 CATALOGUE = Path("metrics/catalogue.json")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
@@ -41,6 +42,7 @@ STAGES = {  # file or folder -> the stage that writes it
     CONFUSIONS: "caption_score",
     CAPTION_SCORES: "caption_score",
     CAPTION_WORDS: "caption_score",
+    REC_SLICES: "rec_score",
     CATALOGUE: "catalogue_prepare",
     CAPTION_METRICS: "caption_score",
     REC_METRICS: "rec_score",

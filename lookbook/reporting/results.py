@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
+import polars as pl
 
-from lookbook.comparison.rows import TABLES, read_comparison
+from lookbook.comparison.rows import BY_BUYERS, TABLES, read_comparison
 from lookbook.reporting import files
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Tuning, Values
@@ -31,6 +32,7 @@ class Results:
     Attributes:
         captioners: Those whose captions are scored, in the order of the study.
         comparison: A key per table, as `read_comparison` returns it.
+        by_buyers: What `read_by_buyers` reads; empty in a study that recommends nothing.
         ranked: The results of new arrivals; None in a study that has none.
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
         most_epochs: The limit of their epochs.
@@ -47,6 +49,7 @@ class Results:
     recommendations: Values
     attributes: pd.DataFrame
     confusions: pd.DataFrame
+    by_buyers: pd.DataFrame = field(default_factory=pd.DataFrame)
     ranked: Ranked | None = None
     tuning: Tuning = field(default_factory=dict)
     most_epochs: int = 0
@@ -73,6 +76,9 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
         recommendations=reader.read(files.REC_METRICS, read_json, NOTHING) if study.has_recommendations else {},
         attributes=attributes,
         confusions=confusions,
+        by_buyers=reader.read(files.REC_SLICES, read_by_buyers, pd.DataFrame())
+        if study.has_recommendations
+        else pd.DataFrame(),
         ranked=read_ranked(files.ARRIVALS, study, comparison, reader),
         tuning=read_tuning(files.TUNING, study),
         most_epochs=study.rec_tune.epochs,
@@ -86,6 +92,27 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
 def _read_present(folder: Path, names: Iterable[str], ending: str, read: Callable[[Path], T]) -> dict[str, T]:
     paths = {name: folder / f"{name}{ending}" for name in names}
     return {name: read(path) for name, path in paths.items() if path.exists()}
+
+
+def read_by_buyers(path: Path) -> pd.DataFrame:
+    """Read the mean NDCG of each recommender on items of the catalogue `original`, by how many train users bought them.
+
+    Args:
+        path: The scores of slices; users of a million customers fit, as polars reads the columns it needs.
+
+    Returns:
+        recommender, slice, ndcg (mean over users, then over runs), users (of a run), in the order of the slices.
+    """
+    table = pl.scan_parquet(path)
+    metric = next((name for name in reversed(table.collect_schema().names()) if name.startswith("ndcg_")), None)
+    if metric is None:
+        return pd.DataFrame()
+    labels = [pl.col(name).cast(pl.String) for name in ("arm", "recommender", "slice")]
+    rows = table.with_columns(labels).filter(pl.col("arm") == "original", pl.col("slice").str.starts_with(BY_BUYERS))
+    of_runs = rows.group_by("recommender", "slice", "run").agg(ndcg=pl.col(metric).mean(), users=pl.len())
+    means = of_runs.group_by("recommender", "slice").agg(pl.col("ndcg").mean(), pl.col("users").max()).collect()
+    order = pl.col("slice").str.extract(r"(\d+)").cast(pl.Int64)
+    return pd.DataFrame(means.sort("recommender", order).to_dicts())
 
 
 def read_ranked(folder: Path, study: ReportedStudy, comparison: Values, reader: Reader) -> Ranked | None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from lookbook import compare, report
 from lookbook.cli.main import app
-from lookbook.comparison.rows import read_comparison
+from lookbook.comparison.rows import BY_BUYERS, read_comparison
 from lookbook.ratings.rounds import Round
 from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
@@ -25,6 +25,7 @@ from lookbook.reporting.page import pages
 from lookbook.reporting.page.garments import read_garments
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from recsys.scoring.slices import BUYERS
 from tests.helpers.arrivals import arrivals_row, row_with_finding
 from tests.helpers.ratings import analyse_said, toss
 from tests.lookbook.conftest import run_in_copy
@@ -144,7 +145,7 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
         *(f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")),
     }
     figures = {"arrivals", "attributes", "captions", "catalogues", "confusion", "cost", "curves", "masked", "quality"}
-    figures |= {"slices", "slope", "examples"}
+    figures |= {"slices", "slope", "examples", "cold"}
     assert {path.name for path in (reported / "figures").iterdir()} == {
         f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")
     }
@@ -209,6 +210,19 @@ def test_what_people_say_stands_between_captions_and_garments(reported: Path) ->
     assert "buyer, <b>knits</b>" in text
     assert "b" not in page(PAGES[0]).tags
     assert (reported / "tables/ratings.tex").exists()
+
+
+def test_slices_by_number_of_buyers_are_drawn_and_not_compared(reported: Path) -> None:
+    assert BY_BUYERS == BUYERS
+    assert not [row for row in read_comparison(files.COMPARISON)["slices"] if row["slice"].startswith(BUYERS)]
+    drawn = pd.read_csv(reported / "figures/cold.csv")
+    assert set(drawn["recommender"]) == {"userknn", "itemknn", "vbpr-resnet50", "vbpr-sbert"}
+    rows = pd.read_parquet(files.REC_SLICES)
+    for line in drawn.to_dict("records"):
+        own = rows[(rows["arm"] == "original") & (rows["slice"] == line["slice"])]
+        runs = own[own["recommender"] == line["recommender"]].groupby("run")["ndcg_12"]
+        assert line["ndcg"] == pytest.approx(runs.mean().mean())
+        assert line["users"] == runs.size().max()
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:

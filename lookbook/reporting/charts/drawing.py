@@ -314,6 +314,29 @@ def _name_bars(ax: Axes, names: Sequence[str], is_narrow: bool) -> None:
     ax.tick_params(axis="y", length=0)
 
 
+def draw_bins(
+    lines: Mapping[str, Sequence[float]], bins: Sequence[str], labels: tuple[str, str], width: float
+) -> Figure:
+    """Draw a line for each name over bins at equal distances; NaN is a gap.
+
+    Args:
+        lines: Name -> its value in each bin.
+        bins: Their names.
+        labels: What the axes are called.
+        width: In inches.
+    """
+    figure = Figure(figsize=(width, 0.5 * width if width > NARROW else 0.85 * width), layout="constrained")
+    ax = figure.subplots()
+    for number, (name, values) in enumerate(lines.items()):
+        colour, marker = series(number)
+        ax.plot(range(len(bins)), values, f"{marker}-", color=colour, label=label(name))
+    ax.set_xticks(range(len(bins)), bins)
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.set_ylim(bottom=0)
+    figure.legend(loc="outside lower center", ncols=2 if width < NARROW else 4)
+    return figure
+
+
 def draw_bars(values: Mapping[str, float], unit: str, width: float) -> Figure:
     """Draw a bar for each value, with the value at its end."""
     figure = Figure(figsize=(width, ROW * 1.3 * len(values) + 0.6), layout="constrained")

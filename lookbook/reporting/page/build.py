@@ -6,11 +6,11 @@ from pathlib import Path
 from lookbook.reporting import files, formatting
 from lookbook.reporting.answer import write_answer
 from lookbook.reporting.charts import Chart
-from lookbook.reporting.charts.examples import chart_examples
 from lookbook.reporting.charts.study import list_charts
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.latex import write_numbers
+from lookbook.reporting.page.examples import chart_examples
 from lookbook.reporting.page.garments import IN_GROUP, Garments, read_garments
 from lookbook.reporting.page.pages import write_pages
 from lookbook.reporting.page.provenance import read_provenance

@@ -16,6 +16,7 @@ from lookbook.reporting.charts.drawing import (
     Scatter,
     Slope,
     draw_bars,
+    draw_bins,
     draw_frontier,
     draw_intervals,
     draw_learning_curves,
@@ -47,6 +48,9 @@ DRAWINGS = {
     "matrix": partial(draw_matrix, MATRIX, "true", "read"),
     "frontier": partial(draw_frontier, FRAME, "coverage", "ndcg", ("coverage", "NDCG")),
     "stacks": partial(draw_stacks, {"first: <a> over b": {"first": 0.5, "equal": 0.48, "second": 0.02}}, "judgements"),
+    "bins": partial(
+        draw_bins, {"a": [0.1, float("nan"), 0.3], "b": [0.0, 0.1, 0.2]}, ["0", "1–2", "3 and more"], ("x", "y")
+    ),
     "bars": partial(draw_bars, {"a": 40.0, "b": 3.0}, "seconds"),
 }
 

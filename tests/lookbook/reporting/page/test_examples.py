@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from lookbook.reporting.charts.examples import MOST_LINES, chart_examples, wrap_words
 from lookbook.reporting.charts.style import COLUMN, PAGE
+from lookbook.reporting.page.examples import MOST_LINES, chart_examples, wrap_words
 from lookbook.reporting.page.garments import Garment
 from lookbook.reporting.page.marking import Marked, Part, mark_caption
 from tests.helpers.hostile import HOSTILE
