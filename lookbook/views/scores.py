@@ -64,6 +64,10 @@ def _read_values(
 def read_differences(study: Study, a: tuple[str, str], b: tuple[str, str], metric: str) -> pl.DataFrame:
     """Return item_id, a, b and difference (a − b) of the garments that both sets have a score of."""
     scores = read_scores(study, (a, b), (metric,))
-    left, right = (scores.get((*one, metric), NOTHING) for one in (a, b))
+    return join_scores(*(scores.get((*one, metric), NOTHING) for one in (a, b)))
+
+
+def join_scores(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Join item_id and value of two sets as item_id, a, b and difference (a − b)."""
     both = left.rename({"value": "a"}).join(right.rename({"value": "b"}), on="item_id", maintain_order="left")
     return both.with_columns(difference=pl.col("a") - pl.col("b"))

@@ -258,6 +258,10 @@ def test_a_picture_of_ones_own_is_captioned(browser: Any, tmp_path: Path) -> Non
         shown = window.page.get_by_role("status").last.inner_text()
         assert len(shown.splitlines()[2]) > 3
         assert "dvc repro caption_train@tiny-llava" in shown
+        assert not (tmp_path / "own_pictures").exists()
+        window.page.get_by_role("button", name="Keep the picture").click()
+        window.page.get_by_text("Kept as").wait_for()
+        assert "tiny-llava,pre-trained" in (tmp_path / "own_pictures/captions.csv").read_text()
         window.page.locator("input[type=file]").set_input_files(tmp_path / "broken.png")
         window.page.get_by_text("no caption: broken.png").first.wait_for()
         window.context.close()
