@@ -8,7 +8,6 @@ import polars as pl
 import streamlit as st
 
 from lookbook.views.rendering import render
-from lookbook.views.study import Study
 
 ANY = "any"
 
@@ -37,21 +36,6 @@ def choose_any(label: str, options: Sequence[str], key: str) -> str:
     """Let one of some options be chosen, or any: then the choice is empty."""
     chosen = choose(label, [ANY, *(option for option in options if option != ANY)], key)
     return "" if chosen == ANY else chosen
-
-
-def choose_set(study: Study, label: str, key: str, default: int = 0) -> tuple[str, str]:
-    """Let one of the caption files be chosen.
-
-    Args:
-        study: The study.
-        label: Of the choice.
-        key: Its name in the address.
-        default: The place of the one chosen at first.
-    """
-    sets = study.list_sets()
-    names = [" ".join(one) for one in sets]
-    chosen = choose(label, names, key, names[default] if default < len(names) else None)
-    return sets[names.index(chosen)] if chosen else ("", "")
 
 
 def link(page: str, **values: Any) -> str:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from captioning.scores.java import corenlp
 from lookbook.cli import command
 from pipeline.core.errors import UserError
 
@@ -26,6 +25,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Download CoreNLP 3.6.0 for SPICE, once for all studies of this user; `dvc repro` and `lookbook score` find it."""
+    from captioning.scores.java import corenlp
     from pipeline.core.outputs import new_folder
 
     folder = to or corenlp.user_folder()

@@ -1,12 +1,18 @@
 """lookbook table NAME: print a table of the study for a paper, as LaTeX, Markdown or CSV."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from lookbook.cli import command
 from pipeline.core.errors import UserError
+
+if TYPE_CHECKING:
+    from lookbook.reporting.formatting import Table
+
+GRID = "grid"
 
 
 class Format(StrEnum):
@@ -33,7 +39,7 @@ class Marks(StrEnum):
 
 @command
 def table(
-    name: Annotated[str, typer.Argument(help="such as arrivals, captions, recommendations, masked, catalogues, cost")],
+    name: Annotated[str, typer.Argument(help="such as arrivals, captions, ratings, masked, catalogues, cost, grid")],
     format: Annotated[Format, typer.Option(help="of the text that is printed")] = Format.latex,
     columns: Annotated[
         str | None, typer.Option(help="columns of figures separated by commas, such as bleu_4,cider (default: all)")
@@ -43,10 +49,33 @@ def table(
     ] = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="LaTeX: intervals in lines of their own")] = False,
     marks: Annotated[Marks, typer.Option(help="LaTeX: how a claimed difference is marked")] = Marks.stars,
+    cells: Annotated[Path, typer.Option(help="of the table grid: the file of its cells")] = Path(
+        "studies/grids/study.yaml"
+    ),
 ) -> None:
     """Print a table of the study in this folder."""
-    from lookbook.reporting.files import Reader
     from lookbook.reporting.latex import write_latex
+
+    chosen = read_grid_table(cells) if name == GRID and not against else read_table(name, against)
+    if columns is not None:
+        chosen = chosen.select([column.strip() for column in columns.split(",")])
+    if intervals and not chosen.intervals:
+        raise UserError(f"--intervals: the table {chosen.name} has none beside those that it prints anyway")
+    if format == Format.latex:
+        kind: Literal["stars", "letters", "none"] = marks.value
+        text = write_latex(chosen, kind, intervals)
+    else:
+        text = chosen.markdown() if format == Format.markdown else chosen.csv()
+    typer.echo(text, nl=False)
+
+
+def read_table(name: str, against: Against | None) -> "Table":
+    """Return a table of the study's results.
+
+    Raises:
+        UserError: There is no such table, or nothing was published that it could stand beside.
+    """
+    from lookbook.reporting.files import Reader
     from lookbook.reporting.results import read_results
     from lookbook.reporting.settings import ReportedStudy
     from lookbook.reporting.tables.study import list_tables
@@ -59,14 +88,19 @@ def table(
             f"--against published: the original study has captions of hm and facad, and recommendations of hm; "
             f"this is {name} of {study.dataset}"
         )
-    chosen = reader.choose("table", f"published-{name}" if against else name, tables)
-    if columns is not None:
-        chosen = chosen.select([column.strip() for column in columns.split(",")])
-    if intervals and not chosen.intervals:
-        raise UserError(f"--intervals: the table {chosen.name} has none beside those that it prints anyway")
-    if format == Format.latex:
-        kind: Literal["stars", "letters", "none"] = marks.value
-        text = write_latex(chosen, kind, intervals)
-    else:
-        text = chosen.markdown() if format == Format.markdown else chosen.csv()
-    typer.echo(text, nl=False)
+    return reader.choose("table", f"published-{name}" if against else name, tables)
+
+
+def read_grid_table(file: Path) -> "Table":
+    """Return what each cell of a grid reached, as `lookbook grid` shows it.
+
+    Raises:
+        UserError: There is no such file, or DVC cannot list the experiments.
+    """
+    from lookbook.workspace.grid import make_table, read_grid, read_runs
+    from lookbook.workspace.grid_table import grid_table
+    from pipeline.core.params import PARAMS, load
+
+    params = load(PARAMS)
+    names = list(params["captioners"])
+    return grid_table(make_table(read_grid(file, params), read_runs(names, params, False), params, names))

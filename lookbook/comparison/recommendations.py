@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.clusters import estimate_difference
 from lookbook.comparison.contributions import compare_hits, pair_runs
-from lookbook.comparison.rows import Row
+from lookbook.comparison.rows import BY_BUYERS, Row
 from lookbook.comparison.significance import wins_ties_losses
 from lookbook.comparison.user_scores import (
     ReadHits,
@@ -113,7 +113,7 @@ def compare_slices(axes: Axes, tables: Tables, cutoff: int, evaluation: str) -> 
     """Compare NDCG of parts of the test side (`recsys.scoring.slices`).
 
     Only the first pairs of catalogues and of masked texts are compared, and only on slices that both arms have: texts
-    that a captioner wrote are no slice of the catalogue `original`.
+    that a captioner wrote are no slice of the catalogue `original`. Slices by number of buyers are drawn, not compared.
     """
     metric = f"ndcg_{cutoff}"
     pairs = [pair for pair in list_masked_pairs(axes, metric) if pair.is_by_slice(MASKED_PAIRS)]
@@ -122,6 +122,8 @@ def compare_slices(axes: Axes, tables: Tables, cutoff: int, evaluation: str) -> 
         pairs += [pair for pair in by_text if pair.arm_a != pair.arm_b]
     rows, scores, hits = [], ds.dataset(require(tables.scores)), ds.dataset(require(tables.hits))
     for name in find_slices(tables.scores):
+        if name.startswith(BY_BUYERS):
+            continue
         parts = [Pair(pair.row | {"table": "slices", "slice": name}, pair.arm_a, pair.arm_b) for pair in pairs]
         rows += compare_pairs(parts, tables, slice_reader(scores, name, metric), hit_reader(hits, name))
     return rows

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import new_file, require
 
 RATINGS = Path("ratings")
 LEFT = "left"  # what a rater says: the left caption, the right one, both good, both bad, no answer
@@ -105,6 +104,8 @@ TABLES = {  # by their names in ratings.sqlite
 
 def write_table(path: Path, table: Table, rows: Iterable[Iterable[Any]]) -> None:
     """Write rows as CSV, sorted by the key, all texts quoted; one that begins with = + - or @ is written as it is."""
+    from pipeline.core.outputs import new_file  # not at the top: it loads pandas, and the application starts without
+
     with new_file(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(table.columns)
@@ -144,6 +145,8 @@ def find_table(path: Path) -> str:
 
 
 def _read_lines(path: Path) -> list[list[str]]:
+    from pipeline.core.outputs import require
+
     with open(require(path), encoding="utf-8", newline="") as file:
         try:
             return list(csv.reader(file))

@@ -19,12 +19,14 @@ ATTRIBUTES = Path("data/scores/attributes.parquet")
 CONFUSIONS = Path("data/scores/confusions.parquet")
 CAPTION_SCORES = Path("data/scores/captions.parquet")
 CAPTION_WORDS = Path("data/scores/caption_words.parquet")
+REC_SLICES = Path("data/scores/recommendation_slices.parquet")
 CATALOGUE = Path("metrics/catalogue.json")
 CAPTION_METRICS = Path("metrics/captions.json")
 REC_METRICS = Path("metrics/recommendations.json")
 ARRIVALS = Path("metrics/arrivals")
 TUNING = Path("metrics/tune")
 COMPARISON = Path("metrics/comparison.json")
+RATINGS = Path("metrics/ratings.json")
 HEADLINE = Path("metrics/headline.json")
 CHOSEN = Path("metrics/chosen.json")
 CURVES = Path("metrics/curves")
@@ -41,10 +43,12 @@ STAGES = {  # file or folder -> the stage that writes it
     CONFUSIONS: "caption_score",
     CAPTION_SCORES: "caption_score",
     CAPTION_WORDS: "caption_score",
+    REC_SLICES: "rec_score",
     CATALOGUE: "catalogue_prepare",
     CAPTION_METRICS: "caption_score",
     REC_METRICS: "rec_score",
     COMPARISON: "compare",
+    RATINGS: "rate",
     HEADLINE: "compare",
     CHOSEN: "compare",
 }

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
+import polars as pl
 
-from lookbook.comparison.rows import TABLES, read_comparison
+from lookbook.comparison.rows import BY_BUYERS, TABLES, read_comparison
 from lookbook.reporting import files
 from lookbook.reporting.costs import CellCosts, read_costs
 from lookbook.reporting.files import Reader
@@ -34,9 +35,11 @@ class Results:
     Attributes:
         captioners: Those whose captions are scored, in the order of the study.
         comparison: A key per table, as `read_comparison` returns it.
+        by_buyers: What `read_by_buyers` reads; empty in a study that recommends nothing.
         ranked: The results of new arrivals; None in a study that has none.
         tuning: (experiment, recommender with features) -> metrics/tune/<experiment>/<name>.json.
         most_epochs: The limit of their epochs.
+        ratings: metrics/ratings.json; empty where nobody has rated.
         headline: The figures of metrics/headline.json and metrics/chosen.json.
         curves: The learning curve of each captioner that has one.
         runs: The run record of each captioner that has one.
@@ -50,9 +53,11 @@ class Results:
     recommendations: Values
     attributes: pd.DataFrame
     confusions: pd.DataFrame
+    by_buyers: pd.DataFrame = field(default_factory=pd.DataFrame)
     ranked: Ranked | None = None
     tuning: Tuning = field(default_factory=dict)
     most_epochs: int = 0
+    ratings: Values = field(default_factory=dict)
     headline: Values = field(default_factory=dict)
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     runs: dict[str, Values] = field(default_factory=dict)
@@ -76,9 +81,13 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
         recommendations=reader.read(files.REC_METRICS, read_json, NOTHING) if study.has_recommendations else {},
         attributes=attributes,
         confusions=confusions,
+        by_buyers=reader.read(files.REC_SLICES, read_by_buyers, pd.DataFrame())
+        if study.has_recommendations
+        else pd.DataFrame(),
         ranked=read_ranked(files.ARRIVALS, study, comparison, reader),
         tuning=read_tuning(files.TUNING, study),
         most_epochs=study.rec_tune.epochs,
+        ratings=reader.read(files.RATINGS, read_json, NOTHING),
         headline=reader.read(files.HEADLINE, read_json, NOTHING) | reader.read(files.CHOSEN, read_json, NOTHING),
         curves=_read_present(files.CURVES, study.captioners, ".csv", pd.read_csv),
         runs=_read_present(files.RUN_RECORDS, study.captioners, ".json", read_json),
@@ -89,6 +98,27 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
 def _read_present(folder: Path, names: Iterable[str], ending: str, read: Callable[[Path], T]) -> dict[str, T]:
     paths = {name: folder / f"{name}{ending}" for name in names}
     return {name: read(path) for name, path in paths.items() if path.exists()}
+
+
+def read_by_buyers(path: Path) -> pd.DataFrame:
+    """Read the mean NDCG of each recommender on items of the catalogue `original`, by how many train users bought them.
+
+    Args:
+        path: The scores of slices; users of a million customers fit, as polars reads the columns it needs.
+
+    Returns:
+        recommender, slice, ndcg (mean over users, then over runs), users (of a run), in the order of the slices.
+    """
+    table = pl.scan_parquet(path)
+    metric = next((name for name in reversed(table.collect_schema().names()) if name.startswith("ndcg_")), None)
+    if metric is None:
+        return pd.DataFrame()
+    labels = [pl.col(name).cast(pl.String) for name in ("arm", "recommender", "slice")]
+    rows = table.with_columns(labels).filter(pl.col("arm") == "original", pl.col("slice").str.starts_with(BY_BUYERS))
+    of_runs = rows.group_by("recommender", "slice", "run").agg(ndcg=pl.col(metric).mean(), users=pl.len())
+    means = of_runs.group_by("recommender", "slice").agg(pl.col("ndcg").mean(), pl.col("users").max()).collect()
+    order = pl.col("slice").str.extract(r"(\d+)").cast(pl.Int64)
+    return pd.DataFrame(means.sort("recommender", order).to_dicts())
 
 
 def read_ranked(folder: Path, study: ReportedStudy, comparison: Values, reader: Reader) -> Ranked | None:

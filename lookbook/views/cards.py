@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from lookbook.views.scores import read_scores
 from lookbook.views.study import ITEMS, SCORES, Study, captions
 from lookbook.views.words import CaptionWords, mark_caption, read_references, read_words
 
@@ -95,14 +96,12 @@ def _read_card_scores(
     """Read scores as item → name → value; a name is that of the score, with the set where there are several."""
     if not (metrics and sets and study.has(SCORES)):
         return {}
-    table = pl.scan_parquet(study.root / SCORES).filter(
-        pl.col("metric").is_in(list(metrics)),
-        pl.col("captioner").is_in([captioner for captioner, _ in sets]),
-        pl.col("variant").is_in([variant for _, variant in sets]),
-        pl.col("item_id").is_in(list(items)),
-    )
-    keys = ("item_id", "captioner", "variant", "metric", "value")
-    found = {tuple(row[:4]): row[4] for row in table.select(keys).collect().iter_rows()}
+    own = pl.col("item_id").is_in(list(items))
+    found = {
+        (item, *key): value
+        for key, table in read_scores(study, sets, metrics).items()
+        for item, value in table.filter(own).iter_rows()
+    }
     scores: dict[str, dict[str, float]] = {}
     for item, one, metric in itertools.product(items, sets, metrics):
         if (item, *one, metric) in found:

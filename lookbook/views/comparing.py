@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from lookbook.comparison.significance import Estimate, paired_means, wins_ties_losses
 from lookbook.views.items import read_catalogue
-from lookbook.views.scores import read_differences
-from lookbook.views.study import CAPTIONS, ITEMS, Study
+from lookbook.views.scores import NOTHING, join_scores, read_scores
+from lookbook.views.study import ITEMS, SCORES, Study, captions, open_study
 from pipeline.core.errors import UserError
 
 DRAWS = 2000
@@ -17,6 +19,7 @@ COUNTS = 8_000_000  # draws × products at most, so that a page stays quick
 FEW = 5  # garments; smaller slices are left out
 BINS = 20
 REFERENCE = "reference"
+OTHER = "other study: "
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,55 @@ class Slice:
     estimate: Estimate
 
 
-def read_pairs(study: Study, a: tuple[str, str], b: tuple[str, str], metric: str) -> pl.DataFrame:
-    """Return the garments that both sets have a score of, largest difference first.
+class Side(NamedTuple):
+    """One of two sets that are compared: the study that has it, its captioner and variant."""
+
+    study: Study
+    captioner: str
+    variant: str
+    is_other: bool = False
+
+    @property
+    def name(self) -> str:
+        """What pages and addresses call it."""
+        return f"{OTHER if self.is_other else ''}{self.captioner} {self.variant}".rstrip()
+
+    def read_scores(self, metric: str) -> pl.DataFrame:
+        """Return item_id and value of a score, as the study of this set computed it."""
+        key = (self.captioner, self.variant)
+        return read_scores(self.study, [key], [metric]).get((*key, metric), NOTHING)
+
+
+def open_other(folder: str) -> Study:
+    """Open another study, whose captions are compared with those of this one.
+
+    Raises:
+        UserError: There is no study in the folder, or it has no captions with scores.
+    """
+    root = Path(folder).expanduser()
+    if not (root / "params.yaml").is_file():
+        raise UserError(f"folder of another study: {folder}: no params.yaml there; give the folder of a study")
+    other = open_study(root)
+    if not (other.list_sets() and other.has(SCORES)):
+        raise UserError(
+            f"folder of another study: {folder}: no scored captions there; run `dvc repro caption_score` in it"
+        )
+    return other
+
+
+def list_sides(study: Study, other: Study | None = None) -> list[Side]:
+    """List the sets of captions of a study, and those of another one after them."""
+    own = [Side(study, *one) for one in study.list_sets()]
+    return own + ([] if other is None else [Side(other, *one, True) for one in other.list_sets()])
+
+
+def read_pairs(study: Study, a: Side, b: Side, metric: str) -> pl.DataFrame:
+    """Return the garments of a study that both sets have a score of, largest difference first.
 
     Returns:
         row, item_id, category, colour, group, a, b, difference.
     """
-    scores = read_differences(study, a, b, metric)
+    scores = join_scores(a.read_scores(metric), b.read_scores(metric))
     known = [name for name in ("row", "item_id", "category", "colour", "group") if name in read_catalogue(study)]
     joined = read_catalogue(study).select(known).join(scores, on="item_id", maintain_order="left")
     return joined.sort("difference", "row", descending=[True, False])
@@ -83,16 +128,15 @@ def list_slices(study: Study, pairs: pl.DataFrame) -> list[Slice]:
     return sorted(slices, key=lambda one: -abs(one.estimate.difference))
 
 
-def read_texts(study: Study, one: tuple[str, str], items: Sequence[str]) -> dict[str, str]:
-    """Read what a set says of some garments; the set `reference` is the shop's descriptions.
+def read_texts(side: Side, items: Sequence[str]) -> dict[str, str]:
+    """Read what a set says of some garments; the captioner `reference` is the shop's descriptions.
 
     Raises:
         UserError: The captions are not there.
     """
-    path, column = (
-        (ITEMS, "description") if one[0] == REFERENCE else (CAPTIONS / f"{one[0]}-{one[1]}.parquet", "caption")
-    )
+    study, captioner, variant, _ = side
+    path, column = (ITEMS, "description") if captioner == REFERENCE else (captions(captioner, variant), "caption")
     if not (study.root / path).is_file():
-        raise UserError(f"{path.as_posix()}: no such captions; run `dvc repro caption_generate_{one[1]}@{one[0]}`")
+        raise UserError(f"{path.as_posix()}: no such captions; run `dvc repro caption_generate_{variant}@{captioner}`")
     table = pl.scan_parquet(study.root / path).select("item_id", column).filter(pl.col("item_id").is_in(list(items)))
     return {item: text or "" for item, text in table.collect().iter_rows()}

@@ -1,11 +1,12 @@
 """Pages of garments: filtered, sorted, a page at a time; only what a page shows is read for its garments.
 
-Of the catalogue a few short columns stay in memory. Descriptions, captions and scores stay on disk and are read by
-polars for each page, with filters that skip what is not asked for.
+Of the catalogue a few short columns stay in memory, and the last few selections, until a file that they were made from
+changes. Descriptions and captions stay on disk and are read by polars for the garments of a page.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,17 @@ from typing import Literal
 import polars as pl
 
 from lookbook.views.scores import read_differences, read_scores
-from lookbook.views.study import ITEMS, SCORES, Study, captions, require_stage
-from lookbook.views.words import read_references, read_words
+from lookbook.views.study import (
+    ATTRIBUTES,
+    CAPTION_WORDS,
+    ITEMS,
+    SCORES,
+    VOCABULARY,
+    Study,
+    captions,
+    require_stage,
+)
+from lookbook.views.words import compare_attributes, read_references, read_words
 
 PAGE_ITEMS = 24
 LIGHT = ("item_id", "product_code", "category", "colour", "original", "split", "group")
@@ -97,37 +107,77 @@ def list_values(study: Study, column: str) -> list[str]:
     return sorted(value for value in read_catalogue(study)[column].cast(pl.String).unique().to_list() if value)
 
 
+@dataclass(frozen=True)
+class _Files:
+    """The files of a study as they are now: what was selected from them is kept until one changes.
+
+    Attributes:
+        root: The study's folder.
+        versions: When each file was written, in nanoseconds; 0 where it is not there.
+    """
+
+    root: Path
+    versions: tuple[int, ...]
+    study: Study = field(compare=False)
+
+
+def _examine(study: Study, selection: Selection) -> _Files:
+    paths = (ITEMS, SCORES, CAPTION_WORDS, ATTRIBUTES, VOCABULARY, captions(selection.captioner, selection.variant))
+    full = [study.root / path for path in paths]
+    return _Files(study.root, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in full), study)
+
+
 def select(study: Study, selection: Selection) -> pl.DataFrame:
     """Return the short columns of the garments of a selection, sorted, with `value` where it sorts by one.
 
     Raises:
         UserError: A file that the selection needs is not there.
     """
-    return _sort(study, _filter(study, selection), selection)
+    return _select(_examine(study, selection), selection)
+
+
+@lru_cache(maxsize=4)
+def _select(files: _Files, selection: Selection) -> pl.DataFrame:
+    rows = _keep_facets(_keep_others(files, _drop_facets(selection)), selection, FACETS)
+    return _sort(files.study, rows, selection)
 
 
 def count_facets(study: Study, selection: Selection) -> dict[str, dict[str, int]]:
-    """Count the garments of each value of a facet among those that all other filters leave."""
+    """Count the garments of each value of a facet among those that all other filters leave, largest first."""
+    others = _keep_others(_examine(study, selection), _drop_facets(selection))
     counts = {}
     for facet in FACETS:
-        rows = _filter(study, Selection(**{**selection.__dict__, facet: ""}))
-        table = rows.group_by(pl.col(facet).cast(pl.String)).len().sort("len", facet, descending=[True, False])
-        counts[facet] = {str(value): count for value, count in table.iter_rows() if value}
+        rows = _keep_facets(others, selection, [name for name in FACETS if name != facet])
+        table = rows.group_by(facet).len().with_columns(pl.col(facet).cast(pl.String))
+        ordered = table.sort("len", facet, descending=[True, False])
+        counts[facet] = {str(value): count for value, count in ordered.iter_rows() if value}
     return counts
 
 
-def _filter(study: Study, selection: Selection) -> pl.DataFrame:
-    rows = read_catalogue(study)
-    for column in FACETS:
+def _drop_facets(selection: Selection) -> Selection:
+    """Return the selection without its facets and its order: what pages of one search share."""
+    return replace(selection, **dict.fromkeys(FACETS, ""), sort="number", metric="", descending=True)
+
+
+def _keep_facets(rows: pl.DataFrame, selection: Selection, facets: Sequence[str]) -> pl.DataFrame:
+    for column in facets:
         value = getattr(selection, column)
         if value:
-            rows = rows.filter(pl.col(column).cast(pl.String) == value)
+            rows = rows.filter(pl.col(column) == value)
+    return rows
+
+
+@lru_cache(maxsize=4)
+def _keep_others(files: _Files, selection: Selection) -> pl.DataFrame:
+    """Keep the garments that all filters but the facets leave."""
+    study = files.study
+    rows = read_catalogue(study)
     if selection.described:
         rows = rows.filter(pl.col("described") == (selection.described == "yes"))
     if selection.items is not None:
         rows = rows.filter(pl.col("item_id").is_in(list(selection.items)))
     if selection.text:
-        rows = rows.filter(pl.col("item_id").is_in(_find_text(study, selection)))
+        rows = rows.join(_find_text(study, selection), on="item_id", how="semi", maintain_order="left")
     if selection.captioner and (selection.unfinished or selection.missed or selection.invented):
         rows = rows.filter(pl.col("item_id").is_in(_find_captions(study, selection)))
     if selection.captioner and selection.wrong_category:
@@ -135,19 +185,23 @@ def _filter(study: Study, selection: Selection) -> pl.DataFrame:
     return rows
 
 
-def _find_text(study: Study, selection: Selection) -> list[str]:
-    """Find the garments whose description, or caption of the chosen set, has the words; case does not matter."""
+def _find_text(study: Study, selection: Selection) -> pl.DataFrame:
+    """Find the garments whose description, or caption of the chosen set, has the words; case does not matter.
+
+    Returns:
+        item_id, once or twice.
+    """
     wanted = selection.text.lower()
     sources = [(ITEMS, "description")]
     own = captions(selection.captioner, selection.variant)
     if selection.captioner and study.has(own):
         sources.append((own, "caption"))
-    found: list[str] = []
+    found = []
     for path, column in sources:
         table = pl.scan_parquet(study.root / path).select("item_id", column)
         has = pl.col(column).str.to_lowercase().str.contains(wanted, literal=True)
-        found += table.filter(has).collect()["item_id"].to_list()
-    return found
+        found.append(table.filter(has).select(pl.col("item_id").cast(pl.String)).collect())
+    return pl.concat(found)
 
 
 def _find_captions(study: Study, selection: Selection) -> list[str]:
@@ -164,9 +218,9 @@ def _find_captions(study: Study, selection: Selection) -> list[str]:
     references = read_references(study)
     found = []
     for item, attributes in words.select("item_id", "attributes").iter_rows():
-        named, true = {entry["attribute"] for entry in attributes or []}, set(references.get(item, ()))
-        missed = not selection.missed or selection.missed in true - named
-        if item in references and missed and (not selection.invented or selection.invented in named - true):
+        said = compare_attributes(attributes, references.get(item, ()))
+        missed = not selection.missed or selection.missed in said.missed
+        if item in references and missed and (not selection.invented or selection.invented in said.invented):
             found.append(item)
     return found
 
@@ -188,7 +242,7 @@ def _sort(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.DataFram
     if values is None:
         return rows
     joined = rows.join(values, on="item_id", how="left", maintain_order="left")
-    return joined.sort("value", "row", descending=[selection.descending, False], nulls_last=True)
+    return joined.sort("value", descending=selection.descending, nulls_last=True, maintain_order=True)  # rows ascend
 
 
 def _read_sort_values(study: Study, selection: Selection) -> pl.DataFrame | None:
@@ -200,7 +254,9 @@ def _read_sort_values(study: Study, selection: Selection) -> pl.DataFrame | None
     if not metric or not study.has(SCORES):
         return None
     if selection.sort == "score":
-        return read_scores(study, captioner, selection.variant, metric).collect()
+        return read_scores(study, [(captioner, selection.variant)], [metric]).get(
+            (captioner, selection.variant, metric)
+        )
     table = read_differences(study, (captioner, "ft"), (captioner, "pt"), metric)
     value = pl.col("difference")
     if selection.sort == "surprise":

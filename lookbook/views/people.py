@@ -117,10 +117,13 @@ def list_runs(study: Study, ranking: Ranking) -> list[int]:
     if ranking.experiment == "arrivals":
         runs: list[int] = list(read_json(study.root / RANKED / ranking.recommender / "factors.json")["runs"])
         return runs
-    return pl.scan_parquet(_list_file(study, ranking)).select(pl.col("run").unique()).collect()["run"].sort().to_list()
+    return (
+        pl.scan_parquet(find_list_file(study, ranking)).select(pl.col("run").unique()).collect()["run"].sort().to_list()
+    )
 
 
-def _list_file(study: Study, ranking: Ranking) -> Path:
+def find_list_file(study: Study, ranking: Ranking) -> Path:
+    """Return the file with the lists of an arm and recommender of the warm items."""
     return study.root / RECOMMENDATIONS / ranking.arm / f"{ranking.recommender}.parquet"
 
 
@@ -129,7 +132,7 @@ def read_list(study: Study, ranking: Ranking, run: int, user: int) -> list[str]:
     if ranking.experiment == "arrivals":
         return _rank_arrivals(study.root / RANKED / ranking.recommender, ranking.arm, run, user)
     own = pl.col("candidates").cast(pl.String)
-    table = pl.scan_parquet(_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run)
+    table = pl.scan_parquet(find_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run)
     rows = table.with_columns(own).collect()
     if rows.is_empty():
         return []

@@ -1,15 +1,11 @@
 """Pictures of garments as JPEG, by their row in data/prepared/items.parquet.
 
 `catalogue.prepared.images` packs them in the order of that table, so a row's shard and row group are known without
-opening any other: a catalogue of any size costs nothing before its first picture.
+opening any other: a catalogue of any size costs nothing before its first picture, which also imports the libraries.
 """
 
 from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
-
-from catalogue.prepared.images import ROW_GROUP_ITEMS, SHARD_ITEMS
 
 
 def read_picture(images: Path, row: int) -> bytes | None:
@@ -28,6 +24,10 @@ def read_picture_id(images: Path, row: int) -> str | None:
 
 
 def _read(images: Path, row: int, column: str) -> Any:
+    import pyarrow.parquet as pq
+
+    from catalogue.prepared.images import ROW_GROUP_ITEMS, SHARD_ITEMS
+
     shard = images / f"{row // SHARD_ITEMS:05d}.parquet"
     if row < 0 or not shard.is_file():
         return None

@@ -26,6 +26,7 @@ VOCABULARY = Path("data/attributes/vocabulary.json")
 INTERACTIONS = Path("data/interactions")
 RECOMMENDATIONS = Path("data/recommendations")
 USER_SCORES = Path("data/scores/recommendations.parquet")
+USER_SLICES = Path("data/scores/recommendation_slices.parquet")
 RANKED = Path("data/arrivals/ranked")
 TEXTS = Path("data/texts")
 SOURCES = Path("data/sources")
@@ -42,6 +43,7 @@ STAGES = {  # file or folder → the stage that writes it
     INTERACTIONS: "rec_interactions",
     RECOMMENDATIONS: "rec_fit",
     USER_SCORES: "rec_score",
+    USER_SLICES: "rec_score",
     RANKED: "rec_rank_arrivals_text",
     TEXTS: "catalogue_texts",
     SOURCES: "catalogue_sources",

@@ -46,6 +46,25 @@ class CaptionWords:
     category: str = ""
 
 
+class Said(NamedTuple):
+    """Attributes of caption and description: of both, of the caption alone, of the description alone."""
+
+    right: set[str]
+    invented: set[str]
+    missed: set[str]
+
+
+def compare_attributes(entries: Iterable[Mapping[str, Any]] | None, reference: Iterable[str]) -> Said:
+    """Compare the attributes that a caption names with those of the description.
+
+    Args:
+        entries: Of caption_words.parquet, each with its attribute.
+        reference: The attributes of the description, in the vocabulary.
+    """
+    named, true = {str(entry["attribute"]) for entry in entries or []}, set(reference)
+    return Said(true & named, named - true, true - named)
+
+
 def mark_caption(text: str, found: Mapping[str, Any] | None, reference: Iterable[str] | None) -> CaptionWords:
     """Mark the attributes of a caption.
 
@@ -65,15 +84,15 @@ def mark_caption(text: str, found: Mapping[str, Any] | None, reference: Iterable
     if found is None or reference is None:
         return CaptionWords([Segment(text)], category=str((found or {}).get("predicted_category") or ""))
     entries = found["attributes"] or []
-    named, true = {entry["attribute"] for entry in entries}, set(reference)
+    said = compare_attributes(entries, reference)
     spans = sorted(
-        (entry["start"], entry["end"], "right" if entry["attribute"] in true else "invented") for entry in entries
+        (entry["start"], entry["end"], "right" if entry["attribute"] in said.right else "invented") for entry in entries
     )
     return CaptionWords(
         [Segment(*part) for part in cut_at_spans(text, spans)] or [Segment(text)],
-        missed=sorted(true - named),
-        right=sorted(true & named),
-        invented=sorted(named - true),
+        missed=sorted(said.missed),
+        right=sorted(said.right),
+        invented=sorted(said.invented),
         category=str(found.get("predicted_category") or ""),
     )
 

@@ -5,6 +5,7 @@ Slices by item: only some items are relevant, and the users are those who have s
 - `product_in_training`: masked items that share their product with an item the captioner was trained on;
 - `written`: items without a description, which a captioner writes in `augmented` (catalogue `all` alone);
 - `cold_items`, `warm_items`: at most `cold_buyers` train users bought the item, or more;
+- `buyers:1-2` and so on: as many train users bought the item as the name says (drawn by the report, not compared);
 - `category:<name>`: the `slice_categories` with most test purchases.
 
 Slices by user: all items are relevant.
@@ -24,6 +25,9 @@ import scipy.sparse as sp
 
 from recsys.scoring.relevance import Relevance
 from recsys.scoring.settings import RecScore
+
+BUYERS = "buyers:"  # how the names of these slices begin
+MOST_BUYERS = (0, 2, 5, 10, 20)  # upper ends of their bins; the last bin has none
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,24 @@ def _choose_items(common: Relevance, items: ItemTraits, section: RecScore) -> di
     test = common.test[common.scored_users]
     bought = pd.Series(items.category[test.indices]).value_counts(sort=False).sort_index()
     largest = bought.sort_values(ascending=False, kind="stable").index[: section.slice_categories]
-    return chosen | {f"category:{name}": items.category == name for name in largest if name}
+    chosen |= {f"category:{name}": items.category == name for name in largest if name}
+    return chosen | _bin_buyers(common.buyers)
+
+
+def _bin_buyers(buyers: np.ndarray) -> dict[str, np.ndarray]:
+    """Return bin → its items, from items that nobody bought to those of most buyers.
+
+    >>> {name: members.nonzero()[0].tolist() for name, members in _bin_buyers(np.array([0, 1, 30])).items()}
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'buyers:0': [0], 'buyers:1-2': [1], 'buyers:3-5': [], 'buyers:6-10': [], 'buyers:11-20': [],
+     'buyers:21-': [2]}
+    """
+    bins, low = {}, 0
+    for high in MOST_BUYERS:
+        name = str(low) if low == high else f"{low}-{high}"
+        bins[BUYERS + name] = (buyers >= low) & (buyers <= high)
+        low = high + 1
+    return bins | {f"{BUYERS}{low}-": buyers >= low}
 
 
 def _slice_by_item(chosen: dict[str, np.ndarray], relevance: Relevance, common: bool) -> Iterator[Slice]:

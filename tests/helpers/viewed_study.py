@@ -160,6 +160,10 @@ def _write_lists(folder: Path) -> None:
     columns = ["arm", "recommender", "run", "user", "ndcg_12", "ndcg_masked_12"]
     users = pd.DataFrame(scores, columns=columns).astype({"run": "int32", "user": "int32"})
     users.to_parquet(folder / "data/scores/recommendations.parquet", index=False)
+    parts = {"cold_users": users[users["user"] % 3 == 0], "warm_users": users[users["user"] % 3 > 0]}
+    slices = pd.concat([part.assign(slice=name) for name, part in parts.items()])
+    columns = ["arm", "recommender", "slice", "run", "user", "ndcg_12"]
+    slices[columns].to_parquet(folder / "data/scores/recommendation_slices.parquet", index=False)
 
 
 def _write_texts(folder: Path, items: pd.DataFrame) -> None:

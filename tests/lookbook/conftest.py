@@ -326,6 +326,8 @@ def _slices(users: pd.DataFrame) -> pd.DataFrame:
     parts = {
         "cold_users": users[users["user"] < 20],
         "warm_users": users[users["user"] >= 20],
+        "buyers:0": users[users["user"] < 5],
+        "buyers:1-2": users[users["user"] >= 5],
         "written": users[users["arm"].isin(["all", "augmented", "unfilled"]) & (users["user"] < 30)],
     }
     columns = ["arm", "recommender", "slice", "run", "user", "ndcg_12"]

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from lookbook import compare, report
 from lookbook.cli.main import app
-from lookbook.comparison.rows import read_comparison
+from lookbook.comparison.rows import BY_BUYERS, read_comparison
+from lookbook.ratings.rounds import Round
 from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
 from lookbook.reporting.cells import list_cells
@@ -28,7 +29,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import load, read
 from pipeline.core.record import find_cost_file
+from recsys.scoring.slices import BUYERS
 from tests.helpers.arrivals import arrivals_row, row_with_finding
+from tests.helpers.ratings import analyse_said, toss
 from tests.helpers.repository import ROOT
 from tests.lookbook.conftest import run_in_copy
 
@@ -147,7 +150,7 @@ def test_every_table_is_written_as_markdown_latex_and_csv(reported: Path) -> Non
         *(f"{name}.{kind}" for name in names for kind in ("md", "tex", "csv")),
     }
     figures = {"arrivals", "attributes", "captions", "catalogues", "confusion", "cost", "curves", "masked", "quality"}
-    figures |= {"slices", "slope"}
+    figures |= {"slices", "slope", "examples", "cold"}
     assert {path.name for path in (reported / "figures").iterdir()} == {
         f"{name}.{kind}" for name in figures for kind in ("svg", "pdf", "png", "csv")
     }
@@ -198,6 +201,33 @@ def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
     with open(reported / "tables/tuning.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["edges"] for row in rows] == [f"learning_rate highest of 2{edge}"] * len(rows)
+
+
+def test_what_people_say_stands_between_captions_and_garments(reported: Path) -> None:
+    own = Round(a="tiny-llava-ft", b="tiny-llava-pt", items=40)
+    assert "What people say" not in page(PAGES[0]).text
+    Path("metrics/ratings.json").write_text(json.dumps(analyse_said(own, {"ann": toss(own, 0.8, 1)})))
+    report.main()
+    text = page(PAGES[0]).text
+    text = text[text.index("The test garments are new") :]  # without the table of contents
+    places = [text.index(part) for part in ("All caption scores", "What people prefer", "Test garments with the")]
+    assert places == sorted(places)
+    assert "buyer, <b>knits</b>" in text
+    assert "b" not in page(PAGES[0]).tags
+    assert (reported / "tables/ratings.tex").exists()
+
+
+def test_slices_by_number_of_buyers_are_drawn_and_not_compared(reported: Path) -> None:
+    assert BY_BUYERS == BUYERS
+    assert not [row for row in read_comparison(files.COMPARISON)["slices"] if row["slice"].startswith(BUYERS)]
+    drawn = pd.read_csv(reported / "figures/cold.csv")
+    assert set(drawn["recommender"]) == {"userknn", "itemknn", "vbpr-resnet50", "vbpr-sbert"}
+    rows = pd.read_parquet(files.REC_SLICES)
+    for line in drawn.to_dict("records"):
+        own = rows[(rows["arm"] == "original") & (rows["slice"] == line["slice"])]
+        runs = own[own["recommender"] == line["recommender"]].groupby("run")["ndcg_12"]
+        assert line["ndcg"] == pytest.approx(runs.mean().mean())
+        assert line["users"] == runs.size().max()
 
 
 def test_training_is_summed_over_the_captioners(reported: Path) -> None:
@@ -277,6 +307,18 @@ def test_garments_come_from_every_category_in_turn_and_are_escaped(reported: Pat
             parts = garment.captions["tiny-llava"][variant].parts
             assert "".join(part.text for part in parts) == f"a garment by tiny-llava {variant}"
     assert "b" not in page(PAGES[1]).tags
+
+
+def test_the_figure_of_examples_has_the_garments_that_are_asked_for(reported: Path) -> None:
+    items = pd.read_parquet("data/prepared/items.parquet")
+    chosen = items.loc[items["split"] == "test", "item_id"].iloc[[3, 1]].tolist()
+    words = ["figure", "examples", "--out", "examples.svg", "--items"]
+    assert CliRunner().invoke(app, [*words, ", ".join(chosen)]).exit_code == 0
+    with open("examples.csv", encoding="utf-8") as file:
+        rows = [(row["item_id"], row["variant"]) for row in csv.DictReader(file)]
+    assert rows == [(item, variant) for item in chosen for variant in ("pt", "ft")]
+    refused = CliRunner().invoke(app, [*words, "none"])
+    assert "--items none: no test garment" in refused.stderr
 
 
 def test_groups_of_garments_follow_the_scores_and_their_words_are_marked(reported: Path) -> None:

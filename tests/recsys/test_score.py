@@ -257,6 +257,8 @@ def test_slices_are_those_of_the_files_read_aloud(scored: Path, arm: str, recomm
         "cold_items": buyers <= 5,
         "warm_items": buyers > 5,
         "category:Dress": (items["category"] == "Dress").to_numpy(),
+        "buyers:1-2": (buyers >= 1) & (buyers <= 2),
+        "buyers:21-": buyers > 20,
     }
     rows = slices()
     for name, allowed in of_items.items():

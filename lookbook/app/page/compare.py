@@ -3,10 +3,12 @@
 import polars as pl
 import streamlit as st
 
-from lookbook.app.parts import choose, choose_any, choose_set, link, offer_csv, picture, show_html, show_rows
+from lookbook.app.parts import choose_any, link, offer_csv, picture, show_html, show_rows
+from lookbook.app.sides import choose_sides
 from lookbook.comparison.significance import Estimate
 from lookbook.views.comparing import (
     REFERENCE,
+    Side,
     count_wins,
     estimate_difference,
     find_bins,
@@ -15,52 +17,39 @@ from lookbook.views.comparing import (
     read_texts,
 )
 from lookbook.views.items import count_pages, list_values, take_page
-from lookbook.views.scores import choose_metric, list_metrics
 from lookbook.views.study import ITEMS, SCORES, Study
 from lookbook.views.words import compare_texts
 
 TITLE = "Compare"
 ABOUT = "Two sets of captions on the same garments: how much they differ, where, and in which words."
 NEEDS = (ITEMS, SCORES)
+OF_OTHER = (
+    "The other study's scores are those that it computed, on the garments that both studies have: compare them only "
+    "where both have the same test garments, as CIDEr counts words over all of them."
+)
 BELOW, ABOVE = "from", "to"  # limits of the difference in the address: a bar of the histogram is a link
 
 
 def show(study: Study) -> None:
     """Show the comparison that is chosen."""
-    if len(study.list_sets()) < 2:
+    chosen = choose_sides(study)
+    if chosen is None:
         show_html("note", lines=["Two sets of captions are needed.", *study.list_untrained()])
         return
-    a, b, metric = _choose(study)
+    a, b, metric = chosen
     pairs = read_pairs(study, a, b, metric)
     pairs = _filter(study, pairs)
     if pairs.is_empty():
         show_html("note", lines=["No garment is in this selection."])
         show_html("link", text="Clear all filters", link=link("compare"))
         return
-    _show_difference(pairs, " ".join(a), " ".join(b), metric)
+    _show_difference(pairs, a.name, b.name, metric)
+    if a.is_other or b.is_other:
+        show_html("note", lines=[OF_OTHER])
     _show_bins(pairs)
     _show_pairs(study, pairs, a, b)
     _show_slices(study, pairs)
     offer_csv(pairs.drop("row"), "comparison")
-
-
-def _choose(study: Study) -> tuple[tuple[str, str], tuple[str, str], str]:
-    metrics = list_metrics(study)
-    names = [f"{captioner} {variant}" for captioner, variant in study.list_sets()]
-    writer = str(study.params.get("writer", ""))
-    place = {variant: names.index(name) if name in names else 0 for variant, name in _own(writer).items()}
-    columns = st.columns(3)
-    with columns[0]:
-        a = choose_set(study, "Captions A", "a", place["ft"])
-    with columns[1]:
-        b = choose_set(study, "Captions B", "b", place["pt"])
-    with columns[2]:
-        metric = choose("Score", metrics, "metric", choose_metric(metrics))
-    return a, b, metric
-
-
-def _own(writer: str) -> dict[str, str]:
-    return {variant: f"{writer} {variant}" for variant in ("ft", "pt")}
 
 
 def _filter(study: Study, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -118,12 +107,12 @@ def _show_bins(pairs: pl.DataFrame) -> None:
     show_html("histogram", bars=bars)
 
 
-def _show_pairs(study: Study, pairs: pl.DataFrame, a: tuple[str, str], b: tuple[str, str]) -> None:
+def _show_pairs(study: Study, pairs: pl.DataFrame, a: Side, b: Side) -> None:
     show_html("subheading", title="Pairs, largest difference first")
     page = st.pagination(count_pages(len(pairs)), key="page", bind="query-params")
     rows = take_page(pairs, page)
     items = rows["item_id"].to_list()
-    left, right, own = (read_texts(study, one, items) for one in (a, b, (REFERENCE, "")))
+    left, right, own = (read_texts(side, items) for side in (a, b, Side(study, REFERENCE, "")))
     shown = []
     for row in rows.iter_rows(named=True):
         item = row["item_id"]
@@ -132,7 +121,7 @@ def _show_pairs(study: Study, pairs: pl.DataFrame, a: tuple[str, str], b: tuple[
             row | {"a_words": of_a, "b_words": of_b, "own": own.get(item, ""), "picture": picture(row["row"])}
             | {"link": link("garment", item=item)}
         )  # fmt: skip
-    show_html("pairs", pairs=shown, a=" ".join(a), b=" ".join(b))
+    show_html("pairs", pairs=shown, a=a.name, b=b.name)
 
 
 def _show_slices(study: Study, pairs: pl.DataFrame) -> None:
@@ -145,5 +134,5 @@ def _show_slices(study: Study, pairs: pl.DataFrame) -> None:
 
 
 def _link_slice(kind: str, value: str) -> str:
-    chosen = {name: st.query_params.get_all(name) for name in ("a", "b", "metric") if name in st.query_params}
+    chosen = {name: st.query_params.get_all(name) for name in ("a", "b", "metric", "other") if name in st.query_params}
     return link("compare", **chosen, **{kind: value}) if kind in ("category", "colour") else ""

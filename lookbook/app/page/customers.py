@@ -6,8 +6,8 @@ import polars as pl
 import streamlit as st
 
 from catalogue.descriptions.variants import name_masked_text
-from lookbook.app.parts import choose, link, picture, show_html
-from lookbook.views import people
+from lookbook.app.parts import choose, choose_any, link, picture, show_html
+from lookbook.views import customers, people
 from lookbook.views.items import read_catalogue
 from lookbook.views.people import Place, Ranking
 from lookbook.views.study import INTERACTIONS, ITEMS, Study
@@ -16,7 +16,8 @@ TITLE = "Customers"
 ABOUT = "What a caption moves: a customer's lists by two arms, with the words that each gave the recommender."
 NEEDS = (ITEMS, INTERACTIONS)
 EXPERIMENTS: tuple[people.Experiment, ...] = ("arrivals", "warm")
-GAIN, LOSS, BY_ID = "largest gain of A", "largest loss of A", "by id"
+GAIN, LOSS, RANDOM, BY_ID = "largest gain of A", "largest loss of A", "at random", "by id"
+MOST_DRAWS = 1_000_000
 SHOWN_EFFECTS = 50  # customers that can be chosen by effect
 
 
@@ -31,6 +32,7 @@ def show(study: Study) -> None:
         show_html("note", lines=["No such customer."])
         return
     runs = [str(run) for run in people.list_runs(study, rankings[0])]
+    show_html("note", lines=[f"Customer {people.read_users(study)[user]}"])
     run = int(choose("Run", runs, "run"))
     _show_strip(study, "Bought before, newest first", people.read_history(study, user))
     bought = people.read_bought(study, user, rankings[0].experiment)
@@ -74,19 +76,37 @@ def _name_arm(study: Study, experiment: people.Experiment, variant: str) -> str:
 
 
 def _choose_user(study: Study, a: Ranking, b: Ranking) -> int | None:
-    """Let a customer be chosen by effect or by id, and return the number."""
+    """Let a customer be chosen by effect, at random or by id, of a slice or of all; return the number."""
     users = people.read_users(study)
-    columns = st.columns(2)
+    columns = st.columns(3)
     with columns[0]:
-        by = choose("Choose a customer", [GAIN, LOSS, BY_ID], "by")
-    with columns[1]:
-        if by == BY_ID:
+        by = choose("Choose a customer", [GAIN, LOSS, RANDOM, BY_ID], "by")
+    if by == BY_ID:
+        with columns[1]:
             name = st.text_input("Customer", str(users[0]), key="customer", bind="query-params")
-            return users.index_of(name)
-        effects = people.read_effects(study, a, b)
-        ordered = (effects.reverse() if by == LOSS else effects).head(SHOWN_EFFECTS)
-        names = {f"{users[user]} ({difference:+.3f})": user for user, difference in _pairs(ordered)}
-        return names.get(choose("Customer, and A − B in NDCG@12", list(names), "effect"))
+        return users.index_of(name)
+    with columns[1]:
+        part = choose_any("Of the slice", customers.list_slices(study), "slice")
+    with columns[2]:
+        return _draw(study, a, part) if by == RANDOM else _choose_by_effect(study, a, b, part, by == LOSS)
+
+
+def _draw(study: Study, ranking: Ranking, part: str) -> int | None:
+    """Draw a customer who has a list; the number of the draw stands in the address."""
+    listed = customers.list_listed(study, ranking)
+    if part:
+        listed = listed.filter(listed.is_in(customers.read_slice(study, part).implode()))
+    number = st.number_input("Draw number", 1, MOST_DRAWS, 1, key="draw", bind="query-params")
+    return customers.draw_user(listed, int(number))
+
+
+def _choose_by_effect(study: Study, a: Ranking, b: Ranking, part: str, loss: bool) -> int | None:
+    users, effects = people.read_users(study), people.read_effects(study, a, b)
+    if part:
+        effects = effects.filter(pl.col("user").is_in(customers.read_slice(study, part).implode()))
+    ordered = (effects.reverse() if loss else effects).head(SHOWN_EFFECTS)
+    names = {f"{users[user]} ({difference:+.3f})": user for user, difference in _pairs(ordered)}
+    return names.get(choose("Customer, and A − B in NDCG@12", list(names), "effect"))
 
 
 def _pairs(effects: pl.DataFrame) -> list[tuple[int, float]]:

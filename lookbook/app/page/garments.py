@@ -1,5 +1,8 @@
 """Garments: pictures, descriptions and captions, filtered and sorted, 24 a page."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from lookbook.app.notes import list_noted
@@ -14,15 +17,16 @@ from lookbook.views.words import Segment, list_vocabulary
 TITLE = "Garments"
 ABOUT = "Every garment of the catalogue with its description and what the captioners say of its picture."
 NEEDS = (ITEMS,)
+SHOWN_COUNTS = 5  # values beside a choice; all stand under Counts
 
 
 def show(study: Study) -> None:
     """Show the garments of the selection that is chosen."""
-    values, only = _choose_filters(study)
+    values, only, places = _choose_filters(study)
     selection = selections.read_selection(study, values, only, list_noted())
     shown = _choose_shown(study)
     rows = select(study, selection)
-    _show_facets(study, selection)
+    _show_facets(study, selection, places)
     if rows.is_empty():
         _show_empty(selection)
         return
@@ -56,17 +60,21 @@ def _link(card: Card) -> str:
     return link("garment", item=card.item_id, **{name: st.query_params.get_all(name) for name in st.query_params})
 
 
-def _choose_filters(study: Study) -> tuple[dict[str, str], list[str]]:
-    """Let the filters and the order be chosen; each stands in the address."""
+def _choose_filters(study: Study) -> tuple[dict[str, str], list[str], dict[str, Any]]:
+    """Let the filters and the order be chosen, each of which stands in the address; return places for counts, too."""
+    places: dict[str, Any] = {}
     sets = [selections.name_set(*one) for one in study.list_sets()]
     values = {}
     with st.expander("Filters and order", expanded=True):
         columns = st.columns(4)
         with columns[0]:
             values["category"] = choose_any("Category", list_values(study, "category"), "category")
+            places["category"] = st.container()
             values["colour"] = choose_any("Colour", list_values(study, "colour"), "colour")
+            places["colour"] = st.container()
         with columns[1]:
             values["split"] = choose_any("Split", list_values(study, "split"), "split")
+            places["split"] = st.container()
             values["described"] = choose_any("Has a description", ["yes", "no"], "described")
         with columns[2]:
             values["set"] = choose(
@@ -91,7 +99,7 @@ def _choose_filters(study: Study) -> tuple[dict[str, str], list[str]]:
         show_html(
             "note", lines=[f"{CAPTION_WORDS}: not there, so captions are unmarked; run `dvc repro caption_score`"]
         )
-    return values, list(only)
+    return values, list(only), places
 
 
 def _choose_shown(study: Study) -> list[tuple[str, str]]:
@@ -109,15 +117,29 @@ def _choose_shown(study: Study) -> list[tuple[str, str]]:
     return [selections.split_set(name) for name in chosen]
 
 
-def _show_facets(study: Study, selection: Selection) -> None:
+def _show_facets(study: Study, selection: Selection, places: Mapping[str, Any]) -> None:
+    """Show how many garments each value would leave: the largest beside its choice, all of them in a table."""
+    counts = {
+        facet: [(value, count, _narrow(facet, value)) for value, count in values.items()]
+        for facet, values in count_facets(study, selection).items()
+    }
+    for facet, place in places.items():
+        with place:
+            more = max(0, len(counts[facet]) - SHOWN_COUNTS)
+            show_html("facets", title=facet.capitalize(), counts=counts[facet][:SHOWN_COUNTS], more=more)
     with st.expander("Counts", expanded=False):
-        counts = count_facets(study, selection)
         rows = [
-            [facet, {"text": value, "link": link("garments", **{facet: value})}, count]
+            [facet, {"text": value, "link": address}, count]
             for facet, values in counts.items()
-            for value, count in values.items()
+            for value, count, address in values
         ]
         show_rows(["filter", "value", "garments"], rows, "Garments by value of each filter", numbers=1)
+
+
+def _narrow(facet: str, value: str) -> str:
+    """Return the address of this selection with a value of a facet."""
+    kept = {name: st.query_params.get_all(name) for name in st.query_params if name not in (facet, "page")}
+    return link("garments", **kept, **{facet: value})
 
 
 def _show_empty(selection: Selection) -> None:

@@ -1,16 +1,19 @@
-"""Own picture: captions of a file by any captioner, pre-trained and fine-tuned. Nothing of it is kept."""
+"""Own picture: captions of a file by any captioner, pre-trained and fine-tuned. Nothing is kept unless one says so."""
 
 import streamlit as st
 
 from lookbook.app.caption_process import start_captioning
 from lookbook.app.parts import choose, show_html
+from lookbook.views.own_pictures import CAPTIONS, keep_picture
 from lookbook.views.study import Study
 from pipeline.core.errors import UserError
 
 TITLE = "Own picture"
-ABOUT = "Captions of a picture of yours. It stays on this machine, and nothing of it is kept."
+ABOUT = "Captions of a picture of yours. It stays on this machine, and nothing of it is kept unless you press Keep."
 NEEDS = ()
 PATIENCE = 600  # seconds, the models' first loading among them
+LAST = "own_picture_last"  # in the session: the picture that was captioned last, and its captions
+Captions = list[tuple[str, str]]  # variant, and caption or reason
 PRETRAINED, FINE_TUNED = "pre-trained", "fine-tuned"
 
 
@@ -24,11 +27,25 @@ def show(study: Study) -> None:
     file = st.file_uploader("Picture", ["jpg", "jpeg", "png", "webp"], key="picture")
     if file is None:
         return
-    show_html("caption", name=captioner, captions=_caption(study, captioner, file.getvalue(), file.name))
+    picture = file.getvalue()
+    captions, problems = _caption_once(study, captioner, picture, file.name)
+    show_html("caption", name=captioner, captions=[*captions, *problems])
+    if captions and st.button("Keep the picture and its captions", key="keep"):
+        path = keep_picture(study.root, picture, file.name, captioner, captions)
+        show_html("note", lines=[f"Kept as {path}; its captions stand in {path.with_name(CAPTIONS)}"])
 
 
-def _caption(study: Study, captioner: str, picture: bytes, name: str) -> list[tuple[str, str]]:
-    """Return a caption, or the reason why there is none, for the model as it came and for the study's adapter."""
+def _caption_once(study: Study, captioner: str, picture: bytes, name: str) -> tuple[Captions, Captions]:
+    """Caption a picture, unless it is the one that was captioned last: pressing Keep runs the page again."""
+    key = (captioner, name, hash(picture))
+    if st.session_state.get(LAST, (None,))[0] != key:
+        st.session_state[LAST] = (key, _caption(study, captioner, picture, name))
+    captions: tuple[Captions, Captions] = st.session_state[LAST][1]
+    return captions
+
+
+def _caption(study: Study, captioner: str, picture: bytes, name: str) -> tuple[Captions, Captions]:
+    """Return captions by the model as it came and by the study's adapter, and the reasons for those there are not."""
     trained = (study.root / "data/adapters" / captioner).is_dir()
     with st.spinner("Captioning. The first caption takes longer: the model is being loaded."):
         waiting = {
@@ -36,9 +53,8 @@ def _caption(study: Study, captioner: str, picture: bytes, name: str) -> list[tu
             for variant in ((PRETRAINED, FINE_TUNED) if trained else (PRETRAINED,))
         }
         said = {variant: future.result(PATIENCE) for variant, future in waiting.items()}
-    captions = [
-        (variant, f"no caption: {text}" if isinstance(text, UserError) else text) for variant, text in said.items()
-    ]
+    captions = [(variant, text) for variant, text in said.items() if not isinstance(text, UserError)]
+    problems = [(variant, f"no caption: {text}") for variant, text in said.items() if isinstance(text, UserError)]
     if not trained:
-        captions.append((FINE_TUNED, f"not trained yet: run `dvc repro caption_train@{captioner}`"))
-    return captions
+        problems.append((FINE_TUNED, f"not trained yet: run `dvc repro caption_train@{captioner}`"))
+    return captions, problems

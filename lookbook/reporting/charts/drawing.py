@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lookbook.reporting.charts.style import BLUE, GREY, INK, NARROW, ORANGE, PAPER, POINTS, label, series
+from lookbook.reporting.charts.style import BLUE, GREY, INK, NARROW, ORANGE, PAPER, POINTS, SKY, label, series
 
 ROW = 0.19  # inches of a row of intervals
 ISO_F1 = (0.2, 0.4, 0.6, 0.8)
+STACKED = (BLUE, SKY, "#d0d0d0", GREY, ORANGE)  # parts of a bar, from one end to the other
 
 
 class Interval(NamedTuple):
@@ -276,6 +277,63 @@ def draw_frontier(points: pd.DataFrame, x: str, y: str, labels: tuple[str, str],
         )
     ax.margins(0.12)
     ax.set(xlabel=labels[0], ylabel=labels[1])
+    return figure
+
+
+def draw_stacks(stacks: Mapping[str, Mapping[str, float]], unit: str, width: float) -> Figure:
+    """Draw a bar for each name, made of parts; a part of 5 % and more has its percent written in.
+
+    Args:
+        stacks: Name of the bar -> name of the part -> its share; every bar has the same parts.
+        unit: What the axis is called.
+        width: In inches.
+    """
+    figure = Figure(figsize=(width, ROW * 2.2 * len(stacks) + 0.95), layout="constrained")
+    ax = figure.subplots()
+    left = np.zeros(len(stacks))
+    for colour, part in zip(STACKED, next(iter(stacks.values())), strict=False):
+        shares = np.array([100 * parts[part] for parts in stacks.values()])
+        ax.barh(range(len(stacks)), shares, left=left, height=0.55, color=colour, label=label(part), edgecolor=PAPER)
+        for number, share in enumerate(shares):
+            if share >= 5:
+                ink = PAPER if colour == BLUE else "#000000"
+                ax.text(left[number] + share / 2, number, f"{share:.0f}", ha="center", va="center", color=ink)
+        left += shares
+    _name_bars(ax, list(stacks), width < NARROW)
+    ax.set(xlim=(0, 100), xlabel=unit)
+    figure.legend(loc="outside lower center", ncols=2 if width < NARROW else 5)
+    return figure
+
+
+def _name_bars(ax: Axes, names: Sequence[str], is_narrow: bool) -> None:
+    """Write the names of bars beside them, or above them where the figure is narrow."""
+    for number, name in enumerate(names if is_narrow else []):
+        ax.text(0, number - 0.3, label(name), va="bottom", fontsize=POINTS - 1.5)
+    ax.set_yticks(range(len(names)), ["" if is_narrow else label(name) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.9 if is_narrow else -0.5)
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_bins(
+    lines: Mapping[str, Sequence[float]], bins: Sequence[str], labels: tuple[str, str], width: float
+) -> Figure:
+    """Draw a line for each name over bins at equal distances; NaN is a gap.
+
+    Args:
+        lines: Name -> its value in each bin.
+        bins: Their names.
+        labels: What the axes are called.
+        width: In inches.
+    """
+    figure = Figure(figsize=(width, 0.5 * width if width > NARROW else 0.85 * width), layout="constrained")
+    ax = figure.subplots()
+    for number, (name, values) in enumerate(lines.items()):
+        colour, marker = series(number)
+        ax.plot(range(len(bins)), values, f"{marker}-", color=colour, label=label(name))
+    ax.set_xticks(range(len(bins)), bins)
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.set_ylim(bottom=0)
+    figure.legend(loc="outside lower center", ncols=2 if width < NARROW else 4)
     return figure
 
 

@@ -6,14 +6,15 @@ from functools import partial
 import pandas as pd
 
 from lookbook.reporting.charts import Chart
-from lookbook.reporting.charts.drawing import Panel, draw_frontier
+from lookbook.reporting.charts.drawing import Panel, draw_bins, draw_frontier
 from lookbook.reporting.charts.intervals import build_panel, chart_intervals
 from lookbook.reporting.formatting import Values, name_of
 from lookbook.reporting.results import Results
 from lookbook.reporting.settings import ReportedStudy
-from recsys.scoring.arms import split_name
+from recsys.scoring.arms import build_name, split_name
 
 MOST_SLICES = 40  # intervals of a panel
+MOST_LINES = 6  # recommenders of the figure by number of buyers
 
 
 def draw_recommendations(study: ReportedStudy, results: Results) -> Iterator[Chart | None]:
@@ -39,6 +40,7 @@ def draw_recommendations(study: ReportedStudy, results: Results) -> Iterator[Cha
         _list_slice_panels(comparison["slices"], study.primary.name, measure),
     )
     yield _chart_frontier(results)
+    yield _chart_cold(study, results)
 
 
 def _list_slice_panels(rows: Sequence[Values], recommender: str, measure: str) -> list[Panel]:
@@ -80,3 +82,33 @@ def _chart_frontier(results: Results) -> Chart | None:
     labels = (f"coverage of {cutoff} places", f"NDCG@{cutoff}")
     frame = pd.DataFrame(rows)
     return Chart("frontier", words, frame, partial(draw_frontier, frame, "coverage", "ndcg", labels))
+
+
+def _chart_cold(study: ReportedStudy, results: Results) -> Chart | None:
+    """Return NDCG by how many customers bought an item: neighbours, and content recommenders on pictures and words."""
+    table = results.by_buyers
+    names = [name for name in _list_compared(study) if not table.empty and name in set(table["recommender"])]
+    if not names:
+        return None
+    chosen = table[table["recommender"].isin(names)]
+    bins = list(dict.fromkeys(chosen["slice"]))
+    values = chosen.pivot(index="recommender", columns="slice", values="ndcg").reindex(columns=bins)
+    lines = {name_of(name): values.loc[name].tolist() for name in names}
+    measure = f"NDCG@{results.comparison.get('cutoff')}"
+    words = (
+        f"{measure} on items of the catalogue original, by how many customers bought them in training: cold items at "
+        "the left. Each point is over the customers who bought such an item in test; the CSV has their number. No "
+        "intervals."
+    )
+    labels = ("customers who bought the item in training", measure)
+    shown = [name.partition(":")[2].replace("-", "–") for name in bins]
+    shown = [f"≥ {name[:-1]}" if name.endswith("–") else name for name in shown]
+    return Chart("cold", words, chosen.reset_index(drop=True), partial(draw_bins, lines, shown, labels))
+
+
+def _list_compared(study: ReportedStudy) -> list[str]:
+    """List recommenders by neighbours, and each content recommender on its first pictures and words."""
+    words = sorted(study.warm_text_features, key=lambda name: name != study.primary.features)  # stable
+    features = [*study.warm_image_features[:1], *words[:1]]
+    content = [build_name(name, one) for name in study.warm_content_recommenders for one in features]
+    return [*(name for name in study.recommenders if name.endswith("knn")), *content][:MOST_LINES]

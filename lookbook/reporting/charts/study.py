@@ -9,6 +9,7 @@ from lookbook.reporting.charts import Chart
 from lookbook.reporting.charts.arrivals import draw_arrivals
 from lookbook.reporting.charts.captions import draw_captions
 from lookbook.reporting.charts.drawing import draw_bars, draw_learning_curves
+from lookbook.reporting.charts.ratings import draw_ratings
 from lookbook.reporting.charts.recommendations import draw_recommendations
 from lookbook.reporting.results import Results
 from lookbook.reporting.settings import ReportedStudy
@@ -24,6 +25,7 @@ def list_charts(study: ReportedStudy, results: Results) -> list[Chart]:
     charts = [
         *draw_arrivals(study, results),
         *draw_captions(results),
+        *draw_ratings(results.ratings),
         *draw_recommendations(study, results),
         *_draw_training(results),
         *_draw_costs(results),

@@ -85,9 +85,14 @@ def series(number: int) -> tuple[str, str]:
     return colour, marker
 
 
+def show_signs(text: object) -> str:
+    """Return a text with signs that a figure's letters lack by their numbers."""
+    return replace_unknown(text, lambda sign: ord(sign) in _known_signs())
+
+
 def label(text: object) -> str:
     """Return a text as a figure can show it: signs that its letters lack stand by their numbers, and it is not long."""
-    shown = replace_unknown(text, lambda sign: ord(sign) in _known_signs())
+    shown = show_signs(text)
     return shown if len(shown) <= MOST_SIGNS else shown[: MOST_SIGNS - 1] + "…"
 
 

@@ -10,7 +10,8 @@ from lookbook.reporting.charts.study import list_charts
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.latex import write_numbers
-from lookbook.reporting.page.garments import Garments, read_garments
+from lookbook.reporting.page.examples import chart_examples
+from lookbook.reporting.page.garments import IN_GROUP, Garments, read_garments
 from lookbook.reporting.page.pages import write_pages
 from lookbook.reporting.page.provenance import read_provenance
 from lookbook.reporting.page.training import read_samples
@@ -52,6 +53,8 @@ def build_report(study: ReportedStudy, is_whole: bool) -> Report:
     if is_whole:
         reader.require_all()
     tables, charts = list_tables(study, results), list_charts(study, results)
+    examples = chart_examples(garments.by_rule[:IN_GROUP], study.writer)
+    charts += [] if examples is None else [examples]
     page = fill_page(study, results, garments, reader) | {
         "tables": {table.name: table for table in tables},
         "charts": {chart.name: chart for chart in charts},
@@ -65,6 +68,7 @@ SECTIONS = {  # section of the page -> title, and what of the page's values it i
     "arrivals": ("New arrivals", "has_arrivals"),
     "quality": ("Which caption score predicts recommendations?", "has_quality"),
     "captions": ("Captions", "has_captioners"),
+    "ratings": ("What people say", "has_ratings"),
     "garments": ("Garments", "has_captioners"),
     "warm": ("Warm items", "has_recommendations"),
     "recommendations": ("Recommendations", "has_recommendations"),
@@ -85,6 +89,7 @@ def list_sections(page: Values) -> list[tuple[str, str]]:
     has = page | {
         "has_quality": page["has_arrivals"] and page["has_captioners"],
         "has_published": any(name.startswith("published-") for name in page["tables"]),
+        "has_ratings": page["has_captioners"] and "ratings" in page["tables"],
         "has_cost": not {"cost", "cost-stages"}.isdisjoint(page["tables"]),
     }
     return [(name, title) for name, (title, condition) in SECTIONS.items() if not condition or has[condition]]

@@ -14,6 +14,7 @@ from lookbook.reporting.files import Reader
 from lookbook.reporting.page.marking import Marked, Part, mark_caption
 from lookbook.reporting.page.pages import encode_data_uri
 from lookbook.reporting.settings import ReportedStudy
+from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_parquet, require
 
 BY_RULE = 24  # garments of the second page
@@ -28,7 +29,7 @@ class Garment:
     """A garment as a page shows it.
 
     Attributes:
-        image: A data URI.
+        jpeg: Its picture.
         captions: Captioner -> variant -> its caption with marks.
         scores: Variant -> the score of the writer's caption; empty where there is none.
     """
@@ -37,9 +38,14 @@ class Garment:
     category: str
     colour: str
     description: str
-    image: str
+    jpeg: bytes
     captions: dict[str, dict[str, Marked]]
     scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def image(self) -> str:
+        """The picture as a data URI."""
+        return encode_data_uri(self.jpeg, "image/jpeg")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,55 @@ def read_garments(study: ReportedStudy, captioners: Sequence[str], reader: Reade
         captioners: The captioners to show.
         reader: Reads.
     """
+    maker = _open(study, captioners, reader)
+    if maker is None:
+        return Garments()
+    by_rule = [maker.make(item, captioners) for item in choose_by_rule(maker.items, BY_RULE)]
+    groups = {
+        heading: [maker.make(item, [study.writer]) for item in members]
+        for heading, members in choose_groups(maker.scores.reindex(maker.items["item_id"]).dropna()).items()
+        if study.writer in captioners
+    }
+    return Garments(by_rule, groups, bool(maker.spans))
+
+
+def read_examples(study: ReportedStudy, reader: Reader, items: Sequence[str] = ()) -> list[Garment]:
+    """Read garments with the captions of the writer: those that are asked for, otherwise the first by rule.
+
+    Args:
+        study: Its axes.
+        reader: Reads, and notes files that are not there.
+        items: The numbers of test garments.
+
+    Raises:
+        UserError: There is no such test garment.
+    """
+    maker = _open(study, [study.writer], reader) if study.captioners else None
+    if maker is None:
+        return []
+    known = set(maker.items["item_id"])
+    for item in items:
+        if item not in known:
+            raise UserError(
+                f"--items {item}: no test garment of {files.ITEMS}; take numbers from reports/garments.html, such as "
+                f"{maker.items['item_id'].iloc[0]}"
+            )
+    return [maker.make(item, [study.writer]) for item in items or choose_by_rule(maker.items, IN_GROUP)]
+
+
+def choose_by_rule(items: pd.DataFrame, n: int) -> list[str]:
+    """Choose the first garment of every category by its number, then the second, and so on.
+
+    Args:
+        items: item_id and category of garments, sorted by number.
+        n: How many to choose.
+    """
+    ranked = items.assign(rank=items.groupby("category").cumcount())
+    return ranked.sort_values(["rank", "category", "item_id"])["item_id"].head(n).tolist()
+
+
+def _open(study: ReportedStudy, captioners: Sequence[str], reader: Reader) -> "_Maker | None":
+    """Read what garments are made of; None where too little is there."""
     texts = _read_texts(captioners, reader)
     items = reader.read(files.ITEMS, _read_test_items, pd.DataFrame())
     words = reader.read(files.CAPTION_WORDS, pd.read_parquet, pd.DataFrame())
@@ -74,17 +129,8 @@ def read_garments(study: ReportedStudy, captioners: Sequence[str], reader: Reade
     if not files.IMAGES.exists():
         reader.note(files.IMAGES, files.STAGES[files.IMAGES])
     if items.empty or not files.IMAGES.exists() or not any(texts.values()):
-        return Garments()
-    maker = _Maker(items, ImageStore(files.IMAGES), texts, _read_spans(words), references, scores)
-    rank = items.groupby("category").cumcount()
-    chosen = items.assign(rank=rank).sort_values(["rank", "category", "item_id"]).head(BY_RULE)
-    by_rule = [maker.make(item, captioners) for item in chosen["item_id"]]
-    groups = {
-        heading: [maker.make(item, [study.writer]) for item in members]
-        for heading, members in choose_groups(scores.reindex(items["item_id"]).dropna()).items()
-        if study.writer in captioners
-    }
-    return Garments(by_rule, groups, not words.empty)
+        return None
+    return _Maker(items, ImageStore(files.IMAGES), texts, _read_spans(words), references, scores)
 
 
 def choose_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
@@ -124,10 +170,9 @@ class _Maker:
             for name in captioners
         }
         scores = self.scores.loc[item].dropna().to_dict() if item in self.scores.index else {}
-        image = encode_data_uri(self.store.read_jpeg(item), "image/jpeg")
         category, colour, description = ("" if pd.isna(row[key]) else str(row[key]) for key in ABOUT)
         numbers = {str(key): float(value) for key, value in scores.items()}
-        return Garment(item, category, colour, description, image, captions, numbers)
+        return Garment(item, category, colour, description, self.store.read_jpeg(item), captions, numbers)
 
     def _mark(self, item: str, captioner: str, variant: str) -> Marked:
         text = self.texts[captioner, variant].get(item, "")

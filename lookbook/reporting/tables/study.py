@@ -7,6 +7,7 @@ from lookbook.reporting.results import Results
 from lookbook.reporting.settings import ReportedStudy
 from lookbook.reporting.tables import arrivals, captions, catalogue, prediction, published, recommendations, tuning
 from lookbook.reporting.tables.cost import cost_table, recommender_costs_table, stage_costs_table
+from lookbook.reporting.tables.ratings import list_rating_tables
 from lookbook.reporting.tables.visibility import visibility_table
 from lookbook.reporting.tables.warm import warm_table
 from recsys.scoring.arms import build_name
@@ -22,6 +23,7 @@ def list_tables(study: ReportedStudy, results: Results) -> list[Table]:
     tables = [
         *_arrival_tables(study, results),
         *_caption_tables(study, results),
+        *list_rating_tables(results.ratings),
         *_recommendation_tables(study, results),
         *_difference_tables(results),
         *_tuning_tables(results),

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from lookbook.ratings.rounds import ROUNDS, Round, write_round
+from lookbook.ratings.store import PATH, Store
 from tests.helpers.repository import ROOT
 from tests.helpers.viewed_study import write_viewed_study
 
@@ -179,6 +181,67 @@ def _save(window: Watched, text: str) -> None:
     window.settle()
 
 
+def test_six_pairs_are_rated_by_keyboard_alone_and_a_restart_loses_none(browser: Any, tmp_path: Path) -> None:
+    study = write_viewed_study(tmp_path / "study")
+    own = Round(a="tiny-llava-ft", b="tiny-llava-pt", items=6, repeats=0.0)
+    write_round(study / ROUNDS, "first", own)
+    store = Store(study / PATH)
+    with serve(study) as address:
+        window = Watched(browser)
+        window.open(f"{address}/rate")
+        for given, key in enumerate("123"):
+            _press(window, key, given + 1)
+        _press(window, "Backspace", 2)
+        _press(window, "4", 3)
+        window.context.close()
+    assert sorted(row.verdict for row in store.list_judgements("first")) == ["bad", "left", "right"]
+    with serve(study) as address:
+        window = Watched(browser)
+        window.open(f"{address}/rate")
+        window.page.get_by_text("3 of 6").wait_for()
+        for given, key in enumerate("12"):
+            _press(window, key, given + 4)
+        window.page.keyboard.press("1")
+        window.page.get_by_text("Could you tell which caption was which?").wait_for()
+        window.settle()
+        _tab_to(window, "radio")
+        window.page.keyboard.press("ArrowRight")
+        _tab_to(window, "text")
+        window.page.keyboard.type("buyer 1")
+        _tab_to(window, "Finish the round")
+        window.page.keyboard.press("Enter")
+        window.page.get_by_text("Thank you.").wait_for()
+        assert window.errors == []
+        assert window.find_faults() == []
+        window.context.close()
+    assert len(store.list_judgements("first")) == 6
+    answers = store.list_answers("first", "tester")
+    assert (answers["told_apart"], answers["role"]) == ("sometimes", "buyer 1")
+    assert len((study / "ratings/judgements.csv").read_text().splitlines()) == 7
+    with serve(study) as address:
+        window = Watched(browser)
+        window.open(f"{address}/rate")
+        window.page.get_by_text("tiny-llava-ft over tiny-llava-pt").wait_for()
+        window.context.close()
+
+
+def _press(window: Watched, key: str, given: int) -> None:
+    """Press a key, and wait until so many pairs are said to be given."""
+    window.page.keyboard.press(key)
+    window.page.get_by_text(f"{given} of 6").wait_for()
+    window.settle()
+
+
+def _tab_to(window: Watched, what: str) -> None:
+    """Press Tab until a control of this kind, or with this text, has the focus and shows it."""
+    for _ in range(40):
+        window.page.keyboard.press("Tab")
+        found = window.page.evaluate("[document.activeElement.type, document.activeElement.textContent.trim()]")
+        if what in found:
+            return
+    raise AssertionError(f"Tab does not reach {what}")
+
+
 def test_a_picture_of_ones_own_is_captioned(browser: Any, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -195,6 +258,10 @@ def test_a_picture_of_ones_own_is_captioned(browser: Any, tmp_path: Path) -> Non
         shown = window.page.get_by_role("status").last.inner_text()
         assert len(shown.splitlines()[2]) > 3
         assert "dvc repro caption_train@tiny-llava" in shown
+        assert not (tmp_path / "own_pictures").exists()
+        window.page.get_by_role("button", name="Keep the picture").click()
+        window.page.get_by_text("Kept as").wait_for()
+        assert "tiny-llava,pre-trained" in (tmp_path / "own_pictures/captions.csv").read_text()
         window.page.locator("input[type=file]").set_input_files(tmp_path / "broken.png")
         window.page.get_by_text("no caption: broken.png").first.wait_for()
         window.context.close()

@@ -95,6 +95,37 @@ def test_choices_in_the_address_are_a_view(whole_study: Path, monkeypatch: pytes
     assert "No garment is in this selection. Filters set: words: no such word" in empty
 
 
+def test_counts_stand_beside_the_choices_and_lead_on(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    html = read_html(open_page("garments", colour="red", set="tiny-llava pt"))
+    links = re.findall(r'<a href="([^"]*)"><bdi[^>]*>dress</bdi></a> (\d+)', html)
+    [(address, count)] = links[:1]
+    assert "colour=red" in address
+    assert "set=tiny-llava+pt" in address
+    assert f"{count} garments" in read_html(open_page("garments", colour="red", category="dress"))
+
+
+def test_another_study_can_be_compared(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    choices = {"a": "other study: tiny-llava ft", "b": "tiny-llava ft"}
+    html = read_html(open_page("compare", other=str(whole_study), **choices))
+    assert "cider: other study: tiny-llava ft − tiny-llava ft = +0.0000" in html
+    assert "compare them only where both have the same test garments" in html
+    refused = read_html(open_page("compare", other=str(whole_study / "data")))
+    assert "give the folder of a study" in refused
+
+
+def test_customers_are_drawn_from_a_slice_by_a_number(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    shown = [
+        re.findall(r"Customer customer (\d+)", read_html(open_page("customers", by="at random", slice=part, draw=draw)))
+        for part, draw in (("cold_users", "1"), ("cold_users", "1"), ("cold_users", "2"), ("warm_users", "3"))
+    ]
+    assert shown[0] == shown[1]
+    assert all(int(found[0]) % 3 == 0 for found in shown[:3])
+    assert int(shown[3][0]) % 3 > 0
+
+
 def test_a_garment_has_its_neighbours_in_the_selection(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(whole_study)
     app = open_page("garment", item="0000000006", split="test")

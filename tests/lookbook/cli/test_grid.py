@@ -74,6 +74,18 @@ def test_the_table_marks_what_is_queued_or_running(queued: list[Cell]) -> None:
     assert frame["validation_loss"].tolist() == ["", "0.3", "0.3", "", "", ""]
 
 
+def test_the_grid_is_a_table_for_papers(queued: list[Cell]) -> None:
+    shown = CliRunner().invoke(app, ["table", "grid", "--cells", "grid.yaml", "--format", "markdown"])
+    assert shown.exit_code == 0, shown.output
+    assert "| Captioner | lr | Experiment | Validation loss |" in shown.stdout
+    assert "| a | 2.0 | ended | 0.3 | n/a |" in shown.stdout
+    assert "| a | 4.0 | waits, queued | n/a |" in shown.stdout
+    assert "Lowest validation loss of a: 2.0." in shown.stdout
+    assert r"\begin{tabular}" in CliRunner().invoke(app, ["table", "grid", "--cells", "grid.yaml"]).stdout
+    missing = CliRunner().invoke(app, ["table", "grid", "--cells", "none.yaml"])
+    assert "none.yaml: no such file" in missing.stderr
+
+
 @pytest.mark.slow
 def test_the_command_reads_this_repository(tmp_path: Path) -> None:
     out = tmp_path / "grid.csv"

@@ -40,6 +40,7 @@ def test_a_table_is_printed_in_each_format_with_the_chosen_columns() -> None:
         (("table", "cost", "--intervals"), "--intervals"),
         (("figure", "slop", "--out", "x.pdf"), "did you mean slope?"),
         (("figure", "slope", "--out", "x.jpg"), ".svg, .pdf, .png"),
+        (("figure", "slope", "--out", "x.svg", "--items", "7"), "--items: for the figure examples alone"),
     ],
 )
 def test_what_there_is_not_is_one_clear_message(words: tuple[str, ...], message: str) -> None:

@@ -1,28 +1,50 @@
 """Comparisons of two sets: the mean difference, its slices and bins, and rows of results."""
 
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
 import pytest
 
-from lookbook.views.comparing import count_wins, estimate_difference, find_bins, list_slices, read_pairs, read_texts
+from lookbook.views.comparing import (
+    Side,
+    count_wins,
+    estimate_difference,
+    find_bins,
+    list_sides,
+    list_slices,
+    open_other,
+    read_pairs,
+    read_texts,
+)
 from lookbook.views.rendering import render
 from lookbook.views.results import draw_intervals, list_groups, read_rows
 from lookbook.views.study import Study
+from pipeline.core.errors import UserError
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.repository import ROOT
 
 A, B = ("tiny-llava", "ft"), ("tiny-llava", "pt")
 
 
+def read_own(study: Study, metric: str = "cider", turned: bool = False) -> pl.DataFrame:
+    a, b = Side(study, *A), Side(study, *B)
+    return read_pairs(study, *((b, a) if turned else (a, b)), metric)
+
+
 def test_the_difference_of_a_selection_is_that_of_its_pairs(viewed: Study) -> None:
-    pairs = read_pairs(viewed, A, B, "cider")
+    pairs = read_own(viewed)
     estimate = estimate_difference(pairs)
     assert estimate.difference == pytest.approx(pairs["difference"].mean())
     assert estimate.low < estimate.difference < estimate.high
     assert sum(count_wins(pairs)) == len(pairs) == find_bins(pairs)["items"].sum()
-    turned = read_pairs(viewed, B, A, "cider")
+    turned = read_own(viewed, turned=True)
     assert estimate_difference(turned).difference == pytest.approx(-estimate.difference)
 
 
 def test_slices_are_parts_of_the_selection_largest_difference_first(viewed: Study) -> None:
-    pairs = read_pairs(viewed, A, B, "cider")
+    pairs = read_own(viewed)
     slices = list_slices(viewed, pairs)
     sizes = [abs(one.estimate.difference) for one in slices]
     assert sizes == sorted(sizes, reverse=True)
@@ -31,7 +53,29 @@ def test_slices_are_parts_of_the_selection_largest_difference_first(viewed: Stud
 
 
 def test_the_reference_is_a_set_of_texts(viewed: Study) -> None:
-    assert read_texts(viewed, ("reference", ""), ["0000000000"]) == {"0000000000": "red dress in soft cotton"}
+    assert read_texts(Side(viewed, "reference", ""), ["0000000000"]) == {"0000000000": "red dress in soft cotton"}
+
+
+def test_another_study_is_compared_on_the_garments_of_both(viewed: Study, tmp_path: Path) -> None:
+    """It is this one with half of its garments, whose scores are one higher."""
+    other = tmp_path / "other"
+    shutil.copytree(viewed.root, other)
+    scores = pd.read_parquet(other / "data/scores/captions.parquet")
+    kept = scores[scores["item_id"] < "0000000030"].assign(value=lambda table: table["value"] + 1)
+    kept.to_parquet(other / "data/scores/captions.parquet", index=False)
+    sides = {side.name: side for side in list_sides(viewed, open_other(str(other)))}
+    assert len(sides) == 2 * len(viewed.list_sets())
+    pairs = read_pairs(viewed, sides["other study: tiny-llava ft"], sides["tiny-llava ft"], "cider")
+    assert set(pairs["item_id"]) == set(kept["item_id"])
+    assert pairs["difference"].to_list() == pytest.approx([1.0] * len(pairs))
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give the folder of a study"):
+        open_other(str(tmp_path))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    with pytest.raises(UserError, match="no scored captions there"):
+        open_other(str(tmp_path))
 
 
 def test_results_are_the_rows_of_the_comparison(viewed: Study) -> None:

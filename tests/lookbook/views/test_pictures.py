@@ -17,7 +17,6 @@ def test_every_row_has_its_own_picture_across_shards_and_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "SHARD_ITEMS", 20)
-    monkeypatch.setattr("lookbook.views.pictures.SHARD_ITEMS", 20)
 
     def draw(item: str) -> bytes:
         buffer = io.BytesIO()

@@ -16,6 +16,7 @@ from lookbook.reporting.charts.drawing import (
     Scatter,
     Slope,
     draw_bars,
+    draw_bins,
     draw_frontier,
     draw_intervals,
     draw_learning_curves,
@@ -23,6 +24,7 @@ from lookbook.reporting.charts.drawing import (
     draw_plane,
     draw_scatters,
     draw_slopes,
+    draw_stacks,
 )
 from lookbook.reporting.charts.style import COLUMN, PAGE, SERIES, label, series
 from tests.helpers.hostile import HOSTILE
@@ -45,6 +47,10 @@ DRAWINGS = {
     "plane": partial(draw_plane, [Plane("a", (0.2, 0.8), (0.7, 0.7))], {"floor": (0.1, 0.1), "ceiling": (0.9, 0.9)}),
     "matrix": partial(draw_matrix, MATRIX, "true", "read"),
     "frontier": partial(draw_frontier, FRAME, "coverage", "ndcg", ("coverage", "NDCG")),
+    "stacks": partial(draw_stacks, {"first: <a> over b": {"first": 0.5, "equal": 0.48, "second": 0.02}}, "judgements"),
+    "bins": partial(
+        draw_bins, {"a": [0.1, float("nan"), 0.3], "b": [0.0, 0.1, 0.2]}, ["0", "1–2", "3 and more"], ("x", "y")
+    ),
     "bars": partial(draw_bars, {"a": 40.0, "b": 3.0}, "seconds"),
 }
 
