@@ -8,11 +8,13 @@ from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
+from lookbook.reporting.cells import list_cells
 from lookbook.reporting.formatting import Values
-from pipeline.core.params import PARAMS
+from pipeline.core.params import PARAMS, load
 from pipeline.core.record import TIMED
 
 LOCK = Path("dvc.lock")
+LINE = Path("dvc.yaml")
 PACKAGES = ("lookbook", "torch", "transformers", "peft", "stanza", "numpy", "pandas", "scipy", "scikit-learn", "dvc")
 RESULTS = ("data/", "metrics/")
 OF_THE_MACHINE = ("machine", "device")
@@ -25,7 +27,7 @@ def read_provenance() -> Values:
     return {
         "params": read_params(PARAMS),
         "versions": {name: found for name, found in versions.items() if found},
-        "hashes": read_hashes(LOCK),
+        "hashes": read_hashes(LOCK, LINE, PARAMS),
     }
 
 
@@ -48,24 +50,38 @@ def _find(package: str) -> str:
         return ""
 
 
-def read_hashes(path: Path) -> dict[str, str]:
+def read_hashes(lock: Path, line: Path, params: Path) -> dict[str, str]:
     """Read the hash of every result in dvc.lock that a report is made from; empty where there is no such file.
 
-    Times are none of them, and a report's own hash would change the report.
+    Times are none of them, and a report's own hash would change the report. A cell that left the line may still stand
+    in dvc.lock; it is left out.
 
-    >>> read_hashes(Path("no such file"))
+    >>> read_hashes(Path("no such file"), Path("dvc.yaml"), Path("params.yaml"))
     {}
     """
-    if not path.exists():
+    if not lock.exists() or not line.exists():
         return {}
     try:
-        lock: Any = YAML(typ="safe").load(path)  # in C: the file has thousands of lines
+        stages: Any = (YAML(typ="safe").load(lock) or {}).get("stages", {})  # in C: the file has thousands of lines
     except YAMLError:
         return {}
-    stages = (lock or {}).get("stages", {}).values()
-    outs = sorted((out for stage in stages for out in stage.get("outs", [])), key=lambda out: out["path"])
+    cells = _name_cells(line, params)
+    outs = sorted(
+        (out for name, stage in stages.items() if name in cells for out in stage.get("outs", [])),
+        key=lambda out: out["path"],
+    )
     return {
         out["path"]: out["md5"][:HEX]
         for out in outs
         if "md5" in out and out["path"].startswith(RESULTS) and not set(TIMED) & set(Path(out["path"]).parents)
+    }
+
+
+def _name_cells(line: Path, params: Path) -> set[str]:
+    """Return the names of the cells as DVC writes them, such as `rec_fit@original-bpr`."""
+    values = load(params)
+    return {
+        f"{name}@{cell['key']}" if cell else name
+        for name, stage in YAML(typ="safe").load(line).get("stages", {}).items()
+        for cell in list_cells(stage, values)
     }

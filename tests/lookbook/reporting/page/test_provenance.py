@@ -1,0 +1,36 @@
+"""The hashes of a report are those of the cells that the line has."""
+
+from pathlib import Path
+
+from lookbook.reporting.page.provenance import read_hashes
+
+LINE = """
+stages:
+  split: {cmd: split}
+  train:
+    foreach: ${captioners}
+    do: {cmd: train}
+  fit:
+    matrix: {text: "${texts}", recommender: [vbpr]}
+    cmd: fit
+"""
+LOCK = """
+schema: '2.0'
+stages:
+  split: {cmd: split, outs: [{path: data/split, md5: 0123456789abcdef}, {path: elsewhere, md5: 1}]}
+  train@a: {cmd: train, outs: [{path: data/adapters/a, md5: aaaaaaaaaaaaaaaa}, {path: metrics/train/a.json, md5: 2}]}
+  train@gone: {cmd: train, outs: [{path: data/adapters/gone, md5: bbbbbbbbbbbbbbbb}]}
+  fit@all-vbpr: {cmd: fit, outs: [{path: data/lists/all, md5: cccccccccccccccc}]}
+  fit@all-bpr: {cmd: fit, outs: [{path: data/lists/bpr, md5: dddddddddddddddd}]}
+"""
+
+
+def test_cells_that_left_the_line_and_files_of_times_have_none(tmp_path: Path) -> None:
+    files = {"dvc.lock": LOCK, "dvc.yaml": LINE, "params.yaml": "captioners: {a: {}}\ntexts: [all]\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert read_hashes(*(tmp_path / name for name in files)) == {
+        "data/adapters/a": "aaaaaaaaaaaa",
+        "data/lists/all": "cccccccccccc",
+        "data/split": "0123456789ab",
+    }
