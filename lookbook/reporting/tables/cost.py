@@ -12,14 +12,13 @@ PUBLISHED = {"seconds": 168 * 3600.0, "kg_co2": 29.03}  # all trainings of the o
 ORIGINAL = "the original study"
 Costs = dict[str, float | None]
 COLUMNS = {"seconds": "Hours", "kwh": "kWh", "kg_co2": "kg CO2"}
-OF_CELLS = {"seconds": "Hours", "cpu_seconds": "CPU hours", "peak_memory_bytes": "Peak GiB", "kwh": "kWh"} | {
-    "kg_co2": "kg CO2"
-}
+OF_CELLS = {"seconds": "Time", "cpu_seconds": "CPU time", "peak_memory_bytes": "Peak GiB"}
+OF_CELLS |= {"kwh": "kWh", "kg_co2": "kg CO2"}
 COUNTS = {"cells": "Int64", "recorded": "Int64"}  # whole numbers, or none
 HOW = (
-    "Hours are those of the clock, CPU hours those of all cores; the peak is that of the largest process. A cell that "
-    "was stopped and resumed counts its last attempt alone; of work on a Ray cluster only the hours count. The column "
-    "of cells says how many have their costs, where not all do."
+    "Time is by the clock, CPU time that of all cores; the peak is that of the largest process. A cell that was "
+    "stopped and resumed counts its last attempt alone; of work on a Ray cluster only the time counts. The column of "
+    "cells says how many have their costs, where not all do."
 )
 MEASURED = "On a GPU codecarbon measures kWh and kg CO2."
 ESTIMATED = (
@@ -42,7 +41,7 @@ def cost_table(runs: Mapping[str, Values]) -> Table | None:
     }
     sums = {key: _add_up([row[key] for row in values.values()]) for key in COLUMNS}
     values |= {"all fine-tuning": sums, ORIGINAL: {key: PUBLISHED.get(key) for key in COLUMNS}}
-    body = [[stage, *(_format(key, costs[key]) for key in COLUMNS)] for stage, costs in values.items()]
+    body = [[stage, *(_format_hours(key, costs[key]) for key in COLUMNS)] for stage, costs in values.items()]
     frame = pd.DataFrame([{"stage": stage} | costs for stage, costs in values.items()])
     notes = [
         "Measured by codecarbon on the machine of each run, for the electricity of the country in params.yaml. Times "
@@ -87,7 +86,7 @@ def recommender_costs_table(cells: Sequence[CellCosts], country: str) -> Table |
     keys = [*(f"{work.lower()}_seconds" for work in WORKS.values()), *OF_CELLS]
     body = [[name_of(name), _count(row), *(_format(key, row[key]) for key in keys)] for name, row in rows.items()]
     frame = pd.DataFrame([{"recommender": name} | row for name, row in rows.items()]).astype(COUNTS)
-    header = ["Recommender", "Cells", *(f"{work}, hours" for work in WORKS.values()), *OF_CELLS.values()]
+    header = ["Recommender", "Cells", *WORKS.values(), *OF_CELLS.values()]
     notes = [HOW, "Features, which several recommenders share, are not counted here.", *_explain_energy(cells)]
     return Table("cost-recommenders", "What each recommender cost", header, body, 1, frame, notes)
 
@@ -125,9 +124,23 @@ def _add_up(values: list[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
+def _format_hours(key: str, value: float | None) -> str:
+    return _format(key, value) if value is None or key != "seconds" else f"{value / 3600:,.3g}"
+
+
 def _format(key: str, value: float | None) -> str:
     if value is None:
         return "n/a"
     if key == "peak_memory_bytes":
         return f"{value / 2**30:,.3g}"
-    return f"{value / 3600:,.3g}" if key.endswith("seconds") else f"{value:,.3g}"
+    return _format_time(value) if key.endswith("seconds") else f"{value:,.3g}"
+
+
+def _format_time(seconds: float) -> str:
+    """Return a time in the unit that suits it: that of a cell of the sample, and of a week.
+
+    >>> _format_time(1.377), _format_time(90.0), _format_time(604800.0)
+    ('1.38 s', '1.5 min', '168 h')
+    """
+    unit, length = ("s", 1) if seconds < 60 else ("min", 60) if seconds < 3600 else ("h", 3600)
+    return f"{seconds / length:,.3g} {unit}"

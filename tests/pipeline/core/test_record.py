@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.record import Meter, check_country, record_costs
+from tests.helpers.repository import ROOT, dvc
 
 
 def no_network(*_: Any, **__: Any) -> None:
@@ -161,6 +162,29 @@ def test_the_costs_of_started_processes_count(tmp_path: Path) -> None:
     costs = json.loads((tmp_path / "data/costs/rec_fit/original-userknn.json").read_text())
     assert costs["cpu_seconds"] >= 0.4
     assert costs["peak_memory_bytes"] >= 300 * 2**20
+
+
+LINE = """
+stages:
+  rec_fit:
+    matrix: {catalogue: [original], recommender: [userknn, bpr]}
+    cmd: python stage.py
+    outs: ["data/costs/rec_fit/${key}.json"]
+  compare: {cmd: python stage.py, outs: [data/costs/compare.json]}
+"""
+
+
+def test_dvc_finds_the_costs_where_its_cells_declare_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a folder below the project's, where DVC writes the path of dvc.yaml before a cell's name."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "below").mkdir()
+    (tmp_path / "stage.py").write_text("from pipeline.core.stage import run\nrun(lambda: None)\n")
+    (tmp_path / "dvc.yaml").write_text(LINE)
+    dvc(tmp_path, "init", "--no-scm")
+    dvc(tmp_path / "below", "repro", "--all-pipelines")
+    names = ("compare.json", "rec_fit/original-bpr.json", "rec_fit/original-userknn.json")
+    assert list_costs(tmp_path / "data") == [f"costs/{name}" for name in names]
+    assert "up to date" in dvc(tmp_path, "status").stdout
 
 
 @pytest.mark.parametrize("work", ["raise ValueError", "raise SystemExit(1)", "raise KeyboardInterrupt"])

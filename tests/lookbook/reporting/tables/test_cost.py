@@ -31,13 +31,13 @@ def test_stages_have_the_sums_of_their_cells_beside_the_original_study() -> None
     assert table is not None
     rows = {row[0]: row[1:5] for row in table.rows}
     assert rows == {
-        "caption_score": ["1", "1", "1", "1"],
-        "rec_tune": ["1", "0.5", "0.5", "1"],
-        "rec_fit": ["1 of 2", "0.1", "0.1", "3"],
-        "rec_fit_text": ["1", "0.2", "0.2", "1"],
-        "rec_rank_arrivals_text": ["1", "0.01", "0.01", "1"],
-        "all stages": ["5 of 6", "1.81", "1.81", "3"],
-        "the original study": ["", "168", "n/a", "n/a"],
+        "caption_score": ["1", "1 h", "1 h", "1"],
+        "rec_tune": ["1", "30 min", "30 min", "1"],
+        "rec_fit": ["1 of 2", "6 min", "6 min", "3"],
+        "rec_fit_text": ["1", "12 min", "12 min", "1"],
+        "rec_rank_arrivals_text": ["1", "36 s", "36 s", "1"],
+        "all stages": ["5 of 6", "1.81 h", "1.81 h", "3"],
+        "the original study": ["", "168 h", "n/a", "n/a"],
     }
     assert table.rows[-1][-1] == "29"
     kwh = table.frame.set_index("stage")["kwh"]
@@ -50,8 +50,8 @@ def test_recommenders_have_their_tuning_fitting_and_ranking() -> None:
     table = recommender_costs_table(CELLS, "DEU")
     assert table is not None
     assert [row[:6] for row in table.rows] == [
-        ["BPR-MF", "2 of 3", "0.5", "0.1", "n/a", "0.6"],
-        ["VBPR sbert", "2", "n/a", "0.2", "0.01", "0.21"],
+        ["BPR-MF", "2 of 3", "30 min", "6 min", "n/a", "36 min"],
+        ["VBPR sbert", "2", "n/a", "12 min", "36 s", "12.6 min"],
     ]
     seconds = table.frame[["tuning_seconds", "fitting_seconds", "ranking_seconds"]].sum(axis=1)
     assert list(seconds) == list(table.frame["seconds"])
