@@ -156,7 +156,7 @@ def count_facets(study: Study, selection: Selection) -> dict[str, dict[str, int]
 
 def _drop_facets(selection: Selection) -> Selection:
     """Return the selection without its facets and its order: what pages of one search share."""
-    return replace(selection, **dict.fromkeys(FACETS, ""), sort="number", metric="", descending=True)
+    return replace(selection, split="", category="", colour="", sort="number", metric="", descending=True)
 
 
 def _keep_facets(rows: pl.DataFrame, selection: Selection, facets: Sequence[str]) -> pl.DataFrame:

@@ -93,7 +93,7 @@ def _chart_cold(study: ReportedStudy, results: Results) -> Chart | None:
     chosen = table[table["recommender"].isin(names)]
     bins = list(dict.fromkeys(chosen["slice"]))
     values = chosen.pivot(index="recommender", columns="slice", values="ndcg").reindex(columns=bins)
-    lines = {name_of(name): values.loc[name].tolist() for name in names}
+    lines = {name_of(name): [float(value) for value in values.loc[name]] for name in names}
     measure = f"NDCG@{results.comparison.get('cutoff')}"
     words = (
         f"{measure} on items of the catalogue original, by how many customers bought them in training: cold items at "

@@ -137,8 +137,9 @@ def _mark(figure: Figure, word: Word, left: float, bottom: float) -> None:
         ends = ([places[0], places[0] + word.width / x], [places[1]] * 2)
         figure.add_artist(Line2D(*ends, color=GREEN, linewidth=LINE_WIDTH))
         return
-    style = {"edgecolor": RED, "facecolor": "none", "linewidth": LINE_WIDTH, "linestyle": ":"}
-    figure.add_artist(Rectangle(places, word.width / x, 0.95 * LINE / y, **style))
+    box = Rectangle(places, word.width / x, 0.95 * LINE / y, linewidth=LINE_WIDTH, linestyle=":", fill=False)
+    box.set_edgecolor(RED)
+    figure.add_artist(box)
 
 
 def wrap_words(parts: Sequence[Part], width: float) -> list[list[Word]]:
