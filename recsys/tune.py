@@ -75,8 +75,8 @@ def main() -> None:
         return
     started = time.perf_counter()
     with checkpoints.checkpoint_folder(checkpoint_folder(experiment, cell, params)) as work:
-        seed = derive_seed(params.rec_fit.seed, 0)
-        task, own = make_task(experiment, cell, k, seed), Run(seed, k, params.device, params.machine.threads)
+        seed, where = derive_seed(params.rec_fit.seed, 0), params.machine.where()
+        task, own = make_task(experiment, cell, k, seed), Run(seed, k, params.device, where.threads, where=where)
         trials = try_cells(recommender, settings, cells, params.rec_tune, task, own, work)
     choice = choose_best(trials, k)
     numbered = {str(number): trial for number, trial in enumerate(trials, start=1)}  # DVC would draw a list
