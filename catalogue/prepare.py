@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import StringConstraints
 
 from catalogue.preparation.filters import check_counts, filter_articles
+from catalogue.preparation.packing import pack_on_cluster
 from catalogue.preparation.purchases import find_first_sales, write_purchases
 from catalogue.preparation.splits import LAUNCH, split_items
 from catalogue.preparation.tables import build_items, build_truth
@@ -19,6 +20,7 @@ from pipeline.core.errors import first_five
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import Machine
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -31,6 +33,7 @@ class Params(Section):
     """What this stage reads of params.yaml."""
 
     dataset: Annotated[str, StringConstraints(pattern=DATASET_NAME)]
+    machine: Machine
     catalogue_prepare: CataloguePrepare
 
 
@@ -51,6 +54,8 @@ def main() -> None:
         write_parquet(folder / "truth.parquet", build_truth(raw, items, section))
         (folder / "images").mkdir()
         names = {item: raw.image_names[item] for item in items["item_id"]}
+        if params.machine.cluster != "none":
+            pack_on_cluster(work, list(names), params.machine.where(), params.dataset, RAW / params.dataset, section)
         pack_images(folder / "images", names, raw.read_image, section.image_size, work)
         purchases = write_purchases(folder / "purchases.parquet", raw, items)
         if counts_are_known and purchases["purchases_read"] == raw.full_purchases.get("purchases_read"):

@@ -111,7 +111,8 @@ def checkpoint_folder(cell: Cell, params: Params) -> Path:
 def make_run(params: Params, number: int, work: Path) -> Run:
     """Return run `number`, with a seed and a folder of checkpoints of its own."""
     seed = derive_seed(params.rec_fit.seed, number)
-    return Run(seed, params.rec_fit.top_k, params.device, params.machine.threads, work / f"run-{number}")
+    machine, folder = params.machine, work / f"run-{number}"
+    return Run(seed, params.rec_fit.top_k, params.device, machine.threads, folder, where=machine.where())
 
 
 if __name__ == "__main__":

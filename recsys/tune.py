@@ -75,7 +75,8 @@ def main() -> None:
         return
     started = time.perf_counter()
     with checkpoints.checkpoint_folder(checkpoint_folder(experiment, cell, params)) as work:
-        own = Run(derive_seed(params.rec_fit.seed, 0), k, params.device, params.machine.threads)
+        seed, where = derive_seed(params.rec_fit.seed, 0), params.machine.where()
+        own = Run(seed, k, params.device, where.threads, where=where)
         task = make_task(experiment, cell, own)
         trials = try_cells(recommender, settings, cells, params.rec_tune, task, own, work)
     choice = choose_best(trials, k)

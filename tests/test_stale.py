@@ -135,8 +135,11 @@ CHOSEN = [*{cell.split("@")[0]: cell for cell in COMMANDS if cell != "compare"}.
 CHANGES = {
     "features/clip.py": {"caption_score", "rec_features_text", "rec_features_sources"},
     "pipeline/cluster.py": {
-        *("caption_generate_pt", "caption_generate_ft", "caption_features"),
+        *("catalogue_prepare", "caption_generate_pt", "caption_generate_ft", "caption_features"),
         *("rec_features_image", "rec_features_text", "rec_features_sources"),
+        *("rec_tune", "rec_tune_image", "rec_tune_text", "rec_tune_arrivals_image", "rec_tune_arrivals_text"),
+        *("rec_fit", "rec_fit_image", "rec_fit_text", "rec_fit_arrivals_image", "rec_fit_arrivals_text"),
+        *("rec_rank_arrivals_image", "rec_rank_arrivals_text"),
     },
     "pipeline/orphans.py": {"caption_train"},
     "captioning/families/llava.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},

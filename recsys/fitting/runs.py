@@ -58,7 +58,8 @@ def fit_runs(
         files.append(folder / f"run-{number}.parquet")
         if not files[number].is_file():
             scorer = recommender.fit(data, settings, run, features)
-            lists = recommend(scorer, data.train, run.top_k, find_pools(data), run.threads, run.device)
+            pools, sharing = find_pools(data), run.share()
+            lists = recommend(scorer, data.train, run.top_k, pools, run.threads, run.device, sharing)
             write_tables(files[number], list_tables(lists, data, number, listed))
     return files
 

@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from recsys.ranking.dense import rank_dense
+from recsys.ranking.ranges import FindRange, Sharing, find_in_ranges
 from recsys.ranking.scorers import Factors, RandomOrder, SameForAll, Scorer, SparseProduct
 from recsys.ranking.topk import NONE, SPARE, Lists, find_largest, fits_32_bits, multiply_topn
 
@@ -32,6 +33,7 @@ def recommend(
     pools: Mapping[str, np.ndarray],
     threads: int = 1,
     device: str = "cpu",
+    sharing: Sharing | None = None,
 ) -> dict[str, Lists]:
     """Rank for every user the k best items not in `train`, once among the candidates of each pool.
 
@@ -42,12 +44,13 @@ def recommend(
         pools: name → (n_items,) bool, the candidates.
         threads: CPU threads.
         device: cpu or cuda, where products of dense vectors are computed and cut.
+        sharing: how the nodes of a cluster share the users of a `SparseProduct`; None: this process alone.
 
     Returns:
         Pool → its lists.
     """
     if isinstance(scorer, SparseProduct):
-        return {name: rank_product(scorer, train, k, pool, threads) for name, pool in pools.items()}
+        return {name: rank_product(scorer, train, k, pool, threads, name, sharing) for name, pool in pools.items()}
     if isinstance(scorer, SameForAll):
         return {name: rank_same_for_all(scorer.item, train, k, pool) for name, pool in pools.items()}
     if isinstance(scorer, RandomOrder):
@@ -59,19 +62,39 @@ def recommend(
     return rank_dense(scorer, train, k, pools, threads)
 
 
-def rank_product(scorer: SparseProduct, train: sp.csr_matrix, k: int, pool: np.ndarray, threads: int = 1) -> Lists:
-    """Rank by scores that are a sparse product without negative entries."""
+def rank_product(
+    scorer: SparseProduct,
+    train: sp.csr_matrix,
+    k: int,
+    pool: np.ndarray,
+    threads: int = 1,
+    name: str = "pool",
+    sharing: Sharing | None = None,
+) -> Lists:
+    """Rank by scores that are a sparse product without negative entries; `name` is that of the pool."""
+    tables = {"train": train, "left": scorer.left, "right": scorer.right, f"pool-{name}": pool}
+    return find_in_ranges(f"lists-{name}", open_product, tables, (k, threads), BLOCK_USERS, sharing)
+
+
+def open_product(
+    train: sp.csr_matrix, left: sp.csr_matrix, right: sp.csr_matrix, pool: np.ndarray, k: int, threads: int
+) -> FindRange:
+    """Return what ranks some users by left × right; arguments as in `recommend`."""
     candidates = np.append(np.flatnonzero(pool), NONE).astype(np.int32)  # index NONE, the last, holds NONE
     everything = pool.all()
-    right = scorer.right if everything else scorer.right[:, candidates[:-1]]
-    seen = train if everything else train[:, candidates[:-1]]
-    items, scores = [], []
-    for start in range(0, train.shape[0], BLOCK_USERS):
-        block = slice(start, start + BLOCK_USERS)
-        columns, values = _rank_product_block(scorer.left[block], right, seen[block], k, threads)
-        items.append(candidates[columns])
-        scores.append(values)
-    return np.concatenate(items), np.concatenate(scores)
+    right = right if everything else right[:, candidates[:-1]]
+
+    def find(start: int, stop: int) -> Lists:
+        items, scores = [], []
+        for first in range(start, stop, BLOCK_USERS):
+            block = slice(first, min(first + BLOCK_USERS, stop))
+            seen = train[block] if everything else train[block][:, candidates[:-1]]
+            columns, values = _rank_product_block(left[block], right, seen, k, threads)
+            items.append(candidates[columns])
+            scores.append(values)
+        return np.concatenate(items), np.concatenate(scores)
+
+    return find
 
 
 def rank_same_for_all(item: np.ndarray, train: sp.csr_matrix, k: int, pool: np.ndarray) -> Lists:

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from pipeline.core.params import Section
+from pipeline.machine import HERE, Where
+from recsys.ranking.ranges import Sharing
 from recsys.ranking.scorers import RandomOrder, Scorer
 
 Count = Annotated[int, Field(gt=0)]
@@ -60,6 +62,7 @@ class Run:
         threads: CPU threads.
         checkpoints: the folder for the state of what learns in epochs; None: no state is kept.
         stopping: stops what learns in epochs before its last one; None: nothing does.
+        where: this process, or a cluster whose nodes share what falls into ranges of rows.
     """
 
     seed: int
@@ -68,3 +71,10 @@ class Run:
     threads: int = 1
     checkpoints: Path | None = None
     stopping: Stopping | None = None
+    where: Where = HERE
+
+    def share(self) -> Sharing | None:
+        """Return how nodes share ranges of rows, in a folder below that of checkpoints; None: this process alone."""
+        if self.checkpoints is None or self.where.cluster == "none":
+            return None
+        return Sharing(self.checkpoints / "ranges", self.where)

@@ -17,6 +17,7 @@ NONE = -1  # the column where a row has fewer than k
 MORE = 4  # how many times as many entries the next try requests
 CELLS = 1 << 20  # entries held at once: 8 MB of keys
 LARGEST = 2**31 - 1  # sparse_dot_topn counts in 32 bits, and cuts a larger number without a word
+BOUNDS = 16  # parts of the rows, at least, each with a bound of its own
 SPARE = 12  # items requested beyond k, so that a tie at the last rank is mostly seen whole
 SMALL = 50_000_000  # rows × columns of a product on which a second thread only waits
 
@@ -47,7 +48,8 @@ def find_largest(finds: Sequence[Find], n_rows: int, k: int, n: int, without: np
     first = 0
     for find in finds:
         needed = np.maximum(values[:, -1], np.float32(0))
-        todo = [(np.sort(rows), n) for rows in _parts(np.argsort(needed, kind="stable"), n)]
+        most = n_rows // BOUNDS if first else n_rows
+        todo = [(np.sort(rows), n) for rows in _parts(np.argsort(needed, kind="stable"), n, most)]
         while todo:
             rows, size = todo.pop()
             group = find(rows, size, float(needed[rows].min()))
@@ -60,7 +62,7 @@ def find_largest(finds: Sequence[Find], n_rows: int, k: int, n: int, without: np
             columns[rows[~cut]], values[rows[~cut]] = best[0][~cut], best[1][~cut]
             if cut.any():  # the next try needs no smaller entries than these
                 needed[rows[cut]] = np.maximum(needed[rows[cut]], np.nextafter(best[1][cut, -1], np.float32(-np.inf)))
-                todo += [(part, size * MORE) for part in _parts(rows[cut], size * MORE)]
+                todo += [(part, size * MORE) for part in _parts(rows[cut], size * MORE, n_rows)]
         first += group.shape[1]
     return columns, values
 
@@ -130,8 +132,9 @@ def take_highest(keys: np.ndarray, k: int) -> np.ndarray:
     return np.pad(top, ((0, 0), (0, k - top.shape[1])))
 
 
-def _parts(rows: np.ndarray, n: int) -> list[np.ndarray]:
-    step = max(1, CELLS // n)
+def _parts(rows: np.ndarray, n: int, most: int) -> list[np.ndarray]:
+    """Cut rows into parts of at most `most`, whose n entries a row can be held at once."""
+    step = max(1, min(CELLS // n, most))
     return [rows[start : start + step] for start in range(0, len(rows), step)]
 
 

@@ -23,8 +23,9 @@ from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 from sparse_dot_topn import sp_matmul, zip_sp_matmul_topn
 
 from pipeline.core.params import Section
+from recsys.ranking.ranges import FindRange, Sharing, find_in_ranges
 from recsys.ranking.settings import Count
-from recsys.ranking.topk import Find, find_largest, fits_32_bits, multiply_topn, with_32_bits
+from recsys.ranking.topk import Find, Lists, find_largest, fits_32_bits, multiply_topn, with_32_bits
 
 SPARE = 24  # neighbours requested beyond those needed, so that a tie at the last rank is mostly seen whole
 WHOLE = 200_000  # so many columns are not cut: a block would cost more than it saves
@@ -32,6 +33,8 @@ COLUMNS = 8_192  # of a block, at least: 64 kB of sums and links
 POINTER_BYTES = 512 << 20  # of all blocks together, at most: each has a pointer for every column of the rows
 FIRST = 4  # blocks of the first group
 PAIRS = 20_000_000  # pairs of rows in memory at once
+ROWS = 8_192  # of a file, where nodes share the rows
+ROWS_IN_GROUPS = 65_536  # the same where columns come in groups: a long range bounds later groups better
 
 Similarity = Literal["cosine", "jaccard"]
 
@@ -46,7 +49,13 @@ class NeighbourSettings(Section):
 
 
 def find_nearest(
-    rows: sp.csr_matrix, k: int, itself: bool, threads: int = 1, similarity: Similarity = "cosine", shrink: float = 0.0
+    rows: sp.csr_matrix,
+    k: int,
+    itself: bool,
+    threads: int = 1,
+    similarity: Similarity = "cosine",
+    shrink: float = 0.0,
+    sharing: Sharing | None = None,
 ) -> sp.csr_matrix:
     """Find the k rows nearest to each row.
 
@@ -61,14 +70,33 @@ def find_nearest(
         threads: CPU threads.
         similarity: cosine or jaccard.
         shrink: added to the divider of a similarity.
+        sharing: how the nodes of a cluster share the rows; None: this process alone.
 
     Returns:
         Row i holds the similarities of its neighbours, never a zero: (n_rows, n_rows) float32, indices sorted.
     """
-    own = None if itself else np.arange(rows.shape[0])
+    arguments = (k, itself, threads, similarity, shrink)
+    size = ROWS if rows.shape[0] <= WHOLE else ROWS_IN_GROUPS
+    return _matrix(*find_in_ranges("neighbours", open_nearest, {"rows": rows}, arguments, size, sharing))
+
+
+def open_nearest(
+    rows: sp.csr_matrix, k: int, itself: bool, threads: int, similarity: Similarity, shrink: float
+) -> FindRange:
+    """Prepare the rows, and return what finds the k nearest of some of them; arguments as in `find_nearest`."""
     n = k + (not itself) + SPARE
     finds = _ratios(rows, threads, similarity, shrink) if similarity != "cosine" or shrink else _cosines(rows, threads)
-    return _matrix(*find_largest(finds, rows.shape[0], k, n, own))
+
+    def find(start: int, stop: int) -> Lists:
+        own = None if itself else np.arange(start, stop)
+        return find_largest([_shift(group, start) for group in finds], stop - start, k, n, own)
+
+    return find
+
+
+def _shift(find: Find, start: int) -> Find:
+    """Number the rows from `start`."""
+    return lambda part, n, above: find(part + start, n, above)
 
 
 def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:

@@ -23,6 +23,7 @@ class Settings(NeighbourSettings):
 def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> SparseProduct:
     """Find the neighbours of every item."""
     elliot = settings.neighbourhood == "elliot"
-    similar = find_nearest(data.train.T.tocsr(), settings.k, elliot, run.threads, settings.similarity, settings.shrink)
+    items, sharing = data.train.T.tocsr(), run.share()
+    similar = find_nearest(items, settings.k, elliot, run.threads, settings.similarity, settings.shrink, sharing)
     weights = similar.T.tocsr() if elliot else similar  # from the bought item (row) to the candidate (column)
     return SparseProduct(left=data.train, right=weights)

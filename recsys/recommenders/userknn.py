@@ -24,6 +24,7 @@ class Settings(NeighbourSettings):
 def fit(data: Dataset, settings: Settings, run: Run, features: Rows | None = None) -> SparseProduct:
     """Find the neighbours of every user."""
     elliot = settings.neighbourhood == "elliot"
-    similar = find_nearest(data.train, settings.k, elliot, run.threads, settings.similarity, settings.shrink)
+    sharing = run.share()
+    similar = find_nearest(data.train, settings.k, elliot, run.threads, settings.similarity, settings.shrink, sharing)
     weights = similar.T.tocsr() if elliot else similar  # row u holds the users that score for u
     return SparseProduct(left=weights, right=data.train)

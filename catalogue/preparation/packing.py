@@ -1,0 +1,68 @@
+"""Pictures packed by the nodes of a cluster: shards that `catalogue.prepared.images.pack_images` then need not pack.
+
+A node opens the raw data itself, and packs a shard by the same function as one process. Beside each shard it leaves a
+note; where the note says that a picture was refused, there is no shard, and this process tries it again, so that a user
+sees one message whatever made the shards.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from catalogue.prepared import images
+from catalogue.readers.loading import load_reader
+from catalogue.readers.settings import CataloguePrepare
+from pipeline.cluster import Write, make_files
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import read_json, write_json
+from pipeline.machine import Where
+
+REFUSED = "refused"  # the key of a note: whether a picture of the shard was refused
+
+
+def pack_on_cluster(
+    work: Path, items: Sequence[str], where: Where, dataset: str, raw: Path, section: CataloguePrepare
+) -> None:
+    """Pack the shards that are missing in `work`; those with a picture that is refused stay missing.
+
+    Args:
+        work: the folder of finished shards, which all nodes see.
+        items: ids, in the order of the shards.
+        where: the cluster.
+        dataset: names the reader.
+        raw: the folder of the raw data.
+        section: of params.yaml.
+
+    Raises:
+        UserError: as `pipeline.cluster.make_files`.
+    """
+    starts = range(0, len(items), images.SHARD_ITEMS)
+    parts = {
+        work / f"{number:05d}.json": list(items[start : start + images.SHARD_ITEMS])
+        for number, start in enumerate(starts)
+        if not (work / f"{number:05d}.parquet").exists()
+    }
+    for note in make_files(parts, open_packing, dataset, raw, section, where=where):
+        if read_json(note)[REFUSED]:
+            note.unlink()  # the next run tries the shard again
+
+
+def open_packing(dataset: str, raw: Path, section: CataloguePrepare) -> Write:
+    """Open the raw data, and return what packs shards and leaves a note beside each."""
+    opened = load_reader(dataset).open_raw(raw, section)
+
+    def write(shards: Mapping[Path, Sequence[str]]) -> None:
+        for note, items in shards.items():
+            names = {item: opened.image_names[item] for item in items}
+            with tempfile.TemporaryDirectory(dir=note.parent) as folder:
+                try:
+                    images.pack_images(Path(folder), names, opened.read_image, section.image_size)
+                except UserError:
+                    write_json(note, {REFUSED: True})
+                    continue
+                (shard,) = Path(folder).glob("*.parquet")
+                os.replace(shard, note.with_suffix(".parquet"))
+            write_json(note, {REFUSED: False})
+
+    return write

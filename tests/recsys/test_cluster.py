@@ -1,0 +1,44 @@
+"""Neighbours and lists on a real Ray cluster of two nodes: the bytes of one process."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import recsys.ranking.recommend
+import recsys.recommenders._neighbours
+from recsys import fit, tune
+from tests.helpers.ray_nodes import Nodes, needs_ray
+
+pytestmark = needs_ray
+
+
+@pytest.mark.parametrize("recommender", ["itemknn", "userknn"])
+def test_two_nodes_write_the_lists_and_the_choice_of_one_process(
+    two_nodes: Nodes, study: Path, monkeypatch: pytest.MonkeyPatch, recommender: str
+) -> None:
+    """In ranges of seven rows, of both catalogues' candidates."""
+    monkeypatch.setattr(recsys.recommenders._neighbours, "ROWS", 7)
+    monkeypatch.setattr(recsys.ranking.recommend, "BLOCK_USERS", 7)
+    expected = run_stages(monkeypatch, recommender)
+    params = Path("params.yaml")
+    changed = params.read_text().replace("cluster: none", "cluster: ray").replace("threads: 2", "threads: 1")
+    assert "cluster: ray" in changed
+    params.write_text(changed)
+    assert run_stages(monkeypatch, recommender) == expected
+    assert sys.modules["ray"].is_initialized()
+    assert list(Path(".checkpoints").iterdir()) == []
+
+
+def run_stages(monkeypatch: pytest.MonkeyPatch, recommender: str) -> list[bytes]:
+    """Tune and fit, and return the bytes of both outputs, which are removed."""
+    options = ["--recommender", recommender, "--catalogue"]
+    monkeypatch.setattr(sys, "argv", ["recsys.tune", "--experiment", "warm", *options, "original"])
+    tune.main()
+    monkeypatch.setattr(sys, "argv", ["recsys.fit", *options, "all"])
+    fit.main()
+    written = [Path(f"metrics/tune/warm/{recommender}.json"), Path(f"data/recommendations/all/{recommender}.parquet")]
+    contents = [path.read_bytes() for path in written]
+    for path in written:
+        path.unlink()
+    return contents
