@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
-import polars as pl
 
 from lookbook.comparison.rows import BY_BUYERS, TABLES, read_comparison
 from lookbook.reporting import files
@@ -109,6 +108,8 @@ def read_by_buyers(path: Path) -> pd.DataFrame:
     Returns:
         recommender, slice, ndcg (mean over users, then over runs), users (of a run), in the order of the slices.
     """
+    import polars as pl  # not at the top: only studies that recommend need it
+
     table = pl.scan_parquet(path)
     metric = next((name for name in reversed(table.collect_schema().names()) if name.startswith("ndcg_")), None)
     if metric is None:

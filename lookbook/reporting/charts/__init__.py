@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
@@ -32,6 +32,7 @@ class Chart:
     words: str
     frame: pd.DataFrame
     draw: Callable[[float], Figure]
+    drawn: dict[float, Figure] = field(default_factory=dict, compare=False, repr=False)  # by width
 
     def render(self, kinds: Sequence[Kind] = KINDS, width: float = PAGE) -> dict[Kind, bytes]:
         """Return the figure as files, by kind; equal values give equal bytes."""
@@ -40,11 +41,14 @@ class Chart:
             return {kind: _save(figure, kind) for kind in kinds}
 
     def _draw(self, width: float) -> Figure:
-        """Draw, and settle the places of all parts once: each kind of file would do it again."""
-        figure = self.draw(width)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        return figure
+        """Draw, and settle the places of all parts once for the page and all kinds of files: each would do it again."""
+        if width not in self.drawn:
+            figure = self.draw(width)
+            if figure.get_layout_engine() is not None:
+                figure.draw_without_rendering()
+            figure.set_layout_engine(None)  # "none" keeps a placeholder, for which every file is drawn twice
+            self.drawn[width] = figure
+        return self.drawn[width]
 
     def csv(self) -> str:
         """Return what is drawn, at full precision."""

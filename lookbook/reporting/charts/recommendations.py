@@ -92,8 +92,8 @@ def _chart_cold(study: ReportedStudy, results: Results) -> Chart | None:
         return None
     chosen = table[table["recommender"].isin(names)]
     bins = list(dict.fromkeys(chosen["slice"]))
-    values = chosen.pivot(index="recommender", columns="slice", values="ndcg").reindex(columns=bins)
-    lines = {name_of(name): [float(value) for value in values.loc[name]] for name in names}
+    values = chosen.pivot(index="slice", columns="recommender", values="ndcg").reindex(index=bins)
+    lines = {name_of(name): values[name].tolist() for name in names}
     measure = f"NDCG@{results.comparison.get('cutoff')}"
     words = (
         f"{measure} on items of the catalogue original, by how many customers bought them in training: cold items at "

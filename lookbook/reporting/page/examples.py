@@ -116,10 +116,28 @@ def _draw_blocks(figure: Figure, blocks: Sequence[Block], left: float, top: floa
         _write(figure, block.title, left, top, GREY)
         for line in block.lines:
             top -= LINE
-            for word in line:
-                _write(figure, word.text, left + word.left, top, INK)
-                _mark(figure, word, left + word.left, top)
+            for words in _group_words(line):
+                _write(figure, _join_line(words), left + words[0].left, top, INK)
+                _mark(figure, words[0], left + words[0].left, top)
         top -= 0.1 * LINE
+
+
+def _group_words(line: Sequence[Word]) -> list[list[Word]]:
+    """Group the plain words between marked ones: each text that is drawn costs time, and a mark needs its own place."""
+    groups: list[list[Word]] = []
+    for word in line:
+        if groups and not word.kind and not groups[-1][0].kind:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
+def _join_line(words: Sequence[Word]) -> str:
+    """Return words of a line with the spaces between them; pieces of one word have none."""
+    ends = [words[0].left, *(word.left + word.width for word in words)]
+    spaces = ["" if word.left - end < _measure(" ") / 2 else " " for word, end in zip(words, ends, strict=False)]
+    return "".join(space + word.text for space, word in zip(spaces, words, strict=True))
 
 
 def _write(figure: Figure, text: str, left: float, bottom: float, colour: str) -> None:
@@ -151,7 +169,7 @@ def wrap_words(parts: Sequence[Part], width: float) -> list[list[Word]]:
     """
     lines: list[list[Word]] = [[]]
     end = 0.0
-    for pieces in _join_words(parts):
+    for pieces in _split_words(parts):
         whole = sum(_measure(text) for text, _ in pieces)
         gap = _measure(" ") if lines[-1] else 0.0
         if end + gap + whole > width and lines[-1]:
@@ -172,7 +190,7 @@ def wrap_words(parts: Sequence[Part], width: float) -> list[list[Word]]:
     return lines[:MOST_LINES]
 
 
-def _join_words(parts: Sequence[Part]) -> list[list[tuple[str, Kind]]]:
+def _split_words(parts: Sequence[Part]) -> list[list[tuple[str, Kind]]]:
     """Return the words between spaces; each is one piece or, where a part begins or ends in it, several."""
     words: list[list[tuple[str, Kind]]] = [[]]
     for text, kind in parts:
