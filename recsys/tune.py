@@ -75,8 +75,8 @@ def main() -> None:
         return
     started = time.perf_counter()
     with checkpoints.checkpoint_folder(checkpoint_folder(experiment, cell, params)) as work:
-        seed, where = derive_seed(params.rec_fit.seed, 0), params.machine.where()
-        own = Run(seed, k, params.device, where.threads, where=where)
+        where = params.machine.where()
+        own = Run(derive_seed(params.rec_fit.seed, 0), k, params.device, where.threads, where=where)
         task = make_task(experiment, cell, own)
         trials = try_cells(recommender, settings, cells, params.rec_tune, task, own, work)
     choice = choose_best(trials, k)
@@ -94,8 +94,7 @@ def parse_arguments() -> tuple[str, Cell]:
     parser = argparse.ArgumentParser(prog="python -m recsys.tune", description="Choose a recommender's settings.")
     parser.add_argument("--experiment", required=True, choices=[ARRIVALS, WARM], help="what the settings are for")
     add_cell_options(parser)
-    words = parser.parse_args()
-    return words.experiment, read_cell(words)
+    return (words := parser.parse_args()).experiment, read_cell(words)
 
 
 def make_task(experiment: str, cell: Cell, own: Run) -> Task:
