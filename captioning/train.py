@@ -18,7 +18,7 @@ from captioning.training.settings import Params
 from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from pipeline.core.record import Meter
+from pipeline.core.record import Meter, record_costs_by_hand
 from pipeline.core.stage import print_summary, run
 from pipeline.machine import MACHINE
 from pipeline.model_folders import MODELS, check_folder
@@ -62,6 +62,7 @@ def main() -> None:
     check_inputs(model, family)
     if family == FILE:
         write_untrained(paths)
+        record_costs_by_hand(f"caption_train@{captioner}")
         print_summary(
             f"wrote {paths.adapter}: a note; the captions of this captioner come from a file, nothing is trained"
         )
@@ -83,6 +84,7 @@ def main() -> None:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
         metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.where_it_ran()
         write_outputs(result, metrics, model, paths)
+        record_costs_by_hand(f"caption_train@{captioner}", meter if params.device == "cuda" else None)
         shutil.rmtree(folder)
     print_summary(
         f"wrote {paths.adapter}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "

@@ -1,8 +1,9 @@
 """python -m lookbook.report: write reports/ with index.html, garments.html, tables, figures and numbers.tex.
 
 Tables are Markdown, LaTeX and CSV; figures are SVG, PDF and PNG with a CSV of what is drawn. Both pages are
-self-contained: styles inline, images as data URIs, no scripts. The report shows the seconds and emissions of training,
-but the stage does not depend on them: they differ on every run, and the report is not written again for that alone.
+self-contained: styles inline, images as data URIs, no scripts. The report shows what cells cost (data/costs) and what
+training cost (metrics/train), but the stage does not depend on them: they differ on every run, and the report is not
+written again for that alone.
 It needs all results of the study; `lookbook report` builds a report from those that are there.
 """
 

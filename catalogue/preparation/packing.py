@@ -43,13 +43,13 @@ def pack_on_cluster(
         for number, start in enumerate(starts)
         if not (work / f"{number:05d}.parquet").exists()
     }
-    for note in make_files(parts, open_packing, dataset, raw, section, where=where):
+    for note in make_files(parts, open_packing, dataset, raw, section, where.threads, where=where):
         if read_json(note)[REFUSED]:
             note.unlink()  # the next run tries the shard again
 
 
-def open_packing(dataset: str, raw: Path, section: CataloguePrepare) -> Write:
-    """Open the raw data, and return what packs shards and leaves a note beside each."""
+def open_packing(dataset: str, raw: Path, section: CataloguePrepare, threads: int) -> Write:
+    """Open the raw data, and return what packs shards by some threads and leaves a note beside each."""
     opened = load_reader(dataset).open_raw(raw, section)
 
     def write(shards: Mapping[Path, Sequence[str]]) -> None:
@@ -57,7 +57,7 @@ def open_packing(dataset: str, raw: Path, section: CataloguePrepare) -> Write:
             names = {item: opened.image_names[item] for item in items}
             with tempfile.TemporaryDirectory(dir=note.parent) as folder:
                 try:
-                    images.pack_images(Path(folder), names, opened.read_image, section.image_size)
+                    images.pack_images(Path(folder), names, opened.read_image, section.image_size, threads=threads)
                 except UserError:
                     write_json(note, {REFUSED: True})
                     continue

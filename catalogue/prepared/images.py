@@ -44,6 +44,7 @@ def pack_images(
     read_image: Callable[[str], bytes],
     image_size: int,
     work: Path | None = None,
+    threads: int | None = None,
 ) -> None:
     """Write `00000.parquet`, `00001.parquet`, … to an existing folder, in the order of `names`.
 
@@ -53,6 +54,7 @@ def pack_images(
         read_image: item_id -> the image's bytes.
         image_size: The longest side, in pixels.
         work: Holds finished shards until all are complete; shards of an earlier try are not packed again.
+        threads: That read and compress pictures; one for each CPU by default.
 
     Raises:
         UserError: images are truncated, are not images, or have too many pixels; the message counts them and has the
@@ -72,7 +74,10 @@ def pack_images(
             refused.append(str(error))
             return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool, open_bar("packing images", len(items), "image") as progress:
+    with (
+        ThreadPoolExecutor(threads or os.cpu_count()) as pool,
+        open_bar("packing images", len(items), "image") as progress,
+    ):
         for name, members in shards.items():
             if not (work / name).exists():
                 rows = list(pool.map(pack, members))

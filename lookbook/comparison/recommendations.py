@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.clusters import estimate_difference
 from lookbook.comparison.contributions import compare_hits, pair_runs
-from lookbook.comparison.rows import BY_BUYERS, Row
+from lookbook.comparison.rows import Row
 from lookbook.comparison.significance import wins_ties_losses
 from lookbook.comparison.user_scores import (
     ReadHits,
@@ -31,6 +31,7 @@ from lookbook.comparison.user_scores import (
 )
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_parquet, require
+from recsys.scoring.arms import BUYERS
 
 TEXT_PAIRS = [("augmented", "original"), ("augmented", "unfilled"), ("unfilled", "original")]
 MASKED_PAIRS = [("ft", "pt"), ("ft", "none"), ("ft", "reference"), ("reference", "none")]
@@ -122,7 +123,7 @@ def compare_slices(axes: Axes, tables: Tables, cutoff: int, evaluation: str) -> 
         pairs += [pair for pair in by_text if pair.arm_a != pair.arm_b]
     rows, scores, hits = [], ds.dataset(require(tables.scores)), ds.dataset(require(tables.hits))
     for name in find_slices(tables.scores):
-        if name.startswith(BY_BUYERS):
+        if name.startswith(BUYERS):
             continue
         parts = [Pair(pair.row | {"table": "slices", "slice": name}, pair.arm_a, pair.arm_b) for pair in pairs]
         rows += compare_pairs(parts, tables, slice_reader(scores, name, metric), hit_reader(hits, name))

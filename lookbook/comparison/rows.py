@@ -8,7 +8,6 @@ from pipeline.core.outputs import read_json
 
 Row = dict[str, Any]  # a comparison
 
-BY_BUYERS = "buyers:"  # how the names of slices by number of buyers begin, as recsys.scoring.slices writes them
 TABLES = ("captions", "catalogues", "masked", "slices", "arrivals", "prediction")
 OF_SOME_TABLES = (  # null in the other tables
     *("captioner", "recommender", "slice", "runs", "same_by_construction"),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from lookbook.comparison.rows import BY_BUYERS, TABLES, read_comparison
+from lookbook.comparison.rows import TABLES, read_comparison
 from lookbook.reporting import files
 from lookbook.reporting.costs import CellCosts, read_costs
 from lookbook.reporting.files import Reader
@@ -17,7 +17,7 @@ from lookbook.reporting.settings import ReportedStudy
 from pipeline.core.outputs import read_json, read_parquet
 from pipeline.core.params import PARAMS
 from pipeline.core.record import COSTS
-from recsys.scoring.arms import list_text_recommenders
+from recsys.scoring.arms import BUYERS, list_text_recommenders
 
 T = TypeVar("T")
 NOTHING_COMPARED: Values = {table: [] for table in TABLES} | {"draws": 0, "cutoff": None, "evaluation": None}
@@ -106,7 +106,8 @@ def read_by_buyers(path: Path) -> pd.DataFrame:
         path: The scores of slices; users of a million customers fit, as polars reads the columns it needs.
 
     Returns:
-        recommender, slice, ndcg (mean over users, then over runs), users (of a run), in the order of the slices.
+        recommender, slice, ndcg (mean over users, then over runs), users (of a run), in the order of the slices; the
+        length of the lists is `attrs["cutoff"]`.
     """
     import polars as pl  # not at the top: only studies that recommend need it
 
@@ -115,11 +116,13 @@ def read_by_buyers(path: Path) -> pd.DataFrame:
     if metric is None:
         return pd.DataFrame()
     labels = [pl.col(name).cast(pl.String) for name in ("arm", "recommender", "slice")]
-    rows = table.with_columns(labels).filter(pl.col("arm") == "original", pl.col("slice").str.starts_with(BY_BUYERS))
+    rows = table.with_columns(labels).filter(pl.col("arm") == "original", pl.col("slice").str.starts_with(BUYERS))
     of_runs = rows.group_by("recommender", "slice", "run").agg(ndcg=pl.col(metric).mean(), users=pl.len())
     means = of_runs.group_by("recommender", "slice").agg(pl.col("ndcg").mean(), pl.col("users").max()).collect()
     order = pl.col("slice").str.extract(r"(\d+)").cast(pl.Int64)
-    return pd.DataFrame(means.sort("recommender", order).to_dicts())
+    frame = pd.DataFrame(means.sort("recommender", order).to_dicts())
+    frame.attrs["cutoff"] = int(metric.removeprefix("ndcg_"))
+    return frame
 
 
 def read_ranked(folder: Path, study: ReportedStudy, comparison: Values, reader: Reader) -> Ranked | None:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ FOLDER = Path("own_pictures")
 CAPTIONS = "captions.csv"
 COLUMNS = ("file", "name", "captioner", "variant", "caption")
 DIGITS = 16  # of the hash that names a file
+LOCK = threading.Lock()  # the windows of a server are its threads
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -38,13 +40,14 @@ def keep_picture(root: Path, picture: bytes, name: str, captioner: str, captions
     path = root / FOLDER / f"{hashlib.sha256(picture).hexdigest()[:DIGITS]}{ending}"
     with new_file(path) as partial:
         partial.write_bytes(picture)
-    rows = {(row[0], row[2], row[3]): row for row in list_kept(root)}
-    rows |= {(path.name, captioner, variant): (path.name, name, captioner, variant, text) for variant, text in captions}
-    with (
-        new_file(root / FOLDER / CAPTIONS) as partial,
-        open(partial, "w", encoding="utf-8", errors="replace", newline="") as file,
-    ):
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *(rows[key] for key in sorted(rows))])
+    new = [(path.name, name, captioner, variant, text) for variant, text in captions]
+    with LOCK:
+        rows = {(row[0], row[2], row[3]): row for row in [*list_kept(root), *new]}
+        with (
+            new_file(root / FOLDER / CAPTIONS) as partial,
+            open(partial, "w", encoding="utf-8", errors="replace", newline="") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *(rows[key] for key in sorted(rows))])
     return path
 
 

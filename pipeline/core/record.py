@@ -146,6 +146,20 @@ def record_costs(has_device: bool) -> Iterator[None]:
     _write_costs(path, meter)
 
 
+def record_costs_by_hand(cell: str, meter: Meter | None = None) -> None:
+    """Write what a cell cost that is run without `dvc`, so that `dvc commit` finds all its outputs; else do nothing.
+
+    The costs are those of this process and of those that it started.
+
+    Args:
+        cell: Its name, such as `caption_train@llava-1.5-13b`.
+        meter: What measured a GPU.
+    """
+    path = find_cost_file(cell)
+    if "DVC_STAGE" not in os.environ and path is not None:
+        _write_costs(path, meter)
+
+
 def find_cost_file(cell: str) -> Path | None:
     """Return the file with the costs of a cell; None where there is no cell.
 

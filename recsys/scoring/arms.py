@@ -11,6 +11,8 @@ from catalogue.descriptions.variants import CATALOGUE_OF, Catalogue
 from pipeline.core.errors import UserError
 from pipeline.names import explain_unknown_name
 
+BUYERS = "buyers:"  # how the names of slices by number of buyers begin
+
 
 def catalogue_of(text: str) -> Catalogue:
     """Return the catalogue whose items a text describes.

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from recsys.scoring.arms import BUYERS
 from recsys.scoring.relevance import Relevance
 from recsys.scoring.settings import RecScore
 
-BUYERS = "buyers:"  # how the names of these slices begin
 MOST_BUYERS = (0, 2, 5, 10, 20)  # upper ends of their bins; the last bin has none
 
 

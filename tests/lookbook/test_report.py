@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from lookbook import compare, report
 from lookbook.cli.main import app
-from lookbook.comparison.rows import BY_BUYERS, read_comparison
+from lookbook.comparison.rows import read_comparison
 from lookbook.ratings.rounds import Round
 from lookbook.reporting import files
 from lookbook.reporting.answer import NO_ARRIVALS, write_answer
@@ -29,7 +29,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import load, read
 from pipeline.core.record import find_cost_file
-from recsys.scoring.slices import BUYERS
+from recsys.scoring.arms import BUYERS
 from tests.helpers.arrivals import arrivals_row, row_with_finding
 from tests.helpers.ratings import analyse_said, toss
 from tests.helpers.repository import ROOT
@@ -218,7 +218,6 @@ def test_what_people_say_stands_between_captions_and_garments(reported: Path) ->
 
 
 def test_slices_by_number_of_buyers_are_drawn_and_not_compared(reported: Path) -> None:
-    assert BY_BUYERS == BUYERS
     assert not [row for row in read_comparison(files.COMPARISON)["slices"] if row["slice"].startswith(BUYERS)]
     drawn = pd.read_csv(reported / "figures/cold.csv")
     assert set(drawn["recommender"]) == {"userknn", "itemknn", "vbpr-resnet50", "vbpr-sbert"}

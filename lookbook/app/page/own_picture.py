@@ -37,11 +37,12 @@ def show(study: Study) -> None:
 
 def _caption_once(study: Study, captioner: str, picture: bytes, name: str) -> tuple[Captions, Captions]:
     """Caption a picture, unless it is the one that was captioned last: pressing Keep runs the page again."""
-    key = (captioner, name, hash(picture))
-    if st.session_state.get(LAST, (None,))[0] != key:
-        st.session_state[LAST] = (key, _caption(study, captioner, picture, name))
-    captions: tuple[Captions, Captions] = st.session_state[LAST][1]
-    return captions
+    adapter = study.root / "data/adapters" / captioner
+    key = (captioner, name, hash(picture), adapter.stat().st_mtime_ns if adapter.is_dir() else 0)
+    last: tuple[object, tuple[Captions, Captions]] | None = st.session_state.get(LAST)
+    if last is None or last[0] != key:
+        last = st.session_state[LAST] = (key, _caption(study, captioner, picture, name))
+    return last[1]
 
 
 def _caption(study: Study, captioner: str, picture: bytes, name: str) -> tuple[Captions, Captions]:

@@ -94,7 +94,7 @@ def _chart_cold(study: ReportedStudy, results: Results) -> Chart | None:
     bins = list(dict.fromkeys(chosen["slice"]))
     values = chosen.pivot(index="slice", columns="recommender", values="ndcg").reindex(index=bins)
     lines = {name_of(name): values[name].tolist() for name in names}
-    measure = f"NDCG@{results.comparison.get('cutoff')}"
+    measure = f"NDCG@{table.attrs['cutoff']}"
     words = (
         f"{measure} on items of the catalogue original, by how many customers bought them in training: cold items at "
         "the left. Each point is over the customers who bought such an item in test; the CSV has their number. No "

@@ -53,7 +53,8 @@ def build_report(study: ReportedStudy, is_whole: bool) -> Report:
     if is_whole:
         reader.require_all()
     tables, charts = list_tables(study, results), list_charts(study, results)
-    examples = chart_examples(garments.by_rule[:IN_GROUP], study.writer)
+    is_shown = study.writer in results.captioners
+    examples = chart_examples(garments.by_rule[:IN_GROUP], study.writer) if is_shown else None
     charts += [] if examples is None else [examples]
     page = fill_page(study, results, garments, reader) | {
         "tables": {table.name: table for table in tables},

@@ -9,12 +9,12 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 
 from lookbook.reporting.cells import list_cells
+from lookbook.reporting.files import LINE
 from lookbook.reporting.formatting import Values
 from pipeline.core.params import PARAMS, load
 from pipeline.core.record import TIMED
 
 LOCK = Path("dvc.lock")
-LINE = Path("dvc.yaml")
 PACKAGES = ("lookbook", "torch", "transformers", "peft", "stanza", "numpy", "pandas", "scipy", "scikit-learn", "dvc")
 RESULTS = ("data/", "metrics/")
 OF_THE_MACHINE = ("machine", "device")

@@ -8,6 +8,7 @@ import pandas as pd
 from lookbook.reporting.formatting import CAPTION_COLUMNS, Table, Values, format_p, format_value
 
 HIDDEN = "hidden until the round is finished"
+NONE_COUNTS = "no judgement counts: captions have changed, or pairs were skipped"
 TELLTALES = {"names_model": "name a model", "fixed_prompt": 'begin as "a picture of"'}
 
 
@@ -61,7 +62,8 @@ def preferences_table(rounds: Values) -> Table:
         judgements = f"{figures['judgements']:,} of {figures['planned']:,}"
         state = {"round": name, "judgements": figures["judgements"], "planned": figures["planned"]}
         if "questions" not in figures:
-            rows.append([name, "", f"{figures['a']} over {figures['b']}", judgements, HIDDEN, *[""] * 5])
+            reason = NONE_COUNTS if figures["finished"] else HIDDEN
+            rows.append([name, "", f"{figures['a']} over {figures['b']}", judgements, reason, *[""] * 5])
             records.append(state | {"a": figures["a"], "b": figures["b"]})
         for question, answers in figures.get("questions", {}).items():
             for arms, pair in answers["pairs"].items():

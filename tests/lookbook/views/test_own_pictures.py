@@ -1,5 +1,6 @@
 """Pictures that are kept: once each, by a name of our own, with the newest captions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_a_picture_is_kept_once_with_its_newest_captions(tmp_path: Path) -> None
         (other.name, "pre-trained"): ("dress.png", "d"),
     }
     assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {first.name, other.name, CAPTIONS}
+
+
+def test_windows_that_keep_at_once_lose_nothing(tmp_path: Path) -> None:
+    def keep(number: int) -> None:
+        keep_picture(tmp_path, b"%d" % number, "dress.png", "tiny", [("pre-trained", str(number))])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(keep, range(80)))
+    assert sorted(int(row[4]) for row in list_kept(tmp_path)) == list(range(80))
 
 
 def test_a_file_that_is_no_picture_and_a_table_of_others_are_refused(tmp_path: Path) -> None:

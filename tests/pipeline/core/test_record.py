@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.record import Meter, check_country, record_costs
+from pipeline.core.record import Meter, check_country, record_costs, record_costs_by_hand
 from tests.helpers.repository import ROOT, dvc
 
 
@@ -185,6 +185,32 @@ def test_dvc_finds_the_costs_where_its_cells_declare_them(tmp_path: Path, monkey
     names = ("compare.json", "rec_fit/original-bpr.json", "rec_fit/original-userknn.json")
     assert list_costs(tmp_path / "data") == [f"costs/{name}" for name in names]
     assert "up to date" in dvc(tmp_path, "status").stdout
+
+
+BY_HAND = """
+stages:
+  train:
+    foreach: [a]
+    do: {cmd: "false", outs: ["data/costs/train/${item}.json", "model/${item}"]}
+"""
+
+
+def test_what_was_run_by_hand_can_be_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text(BY_HAND)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/a").write_text("weights")
+    record_costs_by_hand("train@a")
+    dvc(tmp_path, "init", "--no-scm")
+    dvc(tmp_path, "commit", "-f", "train@a")
+    assert "up to date" in dvc(tmp_path, "status").stdout
+    costs = tmp_path / "data/costs/train/a.json"
+    costs.unlink()
+    monkeypatch.setenv("DVC_STAGE", "train@a")
+    record_costs_by_hand("train@a")
+    assert not costs.exists()
 
 
 @pytest.mark.parametrize("work", ["raise ValueError", "raise SystemExit(1)", "raise KeyboardInterrupt"])

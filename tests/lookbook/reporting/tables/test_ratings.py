@@ -9,7 +9,7 @@ from lookbook.ratings.tables import Look
 from lookbook.reporting.charts.ratings import draw_ratings
 from lookbook.reporting.formatting import Table
 from lookbook.reporting.latex import write_latex
-from lookbook.reporting.tables.ratings import HIDDEN, list_rating_tables
+from lookbook.reporting.tables.ratings import HIDDEN, NONE_COUNTS, list_rating_tables, preferences_table
 from tests.helpers.ratings import analyse_said, toss
 
 ROUND = Round(a="x-ft", b="x-pt", items=40, raters=2)
@@ -64,6 +64,12 @@ def test_a_running_round_shows_its_counts_alone() -> None:
     assert tables["ratings"].rows[0][3:5] == ["22 of 88", HIDDEN]
     assert tables["ratings-rounds"].rows[0][1] == "running"
     assert list(draw_ratings(running)) == [None, None]
+
+
+def test_a_finished_round_of_which_nothing_counts_is_not_called_hidden(finished: Any) -> None:
+    figures = {name: value for name, value in finished["rounds"]["first"].items() if name != "questions"}
+    table = preferences_table({"first": figures})
+    assert table.rows[0][4] == NONE_COUNTS
 
 
 def test_who_looked_early_stands_below_the_rounds() -> None:
