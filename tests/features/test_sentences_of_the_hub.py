@@ -23,6 +23,7 @@ import pytest
 from features import sentences
 from tests.helpers.sentence_models import TEXTS, save_model
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 COMMIT = "34c2154c194f829b11125337b98c8f5f9965ff19"
 MODELS = ("downloaded", "complete", "without-pooling", "without-dense", "missing")  # what this machine has of each
@@ -33,8 +34,6 @@ from pathlib import Path
 import numpy as np
 from features.sentences import encode
 from pipeline.core.errors import UserError
-
-pytestmark = pytest.mark.slow
 messages = {{}}
 for name in sys.argv[1:]:
     try:

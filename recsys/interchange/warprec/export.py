@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.files import read_features
+from features.files import LAYOUT, read_features
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import Section, load, read
@@ -130,7 +130,9 @@ def read_settings(params: Params, features: str | None) -> dict[str, Section]:
 
 
 def _holds_both(features: Path) -> bool:
-    """Tell whether rows hold a picture and words."""
+    """Tell whether rows hold a picture and words; a folder that is missing is refused later, where it is linked."""
+    if not (features / LAYOUT).is_file():
+        return False
     read = read_features(features)
     return 0 < read.n_pictures < read.array.shape[1]
 
