@@ -11,6 +11,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlavaForConditionalGeneration
 
+from tests.helpers.full import full
+
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "gpu_smoke.py"
 
 
@@ -34,6 +36,7 @@ def call(*words: str) -> str:
     return ended.stdout
 
 
+@full
 @pytest.mark.slow
 def test_every_part_runs_without_a_gpu(tmp_path: Path) -> None:
     folder = tmp_path / "smoke"

@@ -15,6 +15,7 @@ from sample.pretraining.build import HELD_OUT_SEED, Recipe, caption_quality, tra
 from sample.pretraining.examples import core_accuracy, draw_pictures, write_proses
 from sample.pretraining.tokenizer import FRAMES, train_tokenizer
 from sample.pretraining.vision import word_targets
+from tests.helpers.full import full
 
 FOLDER = Path(__file__).parents[2] / "data" / "models"
 CAPTIONERS = sorted(models.CAPTIONERS)
@@ -110,6 +111,7 @@ def test_captions_of_new_pictures_name_type_colour_and_pattern(name: str) -> Non
 # That the recipe works
 
 
+@full
 @pytest.mark.slow
 def test_a_few_steps_teach_a_model_to_see() -> None:
     recipe = Recipe(pictures=4_000, proses=1_000, held_out=200, vision_steps=1_500, language_steps=250)

@@ -18,6 +18,7 @@ from catalogue.readers.facad_captions import Descriptions
 from catalogue.readers.facad_files import META, decode
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
+from tests.helpers.full import full
 from tests.helpers.raw_data import build_garments, read_pixels, write_facad, write_facad_raw
 
 FACAD = Path("data/raw/facad")
@@ -281,6 +282,7 @@ def test_the_index_finds_what_the_comparison_of_all_finds(seed: int) -> None:
     ]
 
 
+@full
 @pytest.mark.slow
 def test_a_hundred_thousand_captions_against_as_many_descriptions_take_a_minute() -> None:
     """FACAD's size: 129,927 descriptions, 99,946 captions, of which two thirds are cut from a description."""

@@ -15,7 +15,7 @@ from tests.helpers.finished_study import list_cells, read_status, write_finished
 
 PLAIN = [f"rec_fit@all-{name}" for name in ("random", "mostpop", "userknn", "itemknn", "bpr")]
 VBPR = ["rec_fit_image@all-vbpr-resnet50", "rec_fit_text@augmented-vbpr-sbert"]
-FEATURES = [f"rec_features_{cell}" for cell in ("image@resnet50", "text@sbert", "text@resbert", "text@clip")]
+FEATURES = [f"rec_features_{cell}" for cell in ("image@resnet50", "text@sbert", "text@clip")]
 
 
 def change(edit: Callable[[Any], None]) -> None:

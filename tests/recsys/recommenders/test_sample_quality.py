@@ -17,6 +17,7 @@ from recsys.recommenders import bpr, freedom, lightgcn, vbpr
 from recsys.scoring.metrics import compute_metrics
 from sample.market.assortment import build_articles, build_truth, draw_assortment
 from sample.market.customers import draw_customers, draw_transactions
+from tests.helpers.full import full
 
 SEEDS = range(5)
 
@@ -116,7 +117,7 @@ class Slow:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [bpr, vbpr], ids=["bpr", "vbpr"])
+@pytest.mark.parametrize("module", [bpr, pytest.param(vbpr, marks=full)], ids=["bpr", "vbpr"])
 def test_ndcg_is_that_of_a_slow_obvious_implementation(
     sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray], module: Any
 ) -> None:
@@ -136,6 +137,7 @@ def test_ndcg_is_that_of_a_slow_obvious_implementation(
     assert min(*ours, *slow) > 0.05  # most popular: 0.04
 
 
+@full
 @pytest.mark.slow
 def test_content_lifts_freedom_above_lightgcn_and_that_of_other_items_sinks_it_below(
     sample: tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray],

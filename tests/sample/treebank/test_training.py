@@ -9,6 +9,7 @@ import torch
 from captioning.tagging.extract import extract
 from sample.treebank.training import build
 from tests.captioning.tagging.settings import SETTINGS
+from tests.helpers.full import full
 
 SHIPPED = Path(__file__).parents[3] / "data" / "models" / "tiny-stanza"
 GOLD = json.loads((Path(__file__).parents[2] / "captioning" / "tagging" / "gold.json").read_text(encoding="utf-8"))
@@ -26,6 +27,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(folder / "en" / "pos" / "tiny.pt", weights_only=True)["model"]
 
 
+@full
 @pytest.mark.slow
 def test_a_little_training_learns_and_repeats(tmp_path: Path) -> None:
     build(tmp_path / "untrained", scale=0.02)
