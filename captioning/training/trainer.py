@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -146,15 +147,19 @@ class CaptionTrainer(Trainer):
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Saves a checkpoint: process 0 writes the common files, every process the state of its own random numbers."""
+        """Saves a checkpoint: process 0 writes the common files, every process the state of its own random numbers.
+
+        Process 0 tells the others which folder it opened, since each attempt has a name of its own.
+        """
         root, step, first = Path(str(self.args.output_dir)), self.state.global_step, self.args.process_index == 0
-        partial = root / f"checkpoint-{step}.partial"
-        with new_checkpoint(root, step, self.keep_epochs) if first else nullcontext(partial) as folder:
-            self.accelerator.wait_for_everyone()
-            self._save_rng_state(str(folder))
+        with new_checkpoint(root, step, self.keep_epochs) if first else nullcontext(root) as opened:
+            (folder,) = broadcast_object_list([str(opened)])
+            self._save_rng_state(folder)
             if first:
-                self._save_common(folder)
+                self._save_common(Path(folder))
             self.accelerator.wait_for_everyone()
+            if first:
+                _check_states(Path(folder), self.args.world_size)
         self.accelerator.wait_for_everyone()
 
     def _save_common(self, folder: Path) -> None:
@@ -162,3 +167,16 @@ class CaptionTrainer(Trainer):
         self._save_optimizer_and_scheduler(str(folder))
         self.state.save_to_json(str(folder / STATE))
         (folder / SECONDS_FILE).write_text(json.dumps({"seconds": self.seconds()}), encoding="utf-8")
+
+
+def _check_states(folder: Path, processes: int) -> None:
+    """Check that a checkpoint has the state of the random numbers of each process, which Trainer does not miss.
+
+    Raises:
+        RuntimeError: some are not there, as where machines do not share their disk.
+    """
+    states = len(list(folder.glob("rng_state*")))
+    if states != processes:
+        raise RuntimeError(
+            f"{folder}: has the random state of {states} of {processes} processes; all machines must see this folder"
+        )
