@@ -16,7 +16,7 @@ STACKED = (BLUE, SKY, "#d0d0d0", GREY, ORANGE)  # parts of a bar, from one end t
 
 
 class Interval(NamedTuple):
-    """A difference with its interval, in the unit of the axis; `significant` where its corrected p is below 0.05."""
+    """A difference with its interval, in the unit of the axis; `significant` where it is claimed."""
 
     label: str
     difference: float

@@ -11,9 +11,17 @@ from lookbook.reporting.formatting import Values, mark
 
 
 def build_interval(label: str, row: Values, scale: float = 1, significant: bool | None = None) -> Interval:
-    """Return a comparison as an interval; claimed as the comparison says, unless `significant` says otherwise."""
-    claimed = bool(row.get("claimed") or mark(row)) if significant is None else significant
-    return Interval(label, scale * row["difference"], scale * row["low"], scale * row["high"], claimed)
+    """Return a comparison as an interval; claimed as the comparison says, unless `significant` says otherwise.
+
+    Where the comparison has no `claimed`, its corrected p decides.
+
+    >>> row = {"difference": 0.2, "low": -0.1, "high": 0.5, "p_holm": 0.04}
+    >>> build_interval("a", row).significant, build_interval("a", row | {"claimed": False}).significant
+    (True, False)
+    """
+    if significant is None:
+        significant = bool(mark(row)) if row.get("claimed") is None else row["claimed"]
+    return Interval(label, scale * row["difference"], scale * row["low"], scale * row["high"], significant)
 
 
 def chart_intervals(name: str, words: str, panels: Sequence[Panel]) -> Chart | None:
