@@ -12,7 +12,6 @@ GPUs share captions. Tasks only: an actor waits for ever when its node is lost. 
 import importlib.metadata
 import os
 import platform
-import re
 import sys
 import time
 import uuid
@@ -25,6 +24,7 @@ from typing import Any
 from pipeline.core.errors import UserError
 from pipeline.core.memory import keep_freed_memory
 from pipeline.core.progress import open_bar
+from pipeline.core.record import name_processor
 from pipeline.machine import HERE, Where
 
 Write = Callable[[Mapping[Path, Any]], None]  # writes a file for each part, in their order, whole or absent
@@ -256,9 +256,7 @@ def _make(work: _Work, parts: Mapping[Path, Any]) -> list[int]:
 
 def _describe(gpu: bool) -> str:
     """Describe the hardware and the libraries that the bits of a result depend on."""
-    information = Path("/proc/cpuinfo").read_text(encoding="utf-8") if sys.platform == "linux" else ""
-    named = re.search(r"^model name\s*:\s*(.+)$", information, re.MULTILINE)
-    parts = [named[1] if named else platform.processor() or platform.machine()]
+    parts = [name_processor()]
     if gpu:
         import torch
 

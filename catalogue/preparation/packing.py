@@ -37,11 +37,10 @@ def pack_on_cluster(
     Raises:
         UserError: as `pipeline.cluster.make_files`.
     """
-    starts = range(0, len(items), images.SHARD_ITEMS)
     parts = {
-        work / f"{number:05d}.json": list(items[start : start + images.SHARD_ITEMS])
-        for number, start in enumerate(starts)
-        if not (work / f"{number:05d}.parquet").exists()
+        (work / name).with_suffix(".json"): members
+        for name, members in images.divide_into_shards(items).items()
+        if not (work / name).exists()
     }
     for note in make_files(parts, open_packing, dataset, raw, section, where.threads, where=where):
         if read_json(note)[REFUSED]:

@@ -61,10 +61,7 @@ def pack_images(
             first five. All are tried, so that one try shows all that is wrong.
     """
     work, items = work or folder, list(names)
-    shards = {
-        f"{first // SHARD_ITEMS:05d}.parquet": items[first : first + SHARD_ITEMS]
-        for first in range(0, len(items), SHARD_ITEMS)
-    }
+    shards = divide_into_shards(items)
     refused: list[str] = []
 
     def pack(item: str) -> tuple[Any, ...] | None:
@@ -89,6 +86,14 @@ def pack_images(
     if work != folder:
         for name in shards:
             shutil.move(work / name, folder / name)
+
+
+def divide_into_shards(items: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return the file name of each shard and its items, in their order."""
+    return {
+        f"{first // SHARD_ITEMS:05d}.parquet": items[first : first + SHARD_ITEMS]
+        for first in range(0, len(items), SHARD_ITEMS)
+    }
 
 
 def _list_refused(messages: Sequence[str]) -> str:

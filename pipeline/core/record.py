@@ -211,10 +211,15 @@ def measure_process() -> dict[str, Any]:
         "seconds": _read_age(),
         "cpu_seconds": own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime,
         "peak_memory_bytes": max(_read_own_peak() or _to_bytes(own.ru_maxrss), _to_bytes(children.ru_maxrss)),
-        "processor": _read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine(),
+        "processor": name_processor(),
         "cpus": psutil.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
     }
+
+
+def name_processor() -> str:
+    """Return the model of the processor, or its kind where the system does not tell."""
+    return _read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
 
 
 def _read_age() -> float:
