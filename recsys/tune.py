@@ -94,7 +94,8 @@ def parse_arguments() -> tuple[str, Cell]:
     parser = argparse.ArgumentParser(prog="python -m recsys.tune", description="Choose a recommender's settings.")
     parser.add_argument("--experiment", required=True, choices=[ARRIVALS, WARM], help="what the settings are for")
     add_cell_options(parser)
-    return (words := parser.parse_args()).experiment, read_cell(words)
+    words = parser.parse_args()
+    return words.experiment, read_cell(words)
 
 
 def make_task(experiment: str, cell: Cell, own: Run) -> Task:
@@ -110,10 +111,9 @@ def checkpoint_folder(experiment: str, cell: Cell, params: Params) -> Path:
     """Return the folder for the trials that are finished, and for the state of the one that is not."""
     folder = cell.features_folder(FEATURES)
     code = [ROOT / name for name in (*CODE, f"recsys/recommenders/{cell.recommender}.py")]
-    data = [INTERACTIONS] if experiment == WARM else [INTERACTIONS, ITEMS]
-    inputs = [*data, *([folder] if folder else []), *code]
-    name = f"rec_tune-{experiment}-{cell.name}"
-    return checkpoints.key_folder(name, params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
+    inputs = [INTERACTIONS, *([] if experiment == WARM else [ITEMS]), *([folder] if folder else []), *code]
+    values = params.model_dump(exclude={MACHINE})
+    return checkpoints.key_folder(f"rec_tune-{experiment}-{cell.name}", values, inputs, LIBRARIES)
 
 
 if __name__ == "__main__":
