@@ -2,8 +2,31 @@
 
 import itertools
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+
+from pipeline.core.params import load
+
+
+class Cell(NamedTuple):
+    """A cell of the line: its name as DVC writes it, its stage, what `${item}` stands for, and its outputs."""
+
+    name: str
+    stage: str
+    item: Any
+    outputs: list[str]
+
+
+def read_cells(line: Path, params: Path) -> Iterator[Cell]:
+    """Read the cells of dvc.yaml, in its order."""
+    values = load(params)
+    for name, stage in YAML(typ="safe").load(line).get("stages", {}).items():
+        for cell in list_cells(stage, values):
+            full = f"{name}@{cell['key']}" if cell else name
+            yield Cell(full, name, cell.get("item"), list_outputs(stage, cell, values))
 
 
 def list_cells(stage: Mapping[str, Any], params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -27,6 +50,13 @@ def list_cells(stage: Mapping[str, Any], params: Mapping[str, Any]) -> list[dict
             for values in itertools.product(*axes.values())
         ]
     return [{}]
+
+
+def list_outputs(stage: Mapping[str, Any], cell: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+    """Return the paths that a cell of a stage writes: outputs, metrics and plots."""
+    body = stage.get("do", stage)
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in body.get(kind, [])]
+    return [fill(next(iter(entry)) if isinstance(entry, dict) else entry, cell, params) for entry in entries]
 
 
 def fill(path: str, cell: Mapping[str, Any], params: Mapping[str, Any]) -> str:

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from lookbook.reporting.cells import fill, list_cells
+from lookbook.reporting.cells import read_cells
 from lookbook.reporting.formatting import Values
 from pipeline.core.outputs import read_json
-from pipeline.core.params import load
 from recsys.scoring.arms import build_name
 
 ITSELF = "report"  # its costs are written when it has ended
@@ -41,14 +38,11 @@ def read_costs(folder: Path, line: Path, params: Path) -> list[CellCosts]:
     """
     if not folder.is_dir() or not line.exists():
         return []
-    stages = YAML(typ="safe").load(line).get("stages", {})
-    values = load(params)
     cells = [
-        CellCosts(name, _name_recommender(cell.get("item")), _read(Path(fill(path, cell, values))))
-        for name, stage in stages.items()
-        for path in stage.get("do", stage).get("outs", [])
-        if isinstance(path, str) and folder in Path(path).parents and name != ITSELF
-        for cell in list_cells(stage, values)
+        CellCosts(cell.stage, _name_recommender(cell.item), _read(Path(path)))
+        for cell in read_cells(line, params)
+        for path in cell.outputs
+        if folder in Path(path).parents and cell.stage != ITSELF
     ]
     return cells if any(cell.costs for cell in cells) else []
 

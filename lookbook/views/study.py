@@ -1,7 +1,7 @@
 """What a study has: its parameters, the files that are there, and the stages that make those that are not."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-from lookbook.reporting.cells import fill, list_cells
+from lookbook.reporting.cells import list_cells, list_outputs
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
 
@@ -150,23 +150,14 @@ def list_stages(study: Study) -> list[StageState]:
 
 def _examine(study: Study, name: str, stage: Mapping[str, Any], locked: Mapping[str, Mapping[str, Any]]) -> StageState:
     empty = {path for path, out in locked.items() if out.get("nfiles") == 0}  # folders that DVC keeps without a file
-    cells = [[path for path in outputs if path not in empty] for outputs in _list_cells(study, stage)]
+    cells = [
+        [path for path in list_outputs(stage, cell, study.params) if path not in empty]
+        for cell in list_cells(stage, study.params)
+    ]
     there = [all(study.has(Path(path)) for path in outputs) for outputs in cells]
     made = [path for outputs, done in zip(cells, there, strict=True) if done for path in outputs]
     stale = [path for path in made if path in locked and _differs(study.root / path, locked[path])]
     return StageState(name, len(cells), sum(there), stale)
-
-
-def _list_cells(study: Study, stage: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Yield the outputs of every cell of a stage."""
-    body = stage.get("do", stage)
-    outputs = [
-        next(iter(entry)) if isinstance(entry, dict) else entry
-        for kind in ("outs", "metrics", "plots")
-        for entry in body.get(kind, [])
-    ]
-    for cell in list_cells(stage, study.params):
-        yield [fill(path, cell, study.params) for path in outputs]
 
 
 @lru_cache(maxsize=1)

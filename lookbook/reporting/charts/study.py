@@ -42,16 +42,19 @@ def _draw_training(results: Results) -> Iterator[Chart | None]:
             "curves", words, frame[["captioner", "step", "kind", "value"]], partial(draw_learning_curves, curves)
         )
     seconds = {f"fine-tuning {name}": run["seconds"] for name, run in results.runs.items() if "seconds" in run}
-    if seconds:
-        frame = pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())})
-        yield Chart("cost", "Seconds of each fine-tuning.", frame, partial(draw_bars, seconds, "seconds"))
+    yield _chart_seconds("cost", "Seconds of each fine-tuning.", seconds)
 
 
-def _draw_costs(results: Results) -> Iterator[Chart]:
+def _draw_costs(results: Results) -> Iterator[Chart | None]:
     seconds: dict[str, float] = {}
     for cell in results.costs:
         if cell.costs:
             seconds[cell.stage] = seconds.get(cell.stage, 0.0) + cell.costs["seconds"]
-    if seconds:
-        frame = pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())})
-        yield Chart("cost-stages", "Seconds of the cells of each stage.", frame, partial(draw_bars, seconds, "seconds"))
+    yield _chart_seconds("cost-stages", "Seconds of the cells of each stage.", seconds)
+
+
+def _chart_seconds(name: str, words: str, seconds: dict[str, float]) -> Chart | None:
+    if not seconds:
+        return None
+    frame = pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())})
+    return Chart(name, words, frame, partial(draw_bars, seconds, "seconds"))

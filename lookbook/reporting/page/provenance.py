@@ -8,10 +8,10 @@ from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
-from lookbook.reporting.cells import list_cells
+from lookbook.reporting.cells import read_cells
 from lookbook.reporting.files import LINE
 from lookbook.reporting.formatting import Values
-from pipeline.core.params import PARAMS, load
+from pipeline.core.params import PARAMS
 from pipeline.core.record import TIMED
 
 LOCK = Path("dvc.lock")
@@ -65,7 +65,7 @@ def read_hashes(lock: Path, line: Path, params: Path) -> dict[str, str]:
         stages: Any = (YAML(typ="safe").load(lock) or {}).get("stages", {})  # in C: the file has thousands of lines
     except YAMLError:
         return {}
-    cells = _name_cells(line, params)
+    cells = {cell.name for cell in read_cells(line, params)}
     outs = sorted(
         (out for name, stage in stages.items() if name in cells for out in stage.get("outs", [])),
         key=lambda out: out["path"],
@@ -74,14 +74,4 @@ def read_hashes(lock: Path, line: Path, params: Path) -> dict[str, str]:
         out["path"]: out["md5"][:HEX]
         for out in outs
         if "md5" in out and out["path"].startswith(RESULTS) and not set(TIMED) & set(Path(out["path"]).parents)
-    }
-
-
-def _name_cells(line: Path, params: Path) -> set[str]:
-    """Return the names of the cells as DVC writes them, such as `rec_fit@original-bpr`."""
-    values = load(params)
-    return {
-        f"{name}@{cell['key']}" if cell else name
-        for name, stage in YAML(typ="safe").load(line).get("stages", {}).items()
-        for cell in list_cells(stage, values)
     }

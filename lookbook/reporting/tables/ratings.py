@@ -1,6 +1,6 @@
 """Tables of what people say of the captions: preferences, agreement, scores that agree with them, rounds and raters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -33,26 +33,22 @@ def list_answered(ratings: Values) -> list[Answered]:
     ]
 
 
-def list_rating_tables(ratings: Values) -> Iterator[Table]:
-    """Yield the tables of all rounds; none where nobody has rated.
+def list_rating_tables(ratings: Values) -> list[Table]:
+    """List the tables of all rounds that have rows; none where nobody has rated.
 
     Args:
         ratings: metrics/ratings.json.
     """
-    rounds = ratings.get("rounds", {})
-    if not rounds:
-        return
-    yield preferences_table(rounds)
-    answered = list_answered(ratings)
-    if answered:
-        yield agreement_table(answered)
-    for table in (scores_table(answered), strengths_table(answered)):
-        if table:
-            yield table
-    yield rounds_table(rounds)
-    raters = raters_table(rounds)
-    if raters:
-        yield raters
+    rounds, answered = ratings.get("rounds", {}), list_answered(ratings)
+    tables = (
+        preferences_table(rounds),
+        agreement_table(answered),
+        scores_table(answered),
+        strengths_table(answered),
+        rounds_table(rounds),
+        raters_table(rounds),
+    )
+    return [table for table in tables if table.rows]
 
 
 def preferences_table(rounds: Values) -> Table:
@@ -147,16 +143,14 @@ def agreement_table(answered: list[Answered]) -> Table:
     )
 
 
-def scores_table(answered: list[Answered]) -> Table | None:
-    """Return the share of decided judgements in which each caption score prefers the same caption; None without any."""
+def scores_table(answered: list[Answered]) -> Table:
+    """Return the share of decided judgements in which each caption score prefers the same caption."""
     rows, records = [], []
     for name, question, figures in answered:
         for metric, row in sorted(figures.get("scores", {}).items(), key=lambda entry: -entry[1]["share"]):
             counts = [f"{row['judgements']:,}", f"{row['equal']:,}"]
             rows.append([name, question, CAPTION_COLUMNS.get(metric, metric), _format_share(row), *counts])
             records.append({"round": name, "question": question, "metric": metric} | row)
-    if not rows:
-        return None
     return Table(
         "ratings-scores",
         "Which caption score agrees with people",
@@ -171,16 +165,14 @@ def scores_table(answered: list[Answered]) -> Table | None:
     )
 
 
-def strengths_table(answered: list[Answered]) -> Table | None:
-    """Return the strengths of the arms of rounds with three and more; None without such a round."""
+def strengths_table(answered: list[Answered]) -> Table:
+    """Return the strengths of the arms of rounds with three and more."""
     rows, records = [], []
     for name, question, figures in answered:
         for arm, row in figures.get("strengths", {}).items():
             strength, low, high = (f"{row[key]:+.2f}".replace("-", "−") for key in ("strength", "low", "high"))
             rows.append([name, question, arm, f"{strength} [{low}, {high}]"])
             records.append({"round": name, "question": question, "arm": arm} | row)
-    if not rows:
-        return None
     return Table(
         "ratings-strengths",
         "Strengths of several arms",
@@ -235,8 +227,8 @@ def _describe_telltales(rounds: Values) -> list[str]:
     ]
 
 
-def raters_table(rounds: Values) -> Table | None:
-    """Return what each rater did, preferred, and answered at the end; None where no results are shown."""
+def raters_table(rounds: Values) -> Table:
+    """Return what each rater did, preferred, and answered at the end, where results are shown."""
     rows, records = [], []
     for name, figures in rounds.items():
         for rater, said in figures.get("raters", {}).items():
@@ -250,8 +242,6 @@ def raters_table(rounds: Values) -> Table | None:
             answers_of_rater = [str(said.get(key, "")) for key in ("told_apart", "role")]
             rows.append([name, rater, shown, *answers_of_rater, f"{said['judgements']:,}"])
             records.append({"round": name, "rater": rater} | said | own)
-    if not rows:
-        return None
     return Table(
         "ratings-raters",
         "Raters",
