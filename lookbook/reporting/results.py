@@ -117,8 +117,11 @@ def read_by_buyers(path: Path) -> pd.DataFrame:
         return pd.DataFrame()
     labels = [pl.col(name).cast(pl.String) for name in ("arm", "recommender", "slice")]
     rows = table.with_columns(labels).filter(pl.col("arm") == "original", pl.col("slice").str.starts_with(BUYERS))
-    of_runs = rows.group_by("recommender", "slice", "run").agg(ndcg=pl.col(metric).mean(), users=pl.len())
-    means = of_runs.group_by("recommender", "slice").agg(pl.col("ndcg").mean(), pl.col("users").max()).collect()
+    keys = ["recommender", "slice", "run", "user"]  # in their order, since another ends in other last bits
+    scores = rows.select(*keys, ndcg=metric).collect().sort(keys).to_pandas()
+    of_runs = scores.groupby(keys[:3])["ndcg"].agg(ndcg="mean", users="size").reset_index()
+    runs = of_runs.groupby(keys[:2], as_index=False)
+    means = pl.from_pandas(runs.agg({"ndcg": "mean", "users": "max"}))
     order = pl.col("slice").str.extract(r"(\d+)").cast(pl.Int64)
     frame = pd.DataFrame(means.sort("recommender", order).to_dicts())
     frame.attrs["cutoff"] = int(metric.removeprefix("ndcg_"))
