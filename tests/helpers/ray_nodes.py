@@ -59,7 +59,7 @@ class Nodes:
         environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
         environment |= self.environment | variables
         del environment["RAY_ADDRESS"]
-        command = [Path(sys.executable).with_name("ray"), "start", f"--node-ip-address={name}", *COMMON, *options]
+        command = [str(Path(sys.executable).with_name("ray")), "start", f"--node-ip-address={name}", *COMMON, *options]
         if not any(option.startswith("--num-cpus") for option in options):
             command.append("--num-cpus=1")
         with open(self.folder / f"{name}.txt", "wb") as log:
