@@ -60,7 +60,7 @@ def draw_transactions(
     logits = _draw_appeal(rng, truth, len(customer_ids)) + _draw_popularity(
         rng, product_codes
     )  # (n_customers, n_articles)
-    customer, article = _draw_articles(rng, logits, counts)
+    customer, article = draw_articles(rng, logits, counts)
     day = _draw_days(rng, counts)
     price = np.round(np.exp(rng.normal(-3.6, 0.5, len(truth))), 6)
     order = np.lexsort((np.arange(len(day)), customer, day))
@@ -107,13 +107,20 @@ def _draw_popularity(rng: np.random.Generator, product_codes: pd.Series) -> np.n
     return rng.normal(0, POPULARITY, len(products))[product] + rng.normal(0, POPULARITY_OF_ARTICLE, len(product))
 
 
-def _draw_articles(rng: np.random.Generator, logits: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draw customer and article of every purchase, customer by customer: without replacement, then some repeats."""
+def draw_articles(rng: np.random.Generator, logits: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw customer and article of every purchase, customer by customer: without replacement, then some repeats.
+
+    Args:
+        rng: Where the random numbers come from.
+        logits: How much each customer likes each article: (n_customers, n_articles).
+        counts: Purchases of each customer: (n_customers,).
+    """
     drawn = []
     for row, n in zip(logits, counts, strict=True):
         n_distinct = min(n, len(row))
         noisy = row + rng.gumbel(size=len(row))  # the n largest are a draw without replacement from the softmax
-        articles = rng.permutation(np.argpartition(-noisy, n_distinct - 1)[:n_distinct])
+        chosen = np.sort(np.argpartition(-noisy, n_distinct - 1)[:n_distinct])  # whose order depends on the processor
+        articles = rng.permutation(chosen)
         articles = np.concatenate([articles, rng.choice(articles, n - n_distinct)])
         repeat = np.flatnonzero(rng.random(n) < REPEAT_SHARE)
         earlier = (rng.random(len(repeat)) * repeat).astype(int)  # the first purchase can only repeat itself

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from catalogue.descriptions.vocabulary import INVISIBLE, VISIBLE
 from pipeline.core.errors import UserError
 from sample import shop
+from sample.market.customers import draw_articles
 from tests.helpers.full import slowly
 
 ROOT = Path(__file__).parent.parent.parent
@@ -146,3 +147,19 @@ def test_a_disk_that_fills_up_leaves_one_message_and_nothing_half_written(small_
     assert result.stderr.startswith("error: disk full")
     assert "Traceback" not in result.stderr
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["params.yaml"]
+
+
+def test_the_order_in_which_a_processor_partitions_changes_no_purchase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy partitions by other instructions on other processors: the same largest values in another order."""
+    logits, counts = np.zeros((5, 200)), np.full(5, 30)
+    customers, articles = draw_articles(np.random.default_rng(0), logits, counts)
+    partition = np.argpartition
+
+    def partition_otherwise(values: np.ndarray, kth: int) -> np.ndarray:
+        rows = partition(values, kth)
+        return np.concatenate([rows[: kth + 1][::-1], rows[kth + 1 :][::-1]])
+
+    monkeypatch.setattr(np, "argpartition", partition_otherwise)
+    again, articles_again = draw_articles(np.random.default_rng(0), logits, counts)
+    assert again.tolist() == customers.tolist()
+    assert articles_again.tolist() == articles.tolist()
