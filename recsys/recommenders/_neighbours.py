@@ -11,10 +11,13 @@ Cosines without shrink are never stored but for the largest: the product is cut 
 of a row stay in the processor's first cache, and the blocks into groups, each as many as all before it: the least of
 the k entries found so far is the bound for later groups (four times faster for users). The other similarities need
 every pair of rows with a common column, a block of rows at a time.
+
+Where only some rows may be neighbours (`among`), or only those of some rows are wanted (`of`), the cost shrinks by both
+shares: what is left out is not multiplied.
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,7 +28,7 @@ from sparse_dot_topn import sp_matmul, zip_sp_matmul_topn
 from pipeline.core.params import Section
 from recsys.ranking.ranges import FindRange, Sharing, find_in_ranges
 from recsys.ranking.settings import Count
-from recsys.ranking.topk import Find, Lists, find_largest, fits_32_bits, multiply_topn, with_32_bits
+from recsys.ranking.topk import NONE, Find, Lists, find_largest, fits_32_bits, multiply_topn, with_32_bits
 
 SPARE = 24  # neighbours requested beyond those needed, so that a tie at the last rank is mostly seen whole
 WHOLE = 200_000  # so many columns are not cut: a block would cost more than it saves
@@ -56,6 +59,8 @@ def find_nearest(
     similarity: Similarity = "cosine",
     shrink: float = 0.0,
     sharing: Sharing | None = None,
+    of: np.ndarray | None = None,
+    among: np.ndarray | None = None,
 ) -> sp.csr_matrix:
     """Find the k rows nearest to each row.
 
@@ -71,48 +76,82 @@ def find_nearest(
         similarity: cosine or jaccard.
         shrink: added to the divider of a similarity.
         sharing: how the nodes of a cluster share the rows; None: this process alone.
+        of: the rows whose neighbours are found, ascending; None: all.
+        among: the rows that may be neighbours, ascending, at least one; None: all.
 
     Returns:
-        Row i holds the similarities of its neighbours, never a zero: (n_rows, n_rows) float32, indices sorted.
+        Row i holds the similarities of the neighbours of of[i], never a zero: (n_of, n_among) float32,
+        indices sorted.
     """
     arguments = (k, itself, threads, similarity, shrink)
-    size = ROWS if rows.shape[0] <= WHOLE else ROWS_IN_GROUPS
-    return _matrix(*find_in_ranges("neighbours", open_nearest, {"rows": rows}, arguments, size, sharing))
+    n_among = rows.shape[0] if among is None else len(among)
+    size = ROWS if n_among <= WHOLE else ROWS_IN_GROUPS
+    if of is None and among is None:
+        lists = find_in_ranges("neighbours", open_nearest, {"rows": rows}, arguments, size, sharing)
+    else:
+        everything = np.arange(rows.shape[0])
+        of, among = (everything if chosen is None else chosen for chosen in (of, among))
+        tables = {"of": of, "among": among, "rows": rows}
+        lists = find_in_ranges("neighbours", open_nearest_among, tables, arguments, size, sharing)
+    return _matrix(*lists, n_among)
+
+
+def open_nearest_among(of: np.ndarray, among: np.ndarray, rows: sp.csr_matrix, *arguments: Any) -> FindRange:
+    """Prepare the rows where some are chosen; arguments as in `find_nearest`."""
+    return open_nearest(rows, *arguments, of=of, among=among)
 
 
 def open_nearest(
-    rows: sp.csr_matrix, k: int, itself: bool, threads: int, similarity: Similarity, shrink: float
+    rows: sp.csr_matrix,
+    k: int,
+    itself: bool,
+    threads: int,
+    similarity: Similarity,
+    shrink: float,
+    of: np.ndarray | None = None,
+    among: np.ndarray | None = None,
 ) -> FindRange:
     """Prepare the rows, and return what finds the k nearest of some of them; arguments as in `find_nearest`."""
     n = k + (not itself) + SPARE
-    finds = _ratios(rows, threads, similarity, shrink) if similarity != "cosine" or shrink else _cosines(rows, threads)
+    if similarity != "cosine" or shrink:
+        finds = _ratios(rows, among, threads, similarity, shrink)
+    else:
+        finds = _cosines(rows, among, threads)
 
     def find(start: int, stop: int) -> Lists:
-        own = None if itself else np.arange(start, stop)
-        return find_largest([_shift(group, start) for group in finds], stop - start, k, n, own)
+        asked = np.arange(start, stop) if of is None else of[start:stop]
+        own = None if itself else asked if among is None else _find_positions(asked, among)
+        return find_largest([_number(group, asked) for group in finds], len(asked), k, n, own)
 
     return find
 
 
-def _shift(find: Find, start: int) -> Find:
-    """Number the rows from `start`."""
-    return lambda part, n, above: find(part + start, n, above)
+def _number(find: Find, asked: np.ndarray) -> Find:
+    """Let a row stand for the one of the same place in `asked`."""
+    return lambda part, n, above: find(asked[part], n, above)
 
 
-def _cosines(rows: sp.csr_matrix, threads: int) -> list[Find]:
+def _find_positions(asked: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return the place of each row in `among`, NONE for those that are not there."""
+    places = np.minimum(np.searchsorted(among, asked), len(among) - 1)
+    return np.where(among[places] == asked, places, NONE)
+
+
+def _cosines(rows: sp.csr_matrix, among: np.ndarray | None, threads: int) -> list[Find]:
     unit = sp.csr_matrix((np.array(rows.data, np.float32), rows.indices, rows.indptr), shape=rows.shape)
     inplace_csr_row_normalize_l2(unit)
-    whole = unit.shape[0] <= WHOLE and fits_32_bits(unit.nnz)
-    return [_whole(unit, threads)] if whole else _in_groups(unit, threads)
+    others = unit if among is None else unit[among]
+    whole = others.shape[0] <= WHOLE and fits_32_bits(unit.nnz)
+    return [_whole(unit, others, threads)] if whole else _in_groups(unit, others, threads)
 
 
-def _whole(unit: sp.csr_matrix, threads: int) -> Find:
+def _whole(unit: sp.csr_matrix, others: sp.csr_matrix, threads: int) -> Find:
     """Multiply with all columns at once.
 
     Long rows come first: the compiled code then computes the large cosines first, and replaces fewer.
     """
-    order = np.argsort(-np.diff(unit.indptr), kind="stable").astype(np.int32)
-    across = unit[order].T.tocsr()
+    order = np.argsort(-np.diff(others.indptr), kind="stable").astype(np.int32)
+    across = others[order].T.tocsr()
 
     def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
         left = unit if len(part) == unit.shape[0] else unit[part]
@@ -123,9 +162,9 @@ def _whole(unit: sp.csr_matrix, threads: int) -> Find:
     return find
 
 
-def _in_groups(unit: sp.csr_matrix, threads: int) -> list[Find]:
-    width = _block_width(*unit.shape)
-    across = [unit[start : start + width].T.tocsr() for start in range(0, unit.shape[0], width)]
+def _in_groups(unit: sp.csr_matrix, others: sp.csr_matrix, threads: int) -> list[Find]:
+    width = _block_width(*others.shape)
+    across = [others[start : start + width].T.tocsr() for start in range(0, others.shape[0], width)]
 
     def find_in(blocks: list[sp.csr_matrix]) -> Find:
         def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
@@ -150,14 +189,17 @@ def _block_width(n_rows: int, n_columns: int) -> int:
     return max(COLUMNS, -(-4 * n_rows * n_columns // POINTER_BYTES))
 
 
-def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: float) -> list[Find]:
+def _ratios(
+    rows: sp.csr_matrix, among: np.ndarray | None, threads: int, similarity: Similarity, shrink: float
+) -> list[Find]:
     pattern = rows.astype(np.float32)
     if similarity == "jaccard":
         pattern.data[:] = 1
-    across = pattern.T.tocsr()
+    across = (pattern if among is None else pattern[among]).T.tocsr()
     size = np.asarray(pattern.multiply(pattern).sum(1), dtype=np.float64).ravel()
+    others = size if among is None else size[among]
     n_pairs = pattern.astype(bool).astype(np.int64) @ np.diff(across.indptr)  # of each row with others, at most
-    each = sp.identity(rows.shape[0], dtype=np.float32, format="csr")
+    each = sp.identity(len(others), dtype=np.float32, format="csr")
     ratio = _jaccard if similarity == "jaccard" else _cosine
 
     def find(part: np.ndarray, n: int, above: float) -> sp.csr_matrix:
@@ -165,7 +207,7 @@ def _ratios(rows: sp.csr_matrix, threads: int, similarity: Similarity, shrink: f
         for piece in np.split(part, np.flatnonzero(np.diff(np.cumsum(n_pairs[part]) // PAIRS)) + 1):
             pairs = sp_matmul(with_32_bits(pattern[piece]), with_32_bits(across), n_threads=threads)
             owner = np.repeat(piece, np.diff(pairs.indptr))
-            pairs.data = ratio(pairs.data, size[owner], size[pairs.indices], shrink).astype(np.float32)
+            pairs.data = ratio(pairs.data, size[owner], others[pairs.indices], shrink).astype(np.float32)
             tops.append(multiply_topn(pairs, each, n, above, threads))
         return sp.vstack(tops).tocsr()
 
@@ -180,13 +222,12 @@ def _jaccard(both: np.ndarray, left: np.ndarray, right: np.ndarray, shrink: floa
     return both / (left + right - both + shrink)
 
 
-def _matrix(columns: np.ndarray, values: np.ndarray) -> sp.csr_matrix:
-    """Return lists of columns, NONE for none, as a square matrix with sorted indices."""
+def _matrix(columns: np.ndarray, values: np.ndarray, n_columns: int) -> sp.csr_matrix:
+    """Return lists of columns, NONE for none, as a matrix with sorted indices."""
     filled = columns >= 0
     bounds = np.concatenate([[0], np.cumsum(filled.sum(1, dtype=np.int64))])
     if fits_32_bits(bounds[-1]):  # else of 64 bits, like the indices that scipy makes of it
         bounds = bounds.astype(np.int32)
-    n_rows = len(columns)
-    matrix = sp.csr_matrix((values[filled], columns[filled], bounds), shape=(n_rows, n_rows))
+    matrix = sp.csr_matrix((values[filled], columns[filled], bounds), shape=(len(columns), n_columns))
     matrix.sort_indices()
     return matrix

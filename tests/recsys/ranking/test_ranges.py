@@ -51,6 +51,17 @@ def test_files_of_ranges_hold_the_neighbours_of_all_rows(tmp_path: Path, monkeyp
     assert len(list((tmp_path / "neighbours").iterdir())) == 3
 
 
+@pytest.mark.parametrize(("of", "among"), [(None, np.arange(0, 120, 3)), (np.arange(60), None)])
+def test_files_of_ranges_hold_the_neighbours_of_some_among_others(
+    of: np.ndarray | None, among: np.ndarray | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recsys.recommenders._neighbours, "ROWS", 50)
+    rows = draw_matrix(120, 8)
+    shared = find_nearest(rows, 5, False, sharing=Sharing(tmp_path, HERE), of=of, among=among)
+    assert_same(shared, find_nearest(rows, 5, False, of=of, among=among))
+    assert len(list((tmp_path / "neighbours").iterdir())) == (3 if of is None else 2)
+
+
 @pytest.mark.parametrize("size", [50, 500])
 def test_lists_of_ranges_are_those_of_all_users(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, weights = draw_matrix(120, 40), draw_matrix(120, 120, seed=1)

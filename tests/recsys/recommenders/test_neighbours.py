@@ -67,6 +67,26 @@ def test_other_similarities_equal_sorting_every_one(
     np.testing.assert_array_equal(ours.toarray(), slow(similarity(rows, shrink), 5, itself))
 
 
+@pytest.mark.parametrize(("similarity", "shrink"), [(cosine, 0.0), (cosine, 2.5), (jaccard, 0.0)])
+@pytest.mark.parametrize("itself", [True, False])
+@pytest.mark.parametrize("columns", [7, 1000])
+def test_neighbours_of_some_rows_among_others_equal_sorting_every_one(
+    columns: int,
+    itself: bool,
+    similarity: Callable[[sp.csr_matrix, float], np.ndarray],
+    shrink: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some of the rows are among the others, some are not."""
+    rows = small(monkeypatch, 3, columns)
+    of, among = np.arange(0, 120, 2), np.arange(0, 120, 3)
+    every = similarity(rows, shrink)
+    others = np.zeros_like(every)
+    others[:, among] = every[:, among]
+    ours = find_nearest(rows, 5, itself, 1, similarity.__name__, shrink, of=of, among=among)
+    np.testing.assert_array_equal(ours.toarray(), slow(others, 5, itself)[np.ix_(of, among)])
+
+
 def test_rows_without_entries_have_no_neighbours() -> None:
     rows = sp.csr_matrix(np.array([[1, 1], [0, 0], [1, 0]], dtype=np.float32))
     assert np.diff(find_nearest(rows, 2, itself=False).indptr).tolist() == [1, 0, 1]
