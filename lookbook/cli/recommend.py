@@ -34,7 +34,11 @@ def recommend(
             'hold a picture and words, columns.json beside them, {"pictures": N}: N columns are the picture\'s'
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="seed of random, bpr and vbpr")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="seed of random, bpr, vbpr, userknn's sample, --users")] = 42,
+    some: Annotated[
+        int | None,
+        typer.Option("--users", min=1, help="users, drawn by the seed, who get a list (default: all)"),
+    ] = None,
     binary: Annotated[bool, typer.Option("--binary", help="read every rating as 1")] = False,
     option: Annotated[
         list[str] | None,
@@ -47,7 +51,7 @@ def recommend(
 ) -> None:
     """Recommend the best unseen items to every user in a file of purchases."""
     from recsys.interchange.reading import read_purchases
-    from recsys.interchange.recommend import build_dataset, build_settings, make_lists
+    from recsys.interchange.recommend import build_dataset, build_settings, draw_users, make_lists
     from recsys.interchange.writing import check_writable, write_lists
     from recsys.ranking.settings import Run
 
@@ -59,7 +63,9 @@ def recommend(
         raise UserError(f"--out {out}: is the --train file itself; name another file")
     data, users = build_dataset(read_purchases(train, with_time=with_time), binary)
     check_writable(out, users, data.item_ids)
-    items, scores = make_lists(data, model, settings, Run(seed, top, device, threads), features)
+    drawn = None if some is None else draw_users(len(users), some, seed)
+    items, scores = make_lists(data, model, settings, Run(seed, top, device, threads), features, drawn)
+    users = users if drawn is None else users.take(drawn)
     rows = write_lists(out, users, data.item_ids, items, scores)
     short = int((items[:, -1] < 0).sum())
     note = f"; {short:,} lists are shorter: not enough unseen items" if short else ""

@@ -26,6 +26,9 @@ from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.recommend import recommend
 from recsys.ranking.settings import Run
 from recsys.ranking.topk import Lists
+from recsys.recommenders import userknn
+
+DRAW = 2  # beside the seed: other draws by the same seed choose other users
 
 
 def build_settings(model: str, changes: dict[str, Any]) -> Section:
@@ -48,7 +51,9 @@ def build_settings(model: str, changes: dict[str, Any]) -> Section:
         return own(**values)
     except pydantic.ValidationError as error:
         problems = [
-            f"{problem['loc'][0]}: missing; give it with --set {problem['loc'][0]}=VALUE"
+            str(problem["ctx"]["error"])
+            if not problem["loc"]  # a check of several keys
+            else f"{problem['loc'][0]}: missing; give it with --set {problem['loc'][0]}=VALUE"
             if problem["type"] == "missing"
             else f"{problem['loc'][0]}: {problem['input']!r} is not allowed; {problem['msg'].lower()}"
             for problem in error.errors()
@@ -96,8 +101,28 @@ def order_ids(names: pa.Array) -> np.ndarray:
     return np.argsort(texts.astype(str), kind="stable")
 
 
-def make_lists(data: Dataset, model: str, settings: Section, run: Run, features: Path | None) -> Lists:
-    """Return the best unseen items of every user by one recommender.
+def draw_users(n_users: int, wanted: int, seed: int) -> np.ndarray:
+    """Draw users whose lists are made, ascending; all where so many are wanted.
+
+    >>> draw_users(3, 5, 42).tolist(), len(draw_users(5, 3, 42))
+    ([0, 1, 2], 3)
+    """
+    return np.sort(np.random.default_rng((seed, DRAW)).choice(n_users, min(wanted, n_users), replace=False))
+
+
+def make_lists(
+    data: Dataset, model: str, settings: Section, run: Run, features: Path | None, users: np.ndarray | None = None
+) -> Lists:
+    """Return the best unseen items of users by one recommender.
+
+    Args:
+        data: the purchases.
+        model: the recommender.
+        settings: its section.
+        run: seed, length of a list and what it runs on.
+        features: the folder of features, where it needs them.
+        users: those with a list, ascending; None: all. UserKNN finds the neighbours of no other, and the rest learns
+            from all.
 
     Raises:
         UserError: there is no such recommender, or features are missing or given in vain.
@@ -108,9 +133,13 @@ def make_lists(data: Dataset, model: str, settings: Section, run: Run, features:
     if not recommender.NEEDS_FEATURES and features is not None:
         raise UserError(f"{model} uses no features: leave out --features {features}")
     vectors = None if features is None else read_feature_rows(features, data.item_ids)
-    scorer = recommender.fit(data, settings, run, vectors)
-    everything = np.ones(len(data.item_ids), dtype=bool)
-    return recommend(scorer, data.train, run.top_k, {"all": everything}, run.threads, run.device)["all"]
+    everything = {"all": np.ones(len(data.item_ids), dtype=bool)}
+    if users is not None and isinstance(settings, userknn.Settings):
+        scorer, train = userknn.fit_some(data, settings, run, users), data.train[users]
+        return recommend(scorer, train, run.top_k, everything, run.threads, run.device)["all"]
+    fitted = recommender.fit(data, settings, run, vectors)
+    items, scores = recommend(fitted, data.train, run.top_k, everything, run.threads, run.device)["all"]
+    return (items, scores) if users is None else (items[users], scores[users])
 
 
 def read_feature_rows(folder: Path, item_ids: list[str]) -> Rows:

@@ -6,7 +6,8 @@
   epoch alone here (`eval_every_n`), so that there is nothing to choose.
 - A configuration holds a model once: one configuration for each feature set, and one for each file of lists.
 - Neighbours: WarpRec counts a row among its own k neighbours, so its k is that of our `neighbourhood: standard` and
-  one. It has neither our `neighbourhood: elliot`, nor Jaccard, nor shrinkage (`list_differences`).
+  one. It has neither our `neighbourhood: elliot`, nor Jaccard, nor shrinkage, nor a sample
+  of neighbours (`list_differences`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -158,6 +159,8 @@ def list_differences(settings: Mapping[str, Section], names: Iterable[str], both
             sentences.append(_tell(name, f"{values['similarity']}", "similarity to cosine"))
         if values.get("shrink"):
             sentences.append(_tell(name, "shrinkage", "shrink to 0"))
+        if values.get("sample"):
+            sentences.append(_tell(name, "sample of neighbours", "sample to 0"))
     for name, values in own.items():
         if values.get("features") == "fixed":
             sentences.append(_tell(name, "`features: fixed`", "features to trained"))

@@ -293,3 +293,25 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_fit(
     )
     rows.to_parquet(train.with_suffix(".parquet"))
     assert message in error(recommend(train.with_suffix(".parquet"), "mostpop", train.parent / name))
+
+
+@pytest.mark.parametrize("model", ["userknn", "itemknn", "mostpop"])
+def test_drawn_users_have_the_lists_that_they_have_among_all(train: Path, tmp_path: Path, model: str) -> None:
+    assert recommend(train, model, tmp_path / "all.tsv").exit_code == 0
+    ended = recommend(train, model, tmp_path / "some.tsv", "--users", 5)
+    assert "items for 5 users by" in ended.stdout
+    every, some = listed(tmp_path / "all.tsv"), listed(tmp_path / "some.tsv")
+    assert len(some) == 5
+    assert some.items() <= every.items()
+    recommend(train, model, tmp_path / "again.tsv", "--users", 5)
+    recommend(train, model, tmp_path / "others.tsv", "--users", 5, "--seed", 7)
+    assert listed(tmp_path / "again.tsv") == some
+    assert listed(tmp_path / "others.tsv").keys() != some.keys()
+
+
+def test_a_sample_of_users_is_for_the_textbooks_neighbourhood(train: Path, tmp_path: Path) -> None:
+    out, sampled = tmp_path / "recs.tsv", ("--set", "sample=0.5")
+    ended = recommend(train, "userknn", out, *sampled)
+    assert "sample: 0.5 needs neighbourhood: standard" in ended.output
+    assert recommend(train, "userknn", out, *sampled, "--neighbourhood", "standard").exit_code == 0
+    assert len(listed(out)) == 12

@@ -227,6 +227,7 @@ def test_models_are_evaluated_after_their_last_epoch_alone_with_the_settings_tha
         ({"hood: standard": "hood: elliot"}, (20, 10), "WarpRec's ItemKNN has no `neighbourhood: elliot`"),
         ({"similarity: cosine": "similarity: jaccard"}, (21, 11), "WarpRec's UserKNN has no jaccard"),
         ({"shrink: 0.0": "shrink: 5.0"}, (21, 11), "rec_fit.itemknn.shrink to 0 to compare them"),
+        ({"sample: 0.0": "sample: 0.5"}, (21, 11), "WarpRec's UserKNN has no sample of neighbours"),
         ({"half_life_days: 0": "half_life_days: 30"}, (21, 11), "WarpRec's Pop has no decay"),
         ({"k: 20": "k: 2000", "k: 10": "k: 1000"}, (46, 50), ""),
     ],
