@@ -38,6 +38,10 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(help="other lists for the same users: NDCG minus theirs, with its interval and p")
     ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="a difference that would not matter: do the intervals of --against lie within it?"),
+    ] = None,
 ) -> None:
     """Score lists: NDCG, MAP (Elliot's, and average precision), recall, precision, hit rate and coverage."""
     from pipeline.core.outputs import write_json
@@ -45,13 +49,14 @@ def evaluate(
     from recsys.interchange.reading import read_lists, read_purchases
 
     at = parse_cutoffs(cutoffs)
+    check_margin(margin, against)
     purchases = read_purchases(train), read_purchases(test)
     result = score(*purchases, read_lists(recs), at, without_list, test_items)
     summary, rows = result.summary(), []
     if against:
         from lookbook.comparison.lists import compare_lists
 
-        rows = compare_lists(result, score(*purchases, read_lists(against), at, without_list, test_items), at)
+        rows = compare_lists(result, score(*purchases, read_lists(against), at, without_list, test_items), at, margin)
     if json:
         by_metric = {row["metric"]: {key: value for key, value in row.items() if key != "metric"} for row in rows}
         write_json(json, summary | ({"against": {"file": str(against)} | by_metric} if against else {}))
@@ -63,6 +68,8 @@ def evaluate(
         typer.echo("no list has an item of its user's test purchases: are --train and --test swapped?")
     if against:
         typer.echo(format_comparison(recs, against, rows))
+    if margin is not None:
+        typer.echo(format_margin(margin, rows))
 
 
 def parse_cutoffs(text: str) -> list[int]:
@@ -81,6 +88,20 @@ def parse_cutoffs(text: str) -> list[int]:
     if cutoffs[0] < 1:
         raise UserError(f"--cutoffs {text}: expected whole numbers above 0, such as 5,12")
     return cutoffs
+
+
+def check_margin(margin: float | None, against: Path | None) -> None:
+    """Check that a margin is a number above 0, and that there are lists to compare with.
+
+    Raises:
+        UserError: it is not, or there are none.
+    """
+    if margin is None:
+        return
+    if not 0 < margin < float("inf"):
+        raise UserError(f"--margin {margin}: expected a number above 0, such as 0.0015")
+    if against is None:
+        raise UserError(f"--margin {margin}: needs --against FILE, the lists that these may stand for")
 
 
 def format_table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
@@ -105,6 +126,12 @@ def format_comparison(a: Path, b: Path, rows: "list[Row]") -> str:
         lines.append(f"{name:<12}{figures}{interval:>24}{row['p']:>8.4f}{row['p_holm']:>8.4f}{smallest:>10}")
     notes = "over users and items; Holm: p corrected over the cutoffs"
     return "\n".join([*lines, f"{notes}; smallest: the true difference that such a test finds in 4 of 5 cases."])
+
+
+def format_margin(margin: float, rows: "list[Row]") -> str:
+    """Say for each cutoff whether A may stand for B: whether the interval lies within plus or minus the margin."""
+    answers = {True: "within: A may stand for B", False: "not within: A may not stand for B"}
+    return "\n".join(f"{row['metric'].replace('_', '@')} ±{margin:g}: {answers[row['within_margin']]}" for row in rows)
 
 
 def write_per_user(path: Path, result: "Evaluation") -> None:

@@ -13,7 +13,7 @@ from recsys.interchange.evaluate import Evaluation
 from recsys.scoring.contributions import find_hits
 
 
-def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[Row]:
+def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int], margin: float | None = None) -> list[Row]:
     """Compare two files of lists for the same purchases by NDCG, a row for each cutoff.
 
     A list's hits on one item, and one user's hits, are not independent: the interval is over both
@@ -23,6 +23,7 @@ def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[
         a: The first file.
         b: The second file, evaluated on the same purchases.
         cutoffs: How many items of a list count.
+        margin: A difference that would not matter; `within_margin` says whether the interval lies within it.
 
     Raises:
         UserError: No user has a list in both.
@@ -42,6 +43,8 @@ def compare_lists(a: Evaluation, b: Evaluation, cutoffs: Sequence[int]) -> list[
         results.append(row | estimate_difference(found.differences)._asdict() | facts)
     for row, p in zip(results, holm([row["p"] for row in results]), strict=True):
         row["p_holm"] = p
+        if margin is not None:
+            row["within_margin"] = bool(-margin <= row["low"] and row["high"] <= margin)
     return results
 
 

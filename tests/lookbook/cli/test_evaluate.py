@@ -285,3 +285,21 @@ def test_two_files_of_lists_are_compared(shop: Path) -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("A: "))
     assert "2 users with a list in both, 2 items that they bought" in lines[start]
     assert lines[start + 2].split()[:4] == ["ndcg@1", "1.00000", "0.50000", "0.50000"]
+
+
+def test_lists_may_stand_for_others_where_the_interval_lies_within_the_margin(shop: Path) -> None:
+    (shop / "other.tsv").write_text("007\td\t3\n007\tc\t2\n7\tc\t5\n7\ta\t4\n")
+    words = [*files(shop), "--cutoffs", "2", "--json", shop / "out.json", "--margin", 0.0015, "--against"]
+    answers = {"recs.tsv": (True, "within: A may"), "other.tsv": (False, "not within: A may not")}
+    for other, (within, answer) in answers.items():
+        ended = evaluate(*words, shop / other)
+        assert ended.exit_code == 0, ended.output
+        assert ended.stdout.splitlines()[-1] == f"ndcg@2 ±0.0015: {answer} stand for B"
+        assert json.loads((shop / "out.json").read_text())["against"]["ndcg_2"]["within_margin"] is within
+
+
+@pytest.mark.parametrize(("more", "message"), [((), "needs --against FILE"), (("-1",), "expected a number above 0")])
+def test_a_margin_without_a_meaning_is_refused(shop: Path, more: tuple[str, ...], message: str) -> None:
+    ended = evaluate(*files(shop), "--margin", *(more or ("0.0015",)))
+    assert ended.exit_code == 1
+    assert message in ended.output
