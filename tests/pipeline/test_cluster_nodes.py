@@ -153,3 +153,28 @@ def test_the_parts_of_a_killed_node_are_made_by_the_other(nodes: Nodes, tmp_path
     _, errors = driver.communicate(timeout=SECONDS)
     assert driver.returncode == 0, errors
     assert read_files(tmp_path / "out") == [3 * number for number in range(12)]
+
+
+def test_the_parts_of_a_frozen_node_are_made_by_the_other_and_it_may_wake(nodes: Nodes, tmp_path: Path) -> None:
+    """A node whose processes stop answers nobody: Ray takes it for dead after a minute, and asks for its part again."""
+    log = tmp_path / "log.txt"
+    name = nodes.join(4)
+    nodes.wait(3)
+    driver = start_driver(nodes, tmp_path / "out", -1, "", log, 1.5)
+
+    def find_makers() -> set[int]:
+        return {int(line.split()[0]) for line in list_made(log)} & {process.pid for process in nodes.members(name)}
+
+    wait_for(find_makers, "the node made no part")
+    stopped = find_makers()
+    nodes.signal(name, signal.SIGSTOP)
+    began = time.monotonic()
+    _, errors = driver.communicate(timeout=2 * SECONDS)
+    assert driver.returncode == 0, errors
+    assert time.monotonic() - began > 20, "nobody waited for the part of the frozen node"
+    contents = [3 * number for number in range(12)]
+    assert read_files(tmp_path / "out") == contents
+    nodes.signal(name, signal.SIGCONT)
+    wait_for(lambda: not any(is_running(pid) for pid in stopped), "a node that was given up goes on")
+    assert read_files(tmp_path / "out") == contents
+    nodes.kill(name)
