@@ -17,11 +17,14 @@ def export(
     merged: Annotated[
         bool, typer.Option("--merged", help="write the whole model, the adapter merged into its weights")
     ] = False,
+    vllm: Annotated[
+        bool, typer.Option("--vllm", help="with --merged: write a script besides that captions pictures by vLLM")
+    ] = False,
 ) -> None:
     """Write an adapter or a merged model with a model card: scores, parameters, data fingerprints, CO2, licences."""
     from lookbook.workspace.export import export as write
 
     folder = out or Path("exports") / (f"{captioner}-merged" if merged else captioner)
-    write(captioner, folder, merged)
+    write(captioner, folder, merged, vllm)
     typer.echo(f"wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     typer.echo("read README.md there, above all the licences, before you publish it")

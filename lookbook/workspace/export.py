@@ -12,6 +12,7 @@ import jinja2
 from ruamel.yaml import YAML
 
 from lookbook.workspace import licences
+from lookbook.workspace.vllm_export import check_family, write_script
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import load, suggest
@@ -26,18 +27,25 @@ SET = re.compile(r"(?P<captioner>\S+)(?: (?P<variant>pt|ft|floor))? (?P<count>\d
 DATA = ("data/prepared/items.parquet", "data/prepared/images")
 
 
-def export(captioner: str, out: Path, merged: bool) -> None:
+def export(captioner: str, out: Path, merged: bool, vllm: bool = False) -> None:
     """Write `out`: README.md and the adapter, or with `merged` the whole model (safetensors) and its processor.
 
+    With `vllm` also a script that captions pictures by vLLM, which needs the whole model.
+
     Raises:
-        UserError: there is no such adapter, `dvc.lock` records another one, or `out` exists and is not an export.
+        UserError: there is no such adapter, `dvc.lock` records another one, or `out` exists and is not an export; or
+            vLLM has no such models.
     """
     adapter = check_adapter(captioner, out)
+    if vllm and not merged:
+        raise UserError("--vllm: needs --merged: the script reads the whole model")
+    if vllm:
+        check_family(find_family(captioner))
     card = render_card(captioner, merged)
     check_recorded(captioner, adapter)
     with new_folder(out) as partial:
         if merged:
-            save_merged(captioner, adapter, partial)
+            save_merged(captioner, adapter, partial, vllm)
         else:
             save_adapter(captioner, adapter, partial)
         (partial / "README.md").write_text(card, encoding="utf-8")
@@ -238,12 +246,17 @@ def save_adapter(captioner: str, adapter: Path, folder: Path) -> None:
     (folder / "adapter_config.json").write_text(text, encoding="utf-8")
 
 
-def save_merged(captioner: str, adapter: Path, folder: Path) -> None:
-    """Write the processor, and the model with the adapter added to its weights in the dtype of captioning."""
+def save_merged(captioner: str, adapter: Path, folder: Path, vllm: bool = False) -> None:
+    """Write the processor, and the model with the adapter added to its weights in the dtype of captioning.
+
+    With `vllm` also what captions pictures by vLLM.
+    """
     from captioning.modelling import DTYPES
     from captioning.modelling import load as load_captioner
 
-    dtype = DTYPES[load(PARAMS)["caption_generate"]["precision"]]
-    whole = load_captioner(MODELS / captioner, find_family(captioner), dtype, adapter=adapter)
+    section, family = load(PARAMS)["caption_generate"], find_family(captioner)
+    whole = load_captioner(MODELS / captioner, family, DTYPES[section["precision"]], adapter=adapter)
+    if vllm:
+        write_script(whole, family, section["max_new_tokens"], section["precision"], folder)
     whole.model.merge_and_unload().save_pretrained(folder, safe_serialization=True)
     whole.processor.save_pretrained(folder)

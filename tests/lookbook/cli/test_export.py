@@ -136,6 +136,22 @@ def test_the_merged_model_needs_nothing_else(project: Path) -> None:
     assert caption_pictures(Captioner(auto, merged.processor, merged.family)) == expected
 
 
+def test_the_merged_model_comes_with_a_script_for_vllm(project: Path) -> None:
+    folder = export("--merged", "--vllm")
+    compile((folder / "caption_with_vllm.py").read_text(), "caption_with_vllm.py", "exec")
+    settings = json.loads((folder / "vllm.json").read_text())
+    assert (settings["family"], settings["dtype"], settings["max_tokens"]) == ("blip2_opt", "float32", 64)
+    assert (folder / "model.safetensors").exists()
+
+
+def test_what_vllm_cannot_read_is_refused(project: Path) -> None:
+    assert "--vllm: needs --merged" in refuse(NAME, "--vllm")
+    params = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(params.replace("family: blip2_opt", "family: blip2_t5"))
+    assert "vLLM has no models of family blip2_t5" in refuse(NAME, "--merged", "--vllm")
+    assert not Path("exports").exists()
+
+
 def test_the_card_says_what_was_used_and_reached(project: Path) -> None:
     card = (export() / "README.md").read_text()
     front = YAML(typ="safe").load(card.split("---")[1])

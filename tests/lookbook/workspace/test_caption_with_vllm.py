@@ -1,0 +1,228 @@
+"""The script that captions by vLLM, run with a stand-in of that name: vLLM itself has never run here."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import catalogue.prepared.images
+from captioning.families import file
+from captioning.modelling import Captioner, load
+from catalogue.prepared.images import pack_images
+from lookbook.workspace import caption_with_vllm
+from lookbook.workspace.vllm_export import make_prompt, write_script
+from pipeline.core.errors import UserError
+from pipeline.model_folders import MODELS
+from tests.captioning.families import auto_models
+from tests.helpers.repository import ROOT
+
+ITEMS = [f"item-{number:02}" for number in range(20)]
+WANTED = [item for number, item in enumerate(ITEMS) if number % 4]  # a quarter is of split train, with a description
+SETTINGS = {
+    "family": "llava",
+    "prompt_token_ids": [1, 9, 2],
+    "stop_token_ids": [3],
+    "max_tokens": 4,
+    "dtype": "float32",
+}
+# What the script uses of vLLM 0.33.0, with its names; a caption tells the colour in the middle of the picture.
+STAND_IN = """
+import os, sys
+from types import SimpleNamespace
+
+class SamplingParams:
+    def __init__(self, *, temperature, max_tokens, stop_token_ids, ignore_eos):
+        assert (temperature, max_tokens, stop_token_ids, ignore_eos) == (0.0, 4, [3], True)
+
+class LLM:
+    def __init__(self, model, *, dtype, limit_mm_per_prompt):
+        assert os.path.isfile(os.path.join(model, "vllm.json")) and limit_mm_per_prompt == {"image": 1}
+        assert dtype == "float32"
+        assert not {name.partition(".")[0] for name in sys.modules} & {"pipeline", "captioning", "lookbook", "torch"}
+        self.calls = 0
+
+    def generate(self, prompts, sampling_params=None, *, use_tqdm=True):
+        assert isinstance(sampling_params, SamplingParams)
+        if self.calls == int(os.environ.get("STOP_AFTER", "99")):
+            os._exit(9)
+        self.calls += 1
+        return [SimpleNamespace(outputs=[self._caption(prompt)]) for prompt in prompts]
+
+    def _caption(self, prompt):
+        assert set(prompt) == {"prompt_token_ids", "multi_modal_data"} and prompt["prompt_token_ids"] == [1, 9, 2]
+        image = prompt["multi_modal_data"]["image"]
+        assert image.mode == "RGB"
+        red = image.getpixel((image.width // 2, image.height // 2))[0]
+        short = red < 200
+        return SimpleNamespace(text=f" red {red}\\n", token_ids=[7] * (2 if short else 4),
+                               finish_reason="stop" if short else "length")
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a study of 20 pictures in shards of four, an export of parts of five and more, and the stand-in."""
+    monkeypatch.setattr(catalogue.prepared.images, "SHARD_ITEMS", 4)
+    images = tmp_path / "data/prepared/images"
+    images.mkdir(parents=True)
+    pictures = {item: Image.new("RGB", (30, 40), (12 * number, 0, 0)) for number, item in enumerate(ITEMS)}
+    pack_images(images, {item: item for item in ITEMS}, lambda item: encode(pictures[item]), 64)
+    rows = [
+        {
+            "item_id": item,
+            "description": None if number % 4 == 1 else "a shirt",
+            "split": "test" if number % 4 > 1 else "train",
+        }
+        for number, item in enumerate(ITEMS)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "data/prepared/items.parquet")
+    export = tmp_path / "export"
+    export.mkdir()
+    text = Path(caption_with_vllm.__file__).read_text().replace("PART_ITEMS = 1_024", "PART_ITEMS = 5")
+    (export / "caption_with_vllm.py").write_text(text)
+    (export / "vllm.json").write_text(json.dumps(SETTINGS))
+    (tmp_path / "site/vllm-0.33.0.dist-info").mkdir(parents=True)
+    (tmp_path / "site/vllm-0.33.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: vllm\nVersion: 0.33.0\n"
+    )
+    (tmp_path / "site/vllm.py").write_text(STAND_IN)
+    return tmp_path
+
+
+def encode(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def start(study: Path, *words: str, stop_after: int = 99) -> "subprocess.CompletedProcess[str]":
+    """Run the script in the study's folder, which is not that of Lookbook."""
+    command = [sys.executable, "export/caption_with_vllm.py", "--out", "data/models/mine/captions.parquet", *words]
+    environment = os.environ | {"PYTHONPATH": "site", "STOP_AFTER": str(stop_after)}
+    return subprocess.run(command, cwd=study, env=environment, capture_output=True, text=True)
+
+
+def caption(study: Path, *words: str) -> str:
+    ended = start(study, *words)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def read_captions(study: Path) -> pd.DataFrame:
+    return file.read_captions(study / "data/models/mine", "ft", WANTED, ITEMS)
+
+
+def list_parts(study: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in sorted((study / "export/parts").iterdir())}
+
+
+def test_captions_are_those_of_the_wanted_items_and_the_family_file_reads_them(study: Path) -> None:
+    assert "wrote data/models/mine/captions.parquet: 15 captions" in caption(study)
+    table = read_captions(study)
+    assert table["item_id"].tolist() == WANTED
+    reds = [int(text.removeprefix("red ")) for text in table["caption"]]
+    expected = [12 * ITEMS.index(item) for item in WANTED]
+    assert max(abs(red - wanted) for red, wanted in zip(reds, expected, strict=True)) <= 3  # JPEG
+    assert table["finished"].tolist() == [red < 200 for red in reds]
+    assert table["tokens"].tolist() == [2 if red < 200 else 4 for red in reds]
+    assert len(list_parts(study)) == 3  # of two shards each, of which three items are wanted, and the last
+
+
+def test_a_run_that_was_ended_makes_what_is_missing(study: Path) -> None:
+    caption(study)
+    whole = (study / "data/models/mine/captions.parquet").read_bytes()
+    (study / "data/models/mine/captions.parquet").unlink()
+    for part in (study / "export/parts").iterdir():
+        part.unlink()
+    assert start(study, stop_after=2).returncode == 9
+    before = list_parts(study)
+    assert len(before) == 2
+    assert not (study / "data/models/mine/captions.parquet").exists()
+    assert "1 of 3 parts to make" in caption(study)
+    assert {name: when for name, when in list_parts(study).items() if name in before} == before
+    assert (study / "data/models/mine/captions.parquet").read_bytes() == whole
+
+
+def test_a_damaged_part_and_parts_of_other_settings_are_made_anew(study: Path) -> None:
+    caption(study)
+    first = sorted((study / "export/parts").iterdir())[0]
+    first.write_bytes(first.read_bytes()[:100])
+    assert "1 of 3 parts to make" in caption(study)
+    assert "to make" not in caption(study)
+    (study / "export/vllm.json").write_text(json.dumps(SETTINGS | {"note": "other weights"}))
+    assert "3 of 3 parts to make" in caption(study)
+
+
+def test_shares_are_joined_to_what_one_process_writes(study: Path) -> None:
+    caption(study)
+    whole = (study / "data/models/mine/captions.parquet").read_bytes()
+    (study / "data/models/mine/captions.parquet").unlink()
+    for part in (study / "export/parts").iterdir():
+        part.unlink()
+    assert "1 of 3 parts are left to other shares" in caption(study, "--share", "0/2")
+    assert "wrote data" in caption(study, "--share", "1/2")
+    assert (study / "data/models/mine/captions.parquet").read_bytes() == whole
+    assert not list(study.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--share", "8/8"], "--share 8/8: expected NUMBER/OF"),
+        (["--share", "half"], "--share half: expected NUMBER/OF"),
+        (["--study", "export"], "export/data/prepared/items.parquet: no such file"),
+    ],
+)
+def test_what_cannot_be_captioned_is_refused(study: Path, words: list[str], message: str) -> None:
+    ended = start(study, *words)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {message}")
+
+
+def test_items_without_a_picture_are_named(study: Path) -> None:
+    (study / "data/prepared/images/00004.parquet").unlink()
+    assert "3 of 15 items have no picture, first item-17, item-18, item-19" in start(study).stderr
+
+
+@pytest.mark.parametrize(("name", "family"), [("tiny-blip2-opt", "blip2_opt"), ("tiny-llava", "llava")])
+def test_the_script_gets_the_prompt_without_the_pictures_tokens(name: str, family: str, tmp_path: Path) -> None:
+    captioner = load(ROOT / MODELS / name, family, torch.float32)
+    write_script(captioner, family, 64, "bf16", tmp_path)
+    settings = json.loads((tmp_path / "vllm.json").read_text())
+    n_image = captioner.prompt_ids.count(captioner.image_token_id)
+    assert n_image > 1
+    left = [token for token in captioner.prompt_ids if token != captioner.image_token_id]
+    prompt = settings["prompt_token_ids"]
+    assert [token for token in prompt if token != captioner.image_token_id] == left
+    assert prompt.count(captioner.image_token_id) == (0 if family == "blip2_opt" else 1)
+    restored = [[token] * (n_image if token == captioner.image_token_id else 1) for token in prompt]
+    expected = captioner.prompt_ids[n_image:] if family == "blip2_opt" else captioner.prompt_ids
+    assert list(chain.from_iterable(restored)) == expected
+    assert (settings["stop_token_ids"], settings["max_tokens"]) == (captioner.eos_ids, 64)
+    assert settings["dtype"] == "bfloat16"
+    assert captioner.tokenizer.get_vocab()["<image>"] == captioner.image_token_id  # what vLLM looks up for BLIP-2
+    assert (tmp_path / "caption_with_vllm.py").read_bytes() == Path(caption_with_vllm.__file__).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "smolvlm", "gemma3"])
+def test_a_model_with_a_chat_template_gets_its_question_with_one_token_for_the_picture(name: str) -> None:
+    captioner = auto_models.build(name)
+    prompt = make_prompt(captioner, "auto")
+    text = captioner.tokenizer.decode(prompt)
+    assert captioner.family.PROMPT in text
+    bos = captioner.tokenizer.bos_token
+    assert not bos or text.count(bos) <= 1
+
+
+def test_a_model_without_a_chat_template_is_refused() -> None:
+    captioner: Captioner = auto_models.build("paligemma")
+    with pytest.raises(UserError, match="no chat template"):
+        make_prompt(captioner, "auto")
