@@ -33,22 +33,23 @@ There are no `_common` columns, `ndcg_masked_12` is null in the catalogue `all`,
 `"evaluation": "published"`: figures of different catalogues must not be tested pairwise.
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 from catalogue.descriptions.variants import Text
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.outputs import write_json
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
-from pipeline.names import allowed_names, explain_unknown_name
-from recsys.purchases.dataset import Catalogue
+from pipeline.machine import MACHINE, Machine
+from pipeline.names import ROOT
+from recsys.purchases.dataset import FOLDER, Catalogue
 from recsys.scoring.ground_truth import read_ground_truth
+from recsys.scoring.score_parts import share_files
 from recsys.scoring.score_tables import write_empty_tables
-from recsys.scoring.settings import RecScore
+from recsys.scoring.settings import RecommenderName, RecScore
 from recsys.scoring.study_lists import ListFile, list_files
-from recsys.scoring.study_scores import Paths, describe_best, score_files
+from recsys.scoring.study_scores import Paths, describe_best, score_file, score_files
 
 ITEMS = Path("data/prepared/items.parquet")
 TEXTS = Path("data/texts")
@@ -59,18 +60,8 @@ HITS = Path("data/scores/recommendation_hits.parquet")
 SLICE_HITS = Path("data/scores/recommendation_slice_hits.parquet")
 RELEVANT = Path("data/scores/recommendation_items.parquet")
 METRICS = Path("metrics/recommendations.json")
-
-
-def check_recommender(name: str) -> str:
-    """Return the name of a file of recsys/recommenders/, or refuse it.
-
-    Raises:
-        ValueError: There is no such file.
-    """
-    problem = explain_unknown_name("recommender", name, allowed_names("recsys/recommenders"))
-    if problem:
-        raise ValueError(problem)
-    return name
+INPUTS = (LISTS, FOLDER, ITEMS, TEXTS, *(ROOT / name for name in ("recsys/scoring", "recsys/purchases/dataset.py")))
+LIBRARIES = ("numpy", "scipy", "pandas")
 
 
 class Params(Section):
@@ -78,10 +69,11 @@ class Params(Section):
 
     catalogues: list[Catalogue]
     texts: list[Text]
-    recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
-    warm_content_recommenders: list[Annotated[str, AfterValidator(check_recommender)]]
+    recommenders: list[RecommenderName]
+    warm_content_recommenders: list[RecommenderName]
     warm_image_features: list[str]
     warm_text_features: list[str]
+    machine: Machine
     rec_score: RecScore
 
 
@@ -94,17 +86,25 @@ def main() -> None:
         write_json(METRICS, {})
         print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
         return
-    catalogues = {file.catalogue for file in files}
-    truth = read_ground_truth(catalogues, params.texts, params.rec_score, ITEMS, TEXTS)
-    metrics = score_files(files, truth, params.rec_score.cutoffs, LISTS, paths)
+    catalogues, cutoffs, where = {file.catalogue for file in files}, params.rec_score.cutoffs, params.machine.where()
+    read_truth = partial(read_ground_truth, catalogues, params.texts, params.rec_score, ITEMS, TEXTS)
+    truth = read_truth()
+    if where.cluster == "none":
+        metrics = score_files(files, partial(score_file, truth, cutoffs, LISTS), truth, cutoffs, paths)
+    else:
+        with checkpoint_folder(
+            key_folder("rec_score", params.model_dump(exclude={MACHINE}), INPUTS, LIBRARIES)
+        ) as work:
+            add_file = share_files(files, work, where, read_truth, cutoffs, LISTS)
+            metrics = score_files(files, add_file, truth, cutoffs, paths)
     write_json(METRICS, metrics)
-    best = describe_best(metrics, max(params.rec_score.cutoffs))
+    best = describe_best(metrics, max(cutoffs))
     print_summary(f"wrote {METRICS} and {PER_USER.parent}/: {len(files)} recommenders in {len(metrics)} arms; {best}")
 
 
 def name_files(params: Params) -> list[ListFile]:
     """Return the files of lists that the axes name."""
-    return list(list_files(**params.model_dump(exclude={"rec_score"})))
+    return list(list_files(**params.model_dump(exclude={"rec_score", MACHINE})))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,25 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.core.params import Section
+from pipeline.names import allowed_names, explain_unknown_name
+
+
+def check_recommender(name: str) -> str:
+    """Return the name of a file of recsys/recommenders/, or refuse it.
+
+    Raises:
+        ValueError: There is no such file.
+    """
+    problem = explain_unknown_name("recommender", name, allowed_names("recsys/recommenders"))
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
+RecommenderName = Annotated[str, AfterValidator(check_recommender)]  # of an axis of params.yaml
 
 
 class RecScore(Section):

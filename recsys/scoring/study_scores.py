@@ -1,6 +1,6 @@
 """Scores of a study's lists: of each user and slice into tables, and their means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,16 +52,19 @@ class Tables(NamedTuple):
     add_slice_hits: AddHits
 
 
+AddFile = Callable[[ListFile, Tables], Figures]  # adds the scores of a file of lists, and returns its means
+
+
 def score_files(
-    files: Sequence[ListFile], truth: GroundTruth, cutoffs: list[int], folder: Path, paths: Paths
+    files: Sequence[ListFile], add_file: AddFile, truth: GroundTruth, cutoffs: list[int], paths: Paths
 ) -> Metrics:
     """Write all tables, one file of lists after the other, and return the means.
 
     Args:
         files: The lists to score.
+        add_file: Adds the scores of a file: `score_file` of this process, or those that a cluster made.
         truth: The test purchases.
         cutoffs: How many items of a list count.
-        folder: Where the lists are.
         paths: The tables to write.
     """
     metrics: Metrics = {}
@@ -74,9 +77,7 @@ def score_files(
     ):
         tables = Tables(add_users, add_slices, add_hits, add_slice_hits)
         for file in track(files, "score", unit="lists"):
-            lists = read_study_lists(file.path(folder), len(truth.relevant[file.catalogue].users), cutoffs)
-            figures = _score_file(file, lists, truth, cutoffs, tables)
-            metrics.setdefault(file.arm, {})[file.recommender] = figures
+            metrics.setdefault(file.arm, {})[file.recommender] = add_file(file, tables)
     write_relevant_items(paths.items, list_relevant_items(truth, max(cutoffs)))
     return metrics
 
@@ -95,8 +96,17 @@ def list_relevant_items(truth: GroundTruth, k: int) -> Iterator[Relevant]:
             yield Relevant(catalogue, part.name, np.unique(part.relevant.indices))
 
 
-def _score_file(file: ListFile, lists: StudyLists, truth: GroundTruth, cutoffs: list[int], tables: Tables) -> Figures:
-    """Add the rows of one recommender on one arm to all tables, and return its means."""
+def score_file(truth: GroundTruth, cutoffs: list[int], folder: Path, file: ListFile, tables: Tables) -> Figures:
+    """Add the rows of one recommender on one arm to all tables, and return its means.
+
+    Args:
+        truth: The test purchases.
+        cutoffs: How many items of a list count.
+        folder: Where the lists are.
+        file: The lists to score.
+        tables: What rows are added to.
+    """
+    lists = read_study_lists(file.path(folder), len(truth.relevant[file.catalogue].users), cutoffs)
     own, k = truth.relevant[file.catalogue], max(cutoffs)
     columns, figures = [], []
     for run in sorted({run for _, run in lists}):

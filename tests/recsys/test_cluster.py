@@ -1,4 +1,4 @@
-"""Neighbours and lists on a real Ray cluster of two nodes: the bytes of one process."""
+"""Neighbours, lists and scores on a real Ray cluster of two nodes: the bytes of one process."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 import recsys.ranking.recommend
 import recsys.recommenders._neighbours
-from recsys import fit, tune
+from recsys import fit, score, tune
 from tests.helpers.ray_nodes import Nodes, needs_ray
 
 pytestmark = needs_ray
@@ -28,6 +28,36 @@ def test_two_nodes_write_the_lists_and_the_choice_of_one_process(
     assert run_stages(monkeypatch, recommender) == expected
     assert sys.modules["ray"].is_initialized()
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_two_nodes_write_the_scores_of_one_process(
+    two_nodes: Nodes, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = (
+        "catalogues:\n- original\n- all\ntexts: []\nrecommenders:\n- mostpop\n- random\nwarm_content_recommenders: []\n"
+    )
+    params = Path("params.yaml").read_text()
+    chosen = params[: params.index("catalogues:\n")] + axes + "warm_image_features: []\nwarm_text_features: []\n"
+    Path("params.yaml").write_text(chosen)
+    for catalogue in ("original", "all"):
+        for recommender in ("mostpop", "random"):
+            monkeypatch.setattr(sys, "argv", ["recsys.fit", "--recommender", recommender, "--catalogue", catalogue])
+            fit.main()
+    expected = run_score()
+    Path("params.yaml").write_text(chosen.replace("cluster: none", "cluster: ray").replace("threads: 2", "threads: 1"))
+    assert run_score() == expected
+    assert sys.modules["ray"].is_initialized()
+    assert list(Path(".checkpoints").iterdir()) == []
+
+
+def run_score() -> list[bytes]:
+    """Score, and return the bytes of all outputs, which are removed."""
+    score.main()
+    written = [score.PER_USER, score.SLICES, score.HITS, score.SLICE_HITS, score.RELEVANT, score.METRICS]
+    contents = [path.read_bytes() for path in written]
+    for path in written:
+        path.unlink()
+    return contents
 
 
 def run_stages(monkeypatch: pytest.MonkeyPatch, recommender: str) -> list[bytes]:

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import recsys.scoring.score_parts
+from pipeline.checkpoints import is_whole
+from pipeline.cluster import make_files
 from pipeline.core.errors import UserError
 from recsys import fit, interactions, score
 from recsys.purchases.dataset import CATALOGUES, Catalogue, Split, read_split, restrict
@@ -391,3 +394,30 @@ def test_published_catalogues_are_scored_each_alone_and_marked(published: Path) 
     assert rows.loc[rows["arm"] == "all", "ndcg_masked_12"].isna().all()
     restricted = common.test[common.original[common.test[:, 1]]]
     assert set(map(tuple, own.test.tolist())) != set(map(tuple, restricted.tolist()))  # a split of its own
+
+
+def read_outputs() -> dict[str, bytes]:
+    """Return the bytes of all that the stage writes."""
+    tables = (score.PER_USER, score.SLICES, score.HITS, score.SLICE_HITS, score.RELEVANT, score.METRICS)
+    return {path.name: path.read_bytes() for path in tables}
+
+
+def test_parts_of_files_give_the_tables_of_one_process(scored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the parts, made in this process; tests/recsys/test_cluster.py has real nodes."""
+    score.main()
+    expected = read_outputs()
+    made: list[Path] = []
+
+    def make_here(*arguments: object, where: object, **options: object) -> list[Path]:
+        made.extend(make_files(*arguments, **options))  # type: ignore[arg-type]
+        assert all(is_whole(path) for path in made)
+        return made
+
+    monkeypatch.setattr(recsys.scoring.score_parts, "make_files", make_here)
+    params = Path("params.yaml").read_text()
+    assert "cluster: none" in params
+    Path("params.yaml").write_text(params.replace("cluster: none", "cluster: ray"))
+    score.main()
+    assert read_outputs() == expected
+    assert len(made) == 7  # of two recommenders on two catalogues, and of one on three texts
+    assert list(Path(".checkpoints").iterdir()) == []
