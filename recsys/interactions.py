@@ -30,10 +30,14 @@ A study without purchases has `catalogues: []` and `texts: []`, and empty files 
 from pathlib import Path
 from typing import Any
 
+from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
+from pipeline.machine import MACHINE, Machine
+from pipeline.names import ROOT
 from recsys.purchases.dataset import CATALOGUES
+from recsys.purchases.ranges import can_share, write_in_ranges
 from recsys.purchases.reading import read_items, read_purchases
 from recsys.purchases.sampling import draw_sample
 from recsys.purchases.settings import RecInteractions
@@ -42,6 +46,7 @@ from recsys.purchases.writing import write_interactions
 PURCHASES = Path("data/prepared/purchases.parquet")
 ITEMS = Path("data/prepared/items.parquet")
 FOLDER = Path("data/interactions")
+LIBRARIES = ("numpy", "polars", "pyarrow")
 RULES = {"train": "entirely in train", "drop": "left out", "study": "entirely in test"}  # of few_purchases
 
 
@@ -50,13 +55,20 @@ class Params(Section):
 
     catalogues: list[str]
     texts: list[str]
+    machine: Machine
     rec_interactions: RecInteractions
 
 
 def main() -> None:
     """Read, sample, divide and write the purchases."""
     root = read(Params)
-    params = root.rec_interactions
+    params, where = root.rec_interactions, root.machine.where()
+    if where.cluster != "none" and can_share(params, PURCHASES):
+        code = [ROOT / "recsys/purchases", ROOT / "catalogue/prepared/items.py"]
+        key = key_folder("rec_interactions", root.model_dump(exclude={MACHINE}), [ITEMS, PURCHASES, *code], LIBRARIES)
+        with checkpoint_folder(key) as work:
+            print_counts(*write_in_ranges(FOLDER, ITEMS, PURCHASES, params, work, where), params)
+        return
     items = read_items(ITEMS)
     purchases, user_ids, n_all = read_purchases(items, PURCHASES)
     if not n_all and (root.catalogues or root.texts):
@@ -67,6 +79,11 @@ def main() -> None:
     left_out = n_all - len(purchases)
     purchases, user_ids = draw_sample(purchases, user_ids, params)
     counts = write_interactions(FOLDER, items, user_ids, purchases, params)
+    print_counts(counts, left_out, params)
+
+
+def print_counts(counts: dict[str, Any], left_out: int, params: RecInteractions) -> None:
+    """Print what was written, and how many purchases of articles without an image were not."""
     print_summary(
         f"wrote {FOLDER}/: {summarise(counts, params)}; {left_out:,} purchases of articles without an image left out"
     )

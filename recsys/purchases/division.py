@@ -1,5 +1,8 @@
 """Purchases divided into train, test and validation, and what each part holds."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 import numpy as np
 
 from pipeline.core.errors import UserError
@@ -7,14 +10,23 @@ from recsys.purchases import splits
 from recsys.purchases.settings import RecInteractions
 from recsys.purchases.splits import Purchases
 
+Parts = dict[str, Purchases]  # train, test and validation
 
-def divide(purchases: Purchases, params: RecInteractions) -> dict[str, Purchases]:
+
+def divide(purchases: Purchases, params: RecInteractions) -> Parts:
     """Divide purchases into train, test and validation, each by user, day and file order.
 
     Raises:
         UserError: no purchase is left for train or for test.
     """
-    n_before = len(purchases)
+    parts = divide_rows(purchases, params)
+    if len(purchases):
+        refuse_empty({name: len(part) for name, part in parts.items()}, params)
+    return parts
+
+
+def divide_rows(purchases: Purchases, params: RecInteractions) -> Parts:
+    """Divide purchases as `divide` does; parts may be empty."""
     if params.repeats == "drop":
         purchases = purchases.where(splits.is_first_of_item(purchases))
     if params.few_purchases == "drop":
@@ -26,33 +38,63 @@ def divide(purchases: Purchases, params: RecInteractions) -> dict[str, Purchases
         test = splits.is_test_by_user(purchases, params.test_share, params.min_purchases, params.few_purchases)
     train = purchases.where(~test)
     late = splits.is_validation(train, params.validation_purchases)
-    parts = {"train": train, "test": purchases.where(test), "validation": train.where(late)}
-    if n_before:
-        _refuse_empty(parts, params)
-    return parts
+    return {"train": train, "test": purchases.where(test), "validation": train.where(late)}
 
 
-def count_parts(parts: dict[str, Purchases], n_users: int, n_items: int) -> dict[str, int]:
+def count_parts(parts: Parts, n_users: int, n_items: int) -> dict[str, int]:
     """Count the purchases, users and items of a split, and the cold ones: in test, but not in train."""
-    train, test = parts["train"], parts["test"]
-    has_train, has_test = (np.bincount(part.user, minlength=n_users) > 0 for part in (train, test))
-    in_train, in_test = (np.bincount(part.item, minlength=n_items) > 0 for part in (train, test))
-    purchases = {f"{name}_purchases": len(part) for name, part in parts.items()}
-    return purchases | {
-        "train_users": int(has_train.sum()),
-        "test_users": int(has_test.sum()),
-        "cold_users": int((has_test & ~has_train).sum()),
-        "test_purchases_of_cold_users": int((~has_train)[test.user].sum()),
-        "train_items": int(in_train.sum()),
-        "test_items": int(in_test.sum()),
-        "cold_items": int((in_test & ~in_train).sum()),
-        "test_purchases_of_cold_items": int((~in_train)[test.item].sum()),
-    }
+    tally = Tally(n_items)
+    tally.add(parts, n_users)
+    return tally.counts()
 
 
-def _refuse_empty(parts: dict[str, Purchases], params: RecInteractions) -> None:
+class Tally:
+    """Counts of a split whose users come in ranges, one range after another."""
+
+    def __init__(self, n_items: int) -> None:
+        self.added: Counter[str] = Counter()
+        self.train_items, self.test_items = np.zeros(n_items, np.int64), np.zeros(n_items, np.int64)
+
+    def add(self, parts: Parts, n_users: int) -> None:
+        """Add the purchases of users who are numbered from 0."""
+        train, test = parts["train"], parts["test"]
+        has_train, has_test = (np.bincount(part.user, minlength=n_users) > 0 for part in (train, test))
+        self.train_items += np.bincount(train.item, minlength=len(self.train_items))
+        self.test_items += np.bincount(test.item, minlength=len(self.test_items))
+        purchases = {f"{name}_purchases": len(part) for name, part in parts.items()}
+        self.added.update(
+            purchases
+            | {
+                "train_users": int(has_train.sum()),
+                "test_users": int(has_test.sum()),
+                "cold_users": int((has_test & ~has_train).sum()),
+                "test_purchases_of_cold_users": int((~has_train)[test.user].sum()),
+            }
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted."""
+        in_train, in_test = self.train_items > 0, self.test_items > 0
+        return dict(self.added) | {
+            "train_items": int(in_train.sum()),
+            "test_items": int(in_test.sum()),
+            "cold_items": int((in_test & ~in_train).sum()),
+            "test_purchases_of_cold_items": int(self.test_items[~in_train].sum()),
+        }
+
+
+def refuse_empty(sizes: Mapping[str, int], params: RecInteractions) -> None:
+    """Refuse a split without train or test.
+
+    Args:
+        sizes: purchases of each part.
+        params: how they were divided, for the message.
+
+    Raises:
+        UserError: no purchase is left for train or for test.
+    """
     for name in ("train", "test"):
-        if not len(parts[name]):
+        if not sizes[name]:
             raise UserError(
                 f"rec_interactions: no purchase is left for {name}; with split {params.split}, "
                 f"test_share {params.test_share}, test_days {params.test_days} and few_purchases "

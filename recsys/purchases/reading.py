@@ -1,6 +1,7 @@
 """Items and purchases of `data/prepared/`, with users and items as numbers."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -45,25 +46,44 @@ def read_purchases(items: pl.DataFrame, path: Path) -> tuple[Purchases, np.ndarr
     Raises:
         UserError: there are purchases, but none of an article with an image.
     """
+    table = choose_known(pl.scan_parquet(path), items).collect(engine="streaming")
+    n_all = pq.read_metadata(path).num_rows
+    if table.is_empty() and n_all:
+        refuse_unknown_items(items, path, n_all)
+    user, user_ids = number_by_id(table["user_id"])
+    return Purchases(user, table["item"].to_numpy(), table["day"].to_numpy()), user_ids, n_all
+
+
+def choose_known(rows: pl.LazyFrame, items: pl.DataFrame) -> pl.LazyFrame:
+    """Choose the purchases of some items: the user's id as a category, the item's number, and the day.
+
+    Args:
+        rows: `user_id`, `item_id` and `day`.
+        items: of `read_items`.
+    """
     numbered = pl.Enum(items["item_id"])  # any other id becomes null
-    columns = pl.scan_parquet(path).select(
+    columns = rows.select(
         pl.col("user_id").cast(pl.Categorical(pl.Categories.random())),
         pl.col("item_id").cast(numbered, strict=False).to_physical().cast(pl.Int32).alias("item"),
         pl.col("day").cast(pl.Int32),
     )
-    table = columns.filter(pl.col("item").is_not_null()).collect(engine="streaming")
-    n_all = pq.read_metadata(path).num_rows
-    if table.is_empty() and n_all:
-        bought, known = pl.read_parquet(path, n_rows=5)["item_id"].to_list(), items.head(5)["item_id"].to_list()
-        raise UserError(
-            f"{path}: none of {n_all:,} purchases is of an article of items.parquet: {', '.join(bought)} … there, "
-            f"{', '.join(known)} … here; article ids must be strings of ten digits in both"
-        )
-    user, user_ids = _number_by_id(table["user_id"])
-    return Purchases(user, table["item"].to_numpy(), table["day"].to_numpy()), user_ids, n_all
+    return columns.filter(pl.col("item").is_not_null())
 
 
-def _number_by_id(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+def refuse_unknown_items(items: pl.DataFrame, path: Path, n_all: int) -> NoReturn:
+    """Refuse purchases of which none is of an item.
+
+    Raises:
+        UserError: always; the message has the first ids of both.
+    """
+    bought, known = pl.read_parquet(path, n_rows=5)["item_id"].to_list(), items.head(5)["item_id"].to_list()
+    raise UserError(
+        f"{path}: none of {n_all:,} purchases is of an article of items.parquet: {', '.join(bought)} … there, "
+        f"{', '.join(known)} … here; article ids must be strings of ten digits in both"
+    )
+
+
+def number_by_id(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return the position of each row's id among the sorted ids, (n_rows,) int32, and those ids."""
     different = column.unique()
     names = different.cast(pl.String)

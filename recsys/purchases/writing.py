@@ -33,13 +33,10 @@ def write_interactions(
         UserError: no purchase is left for train or for test.
     """
     original = items["original"].to_numpy()
-    users = pl.DataFrame(
-        {"user": np.arange(len(user_ids), dtype=np.int32), "user_id": pl.Series(user_ids, dtype=pl.String)}
-    )
     parts = divide(purchases, params)
     counts: dict[str, Any] = {"evaluation": params.evaluation, "users": len(user_ids)}
     with new_folder(folder) as partial:
-        write_parquet(partial / "users.parquet", users.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        write_parquet(partial / "users.parquet", tabulate_users(user_ids))
         write_parquet(partial / "items.parquet", items.to_arrow(compat_level=pl.CompatLevel.oldest()))
         _write_parts(partial, parts)
         for catalogue in CATALOGUES:
@@ -53,6 +50,18 @@ def write_interactions(
     return counts
 
 
+def tabulate_users(user_ids: np.ndarray, first: int = 0) -> pa.Table:
+    """Return the columns `user`, numbers from `first` on, and `user_id`."""
+    number = np.arange(first, first + len(user_ids), dtype=np.int32)
+    users = pl.DataFrame({"user": number, "user_id": pl.Series(user_ids, dtype=pl.String)})
+    return users.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def tabulate(purchases: Purchases) -> pa.Table:
+    """Return the columns `user`, `item` and `day`."""
+    return pa.table({"user": purchases.user, "item": purchases.item, "day": purchases.day})
+
+
 def _write_parts(folder: Path, parts: dict[str, Purchases]) -> None:
     for name, part in parts.items():
-        write_parquet(folder / f"{name}.parquet", pa.table({"user": part.user, "item": part.item, "day": part.day}))
+        write_parquet(folder / f"{name}.parquet", tabulate(part))

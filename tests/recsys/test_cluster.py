@@ -1,5 +1,6 @@
-"""Neighbours, lists and scores on a real Ray cluster of two nodes: the bytes of one process."""
+"""The split, neighbours, lists and scores on a real Ray cluster of two nodes: the bytes of one process."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 import recsys.ranking.recommend
 import recsys.recommenders._neighbours
-from recsys import fit, score, tune
+from recsys import fit, interactions, score, tune
+from recsys.purchases import ranges
 from tests.helpers.ray_nodes import Nodes, needs_ray
 
 pytestmark = needs_ray
@@ -48,6 +50,24 @@ def test_two_nodes_write_the_scores_of_one_process(
     assert run_score() == expected
     assert sys.modules["ray"].is_initialized()
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_two_nodes_write_the_split_of_one_process(
+    two_nodes: Nodes, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "RANGE_ROWS", 100)
+    expected = read_split_files()
+    shutil.rmtree(interactions.FOLDER)
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("cluster: none", "cluster: ray").replace("threads: 2", "threads: 1"))
+    interactions.main()
+    assert read_split_files() == expected
+    assert sys.modules["ray"].is_initialized()
+    assert list(Path(".checkpoints").iterdir()) == []
+
+
+def read_split_files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in interactions.FOLDER.iterdir()}
 
 
 def run_score() -> list[bytes]:
