@@ -139,7 +139,7 @@ CHANGES = {
         *("rec_features_image", "rec_features_text", "rec_features_sources"),
         *("rec_tune", "rec_tune_image", "rec_tune_text", "rec_tune_arrivals_image", "rec_tune_arrivals_text"),
         *("rec_fit", "rec_fit_image", "rec_fit_text", "rec_fit_arrivals_image", "rec_fit_arrivals_text"),
-        *("rec_rank_arrivals_image", "rec_rank_arrivals_text"),
+        *("rec_rank_arrivals_image", "rec_rank_arrivals_text", "rec_interactions", "rec_score"),
     },
     "pipeline/orphans.py": {"caption_train"},
     "captioning/families/llava.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},
