@@ -17,7 +17,7 @@ shares: what is left out is not multiplied.
 """
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -96,9 +96,18 @@ def find_nearest(
     return _matrix(*lists, n_among)
 
 
-def open_nearest_among(of: np.ndarray, among: np.ndarray, rows: sp.csr_matrix, *arguments: Any) -> FindRange:
+def open_nearest_among(
+    of: np.ndarray,
+    among: np.ndarray,
+    rows: sp.csr_matrix,
+    k: int,
+    itself: bool,
+    threads: int,
+    similarity: Similarity,
+    shrink: float,
+) -> FindRange:
     """Prepare the rows where some are chosen; arguments as in `find_nearest`."""
-    return open_nearest(rows, *arguments, of=of, among=among)
+    return open_nearest(rows, k, itself, threads, similarity, shrink, of, among)
 
 
 def open_nearest(

@@ -15,15 +15,21 @@ from tests.helpers.ray_nodes import Nodes, needs_ray
 pytestmark = needs_ray
 
 
-@pytest.mark.parametrize("recommender", ["itemknn", "userknn"])
+@pytest.mark.parametrize(
+    ("recommender", "changes"),
+    [("itemknn", {}), ("userknn", {}), ("userknn", {"hood: elliot": "hood: standard", "sample: 0.0": "sample: 0.5"})],
+)
 def test_two_nodes_write_the_lists_and_the_choice_of_one_process(
-    two_nodes: Nodes, study: Path, monkeypatch: pytest.MonkeyPatch, recommender: str
+    two_nodes: Nodes, study: Path, monkeypatch: pytest.MonkeyPatch, recommender: str, changes: dict[str, str]
 ) -> None:
-    """In ranges of seven rows, of both catalogues' candidates."""
+    """In ranges of seven rows, of both catalogues' candidates; also of a sample of users."""
+    params = Path("params.yaml")
+    for old, new in changes.items():
+        assert old in params.read_text()
+        params.write_text(params.read_text().replace(old, new))
     monkeypatch.setattr(recsys.recommenders._neighbours, "ROWS", 7)
     monkeypatch.setattr(recsys.ranking.recommend, "BLOCK_USERS", 7)
     expected = run_stages(monkeypatch, recommender)
-    params = Path("params.yaml")
     changed = params.read_text().replace("cluster: none", "cluster: ray").replace("threads: 2", "threads: 1")
     assert "cluster: ray" in changed
     params.write_text(changed)
