@@ -14,6 +14,7 @@ from tests.helpers.ray_nodes import Nodes, start_two_nodes
 from tests.helpers.repository import copy_study, restore_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a stage has two threads: waiting, they leave the core to others
 settings.register_profile("no deadline", deadline=None)  # a busy machine fails no test
 settings.load_profile("no deadline")
 
