@@ -20,10 +20,26 @@ class Cell(NamedTuple):
     outputs: list[str]
 
 
-def read_cells(line: Path, params: Path) -> Iterator[Cell]:
-    """Read the cells of dvc.yaml, in its order."""
-    values = load(params)
-    for name, stage in YAML(typ="safe").load(line).get("stages", {}).items():
+class Line(NamedTuple):
+    """The line of a study: the cells of dvc.yaml in its order, and the parameters that make them."""
+
+    cells: list[Cell]
+    params: dict[str, Any]
+
+
+def read_line(line: Path, params: Path) -> Line:
+    """Read dvc.yaml and params.yaml; empty where there is no such file.
+
+    >>> read_line(Path("no such file"), Path("no params.yaml"))
+    Line(cells=[], params={})
+    """
+    values = load(params) if params.exists() else {}
+    stages = YAML(typ="safe").load(line).get("stages", {}) if line.exists() else {}  # in C: the file is long
+    return Line(list(_list_all(stages, values)), values)
+
+
+def _list_all(stages: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Cell]:
+    for name, stage in stages.items():
         for cell in list_cells(stage, values):
             full = f"{name}@{cell['key']}" if cell else name
             yield Cell(full, name, cell.get("item"), list_outputs(stage, cell, values))

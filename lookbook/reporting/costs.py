@@ -1,9 +1,10 @@
 """What the cells of a study cost: the files of data/costs, and the cells that have none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookbook.reporting.cells import read_cells
+from lookbook.reporting.cells import Cell
 from lookbook.reporting.formatting import Values
 from pipeline.core.outputs import read_json
 from recsys.scoring.arms import build_name
@@ -26,25 +27,22 @@ class CellCosts:
     costs: Values | None
 
 
-def read_costs(folder: Path, line: Path, params: Path) -> list[CellCosts]:
+def read_costs(folder: Path, cells: Sequence[Cell]) -> list[CellCosts]:
     """Read the costs of the cells that the line has, in its order; none where no cell has costs.
 
     A file of a cell that left the line may still lie there. It is not read.
 
     Args:
         folder: data/costs.
-        line: dvc.yaml.
-        params: params.yaml.
+        cells: Of the line.
     """
-    if not folder.is_dir() or not line.exists():
-        return []
-    cells = [
+    costs = [
         CellCosts(cell.stage, _name_recommender(cell.item), _read(Path(path)))
-        for cell in read_cells(line, params)
+        for cell in cells
         for path in cell.outputs
         if folder in Path(path).parents and cell.stage != ITSELF
     ]
-    return cells if any(cell.costs for cell in cells) else []
+    return costs if any(cell.costs for cell in costs) else []
 
 
 def _name_recommender(item: object) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lookbook.comparison.rows import TABLES, read_comparison
 from lookbook.reporting import files
+from lookbook.reporting.cells import Line, read_line
 from lookbook.reporting.costs import CellCosts, read_costs
 from lookbook.reporting.files import Reader
 from lookbook.reporting.formatting import Tuning, Values
@@ -42,7 +43,8 @@ class Results:
         headline: The figures of metrics/headline.json and metrics/chosen.json.
         curves: The learning curve of each captioner that has one.
         runs: The run record of each captioner that has one.
-        costs: What the cells of the line cost; empty where no cell has costs.
+        line: The cells of the line, and the parameters.
+        costs: What these cells cost; empty where no cell has costs.
     """
 
     captioners: list[str]
@@ -60,6 +62,7 @@ class Results:
     headline: Values = field(default_factory=dict)
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
     runs: dict[str, Values] = field(default_factory=dict)
+    line: Line = field(default_factory=lambda: Line([], {}))
     costs: list[CellCosts] = field(default_factory=list)
 
 
@@ -71,6 +74,7 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
     if any(name not in captions for name in study.captioners):
         reader.note(files.CAPTION_METRICS, files.STAGES[files.CAPTION_METRICS])
     scores = [reader.read(path, read_parquet, pd.DataFrame()) for path in OF_CAPTIONS] if has_captions else []
+    line = read_line(files.LINE, PARAMS)
     attributes, confusions = scores or [pd.DataFrame()] * len(OF_CAPTIONS)
     return Results(
         captioners=[name for name in study.captioners if name in captions],
@@ -90,7 +94,8 @@ def read_results(study: ReportedStudy, reader: Reader) -> Results:
         headline=reader.read(files.HEADLINE, read_json, NOTHING) | reader.read(files.CHOSEN, read_json, NOTHING),
         curves=_read_present(files.CURVES, study.captioners, ".csv", pd.read_csv),
         runs=_read_present(files.RUN_RECORDS, study.captioners, ".json", read_json),
-        costs=read_costs(COSTS, files.LINE, PARAMS),
+        line=line,
+        costs=read_costs(COSTS, line.cells),
     )
 
 

@@ -138,7 +138,7 @@ def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader
         "has_captioners": bool(study.captioners),
         "has_recommendations": study.has_recommendations,
         "has_arrivals": bool(study.arrival_features),
-        "provenance": read_provenance(),
+        "provenance": read_provenance(results.line),
     }
 
 

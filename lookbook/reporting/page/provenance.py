@@ -2,16 +2,15 @@
 
 import io
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
-from lookbook.reporting.cells import read_cells
-from lookbook.reporting.files import LINE
+from lookbook.reporting.cells import Cell, Line
 from lookbook.reporting.formatting import Values
-from pipeline.core.params import PARAMS
 from pipeline.core.record import TIMED
 
 LOCK = Path("dvc.lock")
@@ -21,23 +20,23 @@ OF_THE_MACHINE = ("machine", "device")
 HEX = 12  # digits of a hash that are shown
 
 
-def read_provenance() -> Values:
-    """Return `params` (text), `versions`, and `hashes`: path -> the first digits of its MD5."""
+def read_provenance(line: Line) -> Values:
+    """Return of a study `params` (text), `versions`, and `hashes`: path -> the first digits of its MD5."""
     versions = {"Python": platform.python_version()} | {name: _find(name) for name in PACKAGES}
     return {
-        "params": read_params(PARAMS),
+        "params": write_params(line.params),
         "versions": {name: found for name, found in versions.items() if found},
-        "hashes": read_hashes(LOCK, LINE, PARAMS),
+        "hashes": read_hashes(LOCK, line.cells),
     }
 
 
-def read_params(path: Path) -> str:
-    """Return the parameters without comments, and without those that change no result."""
-    if not path.exists():
+def write_params(params: Mapping[str, Any]) -> str:
+    """Write the parameters as YAML, without those that change no result; empty where there are none."""
+    values = {key: value for key, value in params.items() if key not in OF_THE_MACHINE}
+    if not values:
         return ""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    values = {key: value for key, value in (yaml.load(path) or {}).items() if key not in OF_THE_MACHINE}
     buffer = io.StringIO()
     yaml.dump(values, buffer)
     return buffer.getvalue()
@@ -50,24 +49,24 @@ def _find(package: str) -> str:
         return ""
 
 
-def read_hashes(lock: Path, line: Path, params: Path) -> dict[str, str]:
+def read_hashes(lock: Path, cells: Sequence[Cell]) -> dict[str, str]:
     """Read the hash of every result in dvc.lock that a report is made from; empty where there is no such file.
 
     Times are none of them, and a report's own hash would change the report. A cell that left the line may still stand
     in dvc.lock; it is left out.
 
-    >>> read_hashes(Path("no such file"), Path("dvc.yaml"), Path("params.yaml"))
+    >>> read_hashes(Path("no such file"), [])
     {}
     """
-    if not lock.exists() or not line.exists():
+    if not lock.exists() or not cells:
         return {}
     try:
         stages: Any = (YAML(typ="safe").load(lock) or {}).get("stages", {})  # in C: the file has thousands of lines
     except YAMLError:
         return {}
-    cells = {cell.name for cell in read_cells(line, params)}
+    names = {cell.name for cell in cells}
     outs = sorted(
-        (out for name, stage in stages.items() if name in cells for out in stage.get("outs", [])),
+        (out for name, stage in stages.items() if name in names for out in stage.get("outs", [])),
         key=lambda out: out["path"],
     )
     return {

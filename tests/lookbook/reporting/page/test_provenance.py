@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lookbook.reporting.cells import read_line
 from lookbook.reporting.page.provenance import read_hashes
 
 LINE = """
@@ -29,7 +30,8 @@ def test_cells_that_left_the_line_and_files_of_times_have_none(tmp_path: Path) -
     files = {"dvc.lock": LOCK, "dvc.yaml": LINE, "params.yaml": "captioners: {a: {}}\ntexts: [all]\n"}
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    assert read_hashes(*(tmp_path / name for name in files)) == {
+    cells = read_line(tmp_path / "dvc.yaml", tmp_path / "params.yaml").cells
+    assert read_hashes(tmp_path / "dvc.lock", cells) == {
         "data/adapters/a": "aaaaaaaaaaaa",
         "data/lists/all": "cccccccccccc",
         "data/split": "0123456789ab",
