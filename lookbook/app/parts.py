@@ -58,7 +58,9 @@ def offer_csv(table: pl.DataFrame, name: str) -> None:
     st.download_button("As CSV", lambda: table.write_csv().encode(), f"{name}.csv", "text/csv", on_click="ignore")
 
 
-def show_rows(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str, numbers: int = 0) -> None:
+def show_rows(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], title: str, numbers: int = 0, file: str = ""
+) -> None:
     """Show a table; a cell that is a mapping with `text` and `link` leads to another page.
 
     Args:
@@ -66,6 +68,10 @@ def show_rows(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str, 
         rows: Their cells.
         title: What the table holds, for those who do not see it.
         numbers: How many columns at the right hold numbers.
+        file: The name of the CSV file that is offered; empty: none is.
     """
     cells = [[cell if isinstance(cell, Mapping) else {"text": cell, "link": ""} for cell in row] for row in rows]
     show_html("table", header=header, rows=cells, title=title, first_number=len(header) - numbers)
+    if file:
+        texts = [[str(cell["text"]) for cell in row] for row in cells]
+        offer_csv(pl.DataFrame(texts, schema=dict.fromkeys(header, pl.String), orient="row"), file)

@@ -1,4 +1,8 @@
-"""Two sets of captions on the same garments: their difference, its interval, slices of it, and the pairs."""
+"""Two sets of captions on the same garments: their difference, its interval, slices of it, and the pairs.
+
+One of them may be the shop's descriptions. They have no scores, as captions are scored against them: what is shown
+then is the score of the other set alone.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +45,11 @@ class Side(NamedTuple):
     is_other: bool = False
 
     @property
+    def is_reference(self) -> bool:
+        """Whether these are the shop's descriptions."""
+        return self.captioner == REFERENCE
+
+    @property
     def name(self) -> str:
         """What pages and addresses call it."""
         return f"{OTHER if self.is_other else ''}{self.captioner} {self.variant}".rstrip()
@@ -69,21 +78,40 @@ def open_other(folder: str) -> Study:
 
 
 def list_sides(study: Study, other: Study | None = None) -> list[Side]:
-    """List the sets of captions of a study, and those of another one after them."""
+    """List the sets of captions of a study, those of another one after them, and the shop's descriptions last."""
     own = [Side(study, *one) for one in study.list_sets()]
-    return own + ([] if other is None else [Side(other, *one, True) for one in other.list_sets()])
+    others = [] if other is None else [Side(other, *one, True) for one in other.list_sets()]
+    return [*own, *others, *([Side(study, REFERENCE, "")] if own else [])]
+
+
+def find_scored(a: Side, b: Side) -> Side | None:
+    """Return the set that is compared with the shop's descriptions; None where neither side is these.
+
+    Raises:
+        UserError: Both are.
+    """
+    if a.is_reference and b.is_reference:
+        raise UserError("A and B are both the shop's descriptions; choose captions for one of them")
+    return b if a.is_reference else a if b.is_reference else None
 
 
 def read_pairs(study: Study, a: Side, b: Side, metric: str) -> pl.DataFrame:
     """Return the garments of a study that both sets have a score of, largest difference first.
 
+    Compared with the shop's descriptions, a and the difference are the score of the other set, and the lowest is first.
+
     Returns:
         row, item_id, category, colour, group, a, b, difference.
     """
-    scores = join_scores(a.read_scores(metric), b.read_scores(metric))
+    scored = find_scored(a, b)
+    if scored:
+        score = pl.col("value")
+        scores = scored.read_scores(metric).select("item_id", a=score, b=pl.lit(0.0), difference=score)
+    else:
+        scores = join_scores(a.read_scores(metric), b.read_scores(metric))
     known = [name for name in ("row", "item_id", "category", "colour", "group") if name in read_catalogue(study)]
     joined = read_catalogue(study).select(known).join(scores, on="item_id", maintain_order="left")
-    return joined.sort("difference", "row", descending=[True, False])
+    return joined.sort("difference", "row", descending=[scored is None, False])
 
 
 def estimate_difference(pairs: pl.DataFrame, draws: int = DRAWS) -> Estimate:
@@ -92,6 +120,35 @@ def estimate_difference(pairs: pl.DataFrame, draws: int = DRAWS) -> Estimate:
     draws = max(200, min(draws, COUNTS // max(1, len(np.unique(groups)))))
     a, b = (pairs[name].to_numpy().astype(float)[:, None] for name in ("a", "b"))
     return paired_means(a, b, groups, draws, seed=0)[0]
+
+
+def describe_difference(pairs: pl.DataFrame, a: Side, b: Side, metric: str) -> tuple[str, list[str]]:
+    """Describe the difference of two sets, or the score of the one that is compared with the shop's descriptions.
+
+    Returns:
+        The figure in a sentence, and what is to be known of it.
+    """
+    scored, estimate, on = find_scored(a, b), estimate_difference(pairs), f"on {len(pairs):,} garments"
+    exploratory = "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under "
+    if scored:
+        figure = write_estimate(estimate, sign="")
+        alone = "Mean and its interval of 95 %, whole products resampled. Descriptions have no score: captions are "
+        return f"{metric} of {scored.name}: {figure} {on}", [alone + "scored against them.", exploratory + "Results."]
+    wins, ties, losses = count_wins(pairs)
+    counts = f"A is better on {wins}, equal on {ties}, worse on {losses}. Interval of 95 %, whole products resampled."
+    verdict = f"{metric}: {a.name} − {b.name} = {write_estimate(estimate)} {on}"
+    return verdict, [counts, exploratory + "Results."]
+
+
+def write_estimate(estimate: Estimate, sign: str = "+") -> str:
+    """Write a figure with its interval.
+
+    Args:
+        estimate: The figure.
+        sign: + writes the sign of all; empty: that of negative figures alone.
+    """
+    figures = (f"{value:{sign}.4f}" for value in (estimate.difference, estimate.low, estimate.high))
+    return "{} [{}, {}]".format(*figures).replace("-", "−")
 
 
 def find_groups(pairs: pl.DataFrame) -> np.ndarray:
@@ -135,7 +192,7 @@ def read_texts(side: Side, items: Sequence[str]) -> dict[str, str]:
         UserError: The captions are not there.
     """
     study, captioner, variant, _ = side
-    path, column = (ITEMS, "description") if captioner == REFERENCE else (captions(captioner, variant), "caption")
+    path, column = (ITEMS, "description") if side.is_reference else (captions(captioner, variant), "caption")
     if not (study.root / path).is_file():
         raise UserError(f"{path.as_posix()}: no such captions; run `dvc repro caption_generate_{variant}@{captioner}`")
     table = pl.scan_parquet(study.root / path).select("item_id", column).filter(pl.col("item_id").is_in(list(items)))

@@ -6,14 +6,17 @@ from typing import Any
 
 import polars as pl
 
+from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.rows import read_comparison
 from lookbook.reporting.formatting import format_p, format_value
+from lookbook.views.people import Experiment, list_rankings
 from lookbook.views.rendering import render
 from lookbook.views.study import COMPARISON, Study, require_stage
 
 TABLES = Path("reports/tables")
 GROUPS = ("arrivals", "captions", "masked", "catalogues", "slices")  # those of differences
 DRAWN = 40  # intervals at most
+Arms = dict[tuple[Experiment, str], list[str]]
 WIDTH, LABELS, LINE = 900, 380, 22  # pixels of the figure, of its labels, of a row
 
 
@@ -27,7 +30,8 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
     """Read the comparisons of a group, with their figures as they are printed.
 
     Returns:
-        For each: table, of (captioner or recommender), metric, a, b, difference, low, high, shown, interval, p.
+        For each: table, of (captioner or recommender, with the slice), recommender, slice, metric, a, b, difference,
+        low, high, shown, interval, p.
     """
     rows = read_comparison(require_stage(study, COMPARISON)).get(group, [])
     return [_describe(group, row) for row in rows if row.get("low") is not None]
@@ -40,12 +44,39 @@ def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "table": group,
         "of": str(row.get("captioner") or row.get("recommender") or "") + part,
+        **{key: str(row.get(key) or "") for key in ("recommender", "slice")},
         "metric": metric,
         **{key: row[key] for key in ("a", "b", "difference", "low", "high")},
         "shown": format_value(metric, row["difference"], True),
         "interval": f"[{low}, {high}]",
         "p": format_p(row.get("p_holm")),
     }
+
+
+def list_arms(study: Study) -> Arms:
+    """List the arms whose lists the page Customers shows: (experiment, recommender) -> arms."""
+    experiments: tuple[Experiment, ...] = ("arrivals", "warm")
+    return {(name, key): arms for name in experiments for key, arms in list_rankings(study, name).items()}
+
+
+def find_lists(row: Mapping[str, Any], known: Arms) -> dict[str, str]:
+    """Find the choices of the page Customers that show the lists of a comparison; empty where there are none.
+
+    Args:
+        row: Of `read_rows`.
+        known: Of `list_arms`.
+    """
+    experiment: Experiment = "arrivals" if row["table"] == "arrivals" else "warm"
+    arms = known.get((experiment, row["recommender"]), [])
+    a, b = (next((arm for arm in _name_arms(row[key]) if arm in arms), "") for key in ("a", "b"))
+    if not (a and b) or a == b:
+        return {}
+    return {"experiment": experiment, "recommender": row["recommender"], "a": a, "b": b, "slice": row["slice"]}
+
+
+def _name_arms(name: str) -> list[str]:
+    """List the arms whose lists a name of a comparison may mean: ft is masked-ft, and of some only catalogues count."""
+    return [name, name_masked_text(name), CATALOGUE_OF.get(name, name)]
 
 
 def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -1,27 +1,27 @@
-"""Compare two sets of captions: their difference over a selection, slices of it, and the pairs that differ most."""
+"""Compare two sets of captions, or one with the shop's descriptions: over a selection, by slices, pair by pair."""
 
 import polars as pl
 import streamlit as st
 
 from lookbook.app.parts import choose_any, link, offer_csv, picture, show_html, show_rows
 from lookbook.app.sides import choose_sides
-from lookbook.comparison.significance import Estimate
 from lookbook.views.comparing import (
     REFERENCE,
     Side,
-    count_wins,
-    estimate_difference,
+    describe_difference,
     find_bins,
+    find_scored,
     list_slices,
     read_pairs,
     read_texts,
+    write_estimate,
 )
 from lookbook.views.items import count_pages, list_values, take_page
 from lookbook.views.study import ITEMS, SCORES, Study
 from lookbook.views.words import compare_texts
 
 TITLE = "Compare"
-ABOUT = "Two sets of captions on the same garments: how much they differ, where, and in which words."
+ABOUT = "Two sets of captions, or captions and descriptions: on which garments, and in which words, they differ."
 NEEDS = (ITEMS, SCORES)
 OF_OTHER = (
     "The other study's scores are those that it computed, on the garments that both studies have: compare them only "
@@ -34,7 +34,7 @@ def show(study: Study) -> None:
     """Show the comparison that is chosen."""
     chosen = choose_sides(study)
     if chosen is None:
-        show_html("note", lines=["Two sets of captions are needed.", *study.list_untrained()])
+        show_html("note", lines=["No captions yet.", *study.list_untrained()])
         return
     a, b, metric = chosen
     pairs = read_pairs(study, a, b, metric)
@@ -43,13 +43,15 @@ def show(study: Study) -> None:
         show_html("note", lines=["No garment is in this selection."])
         show_html("link", text="Clear all filters", link=link("compare"))
         return
-    _show_difference(pairs, a.name, b.name, metric)
+    verdict, paragraphs = describe_difference(pairs, a, b, metric)
+    show_html("answer", verdict=verdict, paragraphs=paragraphs)
     if a.is_other or b.is_other:
         show_html("note", lines=[OF_OTHER])
-    _show_bins(pairs)
+    scored = find_scored(a, b)
+    _show_bins(pairs, "score" if scored else "difference A − B", "" if scored else "+")
     _show_pairs(study, pairs, a, b)
-    _show_slices(study, pairs)
-    offer_csv(pairs.drop("row"), "comparison")
+    _show_slices(study, pairs, "" if scored else "+")
+    offer_csv(pairs.drop(["row", "b", "difference"] if scored else "row"), "comparison")
 
 
 def _filter(study: Study, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -73,64 +75,55 @@ def _read_number(text: str) -> float | None:
         return None
 
 
-def _show_difference(pairs: pl.DataFrame, a: str, b: str, metric: str) -> None:
-    estimate = estimate_difference(pairs)
-    wins, ties, losses = count_wins(pairs)
-    show_html(
-        "answer",
-        verdict=f"{metric}: {a} − {b} = {_write(estimate)} on {len(pairs):,} garments",
-        paragraphs=[
-            f"A is better on {wins}, equal on {ties}, worse on {losses}. Interval of 95 %, whole products resampled.",
-            "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under Results.",
-        ],
-    )
-
-
-def _write(estimate: Estimate) -> str:
-    return f"{estimate.difference:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]".replace("-", "−")
-
-
-def _show_bins(pairs: pl.DataFrame) -> None:
-    show_html("subheading", title="How the differences are spread")
+def _show_bins(pairs: pl.DataFrame, what: str, sign: str) -> None:
+    show_html("subheading", title="How it is spread")
     bins = find_bins(pairs)
     most = max(bins["items"].to_list()) or 1
     chosen = {name: st.query_params.get_all(name) for name in st.query_params if name not in (BELOW, ABOVE, "page")}
     bars = [
         {
-            "text": f"{low:+.3f} to {high:+.3f}".replace("-", "−"),
+            "text": f"{low:{sign}.3f} to {high:{sign}.3f}".replace("-", "−"),
             "items": items,
             "width": round(100 * items / most, 1),
             "link": link("compare", **chosen, **{BELOW: f"{low:.6g}", ABOVE: f"{high:.6g}"}),
         }
         for low, high, items in bins.iter_rows()
     ]
-    show_html("histogram", bars=bars)
+    show_html("histogram", bars=bars, what=what)
 
 
 def _show_pairs(study: Study, pairs: pl.DataFrame, a: Side, b: Side) -> None:
-    show_html("subheading", title="Pairs, largest difference first")
+    scored = find_scored(a, b)
+    show_html("subheading", title="Pairs, lowest score first" if scored else "Pairs, largest difference first")
     page = st.pagination(count_pages(len(pairs)), key="page", bind="query-params")
     rows = take_page(pairs, page)
     items = rows["item_id"].to_list()
-    left, right, own = (read_texts(side, items) for side in (a, b, Side(study, REFERENCE, "")))
+    left, right = (read_texts(side, items) for side in (a, b))
+    own = {} if scored else read_texts(Side(study, REFERENCE, ""), items)
     shown = []
     for row in rows.iter_rows(named=True):
         item = row["item_id"]
         of_a, of_b = compare_texts(left.get(item, ""), right.get(item, ""))
         shown.append(
-            row | {"a_words": of_a, "b_words": of_b, "own": own.get(item, ""), "picture": picture(row["row"])}
+            row | {"a_words": of_a, "b_words": of_b, "own": own.get(item), "picture": picture(row["row"])}
             | {"link": link("garment", item=item)}
         )  # fmt: skip
-    show_html("pairs", pairs=shown, a=a.name, b=b.name)
+    show_html("pairs", pairs=shown, a=a.name, b=b.name, is_difference=scored is None)
 
 
-def _show_slices(study: Study, pairs: pl.DataFrame) -> None:
-    show_html("subheading", title="Slices, largest difference first")
+def _show_slices(study: Study, pairs: pl.DataFrame, sign: str) -> None:
+    what = "difference" if sign else "score"
+    show_html("subheading", title=f"Slices, largest {what} first")
     rows = [
-        [one.kind, {"text": one.value, "link": _link_slice(one.kind, one.value)}, one.items, _write(one.estimate)]
+        [
+            one.kind,
+            {"text": one.value, "link": _link_slice(one.kind, one.value)},
+            one.items,
+            write_estimate(one.estimate, sign),
+        ]
         for one in list_slices(study, pairs)
     ]
-    show_rows(["slice", "value", "garments", "difference"], rows, "The difference by slice", numbers=2)
+    show_rows(["slice", "value", "garments", what], rows, f"The {what} by slice", numbers=2)
 
 
 def _link_slice(kind: str, value: str) -> str:

@@ -55,7 +55,7 @@ def _show_scores(study: Study, item: str) -> None:
     header, rows = read_score_table(study, item)
     if rows:
         show_html("subheading", title="Scores")
-        show_rows(header, rows, "Scores of every caption of this garment", numbers=len(header) - 1)
+        show_rows(header, rows, "Scores of every caption of this garment", numbers=len(header) - 1, file="scores")
 
 
 def _show_people(study: Study, item: str) -> None:

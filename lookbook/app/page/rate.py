@@ -137,4 +137,4 @@ def _show_results(study: Study, opened: OpenRound, store: Store, rater: str) -> 
     figures = rating.read_results(study, opened, store)
     rows = rating.list_results(figures)
     header = ["question", "arms", "net preference", "95 % interval", "p", "wins", "ties", "losses"]
-    show_rows(header, rows, "What people prefer", numbers=6)
+    show_rows(header, rows, "What people prefer", numbers=6, file="preferences")

@@ -1,10 +1,21 @@
 """Results: the tables of the report, sortable, and every comparison with its interval."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
 from lookbook.app.parts import choose, choose_any, link, show_html, show_rows
-from lookbook.views.results import draw_intervals, list_groups, list_tables, read_rows, read_table
+from lookbook.views.results import (
+    Arms,
+    draw_intervals,
+    find_lists,
+    list_arms,
+    list_groups,
+    list_tables,
+    read_rows,
+    read_table,
+)
 from lookbook.views.study import COMPARISON, Study
 
 TITLE = "Results"
@@ -20,26 +31,27 @@ def show(study: Study) -> None:
     recommender = choose_any("Of", sorted({row["of"] for row in rows}), "of")
     shown = [row for row in rows if row["metric"] == metric and recommender in ("", row["of"])]
     st.html(draw_intervals(shown))
+    arms = list_arms(study)
     show_rows(
         ["of", "a", "b", "difference", "95 %", "corrected p"],
         [
-            [{"text": row["of"], "link": _link(row)}, row["a"], row["b"], row["shown"], row["interval"], row["p"]]
+            [{"text": row["of"], "link": _link(row, arms)}, row["a"], row["b"], row["shown"], row["interval"], row["p"]]
             for row in shown
         ],
         "Comparisons with intervals",
         numbers=3,
+        file="comparisons",
     )
     _show_tables(study)
 
 
-def _link(row: dict[str, str]) -> str:
+def _link(row: dict[str, Any], arms: Arms) -> str:
     """Return the page where the comparison can be looked at: captions under Compare, lists under Customers."""
     if row["table"] == "captions":
         sets = {"a": f"{row['of']} {row['a']}", "b": f"{row['of']} {row['b']}"}
         return link("compare", **sets, metric=row["metric"])
-    if row["table"] == "arrivals":
-        return link("customers", experiment="arrivals", recommender=row["of"], a=row["a"], b=row["b"], by="effect")
-    return ""
+    lists = find_lists(row, arms)
+    return link("customers", **lists) if lists else ""
 
 
 def _show_tables(study: Study) -> None:

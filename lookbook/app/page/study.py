@@ -32,7 +32,7 @@ def show(study: Study) -> None:
 def _show_stages(stages: list[StageState]) -> None:
     show_html("subheading", title="Stages")
     rows = [[stage.name, _describe(stage), ", ".join(stage.stale)] for stage in stages if stage.cells]
-    show_rows(["stage", "state", "outputs that differ from dvc.lock"], rows, "Stages of the study")
+    show_rows(["stage", "state", "outputs that differ from dvc.lock"], rows, "Stages of the study", file="stages")
 
 
 def _describe(stage: StageState) -> str:

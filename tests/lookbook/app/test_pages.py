@@ -115,6 +115,25 @@ def test_another_study_can_be_compared(whole_study: Path, monkeypatch: pytest.Mo
     assert "give the folder of a study" in refused
 
 
+def test_captions_are_compared_with_the_descriptions(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    app = open_page("compare", a="tiny-llava ft", b="reference")
+    assert not app.exception
+    html = read_html(app)
+    assert "cider of tiny-llava ft: " in html
+    assert "Pairs, lowest score first" in html
+    assert html.count("B: ") == html.count('class="lb-card"') == 20
+    assert "−0." not in html  # a score is no difference
+    refused = read_html(open_page("compare", a="reference", b="reference"))
+    assert "choose captions for one of them" in refused
+
+
+@pytest.mark.parametrize("name", ["study", "garment", "compare", "results", "garments"])
+def test_a_page_of_figures_offers_them_as_csv(name: str, whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    assert "As CSV" in [button.label for button in open_page(name).get("download_button")]
+
+
 def test_customers_are_drawn_from_a_slice_by_a_number(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(whole_study)
     shown = [

@@ -10,8 +10,10 @@ import pytest
 from lookbook.views.comparing import (
     Side,
     count_wins,
+    describe_difference,
     estimate_difference,
     find_bins,
+    find_scored,
     list_sides,
     list_slices,
     open_other,
@@ -19,7 +21,7 @@ from lookbook.views.comparing import (
     read_texts,
 )
 from lookbook.views.rendering import render
-from lookbook.views.results import draw_intervals, list_groups, read_rows
+from lookbook.views.results import draw_intervals, find_lists, list_arms, list_groups, read_rows
 from lookbook.views.study import Study
 from pipeline.core.errors import UserError
 from tests.helpers.hostile import HOSTILE
@@ -56,6 +58,22 @@ def test_the_reference_is_a_set_of_texts(viewed: Study) -> None:
     assert read_texts(Side(viewed, "reference", ""), ["0000000000"]) == {"0000000000": "red dress in soft cotton"}
 
 
+def test_against_the_descriptions_the_score_of_the_captions_is_shown_lowest_first(viewed: Study) -> None:
+    """Captions are scored against descriptions, so these have no score that could be subtracted."""
+    captions, reference = Side(viewed, *A), list_sides(viewed)[-1]
+    assert reference.name == "reference"
+    for a, b in ((captions, reference), (reference, captions)):
+        assert find_scored(a, b) == captions
+        pairs = read_pairs(viewed, a, b, "cider")
+        assert pairs["difference"].to_list() == sorted(pairs["a"].to_list())
+        assert dict(pairs.select("item_id", "a").iter_rows()) == dict(captions.read_scores("cider").iter_rows())
+        verdict, notes = describe_difference(pairs, a, b, "cider")
+        assert verdict.startswith(f"cider of tiny-llava ft: {pairs['a'].mean():.4f} [")
+        assert "Descriptions have no score" in notes[0]
+    with pytest.raises(UserError, match="A and B are both the shop's descriptions"):
+        read_pairs(viewed, reference, reference, "cider")
+
+
 def test_another_study_is_compared_on_the_garments_of_both(viewed: Study, tmp_path: Path) -> None:
     """It is this one with half of its garments, whose scores are one higher."""
     other = tmp_path / "other"
@@ -64,7 +82,7 @@ def test_another_study_is_compared_on_the_garments_of_both(viewed: Study, tmp_pa
     kept = scores[scores["item_id"] < "0000000030"].assign(value=lambda table: table["value"] + 1)
     kept.to_parquet(other / "data/scores/captions.parquet", index=False)
     sides = {side.name: side for side in list_sides(viewed, open_other(str(other)))}
-    assert len(sides) == 2 * len(viewed.list_sets())
+    assert len(sides) == 2 * len(viewed.list_sets()) + 1  # and the descriptions
     pairs = read_pairs(viewed, sides["other study: tiny-llava ft"], sides["tiny-llava ft"], "cider")
     assert set(pairs["item_id"]) == set(kept["item_id"])
     assert pairs["difference"].to_list() == pytest.approx([1.0] * len(pairs))
@@ -84,6 +102,19 @@ def test_results_are_the_rows_of_the_comparison(viewed: Study) -> None:
     assert rows[0]["interval"].startswith("[")
     assert draw_intervals(rows).count("<circle") == 40
     assert "No comparison" in draw_intervals([])
+
+
+def test_a_comparison_of_lists_leads_to_them_where_they_are_there(viewed: Study) -> None:
+    arms = list_arms(viewed)
+    masked = [row for row in read_rows(viewed, "masked") if (row["a"], row["b"]) == ("ft", "pt")]
+    lists = {"experiment": "warm", "recommender": "vbpr-sbert", "a": "masked-ft", "b": "masked-pt", "slice": ""}
+    assert find_lists(masked[0], arms) == lists
+    part = {"table": "slices", "recommender": "vbpr-sbert", "a": "ft", "b": "pt", "slice": "cold_users"}
+    assert find_lists(part, arms) == lists | {"slice": "cold_users"}
+    assert find_lists(part | {"b": "none"}, arms) == {}
+    catalogue = part | {"recommender": "bpr", "a": "augmented", "b": "unfilled"}  # both are the lists of all
+    assert find_lists(catalogue, {("warm", "bpr"): ["original", "all"]}) == {}
+    assert find_lists(catalogue | {"b": "original"}, {("warm", "bpr"): ["original", "all"]})["a"] == "all"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
