@@ -11,6 +11,7 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.components.v2 import manifest_scanner
 
 from lookbook.views.pictures import read_picture
 from lookbook.views.study import IMAGES, REPORT
@@ -72,8 +73,17 @@ def serve_report(request: Request) -> Response:
     return FileResponse(path, headers=ALONE)
 
 
+def list_no_components(max_workers: int | None = None) -> list[Any]:
+    """List no components of other packages, in the place of Streamlit's scan: the pages use none.
+
+    The scan parses the metadata of every installed package, 0.4 CPU seconds for 260 of them.
+    """
+    return []
+
+
 def build() -> Any:
     """Build the application with the routes of its own."""
+    manifest_scanner.scan_component_manifests = list_no_components
     routes = [Route("/picture/{row:int}", serve_picture), Route("/report/{path:path}", serve_report)]
     return st.App(MAIN, routes=routes)
 

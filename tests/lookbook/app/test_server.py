@@ -1,5 +1,6 @@
 """Routes of the server, its options, and its port; no browser is needed."""
 
+import importlib.metadata
 import socket
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 from streamlit import config
+from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.component_manager import BidiComponentManager as ComponentManager
 
 from lookbook.app import server
 from lookbook.views.pictures import read_picture
@@ -69,6 +72,17 @@ def test_every_option_is_one_that_streamlit_knows_and_none_leads_out() -> None:
     assert set(options) <= set(config.get_config_options())
     assert options["server.address"] == "127.0.0.1"
     assert options["browser.gatherUsageStats"] is False
+
+
+def test_no_installed_package_is_scanned_for_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit looks the scan up in this module when it starts; a version that does not would scan again."""
+    scan = "scan_component_manifests"
+    monkeypatch.setattr(manifest_scanner, scan, getattr(manifest_scanner, scan))  # as it was, after this test
+    server.build()
+    manager = ComponentManager()
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: pytest.fail("the packages are read"))
+    manager.discover_and_register_components(start_file_watching=False)
+    assert getattr(manifest_scanner, scan)() == []
 
 
 def test_a_port_that_is_taken_is_passed_over() -> None:
