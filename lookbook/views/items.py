@@ -139,7 +139,11 @@ def select(study: Study, selection: Selection) -> pl.DataFrame:
 @lru_cache(maxsize=4)
 def _select(files: _Files, selection: Selection) -> pl.DataFrame:
     rows = _keep_facets(_keep_others(files, _drop_facets(selection)), selection, FACETS)
-    return _sort(files.study, rows, selection)
+    values = _read_order(files, _keep_order(selection))
+    if values is None:
+        return rows
+    joined = rows.with_columns(value=values.gather(rows["row"]))
+    return joined.sort("value", descending=selection.descending, nulls_last=True, maintain_order=True)  # rows ascend
 
 
 def count_facets(study: Study, selection: Selection) -> dict[str, dict[str, int]]:
@@ -157,6 +161,12 @@ def count_facets(study: Study, selection: Selection) -> dict[str, dict[str, int]
 def _drop_facets(selection: Selection) -> Selection:
     """Return the selection without its facets and its order: what pages of one search share."""
     return replace(selection, split="", category="", colour="", sort="number", metric="", descending=True)
+
+
+def _keep_order(selection: Selection) -> Selection:
+    """Return what the selection sorts by, without its filters: what one order of several selections shares."""
+    kept = {name: getattr(selection, name) for name in ("captioner", "variant", "sort", "metric")}
+    return Selection(**kept)
 
 
 def _keep_facets(rows: pl.DataFrame, selection: Selection, facets: Sequence[str]) -> pl.DataFrame:
@@ -177,7 +187,7 @@ def _keep_others(files: _Files, selection: Selection) -> pl.DataFrame:
     if selection.items is not None:
         rows = rows.filter(pl.col("item_id").is_in(list(selection.items)))
     if selection.text:
-        rows = rows.join(_find_text(study, selection), on="item_id", how="semi", maintain_order="left")
+        rows = rows.filter(_find_text(files, selection).gather(rows["row"]))
     if selection.captioner and (selection.unfinished or selection.missed or selection.invented):
         rows = rows.filter(pl.col("item_id").is_in(_find_captions(study, selection)))
     if selection.captioner and selection.wrong_category:
@@ -185,23 +195,37 @@ def _keep_others(files: _Files, selection: Selection) -> pl.DataFrame:
     return rows
 
 
-def _find_text(study: Study, selection: Selection) -> pl.DataFrame:
+def _find_text(files: _Files, selection: Selection) -> pl.Series:
     """Find the garments whose description, or caption of the chosen set, has the words; case does not matter.
 
     Returns:
-        item_id, once or twice.
+        Of each row of the catalogue, whether it is one.
     """
-    wanted = selection.text.lower()
-    sources = [(ITEMS, "description")]
+    found = _search(files.root / ITEMS, "description", selection.text)
     own = captions(selection.captioner, selection.variant)
-    if selection.captioner and study.has(own):
-        sources.append((own, "caption"))
-    found = []
-    for path, column in sources:
-        table = pl.scan_parquet(study.root / path).select("item_id", column)
-        has = pl.col(column).str.to_lowercase().str.contains(wanted, literal=True)
-        found.append(table.filter(has).select(pl.col("item_id").cast(pl.String)).collect())
-    return pl.concat(found)
+    if selection.captioner and files.study.has(own):
+        said = _find_places(files, own).filter(_search(files.root / own, "caption", selection.text))
+        found = found.scatter(said.drop_nulls(), True)
+    return found
+
+
+def _search(path: Path, column: str, words: str) -> pl.Series:
+    """Tell of each row of a file whether its text has the words."""
+    text = pl.col(column).str
+    if words.isascii():  # quicker than lower case
+        has = text.contains_any([words], ascii_case_insensitive=True)
+    else:
+        has = text.to_lowercase().str.contains(words.lower(), literal=True)
+    return pl.scan_parquet(path).select(has.fill_null(False)).collect().to_series()
+
+
+@lru_cache(maxsize=4)
+def _find_places(files: _Files, path: Path) -> pl.Series:
+    """Find the row of the catalogue of each row of a file with item_id; null where it has none."""
+    ids = pl.scan_parquet(files.root / path).select(pl.col("item_id").cast(pl.String)).collect()
+    return ids.join(
+        read_catalogue(files.study).select("item_id", "row"), on="item_id", how="left", maintain_order="left"
+    )["row"]
 
 
 def _find_captions(study: Study, selection: Selection) -> list[str]:
@@ -235,14 +259,15 @@ def _keep_wrong(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.Da
     return wrong.drop("predicted_category")
 
 
-def _sort(study: Study, rows: pl.DataFrame, selection: Selection) -> pl.DataFrame:
+@lru_cache(maxsize=4)
+def _read_order(files: _Files, selection: Selection) -> pl.Series | None:
+    """Read what the selection sorts by, of each row of the catalogue; None where there is nothing to sort by."""
     if selection.sort == "number" or not selection.captioner:
-        return rows
-    values = _read_sort_values(study, selection)
+        return None
+    values = _read_sort_values(files.study, selection)
     if values is None:
-        return rows
-    joined = rows.join(values, on="item_id", how="left", maintain_order="left")
-    return joined.sort("value", descending=selection.descending, nulls_last=True, maintain_order=True)  # rows ascend
+        return None
+    return read_catalogue(files.study).join(values, on="item_id", how="left", maintain_order="left")["value"]
 
 
 def _read_sort_values(study: Study, selection: Selection) -> pl.DataFrame | None:

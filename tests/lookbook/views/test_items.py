@@ -1,5 +1,8 @@
 """Pages of garments, against a slow reading of the same files with pandas."""
 
+import shutil
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -14,7 +17,7 @@ from lookbook.views.items import (
     take_page,
 )
 from lookbook.views.selections import read_selection
-from lookbook.views.study import Study
+from lookbook.views.study import Study, open_study
 
 CAPTIONER = "tiny-llava"
 
@@ -35,6 +38,27 @@ def test_garments_are_sorted_by_the_difference_of_a_score(viewed: Study) -> None
     expected = expect_differences(viewed, "cider").sort_values(ascending=False)
     assert rows["item_id"].to_list()[: len(expected)] == expected.index.tolist()
     assert len(rows) == 60  # garments without a score come last, none is lost
+
+
+@pytest.mark.parametrize("words", ["HOOD", "picture of a Dress", "Red dress", "Été", "no such words", "*"])
+def test_words_are_found_in_descriptions_and_in_captions_of_the_set(viewed: Study, tmp_path: Path, words: str) -> None:
+    """In whatever case, also of letters that ASCII lacks; a garment of both is there once."""
+    shutil.copytree(viewed.root, tmp_path / "study")
+    path = tmp_path / f"study/data/captions/{CAPTIONER}-ft.parquet"
+    said = pd.read_parquet(path)[::-1]  # in another order than the catalogue
+    said.iloc[0, said.columns.get_loc("caption")] = "robe d'été"
+    said.iloc[1, said.columns.get_loc("caption")] = None
+    said.to_parquet(path, index=False)
+    items = read(viewed, "data/prepared/items.parquet").merge(said, on="item_id", how="left")
+    has = [
+        items[name].str.lower().str.contains(words.lower(), regex=False, na=False)
+        for name in ("description", "caption")
+    ]
+    expected = items.loc[has[0] | has[1], "item_id"].tolist()
+    study = open_study(tmp_path / "study")
+    found = select(study, Selection(text=words, captioner=CAPTIONER, sort="score", metric="cider"))
+    assert sorted(found["item_id"]) == expected
+    assert select(study, Selection(text=words, captioner=CAPTIONER))["item_id"].to_list() == expected
 
 
 def test_surprise_is_the_size_of_the_difference_over_its_spread(viewed: Study) -> None:
