@@ -29,6 +29,13 @@ class Against(StrEnum):
     published = "published"
 
 
+class Layout(StrEnum):
+    """Whose layout a table is printed in."""
+
+    own = "own"
+    study = "study"
+
+
 class Marks(StrEnum):
     """How LaTeX marks a claimed difference."""
 
@@ -47,6 +54,9 @@ def table(
     against: Annotated[
         Against | None, typer.Option(help="print captions or recommendations beside the original study's")
     ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="study: captions or recommendations by the original study's columns and rows alone")
+    ] = Layout.own,
     intervals: Annotated[bool, typer.Option("--intervals", help="LaTeX: intervals in lines of their own")] = False,
     marks: Annotated[Marks, typer.Option(help="LaTeX: how a claimed difference is marked")] = Marks.stars,
     cells: Annotated[Path, typer.Option(help="of the table grid: the file of its cells")] = Path(
@@ -56,7 +66,10 @@ def table(
     """Print a table of the study in this folder."""
     from lookbook.reporting.latex import write_latex
 
-    chosen = read_grid_table(cells) if name == GRID and not against else read_table(name, against)
+    if layout == Layout.study:
+        chosen = read_table_in_layout(name, against)
+    else:
+        chosen = read_grid_table(cells) if name == GRID and not against else read_table(name, against)
     if columns is not None:
         chosen = chosen.select([column.strip() for column in columns.split(",")])
     if intervals and not chosen.intervals:
@@ -89,6 +102,32 @@ def read_table(name: str, against: Against | None) -> "Table":
             f"this is {name} of {study.dataset}"
         )
     return reader.choose("table", f"published-{name}" if against else name, tables)
+
+
+def read_table_in_layout(name: str, against: Against | None) -> "Table":
+    """Return a table of the study's results by the original study's columns and rows alone.
+
+    Raises:
+        UserError: The original study has no such table, or this one has no results for it yet.
+    """
+    from lookbook.reporting.files import Reader
+    from lookbook.reporting.results import read_results
+    from lookbook.reporting.settings import ReportedStudy
+    from lookbook.reporting.tables.layout import LABELS, captions_in_layout, recommendations_in_layout
+    from pipeline.core.params import read
+
+    if against:
+        raise UserError("--layout study: the table of --against published has that layout already; leave one out")
+    if name not in LABELS:
+        raise UserError(f"--layout study: the original study printed {' and '.join(LABELS)}, not {name}")
+    reader = Reader()
+    results = read_results(read(ReportedStudy), reader)
+    tables = {}
+    if results.captioners:
+        tables["captions"] = captions_in_layout(results.captions, results.captioners)
+    if results.recommendations:
+        tables["recommendations"] = recommendations_in_layout(results.recommendations)
+    return reader.choose("table", name, tables)
 
 
 def read_grid_table(file: Path) -> "Table":

@@ -4,6 +4,7 @@ The published rows of fine-tuned BLIP-2 with Flan-T5 and LLaVA come from defects
 had no EOS): to be beaten, not matched.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -37,9 +38,23 @@ RECOMMENDERS = {
 RECOMMENDATIONS_OF = "hm"  # the data set of the published recommendations
 
 
+def read_published(name: str) -> pd.DataFrame:
+    """Read what was published: captions or recommendations."""
+    return pd.read_csv(FOLDER / f"{name}.csv")
+
+
+def head_rankings(columns: Sequence[str]) -> list[str]:
+    """Return the headings of scores of lists.
+
+    >>> head_rankings(["ndcg_5", "map_elliot_12"])
+    ['NDCG@5', 'MAP-Elliot@12']
+    """
+    return [column.upper().replace("_ELLIOT", "-Elliot").replace("_", "@") for column in columns]
+
+
 def published_captions_table(dataset: str, metrics: Values) -> Table | None:
     """Return `published / ours` for every published captioner; None for data that the original study does not have."""
-    published = pd.read_csv(FOLDER / "captions.csv")
+    published = read_published("captions")
     published = published[published["dataset"] == dataset].drop(columns="dataset")
     if published.empty:
         return None
@@ -71,19 +86,15 @@ def published_recommendations_table(dataset: str, metrics: Values) -> Table | No
     """Return `published / ours`, each catalogue alone; None for data that the original study does not have."""
     if dataset != RECOMMENDATIONS_OF:
         return None
-    published = pd.read_csv(FOLDER / "recommendations.csv")
+    published = read_published("recommendations")
     columns, rows, values = list(published.columns[2:]), [], []
     for row in published.to_dict("records"):
         name = RECOMMENDERS[row["recommender"]]
-        ours = _find_own(metrics, row["catalogue"], name)
+        ours = find_own(metrics, row["catalogue"], name)
         cells = [f"{row[column]:.5f} / {format_value(column, ours.get(column))}" for column in columns]
         rows.append([row["catalogue"], name_of(name), *cells])
         values.append(row | {f"{column}_ours": ours.get(column) for column in columns})
-    header = [
-        "Catalogue",
-        "Recommender",
-        *(column.upper().replace("_ELLIOT", "-Elliot").replace("_", "@") for column in columns),
-    ]
+    header = ["Catalogue", "Recommender", *head_rankings(columns)]
     notes = ["Published / ours, as fractions; each catalogue with its own articles and users. n/a: not in this study."]
     return Table(
         "published-recommendations",
@@ -96,7 +107,10 @@ def published_recommendations_table(dataset: str, metrics: Values) -> Table | No
     )
 
 
-def _find_own(metrics: Values, catalogue: str, name: str) -> Values:
-    """Recommenders that read texts have the catalogue's own name as arm, the others that of its articles."""
+def find_own(metrics: Values, catalogue: str, name: str) -> Values:
+    """Find the scores of a recommender on a catalogue; empty where it has none.
+
+    Recommenders that read texts have the catalogue's own name as arm, the others that of its articles.
+    """
     arms = (catalogue, CATALOGUE_OF[catalogue])
     return next((metrics[arm][name] for arm in arms if name in metrics.get(arm, {})), {})

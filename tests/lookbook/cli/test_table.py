@@ -2,12 +2,15 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from lookbook.cli.main import app
+from lookbook.reporting.tables.published import CAPTION_METRICS, read_published
 from tests.helpers.repository import ROOT
 
 
@@ -31,12 +34,34 @@ def test_a_table_is_printed_in_each_format_with_the_chosen_columns() -> None:
     assert "| Captioner | Captions | BLEU-4 |" in markdown
 
 
+def test_the_layout_of_the_original_study_has_its_columns_and_rows_alone() -> None:
+    """So that both tables can stand side by side in a paper."""
+    for name, dataset in (("captions", "facad"), ("recommendations", "")):
+        table = pd.read_csv(io.StringIO(call("table", name, "--layout", "study", "--format", "csv").stdout))
+        published = read_published(name)
+        if dataset:
+            published = published.drop(columns="dataset").rename(columns=CAPTION_METRICS)
+        assert table.columns.tolist() == published.columns.tolist()
+        second = table.columns[1]
+        assert set(table[second].str.lower()) <= set(published[second].str.lower())
+    scored = json.loads((ROOT / "metrics/captions.json").read_text())
+    captions = pd.read_csv(io.StringIO(call("table", "captions", "--layout", "study", "--format", "csv").stdout))
+    assert captions["cider"].tolist() == [
+        scored[row.captioner][row.variant.lower()]["cider"] for row in captions.itertuples()
+    ]
+    latex = call("table", "recommendations", "--layout", "study").stdout
+    assert r"NDCG@5 & NDCG@12 & MAP-Elliot@5 & MAP-Elliot@12 \\" in latex
+    assert "Textual (SentenceBERT)" in latex
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("table", "caption"), "did you mean captions?"),
         (("table", "captions", "--columns", "blue_4"), "did you mean bleu_4?"),
         (("table", "captions", "--against", "published"), "this is captions of sample"),
+        (("table", "captions", "--layout", "study", "--against", "published"), "leave one out"),
+        (("table", "masked", "--layout", "study"), "printed captions and recommendations, not masked"),
         (("table", "cost", "--intervals"), "--intervals"),
         (("figure", "slop", "--out", "x.pdf"), "did you mean slope?"),
         (("figure", "slope", "--out", "x.jpg"), ".svg, .pdf, .png"),
