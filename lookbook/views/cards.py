@@ -54,8 +54,7 @@ def read_cards(
         metrics: The scores to show of each set.
     """
     items = rows["item_id"].to_list()
-    table = pl.scan_parquet(study.root / ITEMS).select("item_id", "description")
-    described = dict(table.filter(pl.col("item_id").is_in(items)).collect().iter_rows())
+    described = read_descriptions(study, items)
     references = read_references(study, items)
     shown = {one: _read_captions(study, one, items, references) for one in sets}
     scores = _read_card_scores(study, items, sets, metrics)
@@ -73,6 +72,12 @@ def read_cards(
         )
         for row in rows.iter_rows(named=True)
     ]
+
+
+def read_descriptions(study: Study, items: Sequence[str]) -> dict[str, str | None]:
+    """Read the shop's descriptions of some garments; None where it has none."""
+    table = pl.scan_parquet(study.root / ITEMS).select("item_id", "description")
+    return dict(table.filter(pl.col("item_id").is_in(list(items))).collect().iter_rows())
 
 
 def _read_captions(

@@ -5,7 +5,7 @@ the new garments, ranked for each customer by the factors in data/arrivals/ranke
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from safetensors import safe_open
 
+from catalogue.descriptions.variants import CATALOGUE_OF
 from lookbook.views.study import INTERACTIONS, RANKED, RECOMMENDATIONS, SOURCES, TEXTS, USER_SCORES, Study
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import read_json
@@ -77,21 +78,61 @@ def read_item_ids(study: Study) -> pl.Series:
     return _read_ids(path, "item_id", path.stat().st_mtime_ns)
 
 
-def read_history(study: Study, user: int) -> list[str]:
+def read_history(study: Study, ranking: Ranking, user: int) -> list[str]:
     """Read what a customer bought for training, newest first, each garment once, at most `HISTORY_ITEMS`."""
-    table = _read_purchases(study, "train", user).sort("day", descending=True)
+    table = _read_purchases(_find_part(study, ranking, "train"), user).sort("day", descending=True)
     return _name(study, table["item"].unique(maintain_order=True).to_list()[:HISTORY_ITEMS])
 
 
-def read_bought(study: Study, user: int, experiment: Experiment) -> list[str]:
-    """Read what a list can hit: test purchases; among arrivals, every purchase of one."""
-    parts = ["test"] if experiment == "warm" else ["train", "test"]
-    items = pl.concat([_read_purchases(study, part, user) for part in parts])["item"].unique(maintain_order=True)
-    return _name(study, items.to_list())
+def read_bought(study: Study, ranking: Ranking, user: int) -> list[str]:
+    """Read what a list should hold: test purchases; among arrivals, every purchase of one."""
+    parts = ["test"] if ranking.experiment == "warm" else ["train", "test"]
+    bought = pl.concat([_read_purchases(_find_part(study, ranking, part), user) for part in parts])
+    items = _name(study, bought["item"].unique(maintain_order=True).to_list())
+    if ranking.experiment == "warm":
+        return items
+    arrivals = set(_read_arrivals(study.root / RANKED / ranking.recommender))
+    return [item for item in items if item in arrivals]
 
 
-def _read_purchases(study: Study, part: str, user: int) -> pl.DataFrame:
-    path = study.root / INTERACTIONS / f"{part}.parquet"
+def find_unreachable(study: Study, ranking: Ranking, user: int, items: Sequence[str]) -> set[str]:
+    """Find the garments that no list of this customer can hold: a warm list has what somebody else bought in training.
+
+    Nor has it what the customer bought in training, or what is not in the catalogue. Arrivals are all ranked.
+    """
+    if ranking.experiment == "arrivals":
+        return set()
+    path = _find_part(study, ranking, "train")
+    trained = _read_trained(path, path.stat().st_mtime_ns)
+    own = set(_read_purchases(path, user)["item"].to_list())
+    table = pl.scan_parquet(study.root / INTERACTIONS / "items.parquet").select("item", "item_id", "original")
+    rows = table.filter(pl.col("item_id").cast(pl.String).is_in(list(items))).collect().iter_rows()
+    known = {
+        item_id: item not in own and item in trained and (original or _find_catalogue(ranking) != "original")
+        for item, item_id, original in rows
+    }
+    return {item for item in items if not known.get(item)}
+
+
+@lru_cache(maxsize=2)
+def _read_trained(path: Path, version: int) -> frozenset[int]:  # a new version is a new key
+    """Read the items that somebody bought in training."""
+    return frozenset(pl.scan_parquet(path).select(pl.col("item").unique()).collect()["item"].to_list())
+
+
+def _find_catalogue(ranking: Ranking) -> str:
+    """Return the catalogue whose purchases and candidates a ranking has."""
+    return "original" if ranking.experiment == "arrivals" else CATALOGUE_OF.get(ranking.arm, ranking.arm)
+
+
+def _find_part(study: Study, ranking: Ranking, part: str) -> Path:
+    """Return the file of purchases of a part: where each catalogue was split alone, that of the ranking's catalogue."""
+    folder = study.root / INTERACTIONS
+    own = folder / "published" / _find_catalogue(ranking)
+    return (own if own.is_dir() else folder) / f"{part}.parquet"
+
+
+def _read_purchases(path: Path, user: int) -> pl.DataFrame:
     return pl.scan_parquet(path).filter(pl.col("user") == user).select("item", "day").collect()
 
 
@@ -150,8 +191,12 @@ def _rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
         own = factors.get_slice(f"users-{run}")[row : row + 1]
         scores = own @ factors.get_tensor(f"items-{source}-{run}").T + factors.get_tensor(f"bias-{source}-{run}")
     best = np.argsort(-scores[0], kind="stable")[:LIST_ITEMS]
-    ids = pl.read_parquet(folder / "arrivals.parquet", columns=["item_id"])["item_id"]
+    ids = _read_arrivals(folder)
     return [str(ids[int(place)]) for place in best]
+
+
+def _read_arrivals(folder: Path) -> pl.Series:
+    return pl.read_parquet(folder / "arrivals.parquet", columns=["item_id"])["item_id"]
 
 
 def read_texts(study: Study, ranking: Ranking, items: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -170,11 +215,11 @@ def compare_lists(
 ) -> tuple[list[Place], list[Place]]:
     """Return a customer's two lists, with hits, moves and the words that each arm gave the recommender."""
     lists = [read_list(study, ranking, run, user) for ranking in rankings]
-    bought = set(read_bought(study, user, rankings[0].experiment))
+    bought = [set(read_bought(study, ranking, user)) for ranking in rankings]
     texts = [read_texts(study, ranking, items) for ranking, items in zip(rankings, lists, strict=True)]
     first, second = (
-        place_items(items, other, bought, words)
-        for items, other, words in zip(lists, reversed(lists), texts, strict=True)
+        place_items(items, other, own, words)
+        for items, other, own, words in zip(lists, reversed(lists), bought, texts, strict=True)
     )
     return first, second
 
@@ -192,6 +237,12 @@ def place_items(
         Place(item, rank, item in bought, ranks[item] - rank if item in ranks else None, *texts.get(item, (None, "")))
         for rank, item in enumerate(items, 1)
     ]
+
+
+def make_table(lists: Sequence[Sequence[Place]]) -> pl.DataFrame:
+    """Make a table of a customer's lists, a row for each place: list (A, B), then what `Place` has."""
+    rows = [{"list": name, **asdict(place)} for name, places in zip("AB", lists, strict=True) for place in places]
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:

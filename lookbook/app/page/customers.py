@@ -1,15 +1,13 @@
 """Customers: what they bought, and two lists side by side with hits, moves, and the words that each arm gave."""
 
-from typing import Any
-
 import polars as pl
 import streamlit as st
 
 from catalogue.descriptions.variants import name_masked_text
-from lookbook.app.parts import choose, choose_any, link, picture, show_html
+from lookbook.app.parts import choose, choose_any, offer_csv, show_html
+from lookbook.app.places import fill_places, show_strip
 from lookbook.views import customers, people
-from lookbook.views.items import read_catalogue
-from lookbook.views.people import Place, Ranking
+from lookbook.views.people import Ranking
 from lookbook.views.study import INTERACTIONS, ITEMS, Study
 
 TITLE = "Customers"
@@ -17,6 +15,10 @@ ABOUT = "What a caption moves: a customer's lists by two arms, with the words th
 NEEDS = (ITEMS, INTERACTIONS)
 EXPERIMENTS: tuple[people.Experiment, ...] = ("arrivals", "warm")
 GAIN, LOSS, RANDOM, BY_ID = "largest gain of A", "largest loss of A", "at random", "by id"
+WANTED = {
+    "arrivals": "Bought among the arrivals: what a list should hold",
+    "warm": "Bought afterwards: what a list should hold",
+}
 MOST_DRAWS = 1_000_000
 SHOWN_EFFECTS = 50  # customers that can be chosen by effect
 
@@ -34,18 +36,19 @@ def show(study: Study) -> None:
     runs = [str(run) for run in people.list_runs(study, rankings[0])]
     show_html("note", lines=[f"Customer {people.read_users(study)[user]}"])
     run = int(choose("Run", runs, "run"))
-    _show_strip(study, "Bought before, newest first", people.read_history(study, user))
-    bought = people.read_bought(study, user, rankings[0].experiment)
-    _show_strip(study, "Bought afterwards: what a list can hit", bought)
+    show_strip(study, "Bought before, newest first", people.read_history(study, rankings[0], user))
+    bought = people.read_bought(study, rankings[0], user)
+    show_strip(study, WANTED[rankings[0].experiment], bought, people.find_unreachable(study, rankings[0], user, bought))
     lists = people.compare_lists(study, rankings, run, user)
-    rows = _find_rows(study, [place.item_id for places in lists for place in places])
     show_html(
         "lists",
         lists=[
-            {"title": f"{name}: {ranking.arm}", "places": [_fill(place, rows) for place in places]}
+            {"title": f"{name}: {ranking.arm}", "places": fill_places(study, places)}
             for name, ranking, places in zip("AB", rankings, lists, strict=True)
         ],
     )
+
+    offer_csv(people.make_table(lists), "lists")
 
 
 def _choose_rankings(study: Study) -> tuple[Ranking, Ranking] | None:
@@ -111,28 +114,3 @@ def _choose_by_effect(study: Study, a: Ranking, b: Ranking, part: str, loss: boo
 
 def _pairs(effects: pl.DataFrame) -> list[tuple[int, float]]:
     return list(effects.select("user", "difference").iter_rows())
-
-
-def _find_rows(study: Study, items: list[str]) -> dict[str, dict[str, Any]]:
-    table = read_catalogue(study).filter(pl.col("item_id").is_in(items))
-    return {row["item_id"]: row for row in table.iter_rows(named=True)}
-
-
-def _fill(place: Place, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    row = rows.get(place.item_id, {})
-    return {
-        **place.__dict__,
-        "picture": picture(row.get("row")),
-        "alt": f"{row.get('category', '')}, {row.get('colour', '')}",
-        "link": link("garment", item=place.item_id),
-    }
-
-
-def _show_strip(study: Study, title: str, items: list[str]) -> None:
-    show_html("subheading", title=title)
-    rows = _find_rows(study, items)
-    if not items:
-        show_html("note", lines=["Nothing."])
-        return
-    places = [_fill(Place(item, 0, False, None, None), rows) for item in items]
-    show_html("strip", title=title, places=places)

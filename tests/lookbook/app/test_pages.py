@@ -128,7 +128,17 @@ def test_captions_are_compared_with_the_descriptions(whole_study: Path, monkeypa
     assert "choose captions for one of them" in refused
 
 
-@pytest.mark.parametrize("name", ["study", "garment", "compare", "results", "garments"])
+def test_what_no_list_can_hold_is_grey_and_said_to_be(whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole_study)
+    html = read_html(open_page("customers", experiment="warm", by="by id", customer="customer 4"))
+    assert html.count('class="lb-grey"') == html.count("on no list</span>") > 0
+    assert "Grey: on no list of this customer" in html
+    assert "in soft cotton</bdi></p></li>" in html  # descriptions stand under the pictures
+    arrivals = read_html(open_page("customers", by="by id", customer="customer 4"))
+    assert "lb-grey" not in arrivals
+
+
+@pytest.mark.parametrize("name", ["study", "garment", "compare", "results", "garments", "customers"])
 def test_a_page_of_figures_offers_them_as_csv(name: str, whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(whole_study)
     assert "As CSV" in [button.label for button in open_page(name).get("download_button")]

@@ -1,15 +1,19 @@
 """Lists of customers: moves, hits, words, and the ranking of arrivals against the ranks that contributions imply."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lookbook.views import people
 from lookbook.views.people import Ranking, compare_lists, list_rankings, read_effects, read_history, read_list
-from lookbook.views.study import Study
+from lookbook.views.study import Study, open_study
 
 FT = Ranking("arrivals", "vbpr-sbert", "tiny-llava-ft")
 PT = FT._replace(arm="tiny-llava-pt")
+PARTS = ("train", "test")
 
 
 def test_a_list_of_arrivals_has_the_hits_that_the_stage_recorded(viewed: Study) -> None:
@@ -54,18 +58,63 @@ def test_a_warm_list_is_the_stored_one_with_the_words_of_its_arm(viewed: Study) 
     assert read_list(viewed, ranking, 1, 5) == [ids[item] for item in own["item"]]
     first, _ = compare_lists(viewed, (ranking, ranking._replace(arm="masked-pt")), 1, 5)
     assert all(place.text.endswith("by masked-ft") for place in first if place.text)
-    bought = set(people.read_bought(viewed, 5, "warm"))
+    bought = set(people.read_bought(viewed, ranking, 5))
     assert [place.hit for place in first] == [place.item_id in bought for place in first]
 
 
 def test_a_history_is_newest_first_and_has_each_garment_once(viewed: Study) -> None:
     train = pd.read_parquet(viewed.root / "data/interactions/train.parquet")
     own = train[train["user"] == 4].sort_values("day", ascending=False, kind="stable").drop_duplicates("item")
-    assert set(read_history(viewed, 4)) == {people.read_item_ids(viewed)[item] for item in own["item"]}
-    assert len(read_history(viewed, 4)) == len(own)
+    assert set(read_history(viewed, FT, 4)) == {people.read_item_ids(viewed)[item] for item in own["item"]}
+    assert len(read_history(viewed, FT, 4)) == len(own)
 
 
 def test_what_is_there_can_be_chosen(viewed: Study) -> None:
     assert list_rankings(viewed, "warm") == {"vbpr-sbert": ["masked-ft", "masked-pt", "original"]}
     assert FT.arm in list_rankings(viewed, "arrivals")["vbpr-sbert"]
     assert read_list(viewed, FT, 0, 10_000) == []
+
+
+def test_among_arrivals_a_list_should_hold_the_arrivals_that_were_bought(viewed: Study) -> None:
+    arrivals = set(pd.read_parquet(viewed.root / "data/arrivals/ranked/vbpr-sbert/arrivals.parquet")["item_id"])
+    bought = pd.concat([pd.read_parquet(viewed.root / f"data/interactions/{name}.parquet") for name in PARTS])
+    ids = people.read_item_ids(viewed)
+    own = {ids[item] for item in bought.loc[bought["user"] == 4, "item"]}
+    assert own - arrivals, "the customer bought others, too"
+    assert set(people.read_bought(viewed, FT, 4)) == own & arrivals
+    assert people.find_unreachable(viewed, FT, 4, sorted(own)) == set()
+
+
+@pytest.fixture
+def split_study(viewed: Study, tmp_path: Path) -> Study:
+    """Return a study whose catalogues were split alone, of which `original` has two purchases of one customer."""
+    shutil.copytree(viewed.root, tmp_path / "study")
+    data = tmp_path / "study/data/interactions"
+    items = pd.read_parquet(data / "items.parquet").assign(original=lambda table: table["item"] != 9)
+    items.to_parquet(data / "items.parquet", index=False)
+    rows = {"train": [(4, 1), (5, 2), (5, 9)], "test": [(4, 2), (4, 1), (4, 3), (4, 9)]}
+    for catalogue in ("original", "all"):
+        (data / "published" / catalogue).mkdir(parents=True)
+        for name, purchases in rows.items():
+            table = pd.DataFrame(purchases, columns=["user", "item"]).assign(day=1).astype("int32")
+            table.to_parquet(data / "published" / catalogue / f"{name}.parquet", index=False)
+    return open_study(tmp_path / "study")
+
+
+def test_a_catalogue_that_was_split_alone_has_its_own_purchases(split_study: Study) -> None:
+    ranking, ids = Ranking("warm", "vbpr-sbert", "masked-ft"), people.read_item_ids(split_study)
+    assert read_history(split_study, ranking, 4) == [ids[1]]
+    bought = people.read_bought(split_study, ranking, 4)
+    assert bought == [ids[2], ids[1], ids[3], ids[9]]
+    # bought by the customer in training; by nobody; not in the catalogue original
+    assert people.find_unreachable(split_study, ranking, 4, bought) == {ids[1], ids[3], ids[9]}
+    augmented = ranking._replace(arm="augmented")
+    assert people.find_unreachable(split_study, augmented, 4, bought) == {ids[1], ids[3]}
+
+
+def test_the_table_of_two_lists_has_every_place(viewed: Study) -> None:
+    lists = compare_lists(viewed, (FT, PT), 0, 3)
+    table = people.make_table(lists)
+    assert table.columns == ["list", "item_id", "rank", "hit", "moved", "text", "source"]
+    assert table["list"].to_list() == ["A"] * 12 + ["B"] * 12
+    assert table["item_id"].to_list() == [place.item_id for places in lists for place in places]
