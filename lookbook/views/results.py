@@ -8,7 +8,7 @@ import polars as pl
 
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.rows import read_comparison
-from lookbook.reporting.formatting import format_p, format_value
+from lookbook.reporting.formatting import format_p, format_value, mark
 from lookbook.views.people import Experiment, list_rankings
 from lookbook.views.rendering import render
 from lookbook.views.study import COMPARISON, Study, require_stage
@@ -17,7 +17,6 @@ TABLES = Path("reports/tables")
 GROUPS = ("arrivals", "captions", "masked", "catalogues", "slices")  # those of differences
 DRAWN = 40  # intervals at most
 Arms = dict[tuple[Experiment, str], list[str]]
-WIDTH, LABELS, LINE = 900, 380, 22  # pixels of the figure, of its labels, of a row
 
 
 def list_groups(study: Study) -> list[str]:
@@ -31,7 +30,7 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
 
     Returns:
         For each: table, of (captioner or recommender, with the slice), recommender, slice, metric, a, b, difference,
-        low, high, shown, interval, p.
+        low, high, shown, interval, p, claimed.
     """
     rows = read_comparison(require_stage(study, COMPARISON)).get(group, [])
     return [_describe(group, row) for row in rows if row.get("low") is not None]
@@ -50,6 +49,7 @@ def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
         "shown": format_value(metric, row["difference"], True),
         "interval": f"[{low}, {high}]",
         "p": format_p(row.get("p_holm")),
+        "claimed": bool(mark(row)) if row.get("claimed") is None else row["claimed"],
     }
 
 
@@ -80,26 +80,28 @@ def _name_arms(name: str) -> list[str]:
 
 
 def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the intervals of comparisons as SVG in HTML; the table beside it says the same in figures."""
+    """Draw the intervals of comparisons in HTML; the table beside it says the same in figures.
+
+    Not in SVG: Streamlit drops it from the HTML that it shows.
+    """
     rows = rows[:DRAWN]
     if not rows:
         return render("note", lines=["No comparison is in this selection."])
     ends = [0.0, *(float(row[key]) for row in rows for key in ("low", "high"))]
     least, most = min(ends), max(ends)
-    scale = (WIDTH - LABELS - 20) / ((most - least) or 1.0)
+    scale = 100 / ((most - least) or 1.0)
 
     def place(value: float) -> float:
-        return round(LABELS + 10 + (value - least) * scale, 1)
+        return round((value - least) * scale, 2)
 
     lines = [
-        {
-            "label": f"{row['of']}: {row['a']} − {row['b']}",
-            "y": LINE * number + LINE // 2 + 4,
-            **{key: place(float(row[key])) for key in ("low", "high", "difference")},
-        }
-        for number, row in enumerate(rows)
+        {"label": f"{row['of']}: {row['a']} − {row['b']}", "claimed": row["claimed"]}
+        | {key: place(float(row[key])) for key in ("low", "high", "difference")}
+        for row in rows
     ]
-    return render("intervals", lines=lines, zero=place(0.0), width=WIDTH, labels=LABELS, height=LINE * len(rows) + 28)
+    metric = rows[0]["metric"]
+    ends = [format_value(metric, end, True) if end else "" for end in (least, most)]
+    return render("intervals", lines=lines, zero=place(0.0), ends=ends)
 
 
 def list_tables(study: Study) -> list[str]:

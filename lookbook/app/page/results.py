@@ -25,10 +25,13 @@ NEEDS = (COMPARISON,)
 
 def show(study: Study) -> None:
     """Show the comparisons that are chosen, and a table of the report."""
-    table = choose("Comparisons", list_groups(study), "table")
-    rows = read_rows(study, table)
-    metric = choose("Measure", sorted({row["metric"] for row in rows}), "metric")
-    recommender = choose_any("Of", sorted({row["of"] for row in rows}), "of")
+    columns = st.columns(3)
+    with columns[0]:
+        rows = read_rows(study, choose("Comparisons", list_groups(study), "table"))
+    with columns[1]:
+        metric = choose("Measure", sorted({row["metric"] for row in rows}), "metric")
+    with columns[2]:
+        recommender = choose_any("Of", sorted({row["of"] for row in rows}), "of")
     shown = [row for row in rows if row["metric"] == metric and recommender in ("", row["of"])]
     st.html(draw_intervals(shown))
     arms = list_arms(study)

@@ -1,5 +1,6 @@
 """Comparisons of two sets: the mean difference, its slices and bins, and rows of results."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -100,7 +101,13 @@ def test_results_are_the_rows_of_the_comparison(viewed: Study) -> None:
     assert "arrivals" in list_groups(viewed)
     rows = read_rows(viewed, "arrivals")
     assert rows[0]["interval"].startswith("[")
-    assert draw_intervals(rows).count("<circle") == 40
+    figure = draw_intervals(rows)
+    assert figure.count('class="lb-dot') == 40
+    assert figure.count("lb-hollow") == sum(not row["claimed"] for row in rows[:40])
+    assert "<svg" not in figure  # Streamlit drops it
+    places = [float(place) for place in re.findall(r"(?:left|width): ([-\d.]+)%", figure)]
+    assert min(places) >= 0
+    assert max(places) == 100
     assert "No comparison" in draw_intervals([])
 
 
