@@ -271,6 +271,8 @@ def test_every_stage_has_its_costs_beside_the_original_study(reported: Path) -> 
     assert "What each recommender cost" in text
     assert "9 of 10" in text
     assert "No stage has costs" not in text
+    assert re.search(r"AMD EPYC, 2 cores, 8 GiB: \d+ cells", text)
+    assert "Licence of the data set sample: drawn by Lookbook itself" in text
     assert (reported / "figures/cost-stages.csv").exists()
 
 

@@ -18,6 +18,7 @@ from lookbook.reporting.page.training import read_samples
 from lookbook.reporting.results import Results, read_results
 from lookbook.reporting.settings import ReportedStudy
 from lookbook.reporting.tables.study import list_tables
+from lookbook.workspace.licences import DATASETS
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def build_report(study: ReportedStudy, is_whole: bool) -> Report:
     return Report(tables, charts, page, write_macros(results))
 
 
+OF_A_SHOP = "what its owner allows, which Lookbook does not know."
 SHORT = ("bleu_4", "cider", "spice", "map", "mar", "core", "acc", "length")  # columns of captions that all see
 SECTIONS = {  # section of the page -> title, and what of the page's values it is for
     "arrivals": ("New arrivals", "has_arrivals"),
@@ -135,10 +137,11 @@ def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader
         "skipped": results.captions.get("skipped", []),
         "missing": reader.missing,
         "is_compared": files.COMPARISON not in {missing.path for missing in reader.missing},
+        "licence": DATASETS.get(study.dataset, OF_A_SHOP),
         "has_captioners": bool(study.captioners),
         "has_recommendations": study.has_recommendations,
         "has_arrivals": bool(study.arrival_features),
-        "provenance": read_provenance(results.line),
+        "provenance": read_provenance(results.line, results.costs),
     }
 
 

@@ -2,6 +2,7 @@
 
 import io
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 
 from lookbook.reporting.cells import Cell, Line
+from lookbook.reporting.costs import CellCosts
 from lookbook.reporting.formatting import Values
 from pipeline.core.record import TIMED
 
@@ -20,14 +22,26 @@ OF_THE_MACHINE = ("machine", "device")
 HEX = 12  # digits of a hash that are shown
 
 
-def read_provenance(line: Line) -> Values:
-    """Return of a study `params` (text), `versions`, and `hashes`: path -> the first digits of its MD5."""
+def read_provenance(line: Line, costs: Sequence[CellCosts]) -> Values:
+    """Return of a study `params` (text), `versions`, `machines`, and `hashes`: path -> the first digits of its MD5."""
     versions = {"Python": platform.python_version()} | {name: _find(name) for name in PACKAGES}
     return {
         "params": write_params(line.params),
         "versions": {name: found for name, found in versions.items() if found},
+        "machines": count_machines(costs),
         "hashes": read_hashes(LOCK, line.cells),
     }
+
+
+def count_machines(costs: Sequence[CellCosts]) -> dict[str, int]:
+    """Count the cells that each machine ran, most first; a machine is described by what its cells recorded."""
+    machines = Counter(
+        f"{cell.costs['processor']}, {cell.costs['cpus']} cores, {cell.costs['memory_bytes'] / 2**30:.0f} GiB"
+        + (", GPU" if cell.costs["device"] == "cuda" else "")
+        for cell in costs
+        if cell.costs
+    )
+    return dict(machines.most_common())
 
 
 def write_params(params: Mapping[str, Any]) -> str:

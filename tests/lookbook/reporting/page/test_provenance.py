@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lookbook.reporting.cells import read_line
-from lookbook.reporting.page.provenance import read_hashes
+from lookbook.reporting.costs import CellCosts
+from lookbook.reporting.page.provenance import count_machines, read_hashes
 
 LINE = """
 stages:
@@ -24,6 +25,15 @@ stages:
   fit@all-vbpr: {cmd: fit, outs: [{path: data/lists/all, md5: cccccccccccccccc}]}
   fit@all-bpr: {cmd: fit, outs: [{path: data/lists/bpr, md5: dddddddddddddddd}]}
 """
+
+
+def test_machines_are_counted_by_their_cells() -> None:
+    machine = {"processor": "A", "cpus": 2, "memory_bytes": 2**32, "device": "cpu"}
+    of_cells = [machine, machine | {"device": "cuda"}, None, machine]
+    assert count_machines([CellCosts("stage", "", costs) for costs in of_cells]) == {
+        "A, 2 cores, 4 GiB": 2,
+        "A, 2 cores, 4 GiB, GPU": 1,
+    }
 
 
 def test_cells_that_left_the_line_and_files_of_times_have_none(tmp_path: Path) -> None:
