@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.significance import Estimate, paired_means, wins_ties_losses
+from lookbook.reporting.formatting import format_p
 from lookbook.views.items import read_catalogue
 from lookbook.views.scores import NOTHING, join_scores, read_scores
-from lookbook.views.study import ITEMS, SCORES, Study, captions, open_study
+from lookbook.views.study import COMPARISON, ITEMS, SCORES, Study, captions, open_study
 from pipeline.core.errors import UserError
 
 DRAWS = 2000
@@ -122,22 +124,47 @@ def estimate_difference(pairs: pl.DataFrame, draws: int = DRAWS) -> Estimate:
     return paired_means(a, b, groups, draws, seed=0)[0]
 
 
-def describe_difference(pairs: pl.DataFrame, a: Side, b: Side, metric: str) -> tuple[str, list[str]]:
+def describe_difference(pairs: pl.DataFrame, a: Side, b: Side, metric: str, tested: str = "") -> tuple[str, list[str]]:
     """Describe the difference of two sets, or the score of the one that is compared with the shop's descriptions.
+
+    Args:
+        pairs: Of `read_pairs`, all or a selection.
+        a: The first set.
+        b: The second.
+        metric: The score.
+        tested: Of `describe_test`, where the pairs are all; empty: what is selected was not tested.
 
     Returns:
         The figure in a sentence, and what is to be known of it.
     """
     scored, estimate, on = find_scored(a, b), estimate_difference(pairs), f"on {len(pairs):,} garments"
-    exploratory = "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under "
+    exploratory = (
+        "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under Results."
+    )
     if scored:
         figure = write_estimate(estimate, sign="")
         alone = "Mean and its interval of 95 %, whole products resampled. Descriptions have no score: captions are "
-        return f"{metric} of {scored.name}: {figure} {on}", [alone + "scored against them.", exploratory + "Results."]
+        return f"{metric} of {scored.name}: {figure} {on}", [alone + "scored against them.", exploratory]
     wins, ties, losses = count_wins(pairs)
     counts = f"A is better on {wins}, equal on {ties}, worse on {losses}. Interval of 95 %, whole products resampled."
     verdict = f"{metric}: {a.name} − {b.name} = {write_estimate(estimate)} {on}"
-    return verdict, [counts, exploratory + "Results."]
+    return verdict, [counts, tested or exploratory]
+
+
+def describe_test(study: Study, a: Side, b: Side, metric: str) -> str:
+    """Describe what the stage `compare` found of fine-tuned and pre-trained captions on all garments.
+
+    Returns:
+        A sentence; empty where it did not test these two.
+    """
+    is_pair = a.captioner == b.captioner and not (a.is_other or b.is_other) and study.has(COMPARISON)
+    rows = read_comparison(study.root / COMPARISON)["captions"] if is_pair else []
+    names = {"captioner": a.captioner, "metric": metric, "a": a.variant, "b": b.variant}
+    row = next((row for row in rows if names.items() <= row.items() and row.get("p_holm") is not None), None)
+    if row is None:
+        return ""
+    interval = write_estimate(Estimate(row["difference"], row["low"], row["high"], row["p"], None))
+    return f"Confirmatory: the stage compare tested this difference: {interval}, corrected p {format_p(row['p_holm'])}."
 
 
 def write_estimate(estimate: Estimate, sign: str = "+") -> str:

@@ -9,6 +9,7 @@ from lookbook.views.comparing import (
     REFERENCE,
     Side,
     describe_difference,
+    describe_test,
     find_bins,
     find_scored,
     list_slices,
@@ -37,13 +38,14 @@ def show(study: Study) -> None:
         show_html("note", lines=["No captions yet.", *study.list_untrained()])
         return
     a, b, metric = chosen
-    pairs = read_pairs(study, a, b, metric)
-    pairs = _filter(study, pairs)
+    whole = read_pairs(study, a, b, metric)
+    pairs = _filter(study, whole)
     if pairs.is_empty():
         show_html("note", lines=["No garment is in this selection."])
         show_html("link", text="Clear all filters", link=link("compare"))
         return
-    verdict, paragraphs = describe_difference(pairs, a, b, metric)
+    tested = describe_test(study, a, b, metric) if len(pairs) == len(whole) else ""
+    verdict, paragraphs = describe_difference(pairs, a, b, metric, tested)
     show_html("answer", verdict=verdict, paragraphs=paragraphs)
     if a.is_other or b.is_other:
         show_html("note", lines=[OF_OTHER])

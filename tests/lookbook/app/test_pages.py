@@ -124,6 +124,10 @@ def test_captions_are_compared_with_the_descriptions(whole_study: Path, monkeypa
     assert "Pairs, lowest score first" in html
     assert html.count("B: ") == html.count('class="lb-card"') == 20
     assert "−0." not in html  # a score is no difference
+    assert "Confirmatory: the stage compare tested" in read_html(
+        open_page("compare", a="tiny-llava ft", b="tiny-llava pt")
+    )
+    assert "Exploratory" in read_html(open_page("compare", a="tiny-llava ft", b="tiny-llava pt", category="dress"))
     refused = read_html(open_page("compare", a="reference", b="reference"))
     assert "choose captions for one of them" in refused
 

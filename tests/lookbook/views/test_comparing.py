@@ -8,10 +8,13 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from lookbook.comparison.rows import read_comparison
+from lookbook.reporting.formatting import format_p
 from lookbook.views.comparing import (
     Side,
     count_wins,
     describe_difference,
+    describe_test,
     estimate_difference,
     find_bins,
     find_scored,
@@ -73,6 +76,21 @@ def test_against_the_descriptions_the_score_of_the_captions_is_shown_lowest_firs
         assert "Descriptions have no score" in notes[0]
     with pytest.raises(UserError, match="A and B are both the shop's descriptions"):
         read_pairs(viewed, reference, reference, "cider")
+
+
+def test_what_the_study_tested_is_said_of_all_garments_and_of_no_other_pair(viewed: Study) -> None:
+    ft, pt = Side(viewed, *A), Side(viewed, *B)
+    [row] = [
+        row
+        for row in read_comparison(viewed.root / "metrics/comparison.json")["captions"]
+        if (row["captioner"], row["metric"]) == ("tiny-llava", "cider")
+    ]
+    sentence = describe_test(viewed, ft, pt, "cider")
+    assert f"tested this difference: {row['difference']:+.4f} [" in sentence
+    assert sentence.endswith(f"corrected p {format_p(row['p_holm'])}.")
+    assert describe_difference(read_own(viewed), ft, pt, "cider", sentence)[1][1] == sentence
+    for a, b, metric in ((pt, ft, "cider"), (ft, pt, "attribute_recall"), (ft, Side(viewed, *A, True), "cider")):
+        assert describe_test(viewed, a, b, metric) == ""
 
 
 def test_another_study_is_compared_on_the_garments_of_both(viewed: Study, tmp_path: Path) -> None:
