@@ -17,15 +17,16 @@ from lookbook.ratings.analysis.rounds import Draws, Said, analyse_round
 from lookbook.ratings.captions import read_captions, read_garments
 from lookbook.ratings.design import Captions, Pair, Presentation, count_planned, hash_caption, list_presentations
 from lookbook.ratings.design import list_pairs as draw_pairs
-from lookbook.ratings.power import find_detectable
+from lookbook.ratings.power import find_detectable, list_power
 from lookbook.ratings.rounds import QUESTIONS, REFERENCE, ROUNDS, Round, read_round, split_arm
 from lookbook.ratings.store import PATH, Store, create_store, tell_time
-from lookbook.ratings.tables import Answer, Judgement
+from lookbook.ratings.tables import LEFT, RIGHT, Answer, Judgement
 from lookbook.views.study import CAPTIONS, ITEMS, SCORES, Study, captions
 from pipeline.core.errors import UserError
 
 SECONDS = 6.5  # that a judgement takes where nobody has given one yet
 INTERIM_DRAWS = 2000
+SHOWN_SHARES = ("60 %", "65 %", "70 %")
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,16 @@ def describe_power(opened: OpenRound) -> str:
     return f"{shown} garments can show a preference of {share:.0%} or more, if nobody finds both equal.{ties}"
 
 
+def describe_power_so_far(opened: OpenRound, store: Store) -> str:
+    """Say what the judgements of all raters can show by now: how many are decided, not for which arm."""
+    rows = store.list_judgements(opened.name)
+    decided = sum(row.verdict in (LEFT, RIGHT) for row in rows)
+    share = find_detectable(decided)
+    shows = "too few to show any preference" if share is None else f"enough to show a preference of {share:.0%} or more"
+    needed = ", ".join(f"{number:,} for {size}" for size, number in list_power().items() if size in SHOWN_SHARES)
+    return f"{decided:,} of {len(rows):,} judgements of this round are decided: {shows}. Needed: {needed}."
+
+
 def count_missing(opened: OpenRound, store: Store) -> int:
     """Count the judgements of all raters that a round still lacks."""
     return max(0, count_planned(opened.own, opened.pairs) - len(store.list_judgements(opened.name)))
@@ -211,13 +222,14 @@ def read_results(study: Study, opened: OpenRound, store: Store) -> dict[str, Any
 
 
 def list_results(figures: dict[str, Any]) -> list[list[str]]:
-    """List the results of a round: question, arms, preference, interval, p, wins, ties, losses."""
+    """List the results of a round: question, arms, preference, interval, p, smallest that is found, verdicts."""
     rows = []
     for question, answers in figures.get("questions", {}).items():
         for arms, pair in answers["pairs"].items():
             verdicts = Counter(pair["verdicts"])
             ties = verdicts["both_good"] + verdicts["both_bad"] + verdicts["equal_captions"]
             interval = f"{pair['low']:+.2f} to {pair['high']:+.2f}"
-            numbers = [f"{pair['preference']:+.2f}", interval, f"{pair['p']:.3f}"]
+            smallest = f"{pair['detectable']:.2f}" if "detectable" in pair else "n/a"
+            numbers = [f"{pair['preference']:+.2f}", interval, f"{pair['p']:.3f}", smallest]
             rows.append([question, arms, *numbers, *map(str, (verdicts["wins"], ties, verdicts["losses"]))])
     return rows

@@ -26,6 +26,9 @@ VERDICTS = {  # key → what it says, and the verdict
     "0": ("Skip", SKIP),
 }
 TOLD_APART = ("no", "sometimes", "yes")
+SMALLEST = (
+    "Smallest: the true net preference that such a test finds in 4 of 5 cases. Less can be there and not be seen."
+)
 STARTED = "rate_started"  # in the session: the pair that is shown, and since when
 PROBLEM = "rate_problem"  # in the session: why the last answer was not saved
 
@@ -90,6 +93,7 @@ def _show_task(opened: OpenRound, store: Store, rater: str, progress: Progress, 
         args=(opened, store, rater),
         disabled=not progress.given,
     )
+    show_html("note", lines=[rating.describe_power_so_far(opened, store)])
 
 
 def _save(opened: OpenRound, store: Store, rater: str, task: Task, verdict: str) -> None:
@@ -136,5 +140,6 @@ def _show_results(study: Study, opened: OpenRound, store: Store, rater: str) -> 
         store.save_look(opened.name, rater, given)
     figures = rating.read_results(study, opened, store)
     rows = rating.list_results(figures)
-    header = ["question", "arms", "net preference", "95 % interval", "p", "wins", "ties", "losses"]
-    show_rows(header, rows, "What people prefer", numbers=6, file="preferences")
+    header = ["question", "arms", "net preference", "95 % interval", "p", "smallest", "wins", "ties", "losses"]
+    show_rows(header, rows, "What people prefer", numbers=7, file="preferences")
+    show_html("note", lines=[SMALLEST, rating.describe_power_so_far(opened, store)])

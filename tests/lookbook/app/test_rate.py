@@ -39,6 +39,9 @@ def test_a_round_is_rated_without_a_name_of_an_arm(study: Path) -> None:
     for number in range(3):
         html += read_html(page)
         assert f"{number} of 3" in read_html(page)
+        power = f"{number} of {number} judgements of this round are decided: too few to show any preference"
+        assert power in read_html(page)
+        assert "97 for 65 %" in read_html(page)
         page = page.button(key=f"verdict-{number + 1}").click().run()
         assert not page.exception
     captions = Store(PATH).list_judgements("first", "ann")
@@ -49,6 +52,7 @@ def test_a_round_is_rated_without_a_name_of_an_arm(study: Path) -> None:
     for name in (*ARMS, "tiny-blip2-opt"):
         assert name not in html
     assert "net preference" in read_html(page)  # finished: results are shown
+    assert "Less can be there and not be seen" in read_html(page)
 
 
 def test_the_last_answer_can_be_taken_back(study: Path) -> None:
