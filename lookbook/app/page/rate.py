@@ -78,7 +78,7 @@ def _show_task(opened: OpenRound, store: Store, rater: str, progress: Progress, 
     )
     for column, (key, (label, verdict)) in zip(st.columns(len(VERDICTS)), VERDICTS.items(), strict=True):
         column.button(
-            f"{label} ({key})",
+            label,  # the key stands beside it
             key=f"verdict-{key}",
             shortcut=key,
             on_click=_save,
@@ -86,7 +86,7 @@ def _show_task(opened: OpenRound, store: Store, rater: str, progress: Progress, 
             width="stretch",
         )
     st.button(
-        "Take back the last answer (Backspace)",
+        "Take back the last answer",
         key="take-back",
         shortcut="backspace",
         on_click=_take_back,

@@ -14,6 +14,7 @@ from lookbook.reporting.charts.style import COLUMN, PAGE, PAPER_COLOURS, styled
 Kind = Literal["svg", "pdf", "png"]
 KINDS: tuple[Kind, ...] = ("svg", "pdf", "png")
 WIDTHS = {"column": COLUMN, "page": PAGE}  # inches
+MOST_REM = 46  # of a figure as wide as a page in an HTML page; others are as much smaller as they are, letters alike
 PIXELS = 300  # of PNG, by inch
 
 
@@ -67,9 +68,13 @@ class Chart:
         for colour, variable in PAPER_COLOURS.items():
             text = re.sub(rf"{colour}(?![0-9a-f])", f"var(--{variable})", text, flags=re.IGNORECASE)
         text = text.replace("xlink:href", "href")
+        size = MOST_REM * self._draw(width).get_size_inches()[0] / PAGE
         text = text.replace("font-family: 'DejaVu Sans'", "font-family: var(--figure-font)")
         return re.sub(
-            r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true" focusable="false">', text, count=1
+            r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
+            rf'<svg \1 style="max-width: {size:.3g}rem" aria-hidden="true" focusable="false">',
+            text,
+            count=1,
         )
 
 

@@ -42,7 +42,8 @@ def _list_caption_panels(rows: Sequence[Values]) -> list[Panel]:
     for metric, title in CAPTION_PANELS.items():
         members = [build_interval(row["captioner"], row, 100) for row in rows if row["metric"] == metric]
         unit = "percent points" if metric != "cider" else ""
-        panels.append(Panel(f"{title}, fine-tuned − pre-trained", unit, members))
+        ends = ("pre-trained is better", "fine-tuned is better")
+        panels.append(Panel(f"{title}, fine-tuned − pre-trained", unit, members, ends))
     return panels
 
 

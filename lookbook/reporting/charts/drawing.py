@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lookbook.reporting.charts.style import BLUE, GREY, INK, NARROW, ORANGE, PAPER, POINTS, SKY, label, series
 
+ENDS = -18  # points from the x axis to the words at its ends, below the ticks
 ROW = 0.19  # inches of a row of intervals
 ISO_F1 = (0.2, 0.4, 0.6, 0.8)
 STACKED = (BLUE, SKY, "#d0d0d0", GREY, ORANGE)  # parts of a bar, from one end to the other
@@ -71,7 +72,7 @@ def draw_intervals(panels: Sequence[Panel], width: float) -> Figure:
     """Draw the panels below one another, a row per interval, with a line at zero."""
     is_narrow = width < NARROW
     row = ROW * (1.7 if is_narrow else 1)
-    heights = [len(panel.intervals) * row + 0.62 for panel in panels]
+    heights = [len(panel.intervals) * row + (0.74 if panel.ends[0] else 0.62) for panel in panels]
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
     for panel, ax in zip(panels, axes, strict=True):
@@ -96,10 +97,18 @@ def _draw_panel(ax: Axes, panel: Panel, is_narrow: bool) -> None:
     ax.set_ylim(len(panel.intervals) - 0.4, -1 if is_narrow else -0.6)
     ax.tick_params(axis="y", length=0)
     ax.set_title(label(panel.title))
-    left, right = panel.ends
-    ends = f"← {label(left)}    {label(right)} →" if left else ""
-    ax.set_xlabel("\n".join(part for part in (ends, panel.unit) if part))
+    _name_ends(ax, panel.ends)
+    ax.set_xlabel(("\n" if panel.ends[0] else "") + panel.unit)
     ax.locator_params(axis="x", nbins=5 if is_narrow else 9)
+
+
+def _name_ends(ax: Axes, ends: tuple[str, str]) -> None:
+    """Say below both ends of the x axis what a difference towards them means."""
+    left, right = ends
+    for place, side, text in ((0, "left", f"← {label(left)}"), (1, "right", f"{label(right)} →")):
+        if left:
+            where = {"xycoords": "axes fraction", "textcoords": "offset points"}
+            ax.annotate(text, (place, 0), (0, ENDS), ha=side, va="top", fontsize=POINTS - 1, **where)
 
 
 def _grid(n: int, width: float, height: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:

@@ -33,6 +33,12 @@ def chart_intervals(name: str, words: str, panels: Sequence[Panel]) -> Chart | N
     return Chart(name, words, pd.DataFrame(rows), partial(draw_intervals, panels))
 
 
-def build_panel(title: str, unit: str, rows: Sequence[Values], label: Callable[[Values], str]) -> Panel:
+def build_panel(
+    title: str,
+    unit: str,
+    rows: Sequence[Values],
+    label: Callable[[Values], str],
+    ends: tuple[str, str] = ("the second is better", "the first is better"),
+) -> Panel:
     """Return comparisons as a panel."""
-    return Panel(title, unit, [build_interval(label(row), row) for row in rows])
+    return Panel(title, unit, [build_interval(label(row), row) for row in rows], ends)

@@ -50,7 +50,9 @@ def _list_slice_panels(rows: Sequence[Values], recommender: str, measure: str) -
         of_pair = [row for row in rows if (row["recommender"], row["a"], row["b"]) == (recommender, a, b)]
         of_pair.sort(key=lambda row: row["slice"].startswith("category:"))  # stable
         title = f"{measure}, {name_of(recommender)}: {a} − {b}"
-        panels.append(build_panel(title, "difference", of_pair[:MOST_SLICES], lambda row: _name_slice(row["slice"])))
+        ends = (f"{b} is better", f"{a} is better")
+        rows_shown, name = of_pair[:MOST_SLICES], lambda row: _name_slice(row["slice"])
+        panels.append(build_panel(title, "difference", rows_shown, name, ends))
     return panels
 
 

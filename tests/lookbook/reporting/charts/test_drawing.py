@@ -92,6 +92,23 @@ def test_an_inline_figure_has_text_colours_of_the_page_and_ids_of_its_own() -> N
     assert references <= set(re.findall(r'id="([^"]*)"', text))
 
 
+def test_letters_of_a_narrower_figure_are_no_larger_on_a_page() -> None:
+    """A page shows a figure as wide as it was drawn: one of 6.9 inches in 46 rem."""
+    for name in ("plane", "slopes"):
+        svg = chart(name).inline()
+        [points] = re.findall(r'viewBox="0 0 ([0-9.]+) ', svg)
+        [rem] = re.findall(r'style="max-width: ([0-9.]+)rem"', svg)
+        assert float(rem) / float(points) == pytest.approx(46 / (72 * PAGE), rel=0.01)
+
+
+def test_words_at_the_ends_of_an_axis_stand_apart() -> None:
+    """A page shows several spaces in a text as one."""
+    panel = Panel("a", "unit", [Interval("b", 0.1, 0.0, 0.2, True)], ("PT is better", "FT is better"))
+    svg = Chart("ends", "", FRAME, partial(draw_intervals, [panel])).inline()
+    places = re.findall(r"<text[^>]*?>(← PT is better|FT is better →)</text>", svg)
+    assert places == ["← PT is better", "FT is better →"]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_text_is_drawn_as_text(text: str) -> None:
     """Neither a formula nor markup, no sign that the letters lack, and never longer than a figure."""
