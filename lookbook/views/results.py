@@ -49,7 +49,7 @@ def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
         "shown": format_value(metric, row["difference"], True),
         "interval": f"[{low}, {high}]",
         "p": format_p(row.get("p_holm")),
-        "claimed": bool(mark(row)) if row.get("claimed") is None else row["claimed"],
+        "claimed": bool(mark(dict(row))) if row.get("claimed") is None else row["claimed"],
     }
 
 
@@ -100,8 +100,8 @@ def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     metric = rows[0]["metric"]
-    ends = [format_value(metric, end, True) if end else "" for end in (least, most)]
-    return render("intervals", lines=lines, zero=place(0.0), ends=ends)
+    limits = [format_value(metric, end, True) if end else "" for end in (least, most)]
+    return render("intervals", lines=lines, zero=place(0.0), ends=limits)
 
 
 def list_tables(study: Study) -> list[str]:

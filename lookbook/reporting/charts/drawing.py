@@ -104,11 +104,11 @@ def _draw_panel(ax: Axes, panel: Panel, is_narrow: bool) -> None:
 
 def _name_ends(ax: Axes, ends: tuple[str, str]) -> None:
     """Say below both ends of the x axis what a difference towards them means."""
-    left, right = ends
-    for place, side, text in ((0, "left", f"← {label(left)}"), (1, "right", f"{label(right)} →")):
+    left, right = (label(end) for end in ends)
+    for place, side, text in ((0, "left", f"← {left}"), (1, "right", f"{right} →")):
         if left:
-            where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-            ax.annotate(text, (place, 0), (0, ENDS), ha=side, va="top", fontsize=POINTS - 1, **where)
+            below = (place, 0), (0, ENDS), "axes fraction", "offset points"
+            ax.annotate(text, *below, ha=side, va="top", fontsize=POINTS - 1)
 
 
 def _grid(n: int, width: float, height: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
