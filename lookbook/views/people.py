@@ -163,6 +163,22 @@ def list_runs(study: Study, ranking: Ranking) -> list[int]:
     )
 
 
+def list_common_runs(study: Study, rankings: Sequence[Ranking]) -> list[int]:
+    """List the runs that all of some rankings have; of the first alone where they have none in common."""
+    runs = [list_runs(study, ranking) for ranking in rankings]
+    return [run for run in runs[0] if all(run in own for own in runs)] or runs[0]
+
+
+def name_rankings(rankings: Sequence[Ranking]) -> list[str]:
+    """Name rankings by their arms, and by their recommenders where these differ.
+
+    >>> name_rankings([Ranking("warm", "bpr", "all"), Ranking("warm", "userknn", "all")])
+    ['bpr, all', 'userknn, all']
+    """
+    differ = len({ranking.recommender for ranking in rankings}) > 1
+    return [f"{ranking.recommender}, {ranking.arm}" if differ else ranking.arm for ranking in rankings]
+
+
 def find_list_file(study: Study, ranking: Ranking) -> Path:
     """Return the file with the lists of an arm and recommender of the warm items."""
     return study.root / RECOMMENDATIONS / ranking.arm / f"{ranking.recommender}.parquet"

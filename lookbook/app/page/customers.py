@@ -11,9 +11,10 @@ from lookbook.views.people import Ranking
 from lookbook.views.study import INTERACTIONS, ITEMS, Study
 
 TITLE = "Customers"
-ABOUT = "What a caption moves: a customer's lists by two arms, with the words that each gave the recommender."
+ABOUT = "What a caption moves: a customer's lists by two arms or recommenders, with the words that each read."
 NEEDS = (ITEMS, INTERACTIONS)
 EXPERIMENTS: tuple[people.Experiment, ...] = ("arrivals", "warm")
+SAME = "that of A"
 GAIN, LOSS, RANDOM, BY_ID = "largest gain of A", "largest loss of A", "at random", "by id"
 WANTED = {
     "arrivals": "Bought among the arrivals: what a list should hold",
@@ -33,7 +34,7 @@ def show(study: Study) -> None:
     if user is None:
         show_html("note", lines=["No such customer."])
         return
-    runs = [str(run) for run in people.list_runs(study, rankings[0])]
+    runs = [str(run) for run in people.list_common_runs(study, rankings)]
     show_html("note", lines=[f"Customer {people.read_users(study)[user]}"])
     run = int(choose("Run", runs, "run"))
     show_strip(study, "Bought before, newest first", people.read_history(study, rankings[0], user))
@@ -43,20 +44,19 @@ def show(study: Study) -> None:
     show_html(
         "lists",
         lists=[
-            {"title": f"{name}: {ranking.arm}", "places": fill_places(study, places)}
-            for name, ranking, places in zip("AB", rankings, lists, strict=True)
+            {"title": f"{name}: {title}", "places": fill_places(study, places)}
+            for name, title, places in zip("AB", people.name_rankings(rankings), lists, strict=True)
         ],
     )
-
     offer_csv(people.make_table(lists), "lists")
 
 
 def _choose_rankings(study: Study) -> tuple[Ranking, Ranking] | None:
-    """Let the experiment, a recommender and its two arms be chosen; None where there are no lists."""
+    """Let the experiment, and the recommender and arm of each list be chosen; None where there are no lists."""
     there = [name for name in EXPERIMENTS if people.list_rankings(study, name)]
     if not there:
         return None
-    columns = st.columns(4)
+    columns = st.columns(5)
     with columns[0]:
         chosen = choose("Experiment", there, "experiment")
         experiment: people.Experiment = "warm" if chosen == "warm" else "arrivals"
@@ -65,13 +65,15 @@ def _choose_rankings(study: Study) -> tuple[Ranking, Ranking] | None:
     with columns[1]:
         first = f"{primary.get('recommender')}-{primary.get('features')}"
         recommender = choose("Recommender", list(found), "recommender", first)
-    arms = found[recommender]
     ft, pt = (_name_arm(study, experiment, variant) for variant in ("ft", "pt"))
     with columns[2]:
-        a = choose("Arm A", arms, "a", ft)
+        a = choose("Arm A", found[recommender], "a", ft)
     with columns[3]:
-        b = choose("Arm B", arms, "b", pt)
-    return Ranking(experiment, recommender, a), Ranking(experiment, recommender, b)
+        other = choose("Recommender of B", [SAME, *found], "recommender_b")
+        other = recommender if other == SAME else other
+    with columns[4]:
+        b = choose("Arm B", found[other], "b", pt)
+    return Ranking(experiment, recommender, a), Ranking(experiment, other, b)
 
 
 def _name_arm(study: Study, experiment: people.Experiment, variant: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -140,6 +141,24 @@ def test_what_no_list_can_hold_is_grey_and_said_to_be(whole_study: Path, monkeyp
     assert "in soft cotton</bdi></p></li>" in html  # descriptions stand under the pictures
     arrivals = read_html(open_page("customers", by="by id", customer="customer 4"))
     assert "lb-grey" not in arrivals
+
+
+def test_lists_of_two_recommenders_stand_side_by_side(
+    whole_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has one run, and reads no words."""
+    study = tmp_path / "study"
+    shutil.copytree(whole_study, study)
+    lists = pd.read_parquet(study / "data/recommendations/original/vbpr-sbert.parquet")
+    lists[lists["run"] == 0].to_parquet(study / "data/recommendations/original/userknn.parquet", index=False)
+    monkeypatch.chdir(study)
+    app = open_page("customers", experiment="warm", by="at random", recommender="vbpr-sbert", recommender_b="userknn")
+    assert not app.exception
+    html = read_html(app)
+    assert "A: vbpr-sbert, masked-ft" in html
+    assert "B: userknn, original" in html
+    assert [box.options for box in app.selectbox if box.label == "Run"] == [["0"]]
+    assert html.count("no words: the recommender reads none of this arm") >= 12
 
 
 @pytest.mark.parametrize("name", ["study", "garment", "compare", "results", "garments", "customers"])
