@@ -9,6 +9,7 @@ import polars as pl
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.rows import read_comparison
 from lookbook.reporting.formatting import format_p, format_value, mark
+from lookbook.reporting.ranked import PICTURES
 from lookbook.views.people import Experiment, list_rankings
 from lookbook.views.rendering import render
 from lookbook.views.study import COMPARISON, Study, require_stage
@@ -29,8 +30,8 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
     """Read the comparisons of a group, with their figures as they are printed.
 
     Returns:
-        For each: table, of (captioner or recommender, with the slice), recommender, slice, metric, a, b, difference,
-        low, high, shown, interval, p, claimed.
+        For each: table, of (captioner or recommender, with the slice), recommender, recommender_b, slice, metric, a, b,
+        difference, low, high, shown, interval, p, claimed.
     """
     rows = read_comparison(require_stage(study, COMPARISON)).get(group, [])
     return [_describe(group, row) for row in rows if row.get("low") is not None]
@@ -43,7 +44,7 @@ def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "table": group,
         "of": str(row.get("captioner") or row.get("recommender") or "") + part,
-        **{key: str(row.get(key) or "") for key in ("recommender", "slice")},
+        **{key: str(row.get(key) or "") for key in ("recommender", "recommender_b", "slice")},
         "metric": metric,
         **{key: row[key] for key in ("a", "b", "difference", "low", "high")},
         "shown": format_value(metric, row["difference"], True),
@@ -67,16 +68,27 @@ def find_lists(row: Mapping[str, Any], known: Arms) -> dict[str, str]:
         known: Of `list_arms`.
     """
     experiment: Experiment = "arrivals" if row["table"] == "arrivals" else "warm"
-    arms = known.get((experiment, row["recommender"]), [])
-    a, b = (next((arm for arm in _name_arms(row[key]) if arm in arms), "") for key in ("a", "b"))
-    if not (a and b) or a == b:
+    names = {"recommender": row["recommender"], "recommender_b": row["recommender_b"]}
+    first, other = names["recommender"], names["recommender_b"] or names["recommender"]
+    a, b = (
+        next((arm for arm in _name_arms(row[key]) if arm in known.get((experiment, recommender), [])), "")
+        for key, recommender in (("a", first), ("b", other))
+    )
+    if not (a and b) or (first, a) == (other, b):
         return {}
-    return {"experiment": experiment, "recommender": row["recommender"], "a": a, "b": b, "slice": row["slice"]}
+    return {"experiment": experiment, **names, "a": a, "b": b, "slice": row["slice"]}
 
 
 def _name_arms(name: str) -> list[str]:
-    """List the arms whose lists a name of a comparison may mean: ft is masked-ft, and of some only catalogues count."""
-    return [name, name_masked_text(name), CATALOGUE_OF.get(name, name)]
+    """List the arms whose lists a name of a comparison may mean.
+
+    `ft` is masked-ft, of recommenders without words only catalogues count, and pictures are named by their features.
+
+    >>> _name_arms("augmented"), _name_arms("pictures-resnet50")[-1]
+    (['augmented', 'masked-augmented', 'all'], 'pictures')
+    """
+    pictures = [PICTURES] if name.startswith(f"{PICTURES}-") else []
+    return [name, name_masked_text(name), CATALOGUE_OF.get(name, name), *pictures]
 
 
 def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -132,11 +132,28 @@ def test_results_are_the_rows_of_the_comparison(viewed: Study) -> None:
 def test_a_comparison_of_lists_leads_to_them_where_they_are_there(viewed: Study) -> None:
     arms = list_arms(viewed)
     masked = [row for row in read_rows(viewed, "masked") if (row["a"], row["b"]) == ("ft", "pt")]
-    lists = {"experiment": "warm", "recommender": "vbpr-sbert", "a": "masked-ft", "b": "masked-pt", "slice": ""}
+    lists = {
+        "experiment": "warm",
+        "recommender": "vbpr-sbert",
+        "recommender_b": "",
+        "a": "masked-ft",
+        "b": "masked-pt",
+        "slice": "",
+    }
     assert find_lists(masked[0], arms) == lists
-    part = {"table": "slices", "recommender": "vbpr-sbert", "a": "ft", "b": "pt", "slice": "cold_users"}
+    part = {
+        "table": "slices",
+        "recommender": "vbpr-sbert",
+        "recommender_b": "",
+        "a": "ft",
+        "b": "pt",
+        "slice": "cold_users",
+    }
     assert find_lists(part, arms) == lists | {"slice": "cold_users"}
     assert find_lists(part | {"b": "none"}, arms) == {}
+    other = part | {"table": "arrivals", "recommender_b": "vbpr-clip", "b": "pictures-clip"}
+    found = find_lists(other, {("arrivals", "vbpr-sbert"): ["ft"], ("arrivals", "vbpr-clip"): ["pictures"]})
+    assert (found["recommender_b"], found["b"]) == ("vbpr-clip", "pictures")
     catalogue = part | {"recommender": "bpr", "a": "augmented", "b": "unfilled"}  # both are the lists of all
     assert find_lists(catalogue, {("warm", "bpr"): ["original", "all"]}) == {}
     assert find_lists(catalogue | {"b": "original"}, {("warm", "bpr"): ["original", "all"]})["a"] == "all"
