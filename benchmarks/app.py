@@ -89,7 +89,8 @@ def time_start(study: Path) -> float:
 def time_pages(study: Path) -> tuple[float, float, int]:
     """Return the CPU seconds of the first page of a new selection and of the page after it, medians, and its size."""
     from lookbook.views.cards import read_cards
-    from lookbook.views.items import Selection, count_facets, select, take_page
+    from lookbook.views.items import count_facets, select, take_page
+    from lookbook.views.selections import Selection
     from lookbook.views.study import open_study
 
     opened = open_study(study)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from lookbook.views.scores import read_differences, read_scores
+from lookbook.views.selections import Selection
 from lookbook.views.study import (
     ATTRIBUTES,
     CAPTION_WORDS,
@@ -28,58 +28,7 @@ from lookbook.views.words import compare_attributes, read_references, read_words
 
 PAGE_ITEMS = 24
 LIGHT = ("item_id", "product_code", "category", "colour", "original", "split", "group")
-Sort = Literal["number", "score", "difference", "surprise", "length"]
-SORTS: tuple[Sort, ...] = ("number", "score", "difference", "surprise", "length")
 FACETS = ("split", "category", "colour")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which garments are shown, and in which order; an empty value filters nothing.
-
-    Attributes:
-        split: train, validation or test.
-        category: Of the garment.
-        colour: Of the garment.
-        described: yes: has a description; no: has none, it is imputed.
-        text: Words in the description, or in the caption of the chosen set.
-        captioner: Of the set that filters and scores read.
-        variant: pt or ft, of that set.
-        missed: An attribute that its caption misses.
-        invented: An attribute that its caption invents.
-        wrong_category: Only where the category read from the caption is not the garment's.
-        unfinished: Only captions that reached the token limit.
-        items: Of these garments alone; None: of all.
-        sort: number: as in the catalogue; score: of the set; difference: FT − PT of the captioner; surprise: its size
-            over its spread; length: of the caption.
-        metric: What score, difference and surprise are of.
-        descending: The largest first.
-    """
-
-    split: str = ""
-    category: str = ""
-    colour: str = ""
-    described: str = ""
-    text: str = ""
-    captioner: str = ""
-    variant: str = "ft"
-    missed: str = ""
-    invented: str = ""
-    wrong_category: bool = False
-    unfinished: bool = False
-    items: tuple[str, ...] | None = None
-    sort: Sort = "number"
-    metric: str = ""
-    descending: bool = True
-
-    def list_filters(self) -> list[str]:
-        """Say which filters are set."""
-        named = {"split": self.split, "category": self.category, "colour": self.colour, "description": self.described}
-        named |= {"words": self.text, "missed": self.missed, "invented": self.invented}
-        filters = [f"{name}: {value}" for name, value in named.items() if value]
-        filters += ["wrong category"] if self.wrong_category else []
-        filters += ["not finished"] if self.unfinished else []
-        return filters + (["has a note"] if self.items is not None else [])
 
 
 @lru_cache(maxsize=2)

@@ -1,12 +1,13 @@
 """Selections of garments as the address of a page has them, so that a link is a view."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-from lookbook.views.items import Selection, Sort
 from lookbook.views.scores import choose_metric, list_metrics
 from lookbook.views.study import VARIANTS, Study
 
+Sort = Literal["number", "score", "difference", "surprise", "length"]
 SHOWN_SETS = 4  # captions on a card at most
 SHOWN_SCORES = 3
 WRONG, UNFINISHED, NOTED = "wrong category", "not finished", "has a note"
@@ -20,6 +21,55 @@ SORT_NAMES: dict[str, Sort] = {
 }
 LARGEST, SMALLEST = "largest first", "smallest first"
 KEYS = ("split", "category", "colour", "described", "text", "set", "missed", "invented", "sort", "metric", "order")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which garments are shown, and in which order; an empty value filters nothing.
+
+    Attributes:
+        split: train, validation or test.
+        category: Of the garment.
+        colour: Of the garment.
+        described: yes: has a description; no: has none, it is imputed.
+        text: Words in the description, or in the caption of the chosen set.
+        captioner: Of the set that filters and scores read.
+        variant: pt or ft, of that set.
+        missed: An attribute that its caption misses.
+        invented: An attribute that its caption invents.
+        wrong_category: Only where the category read from the caption is not the garment's.
+        unfinished: Only captions that reached the token limit.
+        items: Of these garments alone; None: of all.
+        sort: number: as in the catalogue; score: of the set; difference: FT − PT of the captioner; surprise: its size
+            over its spread; length: of the caption.
+        metric: What score, difference and surprise are of.
+        descending: The largest first.
+    """
+
+    split: str = ""
+    category: str = ""
+    colour: str = ""
+    described: str = ""
+    text: str = ""
+    captioner: str = ""
+    variant: str = "ft"
+    missed: str = ""
+    invented: str = ""
+    wrong_category: bool = False
+    unfinished: bool = False
+    items: tuple[str, ...] | None = None
+    sort: Sort = "number"
+    metric: str = ""
+    descending: bool = True
+
+    def list_filters(self) -> list[str]:
+        """Say which filters are set."""
+        named = {"split": self.split, "category": self.category, "colour": self.colour, "description": self.described}
+        named |= {"words": self.text, "missed": self.missed, "invented": self.invented}
+        filters = [f"{name}: {value}" for name, value in named.items() if value]
+        filters += ["wrong category"] if self.wrong_category else []
+        filters += ["not finished"] if self.unfinished else []
+        return filters + (["has a note"] if self.items is not None else [])
 
 
 def name_set(captioner: str, variant: str) -> str:

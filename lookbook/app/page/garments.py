@@ -9,8 +9,9 @@ from lookbook.app.notes import list_noted
 from lookbook.app.parts import choose, choose_any, link, offer_csv, picture, show_html, show_rows
 from lookbook.views import selections
 from lookbook.views.cards import Card, read_cards
-from lookbook.views.items import PAGE_ITEMS, Selection, count_facets, count_pages, list_values, select, take_page
+from lookbook.views.items import PAGE_ITEMS, count_facets, count_pages, list_values, select, take_page
 from lookbook.views.scores import choose_metric, list_metrics
+from lookbook.views.selections import Selection
 from lookbook.views.study import CAPTION_WORDS, ITEMS, Study
 from lookbook.views.words import Segment, list_vocabulary
 

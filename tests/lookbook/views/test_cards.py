@@ -3,7 +3,8 @@
 import pandas as pd
 
 from lookbook.views.cards import read_cards
-from lookbook.views.items import Selection, select
+from lookbook.views.items import select
+from lookbook.views.selections import Selection
 from lookbook.views.study import Study
 
 CAPTIONER = "tiny-llava"

@@ -8,7 +8,6 @@ import pytest
 
 from lookbook.views.items import (
     PAGE_ITEMS,
-    Selection,
     count_facets,
     count_pages,
     find_neighbours,
@@ -16,7 +15,7 @@ from lookbook.views.items import (
     select,
     take_page,
 )
-from lookbook.views.selections import read_selection
+from lookbook.views.selections import Selection, read_selection
 from lookbook.views.study import Study, open_study
 
 CAPTIONER = "tiny-llava"
