@@ -133,6 +133,17 @@ def test_pages_are_accessible_and_fetch_nothing_from_elsewhere(
     assert window.strangers == []
 
 
+def test_intervals_are_drawn(browser: Any, address: str) -> None:
+    """Streamlit drops what it does not take for HTML, SVG among it."""
+    window = Watched(browser)
+    window.open(f"{address}/results?table=arrivals")
+    assert window.page.locator(".lb-dot").count() == 40
+    drawn = window.page.locator(".lb-line .lb-span").first.bounding_box()
+    assert drawn is not None
+    assert drawn["width"] > 10
+    window.context.close()
+
+
 def test_a_filter_leads_to_a_garment_and_back_to_its_neighbour(browser: Any, address: str) -> None:
     window = Watched(browser)
     window.open(f"{address}/garments?split=test&sort=FT+%E2%88%92+PT+of+a+score")
