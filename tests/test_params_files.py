@@ -34,7 +34,7 @@ CAPTION_CELLS = ("caption_train", "caption_generate_pt", "caption_generate_ft")
 
 
 def values(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(path)
+    return YAML(typ="safe").load(path)
 
 
 def leaves(value: Any) -> list[Any]:

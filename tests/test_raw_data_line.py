@@ -66,7 +66,7 @@ def project(tmp_path: Path) -> Path:
 
 def set_params(study: Path, target: Path, **changes: Any) -> None:
     """Write a parameter file with small settings, for any data set."""
-    params = YAML(typ="safe", pure=True).load(study)
+    params = YAML(typ="safe").load(study)
     for part in (SMALL, changes):
         for key, value in part.items():
             inner = isinstance(value, dict) and key != "captioners"

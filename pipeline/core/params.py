@@ -69,7 +69,7 @@ def load(path: Path) -> dict[str, Any]:
         UserError: the file is missing, is not YAML, or holds no mapping.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path)
+        values = YAML(typ="safe").load(path)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; run from the root of the project, or: cp studies/sample.yaml {path}"

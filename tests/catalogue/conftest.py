@@ -25,12 +25,12 @@ def write_params(**changes: Any) -> None:
 
     A section changes key by key.
     """
-    params = YAML(typ="safe", pure=True).load(REFERENCE)
+    params = YAML(typ="safe").load(REFERENCE)
     for part in (SMALL, changes):
         for key, value in part.items():
             params[key] = params[key] | value if isinstance(value, dict) else value
     with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+        YAML(typ="safe").dump(params, file)
 
 
 @pytest.fixture

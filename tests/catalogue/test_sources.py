@@ -23,11 +23,11 @@ FILES = sorted([*OWN, "replaced-25", "replaced-50", "scribe-pt", "scribe-ft", "r
 
 def write_params(**changes: Any) -> None:
     """Write params.yaml for these two captioners; the fixture `study` would add the sample's."""
-    params = YAML(typ="safe", pure=True).load(REFERENCE)
+    params = YAML(typ="safe").load(REFERENCE)
     params |= {"writer": "scribe", "captioners": CAPTIONERS, "sources": NAMES, **changes}
     params["catalogue_sources"] |= {"nearest": "shades", **changes.get("catalogue_sources", {})}
     with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+        YAML(typ="safe").dump(params, file)
 
 
 def write_captions(name: str, item_ids: pd.Series, word: str) -> None:

@@ -53,6 +53,6 @@ def add_remotes(**urls: str) -> None:
 
 def write_params(folder: Path, **changes: Any) -> None:
     """Write the sample's params.yaml with these keys changed."""
-    params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml") | changes
+    params = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml") | changes
     with open(folder / "params.yaml", "w", encoding="utf-8") as file:
         YAML().dump(params, file)

@@ -26,10 +26,10 @@ META = "meta_all_129927.json"
 
 def write_sample(folder: Path, **sizes: int) -> Path:
     """Draw a small sample in `folder` and return its raw folder."""
-    params = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")
+    params = YAML(typ="safe").load(ROOT / "studies/sample.yaml")
     params["sample_shop"] = SMALL_SAMPLE | sizes
     with open(folder / "params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+        YAML(typ="safe").dump(params, file)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shop.main()

@@ -188,7 +188,7 @@ def _write_results(folder: Path) -> None:
         shutil.copy(ROOT / f"metrics/{name}.json", folder / "metrics")
     for name in ("dvc.yaml", "dvc.lock"):
         shutil.copy(ROOT / name, folder)
-    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml")
+    params: dict[str, Any] = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml")
     params["captioners"] = {name: {"family": "llava"} for name in CAPTIONERS}
     params |= {"texts": list(WARM), "catalogues": ["original"], "recommenders": [], "content_recommenders": ["vbpr"]}
     with open(folder / "params.yaml", "w", encoding="utf-8") as file:

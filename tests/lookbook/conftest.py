@@ -39,7 +39,7 @@ SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 
 def study_params(**changes: Any) -> dict[str, Any]:
-    params = YAML(typ="safe", pure=True).load(ROOT / "studies" / "sample.yaml")
+    params = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml")
     params["compare"] |= {"draws": 2000, "swaps": 400}
     axes = {"captioners": {name: {"family": "llava"} for name in CAPTIONERS}, "catalogues": CATALOGUES, "texts": TEXTS}
     axes |= {

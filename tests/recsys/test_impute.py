@@ -40,7 +40,7 @@ def write_purchases(seed: int) -> None:
 
 
 def write_params(**changes: object) -> None:
-    params = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")
+    params = YAML(typ="safe").load(ROOT / "studies/sample.yaml")
     params |= {
         "image_features": ["shades", "shapes"],
         "imputations": ["mean", "zeros", "ridge", "neighbours"],
@@ -48,7 +48,7 @@ def write_params(**changes: object) -> None:
     }
     params["rec_impute"] |= {"neighbours": 3}
     with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+        YAML(typ="safe").dump(params, file)
 
 
 @pytest.fixture

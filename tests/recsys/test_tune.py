@@ -22,7 +22,7 @@ ARRIVALS = "--experiment arrivals --recommender vbpr --text original --features 
 
 def change_params(**sections: Any) -> None:
     """Change keys of sections of params.yaml."""
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = YAML(typ="safe").load(Path("params.yaml"))
     for section, values in sections.items():
         params[section] |= values
     with open("params.yaml", "w", encoding="utf-8") as file:

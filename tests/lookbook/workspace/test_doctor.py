@@ -105,7 +105,7 @@ def test_weights_to_download_count_as_disk(project: Path) -> None:
 
 
 def test_stanzas_own_models_come_with_the_command_that_fetches_them(project: Path) -> None:
-    attributes = YAML(typ="safe", pure=True).load(ROOT / "studies/sample.yaml")["caption_attributes"]
+    attributes = YAML(typ="safe").load(ROOT / "studies/sample.yaml")["caption_attributes"]
     write_params(project, caption_attributes=attributes | {"tagger": "stanza-en"})
     finding = examine("model stanza-en", "models")
     assert finding.status == "error"

@@ -136,7 +136,7 @@ def test_published_captioners_take_what_was_measured_at_their_width(
 @pytest.fixture
 def study() -> dict[str, Any]:
     """Read the replay on H&M."""
-    return YAML(typ="safe", pure=True).load(ROOT / "studies/thesis-hm.yaml")
+    return YAML(typ="safe").load(ROOT / "studies/thesis-hm.yaml")
 
 
 def test_16_items_of_the_largest_captioner_do_not_fit_on_80_gb(study: dict[str, Any]) -> None:
