@@ -1,5 +1,6 @@
 """A small study on disk: purchases split in time, features that tell the parity which users buy by, texts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,31 @@ CONTENT = ("vbpr", "contentknn", *GRAPHS)
 PARAMS = Path(__file__).parents[2] / "studies" / "sample.yaml"
 
 
-def _purchases(random: np.random.Generator, item_ids: list[str]) -> pd.DataFrame:
-    """Draw 12 purchases a user, of items of the user's own parity; some repeated; items 0 and 1 only at the end."""
+DrawItems = Callable[[np.random.Generator, np.ndarray], list[int]]  # of those that a user may buy
+
+
+def draw_eleven(random: np.random.Generator, own: np.ndarray) -> list[int]:
+    """Draw 11 items, each with the same chance."""
+    return random.choice(own, 11, replace=False).tolist()
+
+
+def draw_unevenly(random: np.random.Generator, own: np.ndarray) -> list[int]:
+    """Draw 8 to half of the items, the first of them far more often, so that few similarities are equal."""
+    chance = 1 / np.arange(4, 4 + len(own))
+    return random.choice(own, random.integers(8, len(own) // 2), replace=False, p=chance / chance.sum()).tolist()
+
+
+def _purchases(random: np.random.Generator, item_ids: list[str], draw: DrawItems) -> pd.DataFrame:
+    """Draw purchases of items of the user's own parity, then one more: a repeat, or item 0 or 1, which are cold."""
     rows = []
     for user in range(N_USERS):
-        items = random.choice(np.arange(2 + user % 2, N_ITEMS, 2), 11, replace=False).tolist()
-        items.append(items[0] if user % 3 else user % 2)  # a repeat, or an item that is cold
+        items = draw(random, np.arange(2 + user % 2, N_ITEMS, 2))
+        items.append(items[0] if user % 3 else user % 2)
         rows += [(f"user {user:02}", item_ids[item], day) for day, item in enumerate(items)]
     return pd.DataFrame(rows, columns=["user_id", "item_id", "day"]).astype({"day": "int32"})
 
 
-def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch, draw: DrawItems = draw_eleven) -> None:
     """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there.
 
     Of the items in `original` half are of captioning's train split, a quarter each of validation and test; two of each
@@ -53,7 +68,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items["split"] = [(SPLITS[number // 4 % 4] if chosen else None) for number, chosen in enumerate(original)]
     items["group"] = np.arange(N_ITEMS) // 2
     items.to_parquet(prepared / "items.parquet")
-    _purchases(random, ids).to_parquet(prepared / "purchases.parquet")
+    _purchases(random, ids, draw).to_parquet(prepared / "purchases.parquet")
     features = random.normal(0, 0.3, (N_ITEMS, 6)) + (np.arange(N_ITEMS) % 2)[:, None]
     write_features("data/features/image/parity", ids, features)
     write_features("data/features/text/augmented/words", ids, features)
