@@ -119,7 +119,7 @@ def new_projections(
         stream = FIRST_STREAM + 2 * number
         tables |= new_layer(name, modality.features.shape[1], width, rate, seed, stream, device)
         if trained:
-            tables[f"{name}.features"] = Adam(modality.features.clone(), rate)
+            tables[f"{name}.features"] = Adam(modality.features.clone(), rate, fused=True)
     return tables
 
 

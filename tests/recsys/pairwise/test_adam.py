@@ -1,5 +1,6 @@
 """Adam against torch's: on every row, and on the rows of each step alone."""
 
+import pytest
 import torch
 
 from recsys.pairwise.adam import Adam
@@ -18,12 +19,14 @@ def start() -> torch.Tensor:
     return torch.randn(7, 3, generator=torch.Generator().manual_seed(1))
 
 
-def test_dense_equals_torch_whose_rows_go_on_moving() -> None:
-    ours, theirs = Adam(start(), RATE), torch.nn.Parameter(start())
+@pytest.mark.parametrize("named", [True, False], ids=["rows", "whole"])
+@pytest.mark.parametrize("fused", [False, True])
+def test_dense_equals_torch_whose_rows_go_on_moving(fused: bool, named: bool) -> None:
+    ours, theirs = Adam(start(), RATE, fused=fused), torch.nn.Parameter(start())
     peer = torch.optim.Adam([theirs], lr=RATE)
     for rows, gradient in gradients(12):
-        ours.update(gradient, rows)
         theirs.grad = torch.zeros(7, 3).index_copy(0, rows, gradient)
+        ours.update(*((gradient, rows) if named else (theirs.grad,)))
         peer.step()
     torch.testing.assert_close(ours.values, theirs.detach(), rtol=1e-5, atol=1e-6)
 
