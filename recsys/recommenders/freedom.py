@@ -136,6 +136,8 @@ def compute_loss(
     layers: int,
 ) -> "torch.Tensor":
     """Return the loss of a batch."""
+    import torch
+
     from recsys.graphs.modalities import project_rows
     from recsys.graphs.model import compare_pairs
 
@@ -143,8 +145,9 @@ def compute_loss(
     of_users, of_items = compute_vectors(leaves, graph, alike, layers)
     user = of_users.index_select(0, users)
     loss = compare_pairs(user, of_items.index_select(0, bought), of_items.index_select(0, other)).mean()
+    rows, place = torch.unique(torch.cat([bought, other]), return_inverse=True)  # an item comes more than once
     for name, modality in modalities.items():
-        sides = [project_rows(leaves, name, modality, rows) for rows in (bought, other)]
+        sides = project_rows(leaves, name, modality, rows).index_select(0, place).chunk(2)
         known = modality.known[bought] & modality.known[other]
         apart = compare_pairs(user, *sides) * known
         loss = loss + regularisation * apart.sum() / known.sum().clamp(min=1)
