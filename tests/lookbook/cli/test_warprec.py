@@ -426,6 +426,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # eight runs of WarpRec, on a busy machine
 @REAL
 def test_warprec_and_lookbook_give_the_same_lists_the_same_figures(real: Path) -> None:
     values = json.loads((real / "out.json").read_text())
@@ -446,6 +447,7 @@ def test_warprec_and_lookbook_give_the_same_lists_the_same_figures(real: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # eight runs of WarpRec, on a busy machine
 @REAL
 def test_no_model_is_of_an_epoch_that_the_test_set_chose(real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(real)
@@ -457,6 +459,7 @@ def test_no_model_is_of_an_epoch_that_the_test_set_chose(real: Path, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # eight runs of WarpRec, on a busy machine
 @REAL
 @pytest.mark.parametrize(("name", "model"), [("itemknn", "ItemKNN"), ("userknn", "UserKNN")])
 def test_standard_neighbours_with_one_less_give_the_same_scores(
