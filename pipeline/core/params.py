@@ -5,6 +5,7 @@ params.yaml are compared with studies/sample.yaml, which names every key there i
 """
 
 import difflib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +51,7 @@ def read(model: type[Model], path: Path | str = PARAMS) -> Model:
 
 def list_problems(values: dict[str, Any], models: Sequence[type[Section]]) -> list[str]:
     """List each key that studies/sample.yaml lacks, and each wrong value among the keys that the models name."""
-    reference = load(REFERENCE)
+    reference = _load_reference()
     problems = _unknown_keys(values, reference)
     for model in models:
         try:
@@ -83,6 +84,11 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
     return values
+
+
+@functools.cache
+def _load_reference() -> dict[str, Any]:
+    return load(REFERENCE)
 
 
 def suggest(name: str, allowed: list[str]) -> str:

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from ruamel.yaml import YAML
 
 from captioning.modelling import Captioner
 from sample.pretraining.architectures import Size, create_captioner
 from sample.pretraining.tokenizer import train_tokenizer
+from tests.helpers.params_files import read_sample, write_values
 
 TEXTS = [
     "a red shirt with short sleeves",
@@ -98,12 +98,11 @@ SHORT_RUN = {
 
 
 def _write_params(path: Path, changes: dict[str, object]) -> None:
-    yaml = YAML()
-    params = yaml.load(Path(__file__).parents[2] / "studies" / "sample.yaml")
+    params = read_sample()
     for name, value in changes.items():
         *sections, key = name.split(".")
         (params[sections[0]] if sections else params)[key] = value
-    yaml.dump(params, path)
+    write_values(params, path)
 
 
 def _write_prepared(folder: Path, times: int) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from catalogue import prepare
+from tests.helpers.params_files import read_sample, write_values
 from tests.helpers.raw_data import SMALL_SAMPLE, write_sample
 
-REFERENCE = Path(__file__).parents[2] / "studies" / "sample.yaml"
 SMALL = {
     "sample_shop": SMALL_SAMPLE,
     "catalogue_prepare": {"min_items_per_type": 4},
@@ -25,12 +24,11 @@ def write_params(**changes: Any) -> None:
 
     A section changes key by key.
     """
-    params = YAML(typ="safe").load(REFERENCE)
+    params = read_sample()
     for part in (SMALL, changes):
         for key, value in part.items():
             params[key] = params[key] | value if isinstance(value, dict) else value
-    with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)
+    write_values(params, "params.yaml")
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from catalogue import sources
 from catalogue.descriptions.sources import CAPTIONS, OWN, WITHOUT_CAPTIONS
 from features.files import write_features
 from pipeline.core.errors import UserError
-from tests.catalogue.conftest import REFERENCE
+from tests.helpers.params_files import read_sample, write_values
 
 NAMES = [*OWN, "replaced-25", "replaced-50", *CAPTIONS]
 CAPTIONERS = {"scribe": {"family": "llava"}, "replay": {"family": "file"}}
@@ -23,11 +22,10 @@ FILES = sorted([*OWN, "replaced-25", "replaced-50", "scribe-pt", "scribe-ft", "r
 
 def write_params(**changes: Any) -> None:
     """Write params.yaml for these two captioners; the fixture `study` would add the sample's."""
-    params = YAML(typ="safe").load(REFERENCE)
+    params = read_sample()
     params |= {"writer": "scribe", "captioners": CAPTIONERS, "sources": NAMES, **changes}
     params["catalogue_sources"] |= {"nearest": "shades", **changes.get("catalogue_sources", {})}
-    with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)
+    write_values(params, "params.yaml")
 
 
 def write_captions(name: str, item_ids: pd.Series, word: str) -> None:
@@ -228,7 +226,7 @@ def test_captions_after_an_epoch_are_a_source_of_every_captioner(items: pd.DataF
         assert all(text == f"{captioner} 2 of {item}" for item, text in read_source(source).items())
     write_params(sources=["reference", "ft-epoch-3"])
     with pytest.raises(
-        UserError, match=r"epochs/replay/3\.parquet: no such file.*epochs kept of this captioner: 1, 2; "
+        UserError, match=r"epochs/scribe/3\.parquet: no such file.*epochs kept of this captioner: 1, 2; "
     ):
         sources.main()
     write_params(sources=["ft-epoch-0"])

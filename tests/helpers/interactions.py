@@ -1,5 +1,7 @@
 """A small study on disk: purchases split in time, features that tell the parity which users buy by, texts."""
 
+import functools
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,16 @@ def _purchases(random: np.random.Generator, item_ids: list[str], draw: DrawItems
     return pd.DataFrame(rows, columns=["user_id", "item_id", "day"]).astype({"day": "int32"})
 
 
+@functools.cache
+def _short_params() -> str:
+    yaml, text = YAML(), io.StringIO()
+    params = yaml.load(PARAMS)
+    for name in ("bpr", "vbpr", *GRAPHS):
+        params["rec_fit"][name] |= {"batch_size": 256, "epochs": 3}
+    yaml.dump(params, text)
+    return text.getvalue()
+
+
 def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch, draw: DrawItems = draw_eleven) -> None:
     """Writes data/prepared, data/interactions, image features `parity`, texts and text features `words`; goes there.
 
@@ -54,10 +66,7 @@ def small_study(folder: Path, monkeypatch: pytest.MonkeyPatch, draw: DrawItems =
     product. Nothing was chosen by tuning.
     """
     monkeypatch.chdir(folder)
-    params = YAML().load(PARAMS)
-    for name in ("bpr", "vbpr", *GRAPHS):
-        params["rec_fit"][name] |= {"batch_size": 256, "epochs": 3}
-    YAML().dump(params, folder / "params.yaml")
+    (folder / "params.yaml").write_text(_short_params())
     random = np.random.default_rng(0)
     ids = [f"{number:010}" for number in range(100, 100 + N_ITEMS)]
     original = np.arange(N_ITEMS) % 4 < 2  # both parities

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 EMPTY_MODELS = ("tiny-blip2-opt", "tiny-blip2-t5", "tiny-llava", "tiny-clip", "tiny-stanza")
@@ -53,6 +53,5 @@ def add_remotes(**urls: str) -> None:
 
 def write_params(folder: Path, **changes: Any) -> None:
     """Write the sample's params.yaml with these keys changed."""
-    params = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml") | changes
-    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
-        YAML().dump(params, file)
+    params = read_sample() | changes
+    write_values(params, folder / "params.yaml")

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from sample import shop
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 SMALL_SAMPLE = {"seed": 1, "articles": 150, "customers": 40, "purchases": 400}
@@ -26,10 +26,9 @@ META = "meta_all_129927.json"
 
 def write_sample(folder: Path, **sizes: int) -> Path:
     """Draw a small sample in `folder` and return its raw folder."""
-    params = YAML(typ="safe").load(ROOT / "studies/sample.yaml")
+    params = read_sample()
     params["sample_shop"] = SMALL_SAMPLE | sizes
-    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)
+    write_values(params, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shop.main()

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from ruamel.yaml import YAML
+
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 COLOURS = ("red", "blue", "green", "white")
@@ -43,11 +44,10 @@ def write_study(folder: Path, spice: str) -> None:
             table.loc[1, "finished"] = finished
             table.to_parquet(data / "captions" / f"{captioner}-{variant}.parquet")
     (data / "models" / "tiny-stanza").symlink_to(ROOT / "data" / "models" / "tiny-stanza")
-    yaml = YAML()
-    params = yaml.load(ROOT / "studies" / "sample.yaml")
+    params = read_sample()
     params["captioners"] = {"one": {"family": "blip2_opt"}, "two": {"family": "llava"}}
     params["caption_score"]["spice"] = spice
-    yaml.dump(params, folder / "params.yaml")
+    write_values(params, folder / "params.yaml")
 
 
 def write_classifier(folder: Path) -> None:

@@ -5,16 +5,15 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from ruamel.yaml import YAML
 
 from catalogue.prepared.images import pack_images
 from tests.helpers.arrivals import USERS, write_arrivals
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 ITEMS = 60
@@ -188,11 +187,10 @@ def _write_results(folder: Path) -> None:
         shutil.copy(ROOT / f"metrics/{name}.json", folder / "metrics")
     for name in ("dvc.yaml", "dvc.lock"):
         shutil.copy(ROOT / name, folder)
-    params: dict[str, Any] = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml")
+    params = read_sample()
     params["captioners"] = {name: {"family": "llava"} for name in CAPTIONERS}
     params |= {"texts": list(WARM), "catalogues": ["original"], "recommenders": [], "content_recommenders": ["vbpr"]}
-    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
-        YAML().dump(params, file)
+    write_values(params, folder / "params.yaml")
     (folder / "reports/tables").mkdir(parents=True)
     (folder / "reports/index.html").write_text("<!doctype html><title>Report</title><h1>Report</h1>")
     (folder / "reports/tables/captions.csv").write_text("captioner,variant,cider\ntiny-llava,ft,=1+1\n")

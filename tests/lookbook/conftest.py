@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from lookbook import compare
 from tests.helpers.arrivals import write_arrivals, write_tuning
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 CAPTIONERS = ["tiny-blip2-opt", "tiny-llava"]
@@ -39,7 +39,7 @@ SEVERAL_RUNS = ("random", "bpr", "vbpr")  # three runs each, the others have one
 
 
 def study_params(**changes: Any) -> dict[str, Any]:
-    params = YAML(typ="safe").load(ROOT / "studies" / "sample.yaml")
+    params = read_sample()
     params["compare"] |= {"draws": 2000, "swaps": 400}
     axes = {"captioners": {name: {"family": "llava"} for name in CAPTIONERS}, "catalogues": CATALOGUES, "texts": TEXTS}
     axes |= {
@@ -56,8 +56,7 @@ def study_params(**changes: Any) -> dict[str, Any]:
 
 
 def _write_params(folder: Path, **changes: Any) -> None:
-    with open(folder / "params.yaml", "w", encoding="utf-8") as file:
-        YAML().dump(study_params(**changes), file)
+    write_values(study_params(**changes), folder / "params.yaml")
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from features.files import read_features, write_features
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_parquet
 from recsys import impute
 from recsys.encoding.stored import write_layout
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[2]
 IDS = [f"{number:04d}" for number in range(40)]
@@ -40,15 +40,14 @@ def write_purchases(seed: int) -> None:
 
 
 def write_params(**changes: object) -> None:
-    params = YAML(typ="safe").load(ROOT / "studies/sample.yaml")
+    params = read_sample()
     params |= {
         "image_features": ["shades", "shapes"],
         "imputations": ["mean", "zeros", "ridge", "neighbours"],
         **changes,
     }
     params["rec_impute"] |= {"neighbours": 3}
-    with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)
+    write_values(params, "params.yaml")
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from features.files import read_features, write_features
 from pipeline.core.errors import UserError
+from pipeline.core.params import load
 from recsys import tune
 from recsys.ranking import recommend as ranking
 from recsys.tuning import measures
+from tests.helpers.params_files import write_values
 
 BPR = "--experiment warm --recommender bpr --catalogue original"
 ARRIVALS = "--experiment arrivals --recommender vbpr --text original --features words"
@@ -22,11 +23,10 @@ ARRIVALS = "--experiment arrivals --recommender vbpr --text original --features 
 
 def change_params(**sections: Any) -> None:
     """Change keys of sections of params.yaml."""
-    params = YAML(typ="safe").load(Path("params.yaml"))
+    params = load(Path("params.yaml"))
     for section, values in sections.items():
         params[section] |= values
-    with open("params.yaml", "w", encoding="utf-8") as file:
-        YAML().dump(params, file)
+    write_values(params, "params.yaml")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> dict[str, Any]:
