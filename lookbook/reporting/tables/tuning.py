@@ -76,9 +76,10 @@ def describe_edges(edges: Mapping[tuple[str, str], Values], most_epochs: int) ->
     if not at_edge:
         return "No choice lies at an edge of what was tried."
     longest = sum(EPOCHS in found for found in at_edge)
+    limit = f" or, {longest} of them, at the limit of {most_epochs} epochs" if longest else ""
     return (
-        f"{len(at_edge)} of {len(edges)} choices lie at an edge: at the lowest or the highest value that was tried or, "
-        f"{longest} of them, at the limit of {most_epochs} epochs. A wider search may choose otherwise there."
+        f"{len(at_edge)} of {len(edges)} choices lie at an edge: at the lowest or the highest value that was tried"
+        f"{limit}. A wider search may choose otherwise there."
     )
 
 

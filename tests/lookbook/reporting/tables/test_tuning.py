@@ -65,6 +65,10 @@ def test_the_note_counts_the_choices_at_an_edge(tuning: Any) -> None:
     table = tuning_table(inside, 8)
     assert table is not None
     assert table.notes[1] == "No choice lies at an edge of what was tried."
+    inside["warm", "itemknn"]["choice"] = {"k": 1}
+    table = tuning_table(inside, 8)
+    assert table is not None
+    assert "epochs" not in table.notes[1]  # none ran to the limit
 
 
 def test_every_trial_is_listed_and_the_chosen_one_marked(tuning: Any) -> None:
