@@ -79,9 +79,19 @@ def read_item_ids(study: Study) -> pl.Series:
 
 
 def read_history(study: Study, ranking: Ranking, user: int) -> list[str]:
-    """Read what a customer bought for training, newest first, each garment once, at most `HISTORY_ITEMS`."""
+    """Read the purchases that a list was made of, newest first, each garment once, at most `HISTORY_ITEMS`.
+
+    They are of training, in the catalogue of the list; where arrivals are ranked, no arrival is among them.
+    """
     table = _read_purchases(_find_part(study, ranking, "train"), user).sort("day", descending=True)
-    return _name(study, table["item"].unique(maintain_order=True).to_list()[:HISTORY_ITEMS])
+    if _find_catalogue(ranking) == "original":
+        items = pl.read_parquet(study.root / INTERACTIONS / "items.parquet", columns=["item", "original"])
+        table = table.filter(pl.col("item").is_in(items.filter("original")["item"].to_list()))
+    bought = _name(study, table["item"].unique(maintain_order=True).to_list())
+    if ranking.experiment == "arrivals":
+        arrivals = set(_read_arrivals(study.root / RANKED / ranking.recommender))
+        bought = [item for item in bought if item not in arrivals]
+    return bought[:HISTORY_ITEMS]
 
 
 def read_bought(study: Study, ranking: Ranking, user: int) -> list[str]:

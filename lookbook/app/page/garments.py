@@ -66,7 +66,7 @@ def _choose_filters(study: Study) -> tuple[dict[str, str], list[str], dict[str, 
     places: dict[str, Any] = {}
     sets = [selections.name_set(*one) for one in study.list_sets()]
     values = {}
-    with st.expander("Filters and order", expanded=True):
+    with st.expander("Filters and order"):  # closed, so that garments stand on the first screen
         columns = st.columns(4)
         with columns[0]:
             values["category"] = choose_any("Category", list_values(study, "category"), "category")

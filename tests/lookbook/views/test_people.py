@@ -65,8 +65,22 @@ def test_a_warm_list_is_the_stored_one_with_the_words_of_its_arm(viewed: Study) 
 def test_a_history_is_newest_first_and_has_each_garment_once(viewed: Study) -> None:
     train = pd.read_parquet(viewed.root / "data/interactions/train.parquet")
     own = train[train["user"] == 4].sort_values("day", ascending=False, kind="stable").drop_duplicates("item")
-    assert set(read_history(viewed, FT, 4)) == {people.read_item_ids(viewed)[item] for item in own["item"]}
-    assert len(read_history(viewed, FT, 4)) == len(own)
+    warm = Ranking("warm", "vbpr-sbert", "all")  # a list of all articles
+    assert set(read_history(viewed, warm, 4)) == {people.read_item_ids(viewed)[item] for item in own["item"]}
+    assert len(read_history(viewed, warm, 4)) == len(own)
+
+
+def test_the_history_of_a_list_of_arrivals_has_no_arrival(viewed: Study) -> None:
+    """Their purchases leave train, so the list was not made of them."""
+    train = pd.read_parquet(viewed.root / "data/interactions/train.parquet")
+    items = pd.read_parquet(viewed.root / "data/interactions/items.parquet").set_index("item")
+    arrivals = set(pd.read_parquet(viewed.root / "data/arrivals/ranked/vbpr-sbert/arrivals.parquet")["item_id"])
+    some = False
+    for user in train["user"].unique():
+        own = {items["item_id"][item] for item in train.loc[train["user"] == user, "item"] if items["original"][item]}
+        some = some or bool(own & arrivals)
+        assert set(read_history(viewed, FT, user)) == own - arrivals
+    assert some
 
 
 def test_what_is_there_can_be_chosen(viewed: Study) -> None:
