@@ -67,7 +67,7 @@ def test_scores_take_the_threads_of_the_machine_and_are_the_same(study, scored, 
     metrics, _, _ = scored
     write_classifier(study / "data" / "classifier")
     params = (study / "params.yaml").read_text()
-    (study / "params.yaml").write_text(params.replace('"threads": 2', '"threads": 3'))
+    (study / "params.yaml").write_text(params.replace("  threads: 2", "  threads: 3"))
     before, of_java = torch.get_num_threads(), []
 
     def make_jvm(spice_folder, threads):

@@ -192,7 +192,7 @@ def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     run_stage(monkeypatch, "blip2_opt")
     run_stage(monkeypatch, "blip2_opt")
     text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(text.replace('"lr": 0.01', '"lr": 0.02'))
+    (project / "params.yaml").write_text(text.replace("\nlr: 0.01", "\nlr: 0.02"))
     run_stage(monkeypatch, "blip2_opt")
     assert used[0] == used[1] != used[2]
 

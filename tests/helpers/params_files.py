@@ -1,10 +1,11 @@
-"""Files of parameters for tests: the sample's, read once, written as JSON, which is YAML too and quick to write."""
+"""Files of parameters for tests: the sample's, read once, and written by the quick C program of ruamel.yaml."""
 
 import copy
 import functools
-import json
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from pipeline.core.params import REFERENCE, load
 
@@ -17,5 +18,8 @@ def read_sample() -> dict[str, Any]:
 
 
 def write_values(values: dict[str, Any], path: Path | str) -> None:
-    """Write parameters."""
-    Path(path).write_text(json.dumps(values, indent=0), encoding="utf-8")
+    """Write parameters, a line each, in their order."""
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
+    with open(path, "w", encoding="utf-8") as file:
+        yaml.dump(values, file)

@@ -31,6 +31,7 @@ class TestBm3(PersonalBehaviour, ColdBehaviour):
     module = bm3
 
 
+@pytest.mark.slow  # its like runs by default
 class TestBm3Mmrec(PersonalBehaviour, ColdBehaviour):
     module = bm3
     changes: ClassVar[dict[str, object]] = {"variant": "mmrec", "features": "trained", "content": 2.0}

@@ -34,6 +34,7 @@ class TestFreedom(PersonalBehaviour, ColdBehaviour):
     changes: ClassVar[dict[str, object]] = {"neighbours": 5}
 
 
+@pytest.mark.slow  # its like runs by default
 class TestFreedomTrained(PersonalBehaviour, ColdBehaviour):
     module = freedom
     changes: ClassVar[dict[str, object]] = {"features": "trained", "neighbours": 5}

@@ -30,6 +30,7 @@ class TestLattice(PersonalBehaviour, ColdBehaviour):
     changes: ClassVar[dict[str, object]] = {"neighbours": 5}
 
 
+@pytest.mark.slow  # its like runs by default
 class TestLatticeMmrec(PersonalBehaviour, ColdBehaviour):
     module = lattice
     changes: ClassVar[dict[str, object]] = {

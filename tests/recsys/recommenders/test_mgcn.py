@@ -32,6 +32,7 @@ class TestMgcn(PersonalBehaviour, ColdBehaviour):
     changes: ClassVar[dict[str, object]] = {"neighbours": 5}
 
 
+@pytest.mark.slow  # its like runs by default
 class TestMgcnMmrec(PersonalBehaviour, ColdBehaviour):
     module = mgcn
     changes: ClassVar[dict[str, object]] = {"features": "trained", "variant": "mmrec", "neighbours": 5}

@@ -38,6 +38,7 @@ class TestVbpr(PersonalBehaviour, ColdBehaviour):
     module = vbpr
 
 
+@pytest.mark.slow  # its like runs by default
 class TestVbprDucho(PersonalBehaviour, ColdBehaviour):
     module = vbpr
     changes: ClassVar[dict[str, object]] = {"variant": "ducho", "epochs": 40, "regularisation": 1e-3}
@@ -46,6 +47,7 @@ class TestVbprDucho(PersonalBehaviour, ColdBehaviour):
         return super().lists(*arguments, **(self.changes | options))
 
 
+@pytest.mark.slow  # its like runs by default
 class TestVbprMmrec(Behaviour, ColdBehaviour):
     module = vbpr
     changes: ClassVar[dict[str, object]] = {"variant": "mmrec", "regularisation": 1e-3}
