@@ -26,7 +26,8 @@ def draw_arrivals(study: ReportedStudy, results: Results) -> Iterator[Chart | No
     panels = list_arrival_panels(ranked, study.primary.name)
     words = (
         "Differences of NDCG among the new arrivals, 95 % intervals; a blue filled circle where a difference is "
-        "claimed, a hollow grey square elsewhere. Grey band: too small for this test to find in four of five studies."
+        "claimed, a hollow grey square elsewhere. Grey band: true differences that the test of this row finds in fewer "
+        "than four of five such studies."
     )
     yield chart_intervals("arrivals", words, panels)
     scatters = list_scatters(ranked, study.primary.name, results.captions, results.comparison["prediction"])
@@ -48,14 +49,15 @@ def list_arrival_panels(ranked: Ranked, recommender: str) -> list[Panel]:
     sources = sort_sources(source for source in ranked.metrics[recommender]["sources"] if source not in (pt, PICTURES))
     others = [(source, row) for source in sources if (row := ranked.find_row(recommender, source, pt))]
     tested = ranked.list_tested()
-    detectable = [row["detectable"] for row in tested if row.get("family") == "primary" and row.get("detectable")]
     panels = [
         Panel(
             f"Tested: {name_of(recommender)}",
             unit,
-            [build_interval(f"{short(row['a'])} − {short(row['b'])}", row) for row in tested],
+            [
+                build_interval(f"{short(row['a'])} − {short(row['b'])}", row)._replace(detectable=row.get("detectable"))
+                for row in tested
+            ],
             ("the second is better", "the first is better"),
-            detectable[0] if detectable else None,
         ),
         Panel(
             "Each source of words minus PT, not tested",

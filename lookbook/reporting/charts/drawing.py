@@ -17,13 +17,19 @@ STACKED = (BLUE, SKY, "#d0d0d0", GREY, ORANGE)  # parts of a bar, from one end t
 
 
 class Interval(NamedTuple):
-    """A difference with its interval, in the unit of the axis; `significant` where it is claimed."""
+    """A difference with its interval, in the unit of the axis.
+
+    Attributes:
+        significant: Whether it is claimed.
+        detectable: The smallest true difference that its test finds in four of five studies; None: not drawn.
+    """
 
     label: str
     difference: float
     low: float
     high: float
     significant: bool
+    detectable: float | None = None
 
 
 class Panel(NamedTuple):
@@ -31,14 +37,12 @@ class Panel(NamedTuple):
 
     Attributes:
         ends: What a difference to the left and to the right means; "" where no words are needed.
-        shaded: Differences nearer to zero than this could not have been seen.
     """
 
     title: str
     unit: str
     intervals: Sequence[Interval]
     ends: tuple[str, str] = ("", "")
-    shaded: float | None = None
 
 
 class Point(NamedTuple):
@@ -81,10 +85,11 @@ def draw_intervals(panels: Sequence[Panel], width: float) -> Figure:
 
 
 def _draw_panel(ax: Axes, panel: Panel, is_narrow: bool) -> None:
-    if panel.shaded:
-        ax.axvspan(-panel.shaded, panel.shaded, color=GREY, alpha=0.15, linewidth=0)
     ax.axvline(0, color=GREY, linewidth=1)
     for number, interval in enumerate(panel.intervals):
+        if interval.detectable:
+            band = 2 * interval.detectable, 1, -interval.detectable  # width, height, left
+            ax.barh(number, *band, color=GREY, alpha=0.15, linewidth=0)
         colour, marker = (BLUE, "o") if interval.significant else (GREY, "s")
         ax.plot([interval.low, interval.high], [number, number], color=colour, linewidth=1.6, solid_capstyle="butt")
         fill = colour if interval.significant else PAPER

@@ -42,7 +42,7 @@ def test_untested_differences_are_never_drawn_as_claims() -> None:
     rows = (arrivals_row("reference", PT, 0.07), row_with_finding(FT, PT, "better", "primary", detectable=0.02))
     tested, sources = list_arrival_panels(ranked(*rows), "vbpr-sbert")
     assert [interval.significant for interval in tested.intervals] == [True]
-    assert tested.shaded == 0.02
-    assert not any(interval.significant for interval in sources.intervals)
+    assert [interval.detectable for interval in tested.intervals] == [0.02]
+    assert not any(interval.significant or interval.detectable for interval in sources.intervals)
     not_claimed = ranked(rows[0], rows[1] | {"claimed": False, "p_holm": 0.3})
     assert not list_arrival_panels(not_claimed, "vbpr-sbert")[0].intervals[0].significant

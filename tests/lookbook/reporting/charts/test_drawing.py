@@ -31,7 +31,7 @@ from tests.helpers.hostile import HOSTILE
 
 PANELS = [
     Panel("NDCG@12", "difference", [Interval("a", 0.1, 0.05, 0.15, True), Interval("b", 0.0, 0.0, 0.0, False)]),
-    Panel("CIDEr", "", [Interval("c <&>", -3.0, -9.0, 3.0, False)], ("worse", "better"), 1.0),
+    Panel("CIDEr", "", [Interval("c <&>", -3.0, -9.0, 3.0, False, 1.0)], ("worse", "better")),
 ]
 CURVE = pd.DataFrame(
     {"step": [10, 20, 20, 30], "kind": ["loss", "loss", "validation_loss", "loss"], "value": [3.0, 2.0, 2.1, 1.5]}
@@ -107,6 +107,17 @@ def test_words_at_the_ends_of_an_axis_stand_apart() -> None:
     svg = Chart("ends", "", FRAME, partial(draw_intervals, [panel])).inline()
     places = re.findall(r"<text[^>]*?>(← PT is better|FT is better →)</text>", svg)
     assert places == ["← PT is better", "FT is better →"]
+
+
+def test_each_row_has_the_band_of_its_own_test() -> None:
+    rows = [
+        Interval("a", 0.3, 0.1, 0.5, True, 0.2),
+        Interval("b", 0.1, 0.05, 0.15, True, 0.04),
+        Interval("c", 0.0, 0.0, 0.0, False),
+    ]
+    (ax,) = draw_intervals([Panel("", "", rows)], 6).axes
+    bands = [(patch.get_x(), patch.get_width(), patch.get_y()) for patch in ax.patches]
+    assert bands == [(-0.2, 0.4, -0.5), (-0.04, 0.08, 0.5)]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
