@@ -51,12 +51,15 @@ def sample() -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
 
 
 class Slow:
-    """VBPR as in the paper (BPR without features) by NumPy: dense gradients, Adam on all parameters, single triples."""
+    """VBPR as in the paper (BPR without features) by NumPy: dense gradients, single triples.
+
+    Adam moves the rows of users and items that a batch names, each by its own count of steps (`recsys.pairwise.adam`).
+    """
 
     def __init__(
         self, train: sp.csr_matrix, features: np.ndarray | None, settings: bpr.Settings | vbpr.Settings, seed: int
     ) -> None:
-        self.random, self.settings, self.t = np.random.default_rng((99, seed)), settings, 0
+        self.random, self.settings = np.random.default_rng((99, seed)), settings
         self.bought = [set(row) for row in np.split(train.indices, train.indptr[1:-1])]
         self.n_users, self.n_items, self.n_triples = *train.shape, train.nnz
         looks = np.zeros((self.n_items, 1)) if features is None else features
@@ -67,6 +70,7 @@ class Slow:
         shapes += [(self.n_users, seen), (self.f.shape[1], seen), (self.f.shape[1],)]
         self.p = [0.1 * self.random.normal(size=shape) * (len(shape) == 2) for shape in shapes]
         self.m, self.v = [np.zeros(shape) for shape in shapes], [np.zeros(shape) for shape in shapes]
+        self.t = [np.zeros(shape[0]) for shape in shapes]  # steps of each row
 
     def batch(self, size: int) -> np.ndarray:
         rows = []
@@ -96,11 +100,17 @@ class Slow:
         np.add.at(g[3], user, pull * (apart @ e) + decay * theta[user])
         g[4] = apart.T @ (pull * theta[user])
         g[5] = apart.T @ pull[:, 0]
-        self.t += 1
-        for p, m, v, gradient in zip(self.p, self.m, self.v, g, strict=True):
-            m += 0.1 * (gradient - m)
-            v += 0.001 * (gradient**2 - v)
-            p -= self.settings.learning_rate * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
+        named = [user, np.concatenate([better, worse])]
+        for number, rows in enumerate([named[0], named[1], named[1], named[0], None, None]):
+            self.move(number, g[number], slice(None) if rows is None else np.unique(rows))
+
+    def move(self, number: int, gradient: np.ndarray, rows: slice | np.ndarray) -> None:
+        p, m, v = self.p[number], self.m[number], self.v[number]
+        m[rows] += 0.1 * (gradient[rows] - m[rows])
+        v[rows] += 0.001 * (gradient[rows] ** 2 - v[rows])
+        self.t[number][rows] += 1
+        t = self.t[number][rows].reshape(-1, *[1] * (p.ndim - 1))
+        p[rows] -= self.settings.learning_rate * (m[rows] / (1 - 0.9**t)) / (np.sqrt(v[rows] / (1 - 0.999**t)) + 1e-8)
 
     def fit(self) -> "Slow":
         for _ in range(self.settings.epochs):
