@@ -100,9 +100,9 @@ class Slow:
         np.add.at(g[3], user, pull * (apart @ e) + decay * theta[user])
         g[4] = apart.T @ (pull * theta[user])
         g[5] = apart.T @ pull[:, 0]
-        named = [user, np.concatenate([better, worse])]
-        for number, rows in enumerate([named[0], named[1], named[1], named[0], None, None]):
-            self.move(number, g[number], slice(None) if rows is None else np.unique(rows))
+        users, items, whole = np.unique(user), np.unique([better, worse]), slice(None)
+        for number, named in enumerate([users, items, items, users, whole, whole]):
+            self.move(number, g[number], named)
 
     def move(self, number: int, gradient: np.ndarray, rows: slice | np.ndarray) -> None:
         p, m, v = self.p[number], self.m[number], self.v[number]
