@@ -10,17 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import polars as pl
-from safetensors import safe_open
 
 from catalogue.descriptions.variants import CATALOGUE_OF
+from lookbook.views.arrivals import list_runs as list_arrival_runs
+from lookbook.views.arrivals import list_sources, rank_arrivals, read_arrivals
 from lookbook.views.study import INTERACTIONS, RANKED, RECOMMENDATIONS, SOURCES, TEXTS, USER_SCORES, Study
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import read_json
 
 Experiment = Literal["arrivals", "warm"]
-LIST_ITEMS = 12
 HISTORY_ITEMS = 24
 WARM_METRIC = "ndcg_12"
 
@@ -89,7 +87,7 @@ def read_history(study: Study, ranking: Ranking, user: int) -> list[str]:
         table = table.filter(pl.col("item").is_in(items.filter("original")["item"].to_list()))
     bought = _name(study, table["item"].unique(maintain_order=True).to_list())
     if ranking.experiment == "arrivals":
-        arrivals = set(_read_arrivals(study.root / RANKED / ranking.recommender))
+        arrivals = set(read_arrivals(study.root / RANKED / ranking.recommender))
         bought = [item for item in bought if item not in arrivals]
     return bought[:HISTORY_ITEMS]
 
@@ -101,7 +99,7 @@ def read_bought(study: Study, ranking: Ranking, user: int) -> list[str]:
     items = _name(study, bought["item"].unique(maintain_order=True).to_list())
     if ranking.experiment == "warm":
         return items
-    arrivals = set(_read_arrivals(study.root / RANKED / ranking.recommender))
+    arrivals = set(read_arrivals(study.root / RANKED / ranking.recommender))
     return [item for item in items if item in arrivals]
 
 
@@ -159,15 +157,14 @@ def list_rankings(study: Study, experiment: Experiment) -> dict[str, list[str]]:
             found.setdefault(path.stem, []).append(path.parent.name)
         return found
     for path in sorted((study.root / RANKED).glob("*/factors.json")):
-        found[path.parent.name] = list(read_json(path)["sources"])
+        found[path.parent.name] = list_sources(path.parent)
     return found
 
 
 def list_runs(study: Study, ranking: Ranking) -> list[int]:
     """List the runs of a recommender."""
     if ranking.experiment == "arrivals":
-        runs: list[int] = list(read_json(study.root / RANKED / ranking.recommender / "factors.json")["runs"])
-        return runs
+        return list_arrival_runs(study.root / RANKED / ranking.recommender)
     return (
         pl.scan_parquet(find_list_file(study, ranking)).select(pl.col("run").unique()).collect()["run"].sort().to_list()
     )
@@ -197,7 +194,7 @@ def find_list_file(study: Study, ranking: Ranking) -> Path:
 def read_list(study: Study, ranking: Ranking, run: int, user: int) -> list[str]:
     """Read a customer's list, best first; empty where the customer has none."""
     if ranking.experiment == "arrivals":
-        return _rank_arrivals(study.root / RANKED / ranking.recommender, ranking.arm, run, user)
+        return rank_arrivals(study.root / RANKED / ranking.recommender, ranking.arm, run, user)
     own = pl.col("candidates").cast(pl.String)
     table = pl.scan_parquet(find_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run)
     rows = table.with_columns(own).collect()
@@ -205,24 +202,6 @@ def read_list(study: Study, ranking: Ranking, run: int, user: int) -> list[str]:
         return []
     pool = "original" if "original" in rows["candidates"] else rows["candidates"][0]
     return _name(study, rows.filter(pl.col("candidates") == pool).sort("rank")["item"].to_list())
-
-
-def _rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
-    """Rank the arrivals for a customer: score descending, then by order, as recsys.arrivals ranks them."""
-    users = pl.read_parquet(folder / "users.parquet", columns=["user"])["user"]
-    row = users.index_of(user)
-    if row is None:
-        return []
-    with safe_open(folder / "factors.safetensors", framework="numpy") as factors:
-        own = factors.get_slice(f"users-{run}")[row : row + 1]
-        scores = own @ factors.get_tensor(f"items-{source}-{run}").T + factors.get_tensor(f"bias-{source}-{run}")
-    best = np.argsort(-scores[0], kind="stable")[:LIST_ITEMS]
-    ids = _read_arrivals(folder)
-    return [str(ids[int(place)]) for place in best]
-
-
-def _read_arrivals(folder: Path) -> pl.Series:
-    return pl.read_parquet(folder / "arrivals.parquet", columns=["item_id"])["item_id"]
 
 
 def read_texts(study: Study, ranking: Ranking, items: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -287,7 +266,7 @@ def _read_user_scores(study: Study, ranking: Ranking) -> pl.DataFrame:
     """Return user and value: the mean NDCG@12 of the runs."""
     if ranking.experiment == "arrivals":
         folder = study.root / RANKED / ranking.recommender
-        runs = len(read_json(folder / "factors.json")["runs"])
+        runs = len(list_arrival_runs(folder))
         hits = pl.scan_parquet(folder / "contributions.parquet").filter(pl.col("source").cast(pl.String) == ranking.arm)
         return hits.group_by("user").agg(value=pl.col("contribution").sum() / runs).collect()
     path = study.root / USER_SCORES

@@ -5,11 +5,11 @@ import streamlit as st
 from lookbook.app.notes import list_noted, show_note
 from lookbook.app.page.garments import fill_card
 from lookbook.app.parts import link, show_html, show_rows
-from lookbook.views import selections
+from lookbook.views import arrivals, selections
 from lookbook.views.cards import read_cards
 from lookbook.views.garment import count_buyers, count_lists, find_row, list_variants, read_score_table
 from lookbook.views.items import find_neighbours, select
-from lookbook.views.study import INTERACTIONS, ITEMS, RECOMMENDATIONS, Study
+from lookbook.views.study import INTERACTIONS, ITEMS, RANKED, RECOMMENDATIONS, Study
 from lookbook.views.words import read_references
 
 TITLE = "One garment"
@@ -67,6 +67,15 @@ def _show_people(study: Study, item: str) -> None:
     if study.has(RECOMMENDATIONS):
         rows = count_lists(study, item)
         show_rows(["arm", "recommender", "lists with it, all runs"], rows, "Lists that have this garment", numbers=1)
+    if study.has(RANKED) and (counts := arrivals.count_lists(study, item)):
+        show_html("note", lines=["A new arrival: each source of its words ranks it among the arrivals."])
+        header = ["source of words", "recommender", "lists with it, all runs", "lists counted"]
+        show_rows(
+            header,
+            [[count.source, count.recommender, count.lists, count.counted] for count in counts],
+            "Lists of arrivals that have this garment",
+            numbers=2,
+        )
 
 
 def _show_variants(study: Study, item: str) -> None:

@@ -1,6 +1,7 @@
 """FACAD's files as published, small: every way to read them, and every way in which they are refused."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +31,17 @@ def open_raw(facad_test: str, study: WriteParams) -> Raw:
     return facad.open_raw(FACAD, read(prepare.Params).catalogue_prepare)
 
 
+@pytest.fixture(scope="module")
+def written(small_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the files once; not to be changed."""
+    folder = tmp_path_factory.mktemp("facad") / "facad"
+    write_facad(small_shop, folder)
+    return folder
+
+
 @pytest.fixture
-def published(study: WriteParams, small_shop: Path) -> Path:
-    write_facad(small_shop, FACAD)
-    return FACAD
+def published(study: WriteParams, written: Path) -> Path:
+    return Path(shutil.copytree(written, FACAD))
 
 
 def test_the_test_set_whose_captions_have_no_keys_is_refused_with_both_counts(
