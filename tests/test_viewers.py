@@ -110,6 +110,7 @@ def test_an_output_in_git_is_a_metric_or_a_plot() -> None:
     assert {name: outs for name, outs in plain.items() if outs} == {}
 
 
+@pytest.mark.slow
 def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study: Path) -> None:
     plots = show_plots(other_study)
     trained = [f"metrics/curves/{name}.csv" for name in ("first", "second", "third", "fourth")]
@@ -135,6 +136,7 @@ def test_the_plots_of_the_sample_can_be_rendered() -> None:
         assert "NaN" not in svg
 
 
+@pytest.mark.slow
 def test_caption_scores_are_drawn_against_ndcg(other_study: Path) -> None:
     comparison = json.loads((other_study / "metrics/comparison.json").read_text())
     points = []
@@ -154,6 +156,7 @@ def test_caption_scores_are_drawn_against_ndcg(other_study: Path) -> None:
         assert len([label for label in labels if variant in label]) == 2
 
 
+@pytest.mark.slow
 def test_caption_scores_are_drawn_from_pre_trained_to_fine_tuned(other_study: Path) -> None:
     comparison = json.loads((other_study / "metrics/comparison.json").read_text())
     scores = ("bleu_4", "cider", "spice", "attribute_precision", "attribute_recall", "core_precision")

@@ -189,6 +189,7 @@ def test_what_is_missing_is_named(tiny_project: Project, monkeypatch: pytest.Mon
         run_stage(monkeypatch, "llava")
 
 
+@pytest.mark.slow
 def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
     """Trainer and what it imports take seconds, which captioning does not need."""
     tiny_project("llava")
@@ -211,6 +212,7 @@ def test_the_key_covers_the_code_that_the_line_names(variant: str) -> None:
     ) - of_file
 
 
+@pytest.mark.slow
 def test_adapters_of_single_epochs_caption_the_test_items(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ def test_the_adapter_changes_the_captions(tiny_project: Project, monkeypatch: py
         assert not torch.equal(plain.model(**batch).logits, tuned.model(**batch).logits)
 
 
+@pytest.mark.slow
 def test_a_changed_rate_does_not_meet_the_old_checkpoint(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_kaggles_one_zip_is_read_as_it_is(shop: Path, study: Callable[..., None]
     assert [path.name for path in target.iterdir()] == ["h-and-m-personalized-fashion-recommendations.zip"]
 
 
+@pytest.mark.slow
 def test_an_existing_result_survives_a_read_only_target(small_disk: Path, shop: Path) -> None:
     """A disk that is mounted read-only refuses root too."""
     prepare.main()
@@ -293,6 +294,7 @@ def test_a_second_run_at_once_is_refused_and_the_first_is_named(shop: Path) -> N
     assert Path("data/prepared/items.parquet").is_file()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(small_disk: Path, small_shop: Path) -> None:
     shutil.copy("params.yaml" if Path("params.yaml").exists() else ROOT / "params.yaml", small_disk / "params.yaml")
     (small_disk / "data/raw").mkdir(parents=True)

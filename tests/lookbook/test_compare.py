@@ -123,6 +123,7 @@ def test_masked_rows_are_about_the_users_who_meet_masked_items(compared: Row) ->
     assert (row["wins"], row["losses"]) == (25, 0)
 
 
+@pytest.mark.slow
 def test_a_second_recommender_with_features_is_compared_as_the_first(
     study: Path, read_json: Any, write_params: Callable[..., None]
 ) -> None:
@@ -219,6 +220,7 @@ def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: 
             assert np.allclose([row[key] for key in numbers], [other[key] for key in numbers], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_twice_gives_the_same_bytes(compared: Row) -> None:
     first = Path("metrics/comparison.json").read_bytes()
     compare.main()
@@ -235,6 +237,7 @@ def read_figures() -> dict[str, float]:
 CAPTION_FIGURES = {"bleu_4", "cider", "spice", "precision", "recall", "core"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "keys"),
     [

@@ -50,6 +50,7 @@ def test_a_study_without_ratings_has_an_empty_file() -> None:
     assert rate.RATINGS.read_text() == "{}\n"
 
 
+@pytest.mark.slow
 def test_a_finished_round_is_analysed_and_joins_the_headline() -> None:
     own = Round(a=PT, b=FT, items=8)
     write_round(rate.ROUNDS, "first", own)

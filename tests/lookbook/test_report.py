@@ -192,6 +192,7 @@ def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> 
     assert (reported / "tables/arrivals-tests.md").read_text().count("not shown") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("epochs", "edge"), [(8, ", epochs all 8"), (30, "")])
 def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
     reported: Path, write_params: Callable[..., None], epochs: int, edge: str
@@ -203,6 +204,7 @@ def test_a_choice_at_the_limit_of_the_studys_epochs_is_marked(
     assert [row["edges"] for row in rows] == [f"learning_rate highest of 2{edge}"] * len(rows)
 
 
+@pytest.mark.slow
 def test_what_people_say_stands_between_captions_and_garments(reported: Path) -> None:
     own = Round(a="tiny-llava-ft", b="tiny-llava-pt", items=40)
     assert "What people say" not in page(PAGES[0]).text
@@ -249,6 +251,7 @@ def write_costs() -> None:
             write_json(path, costs)
 
 
+@pytest.mark.slow
 def test_every_stage_has_its_costs_beside_the_original_study(reported: Path) -> None:
     assert "No stage has costs in data/costs" in page(PAGES[0]).text
     write_costs()
@@ -341,6 +344,7 @@ def test_groups_of_garments_follow_the_scores_and_their_words_are_marked(reporte
     assert "missed: " in index
 
 
+@pytest.mark.slow
 def test_twice_gives_the_same_bytes(reported: Path) -> None:
     def read_files() -> dict[Path, bytes]:
         return {
@@ -352,6 +356,7 @@ def test_twice_gives_the_same_bytes(reported: Path) -> None:
     assert read_files() == first
 
 
+@pytest.mark.slow
 def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path, read_json: Any) -> None:
     scores = pd.read_parquet("data/scores/captions.parquet")
     scores[scores["metric"] != "spice"].to_parquet("data/scores/captions.parquet", index=False)
@@ -379,6 +384,7 @@ def test_a_study_without_purchases_has_a_report_on_captions(study: Path, write_p
     assert not Path("reports/tables/recommendations.md").exists()
 
 
+@pytest.mark.slow
 def test_a_study_without_captioners_has_a_report_on_recommendations(study: Path, write_params: Any) -> None:
     write_params(study, captioners={})
     compare.main()

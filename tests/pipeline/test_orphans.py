@@ -65,6 +65,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["exec {python} stage.py", "{python} stage.py; true"], ids=["no shell", "shell between"]
 )
@@ -77,6 +78,7 @@ def test_a_killed_dvc_ends_its_stage(start: Start, command: str) -> None:
     assert wait_until(lambda: not alive(stage), 5)
 
 
+@pytest.mark.slow
 def test_a_run_by_hand_outlives_what_started_it(start: Start) -> None:
     shell, stage = start("{python} stage.py; true", False)
     shell.kill()

@@ -48,6 +48,7 @@ def wait_for(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
+@pytest.mark.slow
 def test_each_process_knows_its_rank_and_gets_the_arguments(tmp_path: Path) -> None:
     assert wait_for(start(tmp_path, "2", "--captioner", "tiny")) == (0, "")
     lines = [(tmp_path / f"rank-{rank}").read_text().split(" ", 3) for rank in range(2)]
@@ -62,17 +63,20 @@ def test_a_single_process_is_not_launched(tmp_path: Path) -> None:
     assert (tmp_path / "rank-0").read_text() == f"1 0 {process.pid} []"
 
 
+@pytest.mark.slow
 def test_an_error_of_a_process_is_the_message_of_the_stage(tmp_path: Path) -> None:
     """It is one line, without the launcher's report, and the other process does not wait for ever."""
     assert wait_for(start(tmp_path, "2", "fail")) == (1, "error: lr: too large\n")
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named(tmp_path: Path) -> None:
     code, errors = wait_for(start(tmp_path, "2", "killed"))
     assert code == 1
     assert errors.startswith("error: process 1 was ended by SIGKILL")
 
 
+@pytest.mark.slow
 def test_a_killed_launcher_ends_its_processes(tmp_path: Path) -> None:
     process = start(tmp_path, "2", "wait")
     end = time.monotonic() + 60

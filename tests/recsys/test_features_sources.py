@@ -43,6 +43,7 @@ def run_stage(folder: Path, module: str, *words: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_stage_writes_a_folder_for_each_source(study: Path) -> None:
     for module in ("recsys.features", "recsys.features_sources"):
         ended = run_stage(study, module, "--extractor", "sbert")

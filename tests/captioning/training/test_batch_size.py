@@ -79,6 +79,7 @@ def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pyte
     assert all(weight.grad is None for weight in captioner.model.parameters())
 
 
+@pytest.mark.slow
 def test_where_nothing_fits_the_error_names_what_needs_less(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_damaged_last_checkpoint_costs_time_but_changes_nothing(
     assert "parts/checkpoint-4 is damaged" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_saving_loses_nothing(
     whole: Whole,
     tiny_project: Project,
@@ -174,6 +175,7 @@ def test_a_few_validation_items_are_captioned_after_each_epoch(
     assert captions == [row["caption"] for row in result.samples if row["epoch"] == 2]
 
 
+@pytest.mark.slow
 def test_checkpointed_activations_give_the_same_run(tiny_project: Project) -> None:
     tiny_project("blip2_t5", {"epochs": 1})
     plain, _ = train("blip2_t5", "plain")
@@ -307,6 +309,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_project: Project) -> None:
         train("blip2_opt", "run")
 
 
+@pytest.mark.slow
 def test_bf16_trains(tiny_project: Project) -> None:
     tiny_project("blip2_t5", {"caption_train.precision": "bf16"})
     result, _ = train("blip2_t5", "run")

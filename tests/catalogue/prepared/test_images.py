@@ -56,6 +56,7 @@ print(read == [alone[item] for item in ids])
 """
 
 
+@pytest.mark.slow
 def test_eight_threads_read_what_one_reads(packed: tuple[Path, dict[str, bytes]]) -> None:
     """It runs in its own process, because threads that share a reader crash or hang within a few thousand reads."""
     command = [sys.executable, "-c", READ_ON_THREADS, str(packed[0])]

@@ -41,6 +41,7 @@ def compared(files: tuple[Path, Path]) -> tuple[dict[str, Any], str]:
     return json.loads(out.read_text()), ended.output
 
 
+@pytest.mark.slow
 def test_it_says_which_is_better_by_how_much_and_what_could_have_been_shown(compared: Any) -> None:
     result, output = compared
     assert (result["items"], result["groups"], result["draws"]) == (ITEMS, ITEMS // 2, 10_000)

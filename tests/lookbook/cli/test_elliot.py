@@ -451,6 +451,7 @@ def test_run_takes_one_configuration_of_ducho(stand_in: Path, monkeypatch: pytes
     assert "no elliot-sbert; there are: ducho, ducho-words, elliot, elliot-words" in message
 
 
+@pytest.mark.slow
 def test_ducho_runs_with_the_models_of_the_checkout_that_is_named(stand_in: Path) -> None:
     """A configuration finds them beside its own folder; a new checkout replaces an earlier one."""
     shutil.copytree(stand_in, stand_in.parent / "other")

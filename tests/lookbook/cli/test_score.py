@@ -57,6 +57,7 @@ def as_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_coco_has_the_references_figures(tmp_path: Path) -> None:
     """COCO's results and annotations give the scores of the official programs, per item too."""
     rows, golden_scores = golden("coco_val_a.captions"), golden("coco_val_a.scores")

@@ -158,6 +158,7 @@ def test_any_text_comes_back_as_it_was(text: str, store: Store) -> None:
     assert store.take_back("r", text) is not None
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.text(max_size=5)), max_size=12))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_notes_are_as_a_dictionary_with_versions(store: Store, writes: list[tuple[str, int, str]]) -> None:

@@ -136,6 +136,7 @@ def test_captions_are_those_of_the_wanted_items_and_the_family_file_reads_them(s
     assert len(list_parts(study)) == 3  # of two shards each, of which three items are wanted, and the last
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_makes_what_is_missing(study: Path) -> None:
     caption(study)
     whole = (study / "data/models/mine/captions.parquet").read_bytes()
@@ -151,6 +152,7 @@ def test_a_run_that_was_ended_makes_what_is_missing(study: Path) -> None:
     assert (study / "data/models/mine/captions.parquet").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_damaged_part_and_parts_of_other_settings_are_made_anew(study: Path) -> None:
     caption(study)
     first = sorted((study / "export/parts").iterdir())[0]
@@ -161,6 +163,7 @@ def test_a_damaged_part_and_parts_of_other_settings_are_made_anew(study: Path) -
     assert "3 of 3 parts to make" in caption(study)
 
 
+@pytest.mark.slow
 def test_shares_are_joined_to_what_one_process_writes(study: Path) -> None:
     caption(study)
     whole = (study / "data/models/mine/captions.parquet").read_bytes()

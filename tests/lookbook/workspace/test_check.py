@@ -237,6 +237,7 @@ print([find_problems(Path(name)) for name in sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> None:
     """A recommender and an extractor more, which studies/sample.yaml does not know: in a copy of the project.
 
@@ -280,6 +281,7 @@ def test_every_param_that_dvc_watches_exists() -> None:
     assert {key.split(".")[0] for key in watched} <= set(values)
 
 
+@pytest.mark.slow
 def test_no_stage_imports_torch_before_its_params_are_checked() -> None:
     code = "import sys\nfrom lookbook.workspace.check import load_sections\nload_sections()\n"
     code += "print({'torch', 'transformers', 'stanza'} & set(sys.modules))"

@@ -127,6 +127,7 @@ def test_what_is_not_committed_is_a_warning(project: Path) -> None:
     assert examine("git").status == "ok"
 
 
+@pytest.mark.slow
 def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:
     add_remotes(gone="http://127.0.0.1:9/data", here=str(project / ("long" * 30)))
     findings = doctor.examine(Path("params.yaml"), ["remotes"])

@@ -70,6 +70,7 @@ def add() -> None:
     subprocess.run(command, shell=True, check=True)
 
 
+@pytest.mark.slow
 def test_raw_data_that_nobody_tracks_is_refused_before_anything_is_queued(project: Path) -> None:
     ended = CliRunner().invoke(app, ["grid", "grid.yaml", "--queue"])
     assert ended.exit_code == 1
@@ -87,6 +88,7 @@ def test_after_its_remedy_a_cell_runs_in_a_temporary_folder(project: Path) -> No
     assert shown["scores.json"]["validation_loss"]["new"] == 3
 
 
+@pytest.mark.slow
 def test_raw_data_that_changed_since_is_refused(project: Path) -> None:
     add()
     (RAW / "items.csv").write_text("id,title\n1,a dress\n")

@@ -156,6 +156,7 @@ def test_a_cell_writes_what_it_costs(tmp_path: Path) -> None:
     assert costs["processor"]
 
 
+@pytest.mark.slow
 def test_the_costs_of_started_processes_count(tmp_path: Path) -> None:
     child = "import time; values = b'1' * 300 * 2**20\nwhile time.process_time() < 0.4: pass"
     assert run_stage(tmp_path, f"subprocess.run([sys.executable, '-c', {child!r}], check=True)") == 0
@@ -174,6 +175,7 @@ stages:
 """
 
 
+@pytest.mark.slow
 def test_dvc_finds_the_costs_where_its_cells_declare_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a folder below the project's, where DVC writes the path of dvc.yaml before a cell's name."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -195,6 +197,7 @@ stages:
 """
 
 
+@pytest.mark.slow
 def test_what_was_run_by_hand_can_be_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("DVC_STAGE", raising=False)

@@ -29,6 +29,7 @@ def run_program(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_gives_one_message_and_leaves_the_old_output_alone(small_disk: Path, writer: str) -> None:
     (small_disk / "out").mkdir()
@@ -40,6 +41,7 @@ def test_a_full_disk_gives_one_message_and_leaves_the_old_output_alone(small_dis
     assert [path.name for path in (small_disk / "out").rglob("*")] == ["old"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["safetensors", "torch"])
 def test_a_full_disk_is_recognised_by_the_messages_of_libraries(small_disk: Path, library: str) -> None:
     save = {

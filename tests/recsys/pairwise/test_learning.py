@@ -66,6 +66,7 @@ class Steps:
         return counted
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])

@@ -31,6 +31,7 @@ def expected(scores: np.ndarray, train: sp.csr_matrix, pool: np.ndarray, k: int)
     return rank_columns(np.where((train.toarray() > 0) | ~pool, -np.inf, scores).astype(np.float32), k)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(case=scored(), k=st.integers(1, 14), users=st.integers(1, 4))
 def test_a_product_is_ranked_as_all_its_scores_would_be(

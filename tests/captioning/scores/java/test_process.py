@@ -29,6 +29,7 @@ def wait_for_end(pid: int, seconds: float = 20) -> bool:
     return not is_running(pid)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named_and_started_again(capfd):
     with Jvm() as jvm:
         assert jvm.call("tokenize", texts=["A cap."]) == ["a cap ."]
@@ -41,6 +42,7 @@ def test_a_killed_process_is_named_and_started_again(capfd):
     )
 
 
+@pytest.mark.slow
 def test_a_hang_is_noticed_named_and_started_again(capfd):
     with Jvm() as jvm:
         jvm.call("tokenize", texts=["A cap."])
@@ -53,6 +55,7 @@ def test_a_hang_is_noticed_named_and_started_again(capfd):
     assert "gave no answer to `tokenize` for 5 seconds and was stopped" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_time_that_a_call_may_take_grows_with_its_work():
     with Jvm() as jvm:
         jvm.call("tokenize", texts=["A cap."])
