@@ -29,6 +29,15 @@ AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ("", "garments", "garment", "compare", "rate", "results", "customers", "own_picture")
 PROBE = "/_stcore/"  # Streamlit's page asks below its own address first, and is answered with 404
 OF_STREAMLIT = "[data-testid=stFileUploaderDropzone]"  # its role says that it is nothing, and it takes the focus
+SIDE = 44  # pixels that what one clicks on is high, so that a finger meets it
+SMALL_TARGETS = """side => [...document.querySelectorAll(
+    'a[href], button:not([disabled]), summary, input:not([type=hidden]), textarea, [role=tab], [role=slider]'
+  )].map(element => [element.closest('label') || element, element])
+    .filter(([target, element]) => {
+      const box = target.getBoundingClientRect();
+      const shown = box.width > 1 && box.height > 1 && getComputedStyle(element).visibility != 'hidden';
+      return shown && box.height < side - .5;
+    }).map(([target]) => target.outerHTML.slice(0, 200))"""
 SECONDS = 180_000  # milliseconds to wait on a busy machine
 
 
@@ -128,6 +137,10 @@ def test_pages_are_accessible_and_fetch_nothing_from_elsewhere(
         window.open(f"{address}/{page}")
         assert window.find_faults() == [], page
         assert window.page.evaluate("document.documentElement.scrollWidth") <= width, page
+        for summary in window.page.locator("[data-testid=stExpander] summary").all():
+            summary.click()
+        window.settle()
+        assert window.page.evaluate(SMALL_TARGETS, SIDE) == [], page
     window.context.close()
     assert window.errors == []
     assert window.strangers == []
