@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -22,6 +22,9 @@ from captioning.modelling.weight_files import check_files
 from pipeline.core.errors import UserError
 from pipeline.model_folders import read_json, read_pin
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."  # of every name in an adapter
 KEY = re.compile(rf"^{re.escape(PREFIX)}(.+?)\.(lora_[^.]+(?:\..+)?|[^.]+)$")  # module, parameter
@@ -29,12 +32,14 @@ MOVED = ("model", "vision_model")  # parts of a name that transformers added, re
 HEAD = "lm_head"
 
 
-def apply_adapter(captioner: Captioner, folder: Path, adapter: Path) -> PeftModel:
+def apply_adapter(captioner: Captioner, folder: Path, adapter: Path) -> "PeftModel":
     """Applies the adapter of a folder, with the modules that were trained in full (`modules_to_save`).
 
     Raises:
         UserError: a file is missing or damaged, or the adapter is one of another model.
     """
+    from peft import PeftModel, get_peft_model_state_dict  # here: nobody without an adapter waits for it
+
     if not (adapter / WEIGHTS).is_file():
         raise UserError(f"{adapter}: no {WEIGHTS} (pickled adapters are refused); run `dvc repro` to train it")
     check_files(adapter, WEIGHTS)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from peft import PeftModel
 from PIL import Image
 from torch import nn
 from transformers import PretrainedConfig
@@ -52,7 +51,8 @@ class Captioner:
     @property
     def base(self) -> Any:
         """The transformers model without peft's wrapper (LoRA layers, if any, stay inside it)."""
-        return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        unwrap = getattr(self.model, "get_base_model", None)  # peft's, whose import a plain model need not wait for
+        return self.model if unwrap is None else unwrap()
 
     @property
     def tokenizer(self) -> Any:

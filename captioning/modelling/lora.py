@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from types import MethodType
 from typing import Any, Literal
 
-from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from captioning.modelling.captioner import Captioner
@@ -40,6 +39,8 @@ def apply_lora(
     Raises:
         UserError: with scope `language`, a LoRA layer lies outside the language model (a family's expression is wrong).
     """
+    from peft import LoraConfig, get_peft_model  # here: nobody without an adapter waits for it
+
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,

@@ -190,13 +190,14 @@ def test_what_is_missing_is_named(tiny_project: Project, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_captions_do_not_wait_for_the_trainer(tiny_project: Project) -> None:
-    """Trainer and what it imports take seconds, which captioning does not need."""
+def test_captions_wait_for_neither_the_trainer_nor_adapters(tiny_project: Project) -> None:
+    """Trainer, peft and what they import take seconds, which a captioner without adapter does not need."""
     tiny_project("llava")
     code = (
         "import sys; sys.argv = ['generate', '--captioner', 'tiny', '--family', 'llava']\n"
         "from captioning.generate import main; main()\n"
-        "print([name for name in ('transformers.trainer', 'dvclive', 'sklearn', 'codecarbon') if name in sys.modules])"
+        "heavy = ('transformers.trainer', 'dvclive', 'sklearn', 'codecarbon', 'peft', 'bitsandbytes')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
