@@ -122,6 +122,7 @@ def test_the_plots_of_another_study_are_drawn_from_what_was_measured(other_study
         assert drawn_losses(plots[name]) == [4.5, 3.5]
 
 
+@pytest.mark.slow
 def test_the_plots_of_the_sample_can_be_rendered() -> None:
     plots = show_plots(ROOT)
     captioners = YAML(typ="safe").load(ROOT / "params.yaml")["captioners"]

@@ -166,6 +166,7 @@ def test_a_repository_without_a_commit_is_refused(tiny_project: Project, monkeyp
         run_stage(monkeypatch, "llava")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["blip2_opt", "blip2_t5", "llava"])
 def test_the_adapter_changes_the_captions(tiny_project: Project, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     project = tiny_project(family, {"epochs": 1})

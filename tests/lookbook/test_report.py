@@ -288,6 +288,7 @@ def test_the_captions_after_each_epoch_are_shown_and_escaped(reported: Path) -> 
     assert "b" not in index.tags
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_run_records_or_curves(reported: Path) -> None:
     assert "loss by optimiser step" in page(PAGES[0]).text
     for folder in ("metrics/train", "metrics/curves", "data/samples"):
@@ -374,6 +375,7 @@ def test_why_spice_was_skipped_stands_below_every_table_of_captions(study: Path,
     assert "n/a" in Path("reports/tables/captions.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_study_without_purchases_has_a_report_on_captions(study: Path, write_params: Any) -> None:
     write_params(study, catalogues=[], texts=[], arrival_features=[])
     compare.main()

@@ -46,6 +46,7 @@ OLD_NAMES: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", OLD_NAMES)
 @pytest.mark.parametrize("targets", ["as saved", "of the old names", "ends"])
 def test_an_adapter_with_names_of_another_transformers_is_the_same(

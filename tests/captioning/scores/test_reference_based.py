@@ -58,6 +58,7 @@ def test_many_sets_together_equal_each_alone(jvm):
         np.testing.assert_array_equal(wide(together, name), wide(alone, name))
 
 
+@pytest.mark.slow
 def test_the_order_of_items_does_not_matter(jvm):
     backwards = [dict(reversed(list(texts.items()))) for texts in (CAPTIONS, REFERENCES)]
     first = score_with(jvm, {"a": CAPTIONS}, REFERENCES)

@@ -217,6 +217,7 @@ def set_param(old: str, new: str) -> None:
     Path("params.yaml").write_text(text.replace(old, new))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between its last checkpoint and its outputs."""
     monkeypatch.chdir(shutil.copytree(whole.project, tmp_path / "project"))

@@ -46,6 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     return Pictures(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", PRODUCTS, ids=lambda layout: layout.name)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
