@@ -1,11 +1,12 @@
-"""python benchmarks/stages.py: run `dvc repro` and print the seconds of each stage, divided into imports and work.
+"""python benchmarks/stages.py [--imports]: run `dvc repro` and print the seconds of each stage.
 
-CPU seconds, which other programs on the machine hardly change, stand beside them. Imports are Python's own count
-(`PYTHONPROFILEIMPORTTIME`), which makes them about 10 % slower. DVC's share is the time between the end of a stage and
-the start of the next; the CPU seconds of a stage hold what DVC does before it says that a stage starts or has ended.
-Cells of a stage are added up. Run it where nothing is done yet.
+CPU seconds, which other programs on the machine hardly change, stand beside them. With --imports, the seconds are also
+divided into imports and work: by Python's own count (`PYTHONPROFILEIMPORTTIME`), which makes the run some 10 % slower.
+DVC's share is the time between the end of a stage and the start of the next; the CPU seconds of a stage hold what DVC
+does before it says that a stage starts or has ended. Cells of a stage are added up. Run it where nothing is done yet.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -26,13 +27,13 @@ def count_cpu_seconds(process: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_lines(command: list[str]) -> Iterator[tuple[str, float]]:
+def run_lines(command: list[str], imports: bool) -> Iterator[tuple[str, float]]:
     """Run a command; yield the lines of its standard output and error while it runs, and its CPU seconds so far.
 
     Raises:
         CalledProcessError: it ended with another status than 0.
     """
-    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"} | ({"PYTHONPROFILEIMPORTTIME": "1"} if imports else {})
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -63,14 +64,18 @@ def sum_seconds(lines: Iterable[tuple[str, float]]) -> dict[str, dict[str, float
     return dict(table)
 
 
-def show(table: dict[str, dict[str, float]]) -> None:
-    """Print a row per stage, and their sum."""
-    print(f"\n{'stage':24}{'cells':>6}{'seconds':>9}{'imports':>9}{'work':>9}{'CPU':>9}")
-    total = {name: sum(row[name] for row in table.values()) for name in ("cells", "seconds", "imports", "CPU")}
-    for stage, row in [*table.items(), ("all", total)]:
-        work = row["seconds"] - row["imports"]
-        print(f"{stage:24}{row['cells']:6.0f}{row['seconds']:9.1f}{row['imports']:9.1f}{work:9.1f}{row['CPU']:9.1f}")
+def show(table: dict[str, dict[str, float]], imports: bool) -> None:
+    """Print a row per stage, and their sum; imports only where they were counted."""
+    names = ["cells", "seconds", *(["imports", "work"] if imports else []), "CPU"]
+    rows = {stage: row | {"work": row["seconds"] - row["imports"]} for stage, row in table.items()}
+    rows["all"] = {name: sum(row[name] for row in rows.values()) for name in names}
+    print(f"\n{'stage':24}" + "".join(f"{name:>9}" for name in names))
+    for stage, row in rows.items():
+        print(f"{stage:24}" + "".join(f"{row[name]:9.{0 if name == 'cells' else 1}f}" for name in names))
 
 
 if __name__ == "__main__":
-    show(sum_seconds(run_lines([sys.executable, "-m", "dvc", "repro"])))
+    parser = argparse.ArgumentParser(description="Time the stages of `dvc repro`.")
+    parser.add_argument("--imports", action="store_true", help="count the seconds of imports, too")
+    imports = parser.parse_args().imports
+    show(sum_seconds(run_lines([sys.executable, "-m", "dvc", "repro"], imports)), imports)

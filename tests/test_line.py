@@ -1,10 +1,13 @@
 """dvc.yaml against the code: names, and deps that cover exactly what each cell imports."""
 
 import ast
+import contextlib
 import re
+import shutil
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from ruamel.yaml import YAML
@@ -14,6 +17,7 @@ from pipeline.core.record import COSTS, TIMED, find_cost_file
 from pipeline.machine import MACHINE
 from pipeline.names import allowed_names, with_sections
 from recsys.recommenders import load
+from tests.helpers.params_files import read_sample, write_values
 from tests.helpers.repository import PACKAGES, ROOT
 
 LOADED_BY_NAME = {
@@ -44,10 +48,13 @@ MORE_OF_THE_MODULE = {  # read by the module, without influence on this stage's 
 
 
 def cells() -> dict[str, dict]:
-    """Every cell of the line as `dvc.yaml` and `params.yaml` make it, by name."""
+    """Every cell of the line as `dvc.yaml` and `params.yaml` make it with one more extractor of words, by name."""
     from dvc.repo import Repo
 
-    with Repo(str(ROOT)) as repo:
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):  # names are relative to where one is
+        shutil.copy(ROOT / "dvc.yaml", folder)
+        write_values(read_sample() | {"text_features": ["sbert", "clip"]}, Path(folder, "params.yaml"))
+        repo = Repo.init(folder, no_scm=True)
         return {
             stage.addressing: {
                 "cmd": stage.cmd,

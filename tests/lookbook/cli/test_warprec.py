@@ -62,7 +62,7 @@ def export_study(folder: Path, lists: tuple[str, ...] = (), draw: DrawItems = dr
     """Make the small study with neighbourhoods that WarpRec has, and export it to `warprec/`."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         small_study(folder, monkeypatch, draw)
-        change_params({"hood: elliot": "hood: standard"})
+        change_params({"hood: elliot": "hood: standard", "\n- freedom\n": "\n"})
         for name in lists:
             monkeypatch.setattr(sys, "argv", ["recsys.fit", "--recommender", name, "--catalogue", "all"])
             fit.main()

@@ -52,7 +52,7 @@ def test_the_shipped_file_has_no_problems(project: Path) -> None:
     assert check.find_problems(Path("params.yaml")) == []
     assert check.summarise(Path("params.yaml")) == (
         "params.yaml: ok; sample, 3 captioners, 2 catalogues, 8 texts, 5 recommenders, "
-        "2 content recommenders, 2 image features, 2 text features, 11 sources, 3 imputations, 0 warm imputations"
+        "3 content recommenders, 2 image features, 1 text features, 11 sources, 3 imputations, 0 warm imputations"
     )
 
 
