@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from safetensors import safe_open
 
+from lookbook.reporting.sources import sort_sources
 from lookbook.views.study import RANKED, Study
 from pipeline.core.outputs import read_json
 
@@ -60,7 +61,7 @@ def rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
 
 
 def count_lists(study: Study, item_id: str) -> list[ListCount]:
-    """Count the lists of arrivals that have a garment, by recommender and source, most lists first; none of others.
+    """Count the lists of arrivals that have a garment, by recommender and source; none of a garment that is no arrival.
 
     Where there are more than 2,000 customers, the lists of 20 blocks of 100 of them are counted.
     """
@@ -69,7 +70,7 @@ def count_lists(study: Study, item_id: str) -> list[ListCount]:
         column = read_arrivals(path.parent).index_of(item_id)
         if column is not None:
             counts += _count_in(path.parent, column)
-    return sorted(counts, key=lambda count: -count.lists)
+    return counts
 
 
 def _count_in(folder: Path, column: int) -> list[ListCount]:
@@ -86,7 +87,7 @@ def _count_in(folder: Path, column: int) -> list[ListCount]:
                 own = scores[:, [column]]
                 before = (scores > own).sum(axis=1) + (scores[:, :column] == own).sum(axis=1)
                 lists[source] += int((before < LIST_ITEMS).sum())
-    return [ListCount(folder.name, source, lists[source], counted) for source in sources]
+    return [ListCount(folder.name, source, lists[source], counted) for source in sort_sources(sources)]
 
 
 def _choose_blocks(rows: int) -> Iterator[tuple[int, int]]:

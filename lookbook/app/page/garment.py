@@ -68,11 +68,12 @@ def _show_people(study: Study, item: str) -> None:
         rows = count_lists(study, item)
         show_rows(["arm", "recommender", "lists with it, all runs"], rows, "Lists that have this garment", numbers=1)
     if study.has(RANKED) and (counts := arrivals.count_lists(study, item)):
-        show_html("note", lines=["A new arrival: each source of its words ranks it among the arrivals."])
-        header = ["source of words", "recommender", "lists with it, all runs", "lists counted"]
+        about = "A new arrival: each source of its words ranks it among the arrivals."
+        show_html("note", lines=[about, "Where all arrivals get the same words, such as none, they are listed by id."])
+        header = ["recommender", "source of words", "lists with it, all runs", "lists counted"]
         show_rows(
             header,
-            [[count.source, count.recommender, count.lists, count.counted] for count in counts],
+            [[count.recommender, count.source, count.lists, count.counted] for count in counts],
             "Lists of arrivals that have this garment",
             numbers=2,
         )
