@@ -1,13 +1,13 @@
 """python -m catalogue.prepare: check, filter, split and pack a raw catalogue into data/prepared/."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 from pydantic import StringConstraints
 
 from catalogue.preparation.filters import check_counts, filter_articles
-from catalogue.preparation.packing import pack_on_cluster
+from catalogue.preparation.packing import name_pictures, pack_on_cluster
 from catalogue.preparation.purchases import find_first_sales, write_purchases
 from catalogue.preparation.splits import LAUNCH, split_items
 from catalogue.preparation.tables import build_items, build_truth
@@ -49,11 +49,11 @@ def main() -> None:
     counts_are_known = section.min_items_per_type == STUDY_MIN_ITEMS_PER_TYPE
     if counts_are_known:
         check_counts(raw.folder, counts | splits, raw.full_counts)
-    with checkpoint_folder(_work_folder(raw, items, section)) as work, new_folder(PREPARED) as folder:
+    names = name_pictures(raw, items)
+    with checkpoint_folder(_work_folder(raw, names, section)) as work, new_folder(PREPARED) as folder:
         write_parquet(folder / "items.parquet", build_items(items))
         write_parquet(folder / "truth.parquet", build_truth(raw, items, section))
         (folder / "images").mkdir()
-        names = {item: raw.image_names[item] for item in items["item_id"]}
         if params.machine.cluster != "none":
             pack_on_cluster(work, list(names), params.machine.where(), params.dataset, RAW / params.dataset, section)
         pack_images(folder / "images", names, raw.read_image, section.image_size, work)
@@ -65,9 +65,9 @@ def main() -> None:
     print_summary(_summarise(counts, raw))
 
 
-def _work_folder(raw: Raw, items: pd.DataFrame, section: CataloguePrepare) -> Path:
+def _work_folder(raw: Raw, names: Mapping[str, str], section: CataloguePrepare) -> Path:
     """Name the folder of packed images until all are there; its key changes with the images, their order and size."""
-    images = [(item, raw.stamps.get(item)) for item in items["item_id"]]
+    images = [(name, raw.stamps.get(name)) for name in names]
     return key_folder("catalogue_prepare", [section.image_size, images], CODE, ["pillow", "pyarrow"])
 
 

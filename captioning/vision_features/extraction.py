@@ -12,6 +12,7 @@ from captioning.modelling.lora import find_language_model, list_lora_names
 from captioning.modelling.memory import explain_out_of_memory
 from captioning.vision_features.settings import Params
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.views import average_views
 from features.components import VARIANCE_SHARE, Blocks, project_blocks
 from features.shards import Compute
 from pipeline.batches import make_batches
@@ -21,7 +22,7 @@ from pipeline.prefetch import prefetch, reader_threads
 
 
 def open_features(model: Path, adapter: Path | None, params: Params, images: Path) -> Compute:
-    """Opens what computes the features of the pictures of some items, by a captioner that is loaded once.
+    """Opens what computes the features of some items, the mean over their pictures, by a captioner that is loaded once.
 
     Args:
         model: folder of the captioner.
@@ -37,11 +38,11 @@ def open_features(model: Path, adapter: Path | None, params: Params, images: Pat
     with explain_out_of_memory(less):
         captioner, store = load_captioner(model, adapter, params), ImageStore(images)
 
-    def compute(ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def compute(names: Sequence[str]) -> tuple[np.ndarray, ...]:
         with explain_out_of_memory(less):
-            return compute_features(captioner, ids, store, size)
+            return compute_features(captioner, names, store, size)
 
-    return compute
+    return lambda ids: average_views(ids, store, compute)
 
 
 def load_captioner(folder: Path, adapter: Path | None, params: Params) -> Captioner:

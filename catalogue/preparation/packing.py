@@ -1,4 +1,4 @@
-"""Pictures packed by the nodes of a cluster: shards that `catalogue.prepared.images.pack_images` then need not pack.
+"""Which pictures are packed, and their packing by the nodes of a cluster: `pack_images` need not pack shards it finds.
 
 A node opens the raw data itself, and packs a shard by the same function as one process. Beside each shard it leaves a
 note; where the note says that a picture was refused, there is no shard, and this process tries it again, so that a user
@@ -10,7 +10,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from catalogue.prepared import images
+from catalogue.prepared.views import list_views
+from catalogue.readers import Raw
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from pipeline.cluster import Write, make_files
@@ -19,6 +23,12 @@ from pipeline.core.outputs import read_json, write_json
 from pipeline.machine import Where
 
 REFUSED = "refused"  # the key of a note: whether a picture of the shard was refused
+
+
+def name_pictures(raw: Raw, items: pd.DataFrame) -> dict[str, str]:
+    """Map the pictures that are packed, an item's one after another, to the names by which the user knows them."""
+    pictures = (name for item in items["item_id"] for name in list_views(item, raw.image_names))
+    return {name: raw.image_names[name] for name in pictures}
 
 
 def pack_on_cluster(

@@ -5,11 +5,14 @@ long as no other item's name is the same then. Which of two different pictures s
 refused.
 """
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
+from catalogue.prepared.views import name_view
 from catalogue.readers.files import Files, list_images
 from pipeline.core.errors import UserError, first_five
 
@@ -17,6 +20,8 @@ PICTURES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2",
 )  # fmt: skip
 IMAGES = "images/"
+ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+VIEW = re.compile(r"(?P<id>.+)[-_ .](?P<number>\d{1,3})")  # the name of one of several pictures of an item
 WHICH = "remove all but one of each, or name one in a column (catalogue_prepare.columns.image)"
 
 
@@ -27,14 +32,41 @@ def list_pictures(files: Files) -> list[str]:
     )
 
 
-def match_ids(files: Files, names: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
+def split_cell(cell: str) -> list[str]:
+    """Split a cell that names several pictures.
+
+    >>> split_cell("a.jpg, b.jpg"), split_cell("red, long.jpg")
+    (['a.jpg', 'b.jpg'], ['red, long.jpg'])
+    """
+    for separator in (r"\|", r";", r",\s*"):
+        parts = [part.strip() for part in re.split(separator, cell) if part.strip()]
+        if len(parts) > 1 and all(ADDRESS.match(part) or find_suffix(part) in PICTURES for part in parts):
+            return parts
+    return [cell.strip()]
+
+
+def find_suffix(name: str) -> str:
+    """Return the ending of a path or of an address, in lower case."""
+    return PurePosixPath(urlsplit(name).path if ADDRESS.match(name) else name).suffix.lower()
+
+
+def match_ids(files: Files, names: Sequence[str], ids: Iterable[str], further: bool = False) -> dict[str, str]:
     """Map each item to the picture that is named after it, where there is one.
 
+    Args:
+        files: The folder or zip that holds the pictures.
+        names: The pictures.
+        ids: Of the items.
+        further: Maps the further pictures of an item, too (`7-2.jpg`, or another `7.png`), by `name_view`.
+
     Raises:
-        UserError: an item has two different pictures.
+        UserError: an item has two different pictures, and further ones are not wanted.
     """
     ids = list(ids)
-    found = _match({name: PurePosixPath(name).stem for name in names}, ids)
+    stems = {name: PurePosixPath(name).stem for name in names}
+    found = _match(stems, ids)
+    if further:
+        found = _add_numbered(found, stems, ids)
     if names and ids and not found:
         raise UserError(
             f"{files.path}: none of the {len(names)} pictures is named after an item: pictures such as "
@@ -42,36 +74,63 @@ def match_ids(files: Files, names: Sequence[str], ids: Iterable[str]) -> dict[st
             "(catalogue_prepare.columns.image)"
         )
     several = {item: pictures for item, pictures in found.items() if len(pictures) > 1 and _differ(files, pictures)}
-    if several:
+    if several and not further:
         shown = first_five([f"{item}: {' and '.join(map(files.locate, several[item]))}" for item in several])
         raise UserError(f"{files.path}: {len(several)} item(s) have several pictures, first {shown}; {WHICH}")
-    return {item: pictures[0] for item, pictures in found.items()}
+    return _name_all(found, further)
 
 
-def match_cells(files: Files, names: Sequence[str], cells: Mapping[str, str], column: str) -> dict[str, str]:
+def _add_numbered(found: dict[str, list[str]], stems: Mapping[str, str], ids: Sequence[str]) -> dict[str, list[str]]:
+    """Add to the pictures of each item those named after it with a number, in the order of their numbers."""
+    taken = {name for pictures in found.values() for name in pictures}
+    numbered = {name: view for name, stem in stems.items() if name not in taken and (view := VIEW.fullmatch(stem))}
+    views = _match({name: view["id"] for name, view in numbered.items()}, ids)
+    for own in views.values():
+        own.sort(key=lambda name: (int(numbered[name]["number"]), name))
+    return {item: found.get(item, []) + views.get(item, []) for item in ids if item in found or item in views}
+
+
+def _name_all(found: Mapping[str, Sequence[str]], further: bool) -> dict[str, str]:
+    """Map the first picture of each item, or all of them by `name_view`."""
+    return {
+        name_view(item, number): picture
+        for item, pictures in found.items()
+        for number, picture in enumerate(pictures if further else pictures[:1], 1)
+    }
+
+
+def match_cells(
+    files: Files, names: Sequence[str], cells: Mapping[str, str], column: str, further: bool = False
+) -> dict[str, str]:
     """Map each item to the picture that a cell of the table names, with or without images/ before it.
 
     Args:
         files: The folder or zip that holds the pictures.
         names: The pictures.
-        cells: item_id -> the name of its picture.
+        cells: item_id -> the name of its picture, or of several (`a.jpg|b.jpg`).
         column: The column of the cells, for messages.
+        further: Maps all pictures that a cell names, by `name_view`, and not the first alone.
 
     Raises:
         UserError: a cell names a picture that does not exist.
     """
-    short = {cell.replace("\\", "/").removeprefix("./").removeprefix(IMAGES) for cell in cells.values()}
+    exact = {name.removeprefix(IMAGES) for name in names}
+    parts_of = {item: [cell] if _shorten(cell) in exact else split_cell(cell) for item, cell in cells.items()}
+    wanted = {item: parts if further else parts[:1] for item, parts in parts_of.items()}
+    short = {_shorten(part) for parts in wanted.values() for part in parts}
     found = _match({name: name.removeprefix(IMAGES) for name in names}, list(short))
-    by_item = {
-        item: found.get(cell.replace("\\", "/").removeprefix("./").removeprefix(IMAGES)) for item, cell in cells.items()
-    }
-    missing = [cells[item] for item, pictures in by_item.items() if pictures is None]
+    missing = [part for parts in wanted.values() for part in parts if _shorten(part) not in found]
     if missing:
         raise UserError(
             f"{files.locate(IMAGES)}: {len(missing)} picture(s) of column {column} do not exist, first "
             f"{first_five(missing)}; write names relative to images/; there are {first_five(names)}"
         )
-    return {item: pictures[0] for item, pictures in by_item.items() if pictures}
+    return _name_all({item: [found[_shorten(part)][0] for part in parts] for item, parts in wanted.items()}, further)
+
+
+def _shorten(name: str) -> str:
+    """Return the name of a picture relative to images/."""
+    return name.replace("\\", "/").removeprefix("./").removeprefix(IMAGES)
 
 
 def _match(words: Mapping[str, str], wanted: Sequence[str]) -> dict[str, list[str]]:

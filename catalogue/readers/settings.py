@@ -36,6 +36,7 @@ class ReaderSettings(Section):
 
     columns: Columns
     facad_test: Literal["refuse", "raw", "first_99946"]
+    images: Literal["first", "all"]
 
 
 DATASET_NAME = "^[a-z0-9][a-z0-9_-]*$"

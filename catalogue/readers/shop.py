@@ -44,7 +44,7 @@ def open_raw(folder: Path, settings: ReaderSettings) -> Raw:
     articles = read_items(files.locate(ITEMS), table, columns)
     pictures: Files = Zip(folder / IMAGES_ZIP) if IMAGES_ZIP in files else files
     names = list_pictures(pictures)
-    images = find_images(pictures, names, table, columns)
+    images = find_images(pictures, names, table, columns, settings.images == "all")
     return Raw(
         folder=folder,
         articles=articles,
@@ -83,7 +83,9 @@ def _fill(table: pd.DataFrame, column: str, default: str | pd.Series) -> pd.Seri
     return drop_missing(table[column]).fillna(default) if column else default
 
 
-def find_images(pictures: Files, names: Sequence[str], table: pd.DataFrame, columns: Columns) -> dict[str, str]:
+def find_images(
+    pictures: Files, names: Sequence[str], table: pd.DataFrame, columns: Columns, further: bool
+) -> dict[str, str]:
     """Map each item_id to its picture: the file that the image column names, else a file named after the item.
 
     Args:
@@ -91,6 +93,7 @@ def find_images(pictures: Files, names: Sequence[str], table: pd.DataFrame, colu
         names: The pictures in it.
         table: The cells of items.csv.
         columns: The names of the table's columns.
+        further: Maps all pictures of an item, by `name_view`, and not the first alone.
 
     Raises:
         UserError: there are no pictures, the table names a picture that does not exist, or an item has several.
@@ -98,9 +101,10 @@ def find_images(pictures: Files, names: Sequence[str], table: pd.DataFrame, colu
     if not names:
         raise UserError(f"{pictures.locate(IMAGES)}: no pictures ({', '.join(PICTURES)}); {REMEDY}")
     if not columns.image:
-        return match_ids(pictures, names, table[columns.item])
+        return match_ids(pictures, names, table[columns.item], further)
     cells = drop_missing(table[columns.image]).dropna()
-    return match_cells(pictures, names, dict(zip(table[columns.item][cells.index], cells, strict=True)), columns.image)
+    by_item = dict(zip(table[columns.item][cells.index], cells, strict=True))
+    return match_cells(pictures, names, by_item, columns.image, further)
 
 
 def read_purchases(files: Files, columns: Columns) -> Iterator[pa.RecordBatch]:

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +39,10 @@ def init(
         str, typer.Option(help="captioner: a folder under data/models/ (default: by the machine, and said)")
     ] = "",
     family: Annotated[str, typer.Option(help="its family: a module of captioning/families/")] = "blip2_opt",
+    views: Annotated[
+        Literal["first", "all"],
+        typer.Option(help="all: further pictures of an item count in its image features (default: the first alone)"),
+    ] = "first",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what is guessed and write nothing")] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="write the data of this name anew, and keep the rest of its parameters")
@@ -66,7 +70,7 @@ def init(
         return
     refuse_absent(sources, given)
     chosen = choose_captioner(captioner, family)
-    plan = plan_study(name or make_name(folder or Path(".")), sources, named, words, replace)
+    plan = plan_study(name or make_name(folder or Path(".")), sources, named, words, replace, views)
     typer.echo("\n".join(describe(plan)))
     if plan.purchases is None:
         typer.echo("no orders: the study is about captions alone; recommendations are off")

@@ -12,15 +12,14 @@ import pandas as pd
 
 from catalogue.readers import shop
 from catalogue.readers.files import Files, Folder, Zip, list_images
+from catalogue.readers.pictures import ADDRESS, VIEW, find_suffix, split_cell
 from lookbook.shops.items import Items
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file
 from pipeline.core.progress import track
 
-ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 SAFE_NAME = re.compile(r"[\w.-]+")
 HIDDEN = ("__MACOSX/", "._", ".")  # what archives of macOS hold beside each file, and hidden files
-VIEW = re.compile(r"(?P<id>.+)[-_ .](?P<number>\d{1,3})")  # the name of one of several pictures of an item
 FIRST = 5
 ADDRESS_SIGNS = "%:/?#[]@!$&'()*+,;=~"  # that stay as they are in an address
 
@@ -53,23 +52,6 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(HIDDEN[0]) or any(part.startswith(HIDDEN[1:]) for part in PurePosixPath(name).parts)
 
 
-def split_cell(cell: str) -> list[str]:
-    """Split a cell that names several pictures.
-
-    >>> split_cell("a.jpg, b.jpg"), split_cell("red, long.jpg")
-    (['a.jpg', 'b.jpg'], ['red, long.jpg'])
-    """
-    for separator in (r"\|", r";", r",\s*"):
-        parts = [part.strip() for part in re.split(separator, cell) if part.strip()]
-        if len(parts) > 1 and all(ADDRESS.match(part) or _suffix(part) in shop.PICTURES for part in parts):
-            return parts
-    return [cell.strip()]
-
-
-def _suffix(name: str) -> str:
-    return PurePosixPath(urlsplit(name).path if ADDRESS.match(name) else name).suffix.lower()
-
-
 def last_part(name: str) -> str:
     """Return the last part of a path or of an address, without what follows a question mark.
 
@@ -79,11 +61,17 @@ def last_part(name: str) -> str:
     return PurePosixPath(unquote(urlsplit(name).path) if ADDRESS.match(name) else name).name
 
 
-def find_pictures(items: Items, pictures: Pictures) -> tuple[pd.Series, list[str]]:
+def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tuple[pd.Series, list[str]]:
     """Find the picture of each item: the one that its row names, else the one named after one of its ids.
 
+    Args:
+        items: The items.
+        pictures: The pictures.
+        further: Finds all pictures of an item.
+
     Returns:
-        The name of each item's picture among `pictures`, None where there is none; and what the user should know.
+        The name of each item's picture among `pictures`, None where there is none, `first|second|…` where all are
+        found; and what the user should know.
 
     Raises:
         UserError: the rows name pictures by addresses or paths, and none of them is there.
@@ -100,18 +88,37 @@ def find_pictures(items: Items, pictures: Pictures) -> tuple[pd.Series, list[str
     found = found.astype(object).where(found.notna(), None)
     if first.notna().any() and found.isna().all():
         _refuse_all(items, pictures, str(first.dropna().iloc[0]))
+    every = _list_all(items, pictures, named, found)
+    several = ((named.str.len() > 1) | (every.str.len() > 1)).sum()
     notes = []
-    if (named.str.len() > 1).any():
-        notes.append(f"{(named.str.len() > 1).sum():,} item(s) have several pictures: the first is taken")
+    if several and further:
+        notes.append(f"{several:,} item(s) have several pictures: image features are of all, captions of the first")
+        absent = int((named.str.len() - every.str.len())[named.str.len() > 0].clip(lower=0).sum())
+        notes += [f"{absent:,} picture(s) that rows name are not there"] if absent else []
+    elif several:
+        notes.append(f"{several:,} item(s) have several pictures: the first is taken (--views all)")
     lost = items.frame["item_id"][found.isna()].tolist()
     if lost:
         notes.append(f"{len(lost):,} of {len(found):,} items have no picture: {', '.join(lost[:FIRST])}{_more(lost)}")
-    unused = sorted(set(pictures.names) - set(found.dropna()))
+    unused = sorted(set(pictures.names) - set((every.explode() if further else found).dropna()))
     if unused:
         notes.append(
             f"{len(unused):,} picture(s) are of no item, or further ones: {', '.join(unused[:FIRST])}{_more(unused)}"
         )
-    return found, notes
+    return (every.str.join("|").where(found.notna(), None) if further else found), notes
+
+
+def _list_all(items: Items, pictures: Pictures, named: pd.Series, found: pd.Series) -> pd.Series:
+    """List the pictures of each item: the first, then those that its row names too, else those named after it."""
+    matches = _match_names(list(named.explode().dropna().unique()), pictures)
+    views = _list_by_id(items, pictures)
+    taken = set(found.dropna())
+    rows = []
+    for item, names, first in zip(items.frame["item_id"], named, found, strict=True):
+        own = [matches[name] for name in names]
+        others = own if first in own else views.get(item, [])
+        rows.append([first, *dict.fromkeys(name for name in others if name and name not in taken)] if first else [])
+    return pd.Series(rows, index=found.index, dtype=object)
 
 
 def _more(names: list[str]) -> str:
@@ -120,23 +127,33 @@ def _more(names: list[str]) -> str:
 
 def _find_by_id(items: Items, pictures: Pictures) -> pd.Series:
     """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
-    by_stem: dict[str, str] = {}
-    by_view: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name in reversed(pictures.names):
-        stem = fold(PurePosixPath(name).stem)
-        by_stem[stem] = name
-        view = VIEW.fullmatch(stem)
-        if view:
-            by_view[view["id"]].append((int(view["number"]), name))
-    ids = {(fold(value), item) for values in items.ids.values() for value, item in values.items()}
-    exact = {item: by_stem[value] for value, item in sorted(ids) if value in by_stem}
+    by_stem = {fold(PurePosixPath(name).stem): name for name in reversed(pictures.names)}
+    exact = {item: by_stem[value] for value, item in _list_ids(items) if value in by_stem}
     taken = set(exact.values())
     found: dict[str, str] = {}
-    for value, item in sorted(ids):
-        views = [name for _, name in sorted(by_view[value]) if name not in taken]
-        if views:
-            found.setdefault(item, views[0])
+    for item, views in _list_by_id(items, pictures).items():
+        free = [name for name in views if name not in taken]
+        if free:
+            found[item] = free[0]
     return items.frame["item_id"].map(found | exact)
+
+
+def _list_ids(items: Items) -> list[tuple[str, str]]:
+    """List (id as the name of a file, item)."""
+    return sorted({(fold(value), item) for values in items.ids.values() for value, item in values.items()})
+
+
+def _list_by_id(items: Items, pictures: Pictures) -> dict[str, list[str]]:
+    """List for each item the pictures named after one of its ids and a number, `A7-1.jpg`, in the order of these."""
+    by_view: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name in reversed(pictures.names):
+        view = VIEW.fullmatch(fold(PurePosixPath(name).stem))
+        if view:
+            by_view[view["id"]].append((int(view["number"]), name))
+    views: dict[str, list[str]] = defaultdict(list)
+    for value, item in _list_ids(items):
+        views[item] += [name for _, name in sorted(by_view.get(value, []))]
+    return views
 
 
 def fold(text: str) -> str:
@@ -192,7 +209,7 @@ def list_downloads(items: Items, folder: Path) -> Iterator[str]:
         )
     yield "create-dirs\nfail"
     for item, address in rows:
-        suffix = _suffix(address) if _suffix(address) in shop.PICTURES else ".jpg"
+        suffix = find_suffix(address) if find_suffix(address) in shop.PICTURES else ".jpg"
         yield f'url = "{_quote(quote(address, safe=ADDRESS_SIGNS))}"'
         yield f'output = "{_quote((folder / (item + suffix)).as_posix())}"'
 

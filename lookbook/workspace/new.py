@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from ruamel.yaml import YAML
@@ -55,6 +55,7 @@ class Plan:
         writes: Tables that it does not: file of data/raw/<name> -> its rows.
         columns: The columns of those files.
         notes: What the user should know.
+        views: Which pictures of an item count.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Plan:
     writes: dict[str, pd.DataFrame]
     columns: Columns
     notes: list[str]
+    views: Literal["first", "all"] = "first"
 
     @property
     def folder(self) -> Path:
@@ -87,7 +89,12 @@ def make_name(folder: Path) -> str:
 
 
 def plan_study(
-    name: str, sources: Sources, named: Mapping[str, str], command: Sequence[str], again: bool = False
+    name: str,
+    sources: Sources,
+    named: Mapping[str, str],
+    command: Sequence[str],
+    again: bool = False,
+    views: Literal["first", "all"] = "first",
 ) -> Plan:
     """Read a shop's tables and pictures, and plan what becomes of them. Nothing is written.
 
@@ -97,6 +104,7 @@ def plan_study(
         named: what -> name of the column, where the user names it; the others are guessed.
         command: The words of the user's command, for messages.
         again: Whether data and study of this name may exist.
+        views: Which pictures of an item count.
 
     Raises:
         UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
@@ -104,7 +112,7 @@ def plan_study(
     _check_name(name, again)
     items, sample = choose_all_columns(sources, named, command)
     pictures = Pictures(_require(sources.images))
-    found, notes = find_pictures(items, pictures)
+    found, notes = find_pictures(items, pictures, views == "all")
     links: dict[str, Path] = {}
     writes: dict[str, pd.DataFrame] = {}
     columns: dict[str, str] = {}
@@ -128,7 +136,7 @@ def plan_study(
             columns |= orders.COLUMNS
     notes += [f"{path.name} is neither products nor orders: not read" for path in sources.unread]
     defaults = orders.COLUMNS | dict.fromkeys(shop_items.COLUMNS, "")
-    return Plan(name, items, sample, pictures, links, writes, Columns(**defaults | columns), notes)
+    return Plan(name, items, sample, pictures, links, writes, Columns(**defaults | columns), notes, views)
 
 
 def _require(path: Path | None) -> Path:
@@ -232,6 +240,7 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
     old = plan.study if plan.study.exists() else REFERENCE
     params: Any = yaml.load(old.read_text(encoding="utf-8"))
     params["catalogue_prepare"]["columns"].update(plan.columns.model_dump())
+    params["catalogue_prepare"]["images"] = plan.views
     if old is REFERENCE:
         model, family = captioner
         params["dataset"], params["writer"], params["device"] = plan.name, model, device

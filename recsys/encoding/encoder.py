@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from catalogue.prepared.images import ImageStore
+from catalogue.prepared.views import average_views
 from features.components import VARIANCE_SHARE, Components, fit_components, project_blocks
 from features.shards import Compute, OpenCompute, Shards
 from pipeline.machine import Where
@@ -102,10 +103,14 @@ class Encoder:
 def open_pictures(
     extractor: ImageExtractor[ExtractorSettings], settings: ExtractorSettings, where: Where, images: Path
 ) -> Compute:
-    """Open what computes the vectors of the pictures of some items."""
+    """Open what computes the vectors of some items: of each the mean over its pictures."""
     _set_threads(where)
     store = ImageStore(images)
-    return lambda ids: (extractor.image_vectors(ids, store, settings, where.device),)
+
+    def compute(names: Sequence[str]) -> tuple[np.ndarray]:
+        return (extractor.image_vectors(names, store, settings, where.device),)
+
+    return lambda ids: average_views(ids, store, compute)
 
 
 def open_texts(extractor: TextExtractor[ExtractorSettings], settings: ExtractorSettings, where: Where) -> Compute:

@@ -3,12 +3,13 @@
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from catalogue.prepared.views import name_view
 from catalogue.readers import Raw, shop
 from catalogue.readers.settings import ReaderSettings
 from pipeline.core.errors import UserError
@@ -43,10 +44,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def open_raw(folder: Path, **columns: str) -> Raw:
+def open_raw(folder: Path, images: Literal["first", "all"] = "first", **columns: str) -> Raw:
     section: dict[str, Any] = load(ROOT / "studies/sample.yaml")["catalogue_prepare"]
     named = section["columns"] | COLUMNS | columns
-    return shop.open_raw(folder, ReaderSettings(columns=named, facad_test="refuse"))
+    return shop.open_raw(folder, ReaderSettings(columns=named, facad_test="refuse", images=images))
+
+
+def add_picture(folder: Path, name: str, shade: int) -> None:
+    Image.new("RGB", (8, 8), (shade, 0, 0)).save(folder / "images" / name)
 
 
 def test_columns_are_read_by_their_names(folder: Path) -> None:
@@ -79,6 +84,48 @@ def test_pictures_are_those_that_the_table_names(folder: Path) -> None:
     raw = open_raw(folder)
     assert raw.image_names == {"7": str(folder / "images/a/front.png"), "A-1": str(folder / "images/b.jpg")}
     assert raw.read_image("A-1") == (folder / "images/b.jpg").read_bytes()
+
+
+def test_of_several_pictures_in_a_cell_the_first_counts_or_all_do(folder: Path) -> None:
+    items = pd.read_csv(folder / "items.csv", dtype=str)
+    items.loc[0, "file"] = "a/front.png|images/b.jpg; 007.webp".replace("; ", "|")
+    items.to_csv(folder / "items.csv", index=False)
+    front = str(folder / "images/a/front.png")
+    assert open_raw(folder).image_names == {"7": front, "A-1": str(folder / "images/b.jpg")}
+    raw = open_raw(folder, "all")
+    assert {name: Path(path).name for name, path in raw.image_names.items()} == {
+        "7": "front.png",
+        name_view("7", 2): "b.jpg",
+        name_view("7", 3): "007.webp",
+        "A-1": "b.jpg",
+    }
+    assert raw.read_image(name_view("7", 3)) == (folder / "images/007.webp").read_bytes()
+    assert name_view("7", 3) in raw.stamps
+
+
+def test_a_further_picture_that_does_not_exist_is_refused(folder: Path) -> None:
+    items = pd.read_csv(folder / "items.csv", dtype=str)
+    items.loc[0, "file"] = "a/front.png|back.jpg"
+    items.to_csv(folder / "items.csv", index=False)
+    assert "7" in open_raw(folder).image_names
+    with pytest.raises(UserError, match=r"1 picture\(s\) of column file do not exist, first back\.jpg"):
+        open_raw(folder, "all")
+
+
+def test_pictures_named_after_an_item_and_a_number_are_further_ones(folder: Path) -> None:
+    """`7-10` is the tenth of item 7; `A-1` is an item of its own; with the first alone, `7-2` is of no item."""
+    for shade, name in enumerate(["7.png", "7-2.png", "7_10.jpg", "A-1.png", "A-1 1.png"]):
+        add_picture(folder, name, shade)
+    raw = open_raw(folder, "all", image="")
+    assert {name: Path(path).name for name, path in raw.image_names.items()} == {
+        "7": "7.png",
+        name_view("7", 2): "7-2.png",
+        name_view("7", 3): "7_10.jpg",
+        "007": "007.webp",
+        "A-1": "A-1.png",
+        name_view("A-1", 2): "A-1 1.png",
+    }
+    assert sorted(open_raw(folder, image="").image_names) == ["007", "7", "A-1"]
 
 
 def test_pictures_may_be_in_one_zip(folder: Path) -> None:

@@ -4,13 +4,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from catalogue import prepare
+from catalogue.prepared.images import ImageStore
+from catalogue.prepared.views import average_views, list_views, name_view
 from lookbook.cli.main import app
 from tests.helpers.projects import ROOT
 from tests.helpers.raw_data import write_sample, write_shop
@@ -103,6 +107,27 @@ def test_an_export_becomes_prepared_data_as_the_docs_show(
     purchases = pd.read_parquet("data/prepared/purchases.parquet")
     assert len(purchases) == len(BOUGHT)
     assert purchases["user_id"].nunique() == len({user for user, _, _ in BOUGHT})
+
+
+def test_all_views_of_an_item_count_from_its_folder_to_its_features(project: Path, sample: Path) -> None:
+    """Image features of an item are the mean of those of its pictures; the others are as without further ones."""
+    write_shop(sample, Path("shop"))
+    names = sorted(path.name for path in Path("shop/pictures").iterdir())
+    shutil.copy(Path("shop/pictures") / names[1], Path("shop/pictures") / names[0].replace(".png", "-2.png"))
+    shown = run_init("shop", "--views", "all", *TINY)
+    assert "note: 1 item(s) have several pictures: image features are of all, captions of the first" in shown
+    shutil.copy("studies/shop.yaml", "params.yaml")
+    prepare.main()
+    store = ImageStore("data/prepared/images")
+    first, second = (name.removesuffix(".png") for name in names[:2])
+    assert list_views(first, store) == [first, name_view(first, 2)]
+
+    def read_mean(names: Sequence[str]) -> tuple[np.ndarray]:
+        return (np.stack([np.asarray(store[name], np.float32).mean(axis=(0, 1)) for name in names]),)
+
+    own, other = read_mean([first, second])[0]
+    averaged = average_views([first, second], store, read_mean)[0]
+    np.testing.assert_allclose(averaged, [(own + other) / 2, other], atol=1e-4)
 
 
 def test_pictures_behind_addresses_are_fetched_with_curl(project: Path) -> None:

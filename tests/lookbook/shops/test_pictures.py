@@ -27,6 +27,25 @@ def find(tmp_path: Path, files: list[str], rows: list[list[str]]) -> tuple[list[
     return found.tolist(), notes
 
 
+def test_all_pictures_of_an_item_are_found_where_all_count(tmp_path: Path) -> None:
+    """Those that its row names, else those named after it; none of another item."""
+    files = ["a.jpg", "b.jpg", "7.jpg", "7-1.jpg", "7-2.jpg", "8_2.jpg", "8_10.jpg", "9.jpg"]
+    for name in files:
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        (tmp_path / "pictures" / name).touch()
+    rows = [["1", "b.jpg, a.jpg, lost.jpg"], ["2", "9.jpg"]]
+    found, notes = find_pictures(make_items(tmp_path, rows), Pictures(tmp_path / "pictures"), further=True)
+    assert found.tolist() == ["b.jpg|a.jpg", "9.jpg"]
+    assert notes[0] == "1 item(s) have several pictures: image features are of all, captions of the first"
+    assert notes[1] == "1 picture(s) that rows name are not there"
+    assert "5 picture(s) are of no item" in notes[2]
+    found, notes = find_pictures(
+        make_items(tmp_path, [["7", ""], ["7-2", ""], ["8", ""]]), Pictures(tmp_path / "pictures"), True
+    )
+    assert found.tolist() == ["7.jpg|7-1.jpg", "7-2.jpg", "8_2.jpg|8_10.jpg"]
+    assert notes[0].startswith("2 item(s) have several pictures: image features")
+
+
 def make_items(tmp_path: Path, rows: list[list[str]]) -> Items:
     write_rows(tmp_path / "products.csv", ["id", "title", "image"], [[row[0], "a dress", row[1]] for row in rows])
     table = read_table(tmp_path / "products.csv")

@@ -1,5 +1,6 @@
 """Feature sets: every row stays with its item, every distinct text is encoded once, a killed extraction continues."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from catalogue.prepared.images import ImageStore
+from catalogue.prepared.images import ImageStore, pack_images
+from catalogue.prepared.views import SEPARATOR, name_view
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_parquet
 from recsys.encoding.feature_sets import NOTE, read_text, write_note
 from recsys.extractors import ExtractorSettings
 from tests.recsys.encoding.examples import (
     IDS,
+    IMAGES,
     REDUCED,
     Both,
     Greys,
@@ -22,6 +25,7 @@ from tests.recsys.encoding.examples import (
     encode_images,
     encode_texts,
     encoder,
+    picture,
     shade,
     write_study,
     write_text,
@@ -46,6 +50,18 @@ def test_every_picture_keeps_its_item_whatever_the_order() -> None:
     stored = encode_images("greys", encoder(Greys))
     assert stored.ids == tuple(sorted(IDS))
     assert stored.take(IDS)[:, 0].tolist() == [shade(item) for item in IDS]
+
+
+def test_a_row_is_the_mean_over_an_items_pictures() -> None:
+    """Whichever batch of three they are in; the pictures of the others stay their own."""
+    shutil.rmtree(IMAGES)
+    IMAGES.mkdir()
+    views = {item: number % 4 for number, item in enumerate(sorted(IDS), 1)}
+    names = [name_view(item, number) for item in sorted(IDS) for number in range(1, views[item] + 2)]
+    pack_images(IMAGES, {name: name for name in names}, lambda name: picture(name.partition(SEPARATOR)[2] or name), 16)
+    rows = encode_images("greys", encoder(Greys)).take(sorted(IDS))[:, 0]
+    expected = [np.mean([shade(item), *range(2, views[item] + 2)]) for item in sorted(IDS)]
+    np.testing.assert_allclose(rows, expected, rtol=1e-3)  # stored in 16 bits
 
 
 @pytest.mark.parametrize("seed", range(5))
