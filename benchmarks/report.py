@@ -2,7 +2,7 @@
 
 Repeats catalogue, pictures, captions, scores and attributes of the finished study until it has so many garments, in a
 folder of its own, and writes the report there. Prints seconds, CPU seconds, peak memory of the process, and the size of
-the page, with what the specification allows. Recommendations stay as they are: the report reads their means alone.
+each page, which must be at most 15 MB. Recommendations stay as they are: the report reads their means alone.
 """
 
 import argparse

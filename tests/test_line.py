@@ -47,13 +47,16 @@ MORE_OF_THE_MODULE = {  # read by the module, without influence on this stage's 
 }
 
 
+PARAMS = read_sample() | {"text_features": ["sbert", "clip"]}  # one extractor of words more than the sample has
+
+
 def cells() -> dict[str, dict]:
-    """Every cell of the line as `dvc.yaml` and `params.yaml` make it with one more extractor of words, by name."""
+    """Every cell of the line as `dvc.yaml` and `PARAMS` make it, by name."""
     from dvc.repo import Repo
 
     with TemporaryDirectory() as folder, contextlib.chdir(folder):  # names are relative to where one is
         shutil.copy(ROOT / "dvc.yaml", folder)
-        write_values(read_sample() | {"text_features": ["sbert", "clip"]}, Path(folder, "params.yaml"))
+        write_values(PARAMS, Path(folder, "params.yaml"))
         repo = Repo.init(folder, no_scm=True)
         return {
             stage.addressing: {

@@ -34,7 +34,7 @@ def recommend(
             'hold a picture and words, columns.json beside them, {"pictures": N}: N columns are the picture\'s'
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="seed of random, bpr, vbpr, userknn's sample, --users")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="of first values, negatives, neighbours, --users")] = 42,
     some: Annotated[
         int | None,
         typer.Option("--users", min=1, help="users, drawn by the seed, who get a list (default: all)"),
@@ -46,7 +46,7 @@ def recommend(
             "--set", help="KEY=VALUE for any other key of the model's section of rec_fit, such as epochs=8; repeatable"
         ),
     ] = None,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="device on which bpr and vbpr train")] = "cpu",
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where recommenders that learn train")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
 ) -> None:
     """Recommend the best unseen items to every user in a file of purchases."""

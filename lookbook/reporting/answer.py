@@ -50,18 +50,20 @@ class Answer:
         verdict: The sentence that answers the question.
         basis: The figures behind it.
         secondary: A paragraph for each secondary comparison.
+        others: The same differences with other recommenders, which are not tested.
         warm: What the same captions do for garments that keep their purchases.
     """
 
     verdict: str
     basis: list[str] = field(default_factory=list)
     secondary: list[list[str]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     warm: list[str] = field(default_factory=list)
 
     @property
     def paragraphs(self) -> list[str]:
         """What follows the verdict."""
-        return [" ".join(sentences) for sentences in (self.basis, *self.secondary, self.warm) if sentences]
+        return [" ".join(sentences) for sentences in (self.basis, *self.secondary, self.others, self.warm) if sentences]
 
 
 def write_answer(comparison: Values, recommendations: Values, writer: str, recommender: str) -> Answer:
@@ -83,6 +85,7 @@ def write_answer(comparison: Values, recommendations: Values, writer: str, recom
         FT_AND_PT[judge(primary)].format(writer=writer),
         [*write_figures(primary), *_write_limits(primary)],
         [[_write_finding(row), *write_figures(row), *_write_limits(row)] for row in secondary],
+        write_others(rows, primary, secondary),
         warm,
     )
 
@@ -147,6 +150,36 @@ def _write_limits(row: Values) -> list[str]:
     if row["equivalent"]:
         sentences.append("The interval lies inside the margin within which a difference counts as none.")
     return sentences
+
+
+def write_others(rows: Sequence[Values], primary: Values, secondary: Sequence[Values]) -> list[str]:
+    """Write what the other recommenders on the same words make of the primary pair, and of captions and the best arm.
+
+    Args:
+        rows: The table `arrivals` of the comparisons.
+        primary: Its row that is the primary comparison.
+        secondary: Its rows that are secondary comparisons.
+    """
+    best = [row for row in secondary if row["a"] != "reference" and row["b"] != "none"]
+    phrases = {"Fine-tuned minus pre-trained captions": primary}
+    phrases |= {f"Fine-tuned captions minus {describe_source(row['b'])}": row for row in best[:1]}
+    features = primary["recommender"].partition("-")[2]
+    sentences = []
+    for phrase, pair in phrases.items():
+        same = [row for row in rows if all(row[key] == pair[key] for key in ("a", "b", "metric"))]
+        others = [
+            row
+            for row in same
+            if row["recommender"].partition("-")[2] == features and row["recommender"] != primary["recommender"]
+        ]
+        figures = [
+            f"{format_interval(row['metric'], row)} with {name_of(row['recommender'].partition('-')[0])}"
+            + ("" if row["low"] > 0 or row["high"] < 0 else " (it holds zero)")
+            for row in others
+        ]
+        if figures:
+            sentences.append(f"{phrase}: {', '.join(figures)}.")
+    return ["With other recommenders there are intervals and no test.", *sentences] if sentences else []
 
 
 def write_warm(masked: Sequence[Values], recommendations: Values, recommender: str) -> list[str]:

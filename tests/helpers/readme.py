@@ -68,7 +68,7 @@ def write_sentences(read: Read) -> str:
     answer = write_answer(tables, read("recommendations"), study.writer, study.primary.name)
     points = [" ".join([f"**{answer.verdict}**", *answer.basis])]
     points += [" ".join([f"**{first}**", *rest[:1]]) for first, *rest in answer.secondary]
-    points += [" ".join(answer.warm)] if answer.warm else []
+    points += [" ".join(sentences) for sentences in (answer.others, answer.warm) if sentences]
     points.append(write_caption_scores(read("captions")[study.writer], study.writer))
     return "\n".join(wrap(point) for point in points) + "\n"
 

@@ -62,15 +62,16 @@ def _write_notes(ranked: Ranked, recommender: str) -> list[str]:
     counts, measure = metrics["counts"], name_measure(find_metric(metrics))
     return [
         f"{measure} among the arrivals: the captioning test garments, none of whose purchases is in training. Every "
-        "source is put into the same fitted model, so only the arrivals' words differ.",
+        "source is put into the same fitted model, so only the arrivals' words differ. Pictures alone are put into a "
+        "model that was fitted on pictures.",
         f"{counts['users']:,} users with a purchase in training and of an arrival; {counts['arrivals']:,} arrivals of "
         f"{counts['products']:,} products; {counts['purchases']:,} purchases of them. "
         f"{counts['users_without_history']:,} users without a purchase in training are left out.",
         f"Differences are {name_of(recommender)}'s. Intervals: 95 %, over products, users and runs; the products weigh "
         "most. Similarity: mean cosine between the vector of the words and that of the shop's own description, after "
         "centring.",
-        "No words: the vector is put in place without a caption. BPR-MF and kNN know purchases alone, and an arrival "
-        "has none.",
+        "No words: the vector is put in place without a caption. Without a method, all arrivals have the same vector, "
+        "and every user gets the first of the file. BPR-MF and kNN know purchases alone, and an arrival has none.",
         ONE_RUN,
     ]
 

@@ -25,6 +25,8 @@ CELLS = {
     "three runs": Cell(runs=3),
 }
 
+TRIALS = {"few hit garments": 4000}  # a thousand give between 2.5 and 5.8 %, by the seed
+
 
 def excludes_zero(differences: Differences) -> bool:
     estimate = estimate_difference(differences)
@@ -58,7 +60,7 @@ def test_texts_exchanged_by_product_seldom_differ(name: str) -> None:
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("name", CELLS)
 def test_texts_exchanged_by_product_differ_in_one_of_twenty_trials(name: str) -> None:
-    fires, excluded = find_null_rates(CELLS[name], 1000, 2)
+    fires, excluded = find_null_rates(CELLS[name], TRIALS.get(name, 1000), 2)
     print(f"{name}: p fires in {fires:.1%}, intervals leave out zero in {excluded:.1%}")
     assert 0.03 <= fires <= 0.07
     assert excluded <= 0.065

@@ -25,7 +25,8 @@ def answer_of(*rows: dict[str, Any]) -> Answer:
 
 
 def sentences(answer: Answer) -> list[str]:
-    every = [answer.verdict, *answer.basis, *(sentence for part in answer.secondary for sentence in part), *answer.warm]
+    secondary = (sentence for part in answer.secondary for sentence in part)
+    every = [answer.verdict, *answer.basis, *secondary, *answer.others, *answer.warm]
     assert " ".join(every) == " ".join([answer.verdict, *answer.paragraphs])
     return every
 
@@ -132,6 +133,26 @@ def test_nothing_is_claimed_without_a_claim(
 def test_unrow_with_findings_are_in_no_sentence() -> None:
     answer = answer_of(primary("better"), arrivals_row(FT, "table", 0.1), arrivals_row("second", FT, 0.1))
     assert answer.secondary == []
+
+
+def test_other_recommenders_on_the_same_words_have_intervals_and_say_which_hold_zero() -> None:
+    best = row_with_finding(FT, "pictures-resnet50", "not shown")
+    rows = [
+        primary("better"),
+        best,
+        arrivals_row(FT, PT, 0.05, recommender="contentknn-sbert"),
+        arrivals_row(FT, PT, 0.01, recommender="freedom-sbert"),
+        arrivals_row(FT, PT, 0.3, recommender="vbpr-clip"),  # other words
+        arrivals_row(FT, "none", 0.3, recommender="freedom-sbert"),  # another pair
+        arrivals_row(FT, "pictures-resnet50", -0.06, recommender="freedom-sbert"),
+    ]
+    assert answer_of(*rows).others == [
+        "With other recommenders there are intervals and no test.",
+        "Fine-tuned minus pre-trained captions: +0.0500 [+0.0300, +0.0700] with content kNN, "
+        "+0.0100 [−0.0100, +0.0300] with FREEDOM (it holds zero).",
+        "Fine-tuned captions minus pictures alone (resnet50): −0.0600 [−0.0800, −0.0400] with FREEDOM.",
+    ]
+    assert answer_of(*rows[:2]).others == []
 
 
 def test_a_study_without_the_experiment_says_so() -> None:

@@ -3,21 +3,19 @@
 from ruamel.yaml import YAML
 
 from lookbook.reporting.cells import fill, list_cells
-from pipeline.core.params import load
 from tests.helpers.repository import ROOT
-from tests.test_line import CELLS
+from tests.test_line import CELLS, PARAMS
 
 
 def test_cells_and_their_outputs_are_those_of_dvc() -> None:
-    params = load(ROOT / "params.yaml")
     for name, stage in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items():
         body = stage.get("do", stage)
-        cells = list_cells(stage, params)
+        cells = list_cells(stage, PARAMS)
         assert [f"{name}@{cell['key']}" if cell else name for cell in cells] == [
             cell for cell in CELLS if cell.partition("@")[0] == name
         ]
         for cell in cells:
-            outs = {fill(out if isinstance(out, str) else next(iter(out)), cell, params) for out in body["outs"]}
+            outs = {fill(out if isinstance(out, str) else next(iter(out)), cell, PARAMS) for out in body["outs"]}
             assert outs <= set(CELLS[f"{name}@{cell['key']}" if cell else name]["outs"])
 
 
