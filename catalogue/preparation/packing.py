@@ -26,9 +26,13 @@ REFUSED = "refused"  # the key of a note: whether a picture of the shard was ref
 
 
 def name_pictures(raw: Raw, items: pd.DataFrame) -> dict[str, str]:
-    """Map the pictures that are packed, an item's one after another, to the names by which the user knows them."""
-    pictures = (name for item in items["item_id"] for name in list_views(item, raw.image_names))
-    return {name: raw.image_names[name] for name in pictures}
+    """Map the pictures that are packed to the names by which the user knows them.
+
+    The first picture of every item comes before all further ones, so that it has the row of its item in items.parquet.
+    """
+    first = items["item_id"].tolist()
+    further = [name for item in first for name in list_views(item, raw.image_names)[1:]]
+    return {name: raw.image_names[name] for name in (*first, *further)}
 
 
 def pack_on_cluster(

@@ -16,6 +16,7 @@ from catalogue import prepare
 from catalogue.prepared.images import ImageStore
 from catalogue.prepared.views import average_views, list_views, name_view
 from lookbook.cli.main import app
+from lookbook.views.pictures import read_picture_id
 from tests.helpers.projects import ROOT
 from tests.helpers.raw_data import write_sample, write_shop
 from tests.helpers.shop_exports import BOUGHT, GARMENTS, WRITERS, write_google
@@ -119,6 +120,8 @@ def test_all_views_of_an_item_count_from_its_folder_to_its_features(project: Pat
     shutil.copy("studies/shop.yaml", "params.yaml")
     prepare.main()
     store = ImageStore("data/prepared/images")
+    ids = pd.read_parquet("data/prepared/items.parquet")["item_id"].tolist()
+    assert [read_picture_id(Path("data/prepared/images"), row) for row in range(len(ids))] == ids
     first, second = (name.removesuffix(".png") for name in names[:2])
     assert list_views(first, store) == [first, name_view(first, 2)]
 
