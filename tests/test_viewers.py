@@ -85,12 +85,14 @@ def test_few_values_are_metrics_and_they_are_those_of_few_files() -> None:
     assert sum(count_values(file["data"]) for file in files.values()) <= MOST_METRICS
 
 
+@pytest.mark.slow
 def test_a_diff_of_metrics_fits_a_terminal() -> None:
     lines = dvc(ROOT, "metrics", "diff", "--all", "HEAD", "--targets", *FIGURES).stdout.splitlines()
     assert len(lines) == 1 + sum(count_values(json.loads((ROOT / name).read_text())) for name in FIGURES)
     assert max(map(len, lines)) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_side_by_side_fit_a_terminal_whatever_their_values(name: str, tmp_path: Path) -> None:
     """`dvc metrics show` gives each value a column: a minus and five decimals are the widest."""

@@ -251,6 +251,7 @@ def test_purchases_of_unknown_articles_alone_are_refused_with_both_ids(rows: lis
     assert "articles A000, A001" in message
 
 
+@pytest.mark.slow
 def test_line_ends_in_quotes_are_read_in_a_file_of_any_size(rows: list[Row], tmp_path: Path) -> None:
     take_case("32-newline-in-orders", "items.csv")
     shutil.copy(CASES / "32-newline-in-orders/small.csv", SHOP / "purchases.csv")

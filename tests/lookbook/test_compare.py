@@ -198,6 +198,7 @@ def test_catalogues_scored_each_alone_are_never_tested_pairwise(study: Path, rea
     assert figures["warm"] == metrics["augmented"]["vbpr-sbert"]["ndcg_12"]
 
 
+@pytest.mark.slow
 def test_users_of_only_one_arm_are_left_out(study: Path) -> None:
     users = pd.read_parquet("data/scores/recommendations.parquet")
     users[~((users["arm"] == "all") & (users["user"] < 10))].to_parquet(
@@ -208,6 +209,7 @@ def test_users_of_only_one_arm_are_left_out(study: Path) -> None:
     assert row["n"] == 30
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_in_the_scores_does_not_matter(study: Path, compared: Row) -> None:
     for name in ("captions", "recommendations"):
         scores = pd.read_parquet(f"data/scores/{name}.parquet")

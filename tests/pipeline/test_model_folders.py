@@ -125,6 +125,7 @@ def refusing_proxy() -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_that_refuses_a_download_of_before_serves(tmp_path: Path, refusing_proxy: str) -> None:
     folder = hub(tmp_path / "resnet", id="microsoft/resnet-50", revision=COMMIT)
     code = f"from pipeline.model_folders import find_files\nprint(find_files({str(folder)!r}))"

@@ -134,6 +134,7 @@ def hit_rate(purchases: pd.DataFrame, truth: pd.DataFrame, by_content: bool) -> 
     return float((np.take_along_axis(later, top, axis=1) > 0).any(axis=1).mean())
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_one_message_and_nothing_half_written(small_disk: Path) -> None:
     (small_disk / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     result = subprocess.run(

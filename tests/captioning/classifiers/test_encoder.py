@@ -71,6 +71,7 @@ def fitted(bert: Path) -> SequenceClassifier:
     return fit(bert, texts(120, 1), texts(30, 2), SETTINGS)
 
 
+@pytest.mark.slow
 def test_learns_what_training_texts_say(fitted: SequenceClassifier) -> None:
     captions, categories = texts(60, 3)
     assert fitted.categories == ("Boots", "Dress", "Trousers")

@@ -261,6 +261,7 @@ def test_the_best_epoch_is_kept_not_the_last(tiny_project: Project, monkeypatch:
     assert adapter == weights[6] != weights[12]
 
 
+@pytest.mark.slow
 def test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run(tiny_project: Project) -> None:
     tiny_project("llava", {"caption_train.lr_min": 0.0005, "caption_train.warmup": 0.25})
     result, _ = train("llava", "run")
@@ -272,6 +273,7 @@ def test_the_rate_falls_to_its_lowest_over_exactly_the_steps_of_the_run(tiny_pro
     assert rates[-1] == pytest.approx(0.0005, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_validation_loss_is_the_mean_over_tokens_for_any_batches(tiny_project: Project) -> None:
     tiny_project("blip2_t5", {"epochs": 1})
     whole = train("blip2_t5", "whole")[0].metrics["validation_loss"]
@@ -293,6 +295,7 @@ def trainer_at(folder: Path, params: Params) -> CaptionTrainer:
     return fine_tuning.make_trainer(captioner, validation, validation, params, Path("other"))
 
 
+@pytest.mark.slow
 def test_only_the_language_models_adapter_learns(tiny_project: Project) -> None:
     tiny_project("llava", {"lora_layers": "all-linear"})
     result, _ = train("llava", "run")

@@ -17,6 +17,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_writes_json_and_fails_on_an_error(project: Path) -> None:
     write_params(project, dataset="hm")
     result = CliRunner().invoke(app, ["doctor", "--json", "found.json"])

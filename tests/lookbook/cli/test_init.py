@@ -46,6 +46,7 @@ def run_init(*words: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_the_command_says_which_column_is_what_and_what_comes_next(project: Path, sample: Path) -> None:
     write_shop(sample, Path("elsewhere"))
     words = [sys.executable, "-m", "lookbook.cli.main", "init", *LONG, *TINY]

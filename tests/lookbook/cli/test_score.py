@@ -93,6 +93,7 @@ def test_coco_has_the_spice_of_the_official_program(tmp_path: Path) -> None:
     assert {"spice_object", "spice_attribute", "spice_relation", "spice_color"} <= set(scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [as_json, as_csv, as_parquet])
 def test_every_format_gives_the_same_scores(
     tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], Path]
@@ -104,6 +105,7 @@ def test_every_format_gives_the_same_scores(
     assert 0 < scores["rouge_l"] < 1
 
 
+@pytest.mark.slow
 def test_items_are_written_in_each_format(tmp_path: Path) -> None:
     file = as_json(tmp_path / "file.json", ROWS)
     tables = []

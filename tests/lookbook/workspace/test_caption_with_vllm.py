@@ -124,6 +124,7 @@ def list_parts(study: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in sorted((study / "export/parts").iterdir())}
 
 
+@pytest.mark.slow
 def test_captions_are_those_of_the_wanted_items_and_the_family_file_reads_them(study: Path) -> None:
     assert "wrote data/models/mine/captions.parquet: 15 captions" in caption(study)
     table = read_captions(study)

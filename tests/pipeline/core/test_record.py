@@ -20,6 +20,7 @@ def no_network(*_: Any, **__: Any) -> None:
     raise OSError("the network was asked")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_energy_is_measured_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", no_network)
@@ -222,6 +223,7 @@ def test_a_cell_that_fails_writes_no_costs(tmp_path: Path, work: str) -> None:
     assert list_costs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_for_others_writes_the_costs_of_all(tmp_path: Path) -> None:
     """As `processes: 2` does: it ends with status 0 when they have, and they write nothing themselves."""
     assert run_stage(tmp_path, "raise SystemExit(0)", TORCHELASTIC_RUN_ID="1") == 0

@@ -86,6 +86,7 @@ def test_each_text_is_encoded_once_and_known_ones_not_again() -> None:
     assert len([text for call in lengths.calls for text in call]) == 3 + 4  # those of original, and these
 
 
+@pytest.mark.slow
 def test_new_captions_leave_the_batches_of_other_sources_as_they_are() -> None:
     calls = []
     for caption in ("one", "another caption"):
