@@ -184,15 +184,15 @@ def test_recommenders_without_cells_are_a_name_each(project: Path) -> None:
 
     def add(params: Any) -> None:
         params["recommenders"].append("lightgcn")
-        params["content_recommenders"].append("freedom")
-        params["warm_content_recommenders"].append("freedom")
+        params["content_recommenders"].append("bm3")
+        params["warm_content_recommenders"].append("bm3")
 
     change_params(project, add)
-    assert "6 recommenders, 3 content recommenders" in lookbook(project, "check").stdout
-    tuned = {"rec_tune@lightgcn", "rec_tune_text@freedom-sbert", "rec_tune_arrivals_image@freedom-resnet50"}
-    fits = {"rec_fit@all-lightgcn", "rec_fit_text@augmented-freedom-sbert", "rec_fit_image@original-freedom-resnet50"}
-    arrivals = {f"rec_{verb}_arrivals_text@freedom-sbert" for verb in ("tune", "fit", "rank")}
-    assert list_cells(project) >= tuned | fits | arrivals | {"rec_fit_text@masked-ft-freedom-sbert"}
+    assert "6 recommenders, 4 content recommenders" in lookbook(project, "check").stdout
+    tuned = {"rec_tune@lightgcn", "rec_tune_text@bm3-sbert", "rec_tune_arrivals_image@bm3-resnet50"}
+    fits = {"rec_fit@all-lightgcn", "rec_fit_text@augmented-bm3-sbert", "rec_fit_image@original-bm3-resnet50"}
+    arrivals = {f"rec_{verb}_arrivals_text@bm3-sbert" for verb in ("tune", "fit", "rank")}
+    assert list_cells(project) >= tuned | fits | arrivals | {"rec_fit_text@masked-ft-bm3-sbert"}
 
 
 def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
@@ -204,7 +204,7 @@ def test_an_extractor_is_one_file_and_its_name(prepared: Path) -> None:
     change_params(prepared, add)
     assert "'mine' is no known text feature" in lookbook(prepared, "check", check=False).stderr
     write(prepared, "recsys/extractors/mine.py", EXTRACTOR)
-    assert "3 text features" in lookbook(prepared, "check").stdout
+    assert "2 text features" in lookbook(prepared, "check").stdout
     run(prepared, "catalogue.texts")
     for extractor in ("sbert", "mine"):
         run(prepared, "recsys.features", "--extractor", extractor)
