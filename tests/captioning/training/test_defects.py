@@ -120,7 +120,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_test(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", name]
+    words = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-m", "slow or not slow", name]
+    command = [sys.executable, "-m", "pytest", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
