@@ -32,8 +32,8 @@ TRAINING_TESTS = "tests/captioning/training"
 DEFECTS = {
     "T5's encoder sees the caption": (
         ENCODING,
-        "return Example(prompt.input_ids, answer)",
-        "return Example(ids, answer)",
+        "return Example(prompt.input_ids, captioner.forced_ids + answer)",
+        "return Example(ids, captioner.forced_ids + answer)",
         f"{FAMILY_TESTS}/test_blip2_t5.py::TestBlip2T5::test_the_input_is_the_prompt_and_only_a_decoder_s_holds_the_caption",
     ),
     "padding to 512": (
