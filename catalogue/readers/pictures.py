@@ -73,11 +73,16 @@ def match_ids(files: Files, names: Sequence[str], ids: Iterable[str], further: b
             f"{files.locate(names[0])}, items such as {first_five(ids)}; rename them, or name them in a column "
             "(catalogue_prepare.columns.image)"
         )
+    if not further:
+        _refuse_several(files, found)
+    return _name_all(found, further)
+
+
+def _refuse_several(files: Files, found: Mapping[str, Sequence[str]]) -> None:
     several = {item: pictures for item, pictures in found.items() if len(pictures) > 1 and _differ(files, pictures)}
-    if several and not further:
+    if several:
         shown = first_five([f"{item}: {' and '.join(map(files.locate, several[item]))}" for item in several])
         raise UserError(f"{files.path}: {len(several)} item(s) have several pictures, first {shown}; {WHICH}")
-    return _name_all(found, further)
 
 
 def _add_numbered(found: dict[str, list[str]], stems: Mapping[str, str], ids: Sequence[str]) -> dict[str, list[str]]:

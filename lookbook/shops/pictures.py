@@ -4,7 +4,7 @@ import re
 import unicodedata
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
@@ -78,7 +78,8 @@ def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tu
     """
     named = items.frame["image"].map(lambda cell: split_cell(cell) if cell else [])
     first = named.str[0]
-    by_id = _find_by_id(items, pictures)
+    views = _list_by_id(items, pictures)
+    by_id = _find_by_id(items, pictures, views)
     by_name = first.map(_match_names(list(first.dropna().unique()), pictures))
     if by_name.notna().sum() >= by_id.notna().sum():  # not both: 15.jpg may be of product 15 or of another
         spare = first.isna() & ~by_id.isin(by_name.dropna())
@@ -88,7 +89,7 @@ def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tu
     found = found.astype(object).where(found.notna(), None)
     if first.notna().any() and found.isna().all():
         _refuse_all(items, pictures, str(first.dropna().iloc[0]))
-    every = _list_all(items, pictures, named, found)
+    every = _list_all(items, pictures, named, views, found)
     several = ((named.str.len() > 1) | (every.str.len() > 1)).sum()
     notes = []
     if several and further:
@@ -108,10 +109,11 @@ def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tu
     return (every.str.join("|").where(found.notna(), None) if further else found), notes
 
 
-def _list_all(items: Items, pictures: Pictures, named: pd.Series, found: pd.Series) -> pd.Series:
+def _list_all(
+    items: Items, pictures: Pictures, named: pd.Series, views: Mapping[str, list[str]], found: pd.Series
+) -> pd.Series:
     """List the pictures of each item: the first, then those that its row names too, else those named after it."""
     matches = _match_names(list(named.explode().dropna().unique()), pictures)
-    views = _list_by_id(items, pictures)
     taken = set(found.dropna())
     rows = []
     for item, names, first in zip(items.frame["item_id"], named, found, strict=True):
@@ -125,14 +127,14 @@ def _more(names: list[str]) -> str:
     return " …" if len(names) > FIRST else ""
 
 
-def _find_by_id(items: Items, pictures: Pictures) -> pd.Series:
+def _find_by_id(items: Items, pictures: Pictures, views: Mapping[str, list[str]]) -> pd.Series:
     """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
     by_stem = {fold(PurePosixPath(name).stem): name for name in reversed(pictures.names)}
     exact = {item: by_stem[value] for value, item in _list_ids(items) if value in by_stem}
     taken = set(exact.values())
     found: dict[str, str] = {}
-    for item, views in _list_by_id(items, pictures).items():
-        free = [name for name in views if name not in taken]
+    for item, names in views.items():
+        free = [name for name in names if name not in taken]
         if free:
             found[item] = free[0]
     return items.frame["item_id"].map(found | exact)

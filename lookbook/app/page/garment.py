@@ -9,7 +9,7 @@ from lookbook.views import arrivals, selections
 from lookbook.views.cards import read_cards
 from lookbook.views.garment import count_buyers, count_lists, find_row, list_variants, read_score_table
 from lookbook.views.items import find_neighbours, select
-from lookbook.views.study import INTERACTIONS, ITEMS, RANKED, RECOMMENDATIONS, Study
+from lookbook.views.study import INTERACTIONS, ITEMS, RECOMMENDATIONS, Study
 from lookbook.views.words import read_references
 
 TITLE = "One garment"
@@ -67,7 +67,7 @@ def _show_people(study: Study, item: str) -> None:
     if study.has(RECOMMENDATIONS):
         rows = count_lists(study, item)
         show_rows(["arm", "recommender", "lists with it, all runs"], rows, "Lists that have this garment", numbers=1)
-    if study.has(RANKED) and (counts := arrivals.count_lists(study, item)):
+    if counts := arrivals.count_lists(study, item):
         about = "A new arrival: each source of its words ranks it among the arrivals."
         show_html("note", lines=[about, "Where all arrivals get the same words, such as none, they are listed by id."])
         header = ["recommender", "source of words", "lists with it, all runs", "lists counted"]
