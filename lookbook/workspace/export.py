@@ -12,7 +12,7 @@ import jinja2
 from ruamel.yaml import YAML
 
 from lookbook.workspace import licences
-from lookbook.workspace.vllm_export import check_family, write_script
+from lookbook.workspace.vllm_export import check_family, rename_weights, write_script
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
 from pipeline.core.params import load, suggest
@@ -258,5 +258,8 @@ def save_merged(captioner: str, adapter: Path, folder: Path, vllm: bool = False)
     whole = load_captioner(MODELS / captioner, family, DTYPES[section["precision"]], adapter=adapter)
     if vllm:
         write_script(whole, family, section["max_new_tokens"], section["precision"], folder)
-    whole.model.merge_and_unload().save_pretrained(folder, safe_serialization=True)
+    merged = whole.model.merge_and_unload()
+    merged.save_pretrained(folder, safe_serialization=True)
     whole.processor.save_pretrained(folder)
+    if vllm:
+        rename_weights(merged, folder)

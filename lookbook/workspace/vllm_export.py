@@ -4,6 +4,7 @@ vLLM puts the picture's tokens into the prompt itself: before a prompt of BLIP-2
 stands for the picture in the others. The tokens come from Lookbook, so both programs read the same prompt.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from pipeline.core.outputs import write_json
 
 FAMILIES = ("blip2_opt", "llava", "llava_crop", "auto")
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+# Vision towers whose weights transformers 5 names anew, unless they were published: vLLM reads the published names.
+TOWERS = ("CLIPVisionModel", "SiglipVisionModel")
+TOWER, PUBLISHED_TOWER = "vision_tower.", "vision_tower.vision_model."
 
 
 def check_family(family: str) -> None:
@@ -52,6 +56,44 @@ def write_script(captioner: Any, family: str, max_new_tokens: int, precision: st
     source = Path(caption_with_vllm.__file__)
     shutil.copyfile(source, folder / source.name)
     write_json(folder / caption_with_vllm.SETTINGS.name, settings)
+
+
+def rename_weights(model: Any, folder: Path) -> None:
+    """Give the weights of the vision tower their published names, if they have others; transformers reads both.
+
+    Args:
+        model: of transformers, that was saved.
+        folder: with its weights.
+    """
+    if type(getattr(model.base_model, "vision_tower", None)).__name__ not in TOWERS:
+        return
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            names, metadata = list(file.keys()), file.metadata()
+        if names != [publish_name(name) for name in names]:
+            weights = {publish_name(name): weight for name, weight in load_file(path).items()}
+            save_file(weights, path, metadata)
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        content = json.loads(index.read_text(encoding="utf-8"))
+        content["weight_map"] = {publish_name(name): file for name, file in content["weight_map"].items()}
+        write_json(index, content)
+
+
+def publish_name(weight: str) -> str:
+    """Return the published name of a weight.
+
+    >>> publish_name("vision_tower.encoder.layers.0.mlp.fc1.bias")
+    'vision_tower.vision_model.encoder.layers.0.mlp.fc1.bias'
+    >>> publish_name("vision_tower.vision_model.post_layernorm.bias")
+    'vision_tower.vision_model.post_layernorm.bias'
+    """
+    if weight.startswith(TOWER) and not weight.startswith(PUBLISHED_TOWER):
+        return PUBLISHED_TOWER + weight.removeprefix(TOWER)
+    return weight
 
 
 def make_prompt(captioner: Any, family: str) -> list[int]:

@@ -112,12 +112,23 @@ def qwen2_vl() -> tuple[Any, Any]:
         text_config={
             **TEXT,
             "vocab_size": len(words),
-            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 10_000.0},
+            "rope_parameters": {
+                "rope_type": "default",
+                "mrope_section": [TEXT["hidden_size"] // part for part in (16, 32, 32)],
+                "rope_theta": 10_000.0,
+            },
             "bos_token_id": ids("<|endoftext|>"),
             "eos_token_id": ids("<|im_end|>"),
             "pad_token_id": ids("<|endoftext|>"),
         },
-        vision_config={"depth": 1, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "patch_size": 8, "mlp_ratio": 2},
+        vision_config={
+            "depth": 1,
+            "embed_dim": 16,
+            "hidden_size": TEXT["hidden_size"],
+            "num_heads": 2,
+            "patch_size": 8,
+            "mlp_ratio": 2,
+        },
         image_token_id=ids("<|image_pad|>"),
         video_token_id=ids("<|video_pad|>"),
         vision_start_token_id=ids("<|vision_start|>"),
@@ -193,9 +204,16 @@ def gemma3() -> tuple[Any, Any]:
             "eoi_token": "<end_of_image>",
         },
     )
+    words.add_tokens(["\n" * count for count in range(1, 5)])  # as Gemma's tokenizer has them
     ids = words.convert_tokens_to_ids
     config = Gemma3Config(
-        text_config={**TEXT, "head_dim": 8, "vocab_size": len(words), "sliding_window": 64, **_ids(words)},
+        text_config={
+            **TEXT,
+            "head_dim": TEXT["hidden_size"] // 4,
+            "vocab_size": len(words),
+            "sliding_window": 64,
+            **_ids(words),
+        },
         vision_config={**SIGLIP, "image_size": 32, "vision_use_head": False},
         mm_tokens_per_image=4,
         boi_token_index=ids("<start_of_image>"),
