@@ -1,11 +1,16 @@
 """Captions and features on a real Ray cluster of two nodes: the bytes of one process."""
 
+import io
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import captioning.features
+from catalogue.prepared.images import ImageStore, pack_images
+from catalogue.prepared.views import name_view
 from tests.helpers.full import full
 from tests.helpers.generation import Project, change_params, run_stage, save_adapter
 from tests.helpers.ray_nodes import Nodes, needs_ray
@@ -47,6 +52,42 @@ def test_two_nodes_extract_the_features_of_one_process(
     change_params("cluster: none", "cluster: ray")
     captioning.features.main()
     assert read_all("data/features") == expected
+
+
+def test_two_nodes_average_the_pictures_of_an_item_as_one_process(
+    two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project(
+        "blip2_opt", {"caption_features.captioner": "tiny", "caption_features.batch_size": 4, "machine.threads": 1}
+    )
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 4)
+    captioning.features.main()
+    of_one_picture = read_all("data/features")
+    add_further_pictures(Path("data/prepared/images"))
+    captioning.features.main()
+    expected = read_all("data/features")
+    assert len({path for path, content in expected.items() if of_one_picture[path] != content}) >= 2
+    shutil.rmtree("data/features")
+    change_params("cluster: none", "cluster: ray")
+    captioning.features.main()
+    assert read_all("data/features") == expected
+
+
+def add_further_pictures(folder: Path) -> None:
+    """Give every third item a second picture, that of the item before it, and pack all anew."""
+    store = ImageStore(folder)
+    pictures = {item: encode(store[item]) for item in store.ids}
+    items = list(pictures)
+    second = {name_view(item, 2): pictures[before] for before, item in pairwise(items) if items.index(item) % 3 == 0}
+    shutil.rmtree(folder)
+    folder.mkdir()
+    pack_images(folder, {name: name for name in [*items, *second]}, (pictures | second).__getitem__, 32)
+
+
+def encode(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def read_all(folder: str) -> dict[Path, bytes]:
