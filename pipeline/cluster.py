@@ -194,7 +194,17 @@ def _connect() -> Any:
             "give the same token, as docs/cluster.md says; unset RAY_ADDRESS to use this machine alone, or set "
             "machine.cluster: none"
         ) from None
+    print(f"Ray: {_describe_cluster(ray)}", file=sys.stderr, flush=True)
     return ray
+
+
+def _describe_cluster(ray: Any) -> str:
+    """Say which cluster it is, and how large: nothing else shows that it is another one than its user thinks."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = (int(sum(node.get(kind, 0) for node in nodes)) for kind in ("CPU", "GPU"))
+    address = os.environ.get("RAY_ADDRESS")
+    name = f"the cluster at {address}" if address else "this machine alone, since RAY_ADDRESS is not set"
+    return f"{name}: {len(nodes)} node(s), {cpus} CPU, {gpus} GPU"
 
 
 def _count_cpus(ray: Any) -> int:

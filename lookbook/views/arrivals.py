@@ -61,7 +61,7 @@ def rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
 
 
 def count_lists(study: Study, item_id: str) -> list[ListCount]:
-    """Count the lists of arrivals that have a garment, by recommender and source; none of a garment that is no arrival.
+    """Count the lists of arrivals that have a garment, by recommender and source. There are none if it is no arrival.
 
     Where there are more than 2,000 customers, the lists of 20 blocks of 100 of them are counted.
     """
