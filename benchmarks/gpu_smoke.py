@@ -18,6 +18,7 @@ disk and a GPU of 80 GB. A part that fails is reported and the others go on; the
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -143,7 +144,8 @@ def measure_resume(name: str, device: str) -> dict[str, Any]:
         while killed.poll() is None and not list(Path(".checkpoints").glob("*/checkpoint-*[0-9]")):
             time.sleep(0.02)
         was_running = killed.poll() is None
-        os.killpg(killed.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(killed.pid, signal.SIGKILL)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return {
         "killed_while_running": was_running,

@@ -102,7 +102,8 @@ def write_params(path: Path, size: str) -> None:
 
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
-    params |= {"epochs": 1, "batch_size": 16, "lora_layers": "query-value"}
+    epochs = 4 if size == "tiny" else 1  # so that a run is still running once its first checkpoint was seen
+    params |= {"epochs": epochs, "batch_size": 16, "lora_layers": "query-value"}
     params["machine"] |= {"device_batch_size": 8, "checkpoint_steps": 1 if size == "tiny" else 2}
     precision = "bf16" if size == "full" else "fp32"
     params["caption_train"]["precision"] = params["caption_generate"]["precision"] = precision

@@ -29,6 +29,7 @@ SMALL: dict[str, Any] = {
     "caption_attributes": {"min_count": 2},
     "compare": {"draws": 100},
     "rec_fit": {"seeds": 2},
+    "sources": ["reference", "none", "table", "nearest", "shuffled", "replaced-50", "pt", "ft"],
 }
 NO_PURCHASES: dict[str, list[str]] = {key: [] for key in NEED_PURCHASES}
 CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_score", "compare", "report"}
@@ -56,7 +57,8 @@ def project(tmp_path: Path) -> Path:
         check=True,
     )
     for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
+        is_made = name == "dvc.lock" or (name.startswith("metrics/") and not name.endswith(".gitkeep"))
+        if (ROOT / name).is_file() and not is_made:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     for words in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "-m", "As it is"]):

@@ -62,7 +62,7 @@ def test_a_new_learning_rate_reruns_training_and_what_follows_and_nothing_else(o
     cells = list_run_or_restored(result)
     stages = {cell.partition("@")[0] for cell in cells}
     always = {"caption_train", "caption_generate_ft", "caption_score", "catalogue_texts", "rec_features_text"}
-    always |= {"catalogue_sources", "rec_features_sources"}
+    always |= {"catalogue_sources", "rec_features_sources", "rate"}
     assert always <= stages <= always | {"rec_fit_text", "rec_rank_arrivals_text", "rec_score", "compare", "report"}
     fits = [cell.partition("@")[2] for cell in cells if cell.startswith("rec_fit_text@")]
     assert [fit for fit in fits if not fit.startswith(("augmented-", "masked-ft-"))] == []

@@ -29,6 +29,7 @@ from pipeline.core.params import REFERENCE, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
+SECOND = "second"  # the source that only the sample has: another description of the same garment
 NEED_PURCHASES = (  # axes
     "catalogues",
     "texts",
@@ -245,6 +246,7 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
         model, family = captioner
         params["dataset"], params["writer"], params["device"] = plan.name, model, device
         params["captioners"] = {model: {"family": family}}
+        params["sources"].remove(SECOND)
         for axis in NEED_PURCHASES if plan.purchases is None else ():
             params[axis] = []
     with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:

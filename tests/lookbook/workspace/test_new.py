@@ -116,6 +116,13 @@ def test_the_study_keeps_comments_and_keys_of_the_sample(project: Path) -> None:
     assert load(study)["writer"] == "tiny-llava"
 
 
+def test_the_sources_are_those_that_a_shop_has(project: Path) -> None:
+    """Of the sample's, all but the second description of a garment, which `catalogue_sources` would look for."""
+    sources = load(create("boutique").study)["sources"]
+    assert sources == [source for source in load(ROOT / "studies/sample.yaml")["sources"] if source != "second"]
+    assert {"reference", "table", "pt", "ft"} <= set(sources)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
