@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lookbook.workspace.new import NEED_PURCHASES
+from tests.helpers import shop_exports
 from tests.helpers.full import full
 from tests.helpers.raw_data import write_facad, write_facad_raw, write_hm_folder, write_hm_zip, write_sample, write_shop
 from tests.helpers.repository import dvc, list_run
@@ -22,15 +23,15 @@ CAPTIONERS = {"tiny-llava": {"family": "llava"}}
 SMALL: dict[str, Any] = {
     **{"epochs": 1, "captioners": CAPTIONERS, "writer": "tiny-llava"},
     **{"recommenders": ["mostpop", "itemknn"], "content_recommenders": ["vbpr"]},
-    **{"image_features": ["resnet50"], "text_features": ["sbert"]},
+    **{"image_features": ["resnet50"], "text_features": ["sbert"], "arrival_features": ["sbert", "resnet50"]},
     **{"warm_content_recommenders": ["vbpr"], "warm_image_features": ["resnet50"], "warm_text_features": ["sbert"]},
     "caption_score": {"spice": "skip"},
     "catalogue_prepare": {"min_items_per_type": 2},
     "caption_attributes": {"min_count": 2},
     "compare": {"draws": 100},
     "rec_fit": {"seeds": 2},
-    "sources": ["reference", "none", "table", "nearest", "shuffled", "replaced-50", "pt", "ft"],
 }
+SOURCES = ["reference", "none", "table", "nearest", "shuffled", "replaced-50", "pt", "ft"]  # no second description
 NO_PURCHASES: dict[str, list[str]] = {key: [] for key in NEED_PURCHASES}
 CELLS = {"caption_train@tiny-llava", "caption_generate_pt@tiny-llava", "caption_score", "compare", "report"}
 pytestmark = [
@@ -98,6 +99,7 @@ def test_hm_reaches_its_report(project: Path, sample: Path, write: Callable[[Pat
         ROOT / "studies/sample.yaml",
         project / "params.yaml",
         dataset="hm",
+        sources=SOURCES,
         catalogue_prepare={"split": "random", "min_items_per_type": 2},
     )
     stages, counts = run_to_report(project)
@@ -146,10 +148,7 @@ def test_a_shop_of_ones_own_reaches_its_report(project: Path, sample: Path, purc
     words = ["--name", "boutique", "--items", str(shop / "catalogue.csv"), "--images", str(shop / "pictures")]
     words += ["--column", "description=title", "--captioner", "tiny-llava", "--family", "llava"]
     words += ["--purchases", str(shop / "orders.csv")] if purchases else []
-    ended = subprocess.run(
-        [sys.executable, "-m", "lookbook.cli.main", "init", *words], cwd=project, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
+    init_study(project, *words)
     axes = {} if purchases else NO_PURCHASES
     set_params(project / "studies/boutique.yaml", project / "params.yaml", **axes)
     stages, counts = run_to_report(project)
@@ -158,6 +157,28 @@ def test_a_shop_of_ones_own_reaches_its_report(project: Path, sample: Path, purc
     assert (counts["purchases"] > 0) == purchases
     captions = pd.read_parquet(project / "data/captions/tiny-llava-ft.parquet")
     assert captions["item_id"].str.startswith("SKU-").all()
+
+
+@pytest.mark.parametrize("program", shop_exports.WRITERS)
+def test_an_export_of_a_shop_program_reaches_its_report(
+    project: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The examples of docs/data.md, of a shop with more garments."""
+    monkeypatch.setattr(shop_exports, "GARMENTS", shop_exports.MANY_GARMENTS)
+    monkeypatch.setattr(shop_exports, "BOUGHT", shop_exports.MANY_BOUGHT)
+    shop_exports.WRITERS[program](project.parent / program)
+    init_study(project, str(project.parent / program), "--captioner", "tiny-llava", "--family", "llava")
+    set_params(project / f"studies/{program}.yaml", project / "params.yaml")
+    stages, counts = run_to_report(project)
+    assert CELLS | {"rec_fit@all-itemknn", "rec_rank_arrivals_text@vbpr-sbert"} <= stages
+    assert counts["purchases_read"] > 600
+
+
+def init_study(project: Path, *words: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "lookbook.cli.main", "init", *words], cwd=project, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_without_raw_data_dvc_names_the_folder(project: Path) -> None:

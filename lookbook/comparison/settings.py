@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.params import Section
 from recsys.scoring.arms import build_name, list_text_recommenders
@@ -51,6 +51,18 @@ class Study(Section):
     warm_image_features: list[str]
     warm_text_features: list[str]
     arrival_features: list[str]
+
+    @model_validator(mode="after")
+    def _check_arrival_features(self) -> "Study":
+        """Refuse features that no cell extracts: else `compare` would miss them after everything was fitted."""
+        known = [*self.image_features, *self.text_features]
+        unknown = [name for name in self.arrival_features if name not in known]
+        if self.content_recommenders and unknown:
+            raise ValueError(
+                f"arrival_features: {', '.join(unknown)} is among neither image_features nor text_features; "
+                "take it out, or add it to one of them"
+            )
+        return self
 
     @property
     def has_recommendations(self) -> bool:

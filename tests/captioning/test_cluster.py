@@ -41,11 +41,7 @@ def test_two_nodes_write_the_captions_of_one_process(
 def test_two_nodes_extract_the_features_of_one_process(
     two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny_project(
-        "blip2_opt", {"caption_features.captioner": "tiny", "caption_features.batch_size": 4, "machine.threads": 1}
-    )
-    monkeypatch.setattr("features.shards.SHARD_ITEMS", 4)
-    captioning.features.main()
+    extract_features(tiny_project, monkeypatch)
     expected = read_all("data/features")
     assert len(expected) >= 4
     shutil.rmtree("data/features")
@@ -57,11 +53,7 @@ def test_two_nodes_extract_the_features_of_one_process(
 def test_two_nodes_average_the_pictures_of_an_item_as_one_process(
     two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny_project(
-        "blip2_opt", {"caption_features.captioner": "tiny", "caption_features.batch_size": 4, "machine.threads": 1}
-    )
-    monkeypatch.setattr("features.shards.SHARD_ITEMS", 4)
-    captioning.features.main()
+    extract_features(tiny_project, monkeypatch)
     of_one_picture = read_all("data/features")
     add_further_pictures(Path("data/prepared/images"))
     captioning.features.main()
@@ -71,6 +63,15 @@ def test_two_nodes_average_the_pictures_of_an_item_as_one_process(
     change_params("cluster: none", "cluster: ray")
     captioning.features.main()
     assert read_all("data/features") == expected
+
+
+def extract_features(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the stage in one process, four items a file."""
+    tiny_project(
+        "blip2_opt", {"caption_features.captioner": "tiny", "caption_features.batch_size": 4, "machine.threads": 1}
+    )
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 4)
+    captioning.features.main()
 
 
 def add_further_pictures(folder: Path) -> None:

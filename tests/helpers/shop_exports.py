@@ -63,6 +63,13 @@ BOUGHT = [
     (f"c{user}", (user * 5 + step * 7) % 12, f"2024-0{1 + step}-1{user}") for user in range(8) for step in range(4)
 ]
 """Customer, number of the garment, and day."""
+MANY_GARMENTS = [Garment(number) for number in range(120)]
+MANY_BOUGHT = [
+    (f"c{user}", (user * 5 + step * 7) % 120, f"2024-{1 + step:02}-{10 + user % 18}")
+    for user in range(60)
+    for step in range(12)
+]
+"""The same for a shop that is large enough to learn from."""
 
 
 def name_bought(number: int) -> tuple[str, str]:
@@ -81,7 +88,7 @@ def write_pictures(folder: Path, name: Callable[[Garment], str] = lambda garment
     for garment in GARMENTS:
         path = folder / name(garment)
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (30, 40), (garment.number * 20, 90, 160)).save(path)
+        Image.new("RGB", (30, 40), (garment.number * 20 % 256, 90, 160)).save(path)
 
 
 def write_shopify(folder: Path) -> None:

@@ -292,3 +292,10 @@ def test_no_stage_imports_torch_before_its_params_are_checked() -> None:
 def test_what_two_checks_find_is_reported_once(project: Path) -> None:
     problems = problems_with({"recommenders": ["userkn"]})
     assert len(problems) == len(set(problems)) == 1
+
+
+def test_arrivals_are_ranked_by_features_that_are_extracted(project: Path) -> None:
+    (problem,) = problems_with({"arrival_features": ["sbert", "resbert"]})
+    assert "arrival_features: resbert is among neither image_features nor text_features; take it out" in problem
+    none = {"content_recommenders": [], "warm_content_recommenders": []}
+    assert problems_with({"arrival_features": ["sbert", "resbert"]} | none) == []
