@@ -246,7 +246,8 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
         model, family = captioner
         params["dataset"], params["writer"], params["device"] = plan.name, model, device
         params["captioners"] = {model: {"family": family}}
-        params["sources"].remove(SECOND)
+        if SECOND in params["sources"]:
+            params["sources"].remove(SECOND)
         for axis in NEED_PURCHASES if plan.purchases is None else ():
             params[axis] = []
     with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:
