@@ -144,9 +144,9 @@ class Store:
 
     def list_judgements(self, round_name: str, rater: str | None = None) -> list[Judgement]:
         """List the judgements of a round, of one rater or of all, in the order in which they were made."""
-        query = "SELECT * FROM judgement WHERE round = ?1 AND (?2 IS NULL OR rater = ?2) ORDER BY at, rowid"
+        query = "SELECT * FROM judgement WHERE round = ? AND (? IS NULL OR rater = ?) ORDER BY at, rowid"
         with self.read() as connection:
-            return [Judgement(*row) for row in connection.execute(query, _clean((round_name, rater)))]
+            return [Judgement(*row) for row in connection.execute(query, _clean((round_name, rater, rater)))]
 
     def save_note(self, rater: str, item_id: str, text: str, version: int) -> Note:
         """Save a note, if nobody has changed it since `version`, and keep every version.
