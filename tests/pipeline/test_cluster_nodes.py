@@ -98,10 +98,11 @@ def test_nodes_of_another_kind_are_refused(two_nodes: Nodes, monkeypatch: pytest
     assert not Path("out").exists()
 
 
-def test_a_user_sees_one_line(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_user_sees_the_cluster_and_one_message(nodes: Nodes, tmp_path: Path) -> None:
     driver = start_driver(nodes, tmp_path / "out", 4, "refuse", "", 0.2)
     out, errors = driver.communicate(timeout=SECONDS)
-    assert (driver.returncode, out, errors) == (1, "", "error: 4 is refused\n")
+    connected = f"Ray: the cluster at {nodes.address}: 2 node(s), 2 CPU, 0 GPU\n"
+    assert (driver.returncode, out, errors) == (1, "", f"{connected}error: 4 is refused\n")
 
 
 def test_a_process_that_dies_each_time_is_given_up(nodes: Nodes, tmp_path: Path) -> None:
