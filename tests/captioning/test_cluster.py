@@ -1,16 +1,15 @@
 """Captions and features on a real Ray cluster of two nodes: the bytes of one process."""
 
-import io
 import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import captioning.features
 from catalogue.prepared.images import ImageStore, pack_images
 from catalogue.prepared.views import name_view
+from tests.helpers.encoded import encode
 from tests.helpers.full import full
 from tests.helpers.generation import Project, change_params, run_stage, save_adapter
 from tests.helpers.ray_nodes import Nodes, needs_ray
@@ -83,12 +82,6 @@ def add_further_pictures(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.mkdir()
     pack_images(folder, {name: name for name in [*items, *second]}, (pictures | second).__getitem__, 32)
-
-
-def encode(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def read_all(folder: str) -> dict[Path, bytes]:

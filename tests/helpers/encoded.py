@@ -11,3 +11,10 @@ def encoded(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **op
     buffer = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def encode(picture: Image.Image) -> bytes:
+    """Encode a picture without loss, as PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

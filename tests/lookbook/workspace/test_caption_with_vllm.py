@@ -1,6 +1,5 @@
 """The script that captions by vLLM, run with a stand-in of that name; `test_vllm.py` runs it with vLLM itself."""
 
-import io
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import catalogue.prepared.images
 from captioning.families import file
 from catalogue.prepared.images import pack_images
 from lookbook.workspace import caption_with_vllm
+from tests.helpers.encoded import encode
 
 ITEMS = [f"item-{number:02}" for number in range(20)]
 WANTED = [item for number, item in enumerate(ITEMS) if number % 4]  # a quarter is of split train, with a description
@@ -88,12 +88,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tmp_path / "site/vllm.py").write_text(STAND_IN)
     return tmp_path
-
-
-def encode(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def start(study: Path, *words: str, stop_after: int = 99) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,5 @@
 """The script that captions by vLLM, run with vLLM: its build for CPUs, in the environment that VLLM_PYTHON names."""
 
-import io
 import os
 import subprocess
 from pathlib import Path
@@ -17,6 +16,7 @@ from lookbook.workspace.vllm_export import rename_weights, write_script
 from pipeline.model_folders import MODELS
 from sample.pretraining.examples import draw_pictures
 from tests.captioning.families import auto_models
+from tests.helpers.encoded import encode
 from tests.helpers.repository import ROOT
 
 pytestmark = [
@@ -87,12 +87,7 @@ def write_study(folder: Path) -> ImageStore:
     images = folder / "data/prepared/images"
     images.mkdir(parents=True)
 
-    def encode(item: str) -> bytes:
-        stream = io.BytesIO()
-        pictures[item].image.save(stream, "PNG")
-        return stream.getvalue()
-
-    pack_images(images, {item: item for item in IDS}, encode, 256)
+    pack_images(images, {item: item for item in IDS}, lambda item: encode(pictures[item].image), 256)
     rows = {"item_id": IDS, "description": ["a shirt"] * len(IDS), "split": ["test"] * len(IDS)}
     pd.DataFrame(rows).to_parquet(folder / "data/prepared/items.parquet")
     return ImageStore(images)
