@@ -149,8 +149,7 @@ class _Slots:
 
     def explain(self) -> str:
         """Say what a task needs and what each node has."""
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        have = "; ".join(f"{int(node.get('CPU', 0))} CPU, {int(node.get('GPU', 0))} GPU" for node in nodes)
+        have = "; ".join(f"{cpus} CPU, {gpus} GPU" for cpus, gpus in _list_nodes(self.ray))
         needs = ", ".join(f"{number} {kind}" for kind, number in self.needs.items())
         return f"a task needs {needs} of one node (machine.threads, device), and the nodes have: {have or 'none'}"
 
@@ -200,11 +199,16 @@ def _connect() -> Any:
 
 def _describe_cluster(ray: Any) -> str:
     """Say which cluster it is, and how large: nothing else shows that it is another one than its user thinks."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    cpus, gpus = (int(sum(node.get(kind, 0) for node in nodes)) for kind in ("CPU", "GPU"))
+    nodes = _list_nodes(ray)
     address = os.environ.get("RAY_ADDRESS")
     name = f"the cluster at {address}" if address else "this machine alone, since RAY_ADDRESS is not set"
-    return f"{name}: {len(nodes)} node(s), {cpus} CPU, {gpus} GPU"
+    return f"{name}: {len(nodes)} node(s), {sum(cpus for cpus, _ in nodes)} CPU, {sum(gpus for _, gpus in nodes)} GPU"
+
+
+def _list_nodes(ray: Any) -> list[tuple[int, int]]:
+    """List the CPUs and GPUs of each node that answers."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
 
 
 def _count_cpus(ray: Any) -> int:

@@ -59,8 +59,8 @@ class Study(Section):
         unknown = [name for name in self.arrival_features if name not in known]
         if self.content_recommenders and unknown:
             raise ValueError(
-                f"arrival_features: {', '.join(unknown)} is among neither image_features nor text_features; "
-                "take it out, or add it to one of them"
+                f"arrival_features: neither image_features nor text_features has {', '.join(unknown)}; "
+                "add what is missing to one of them, or take it out"
             )
         return self
 

@@ -251,15 +251,16 @@ def test_files_of_ones_own_are_checked_by_what_they_define(project: Path) -> Non
     sbert = YAML(typ="safe").load(project / "params.yaml")["rec_features"]["sbert"]
     names = {"recommenders": ["mine"], "rec_features.words": sbert}
     own = {**names, "rec_fit.mine": {"half_life_days": 3.0}, "rec_tune.mine": {}}
+    words = {name: ["words"] for name in ("text_features", "warm_text_features", "arrival_features")}
     cases: list[tuple[dict[str, Any], list[str]]] = [
         (names, [f"{section}.mine: missing; see recsys/recommenders/mine.py" for section in ("rec_fit", "rec_tune")]),
-        (own | {"text_features": ["words"], "warm_text_features": ["words"]}, []),
+        (own | words, []),
         (
             own | {"rec_fit.mine": {"half_life_days": 3.0, "half_live_days": 1.0}},
             ["rec_fit.mine.half_live_days: unknown key; did you mean half_life_days?"],
         ),
         (
-            own | {"image_features": ["words"], "warm_image_features": []},
+            own | {"image_features": ["words"], "warm_image_features": [], "arrival_features": ["sbert"]},
             [
                 "image_features.0: 'words' is no known image feature; must be one of: resnet50, blip2-visual, "
                 "blip2-queries"
@@ -296,6 +297,6 @@ def test_what_two_checks_find_is_reported_once(project: Path) -> None:
 
 def test_arrivals_are_ranked_by_features_that_are_extracted(project: Path) -> None:
     (problem,) = problems_with({"arrival_features": ["sbert", "resbert"]})
-    assert "arrival_features: resbert is among neither image_features nor text_features; take it out" in problem
+    assert "arrival_features: neither image_features nor text_features has resbert; add what is missing" in problem
     none = {"content_recommenders": [], "warm_content_recommenders": []}
     assert problems_with({"arrival_features": ["sbert", "resbert"]} | none) == []
