@@ -40,9 +40,9 @@ def init(
     ] = "",
     family: Annotated[str, typer.Option(help="its family: a module of captioning/families/")] = "blip2_opt",
     views: Annotated[
-        Literal["first", "all"],
+        Literal["first", "all"] | None,
         typer.Option(help="all: further pictures of an item count in its image features (default: the first alone)"),
-    ] = "first",
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what is guessed and write nothing")] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="write the data of this name anew, and keep the rest of its parameters")

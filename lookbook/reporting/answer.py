@@ -2,7 +2,7 @@
 
 "Better" and "worse" need a claim: a corrected p below 0.05 and an interval without zero. "Equally well" needs an
 interval inside the margin of equivalence. Everything else is "not shown". That captions help is said only where they
-beat the best arm without captions.
+beat the best arm without captions of the same recommender.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lookbook.reporting.sources import describe_source
 Finding = Literal["better", "worse", "equal", "not shown"]
 
 NO_ARRIVALS = "This study has no experiment on new arrivals, so it does not say whether captions help recommendations."
-BEST = "the best arm without captions"
+BEST = "the best {recommender} arm without captions"
 FT_AND_PT: dict[Finding, str] = {
     "better": "Fine-tuned captions by {writer} rank new arrivals better than pre-trained ones.",
     "worse": "Fine-tuned captions by {writer} rank new arrivals worse than pre-trained ones.",
@@ -135,7 +135,8 @@ def _write_finding(row: Values) -> str:
         words = FT_AND_NONE
     else:
         words = FT_AND_BEST
-    return words[judge(row)].format(other=describe_source(row["b"]))
+    recommender = name_of(row["recommender"].partition("-")[0])
+    return words[judge(row)].format(other=describe_source(row["b"]), recommender=recommender)
 
 
 def _write_limits(row: Values) -> list[str]:

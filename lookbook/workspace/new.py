@@ -95,7 +95,7 @@ def plan_study(
     named: Mapping[str, str],
     command: Sequence[str],
     again: bool = False,
-    views: Literal["first", "all"] = "first",
+    views: Literal["first", "all"] | None = None,
 ) -> Plan:
     """Read a shop's tables and pictures, and plan what becomes of them. Nothing is written.
 
@@ -105,12 +105,14 @@ def plan_study(
         named: what -> name of the column, where the user names it; the others are guessed.
         command: The words of the user's command, for messages.
         again: Whether data and study of this name may exist.
-        views: Which pictures of an item count.
+        views: Which pictures of an item count; None: as in the study of this name, or the first.
 
     Raises:
         UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
     """
     _check_name(name, again)
+    settings = _read_study(STUDIES / f"{name}.yaml")["catalogue_prepare"]
+    views = views or settings["images"]
     items, sample = choose_all_columns(sources, named, command)
     pictures = Pictures(_require(sources.images))
     found, notes = find_pictures(items, pictures, views == "all")
@@ -124,7 +126,7 @@ def plan_study(
         frame = items.frame.assign(image=found)
         writes[shop.ITEMS] = frame
         columns |= {what: name for what, name in shop_items.COLUMNS.items() if frame[name].notna().any()}
-    notes = [*items.notes, *notes]
+    notes = [*items.notes, *notes, *_note_rare_categories(items, found, settings["min_items_per_type"])]
     if sample:
         orders.refuse_strangers(sample, items)
         if orders.is_plain(sample, items):
@@ -138,6 +140,17 @@ def plan_study(
     notes += [f"{path.name} is neither products nor orders: not read" for path in sources.unread]
     defaults = orders.COLUMNS | dict.fromkeys(shop_items.COLUMNS, "")
     return Plan(name, items, sample, pictures, links, writes, Columns(**defaults | columns), notes, views)
+
+
+def _note_rare_categories(items: Items, found: pd.Series, least: int) -> list[str]:
+    """Count the items that `catalogue_prepare` will leave out of the catalogue `original` for their category."""
+    shown = items.frame["description"].notna() & found.notna()
+    categories = items.frame.loc[shown, "category"].fillna("")
+    rare = int((categories.map(categories.value_counts()) < least).sum())
+    return [
+        f"{rare:,} of {len(categories):,} items with text and picture are of categories with fewer than {least} "
+        "of them: left out (catalogue_prepare.min_items_per_type)"
+    ] * bool(rare)
 
 
 def _require(path: Path | None) -> Path:
@@ -236,13 +249,12 @@ def write_plan(plan: Plan, captioner: tuple[str, str], device: str) -> None:
 
 def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
     """Write the sample's parameters and comments, for this shop; without purchases no recommendations."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    old = plan.study if plan.study.exists() else REFERENCE
-    params: Any = yaml.load(old.read_text(encoding="utf-8"))
+    yaml = _open_yaml()
+    is_new = not plan.study.exists()
+    params = _read_study(plan.study)
     params["catalogue_prepare"]["columns"].update(plan.columns.model_dump())
     params["catalogue_prepare"]["images"] = plan.views
-    if old is REFERENCE:
+    if is_new:
         model, family = captioner
         params["dataset"], params["writer"], params["device"] = plan.name, model, device
         params["captioners"] = {model: {"family": family}}
@@ -252,6 +264,17 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
             params[axis] = []
     with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:
         yaml.dump(params, file)
+
+
+def _read_study(study: Path) -> Any:
+    """Read the parameters of a study with their comments; the sample's, if there is none of this name yet."""
+    return _open_yaml().load((study if study.exists() else REFERENCE).read_text(encoding="utf-8"))
+
+
+def _open_yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    return yaml
 
 
 def describe(plan: Plan) -> Iterator[str]:

@@ -107,8 +107,8 @@ def findings_table(ranked: Ranked) -> Table | None:
     if best and best.get("validation_ndcg") is not None:
         chosen = format_value(best["metric"], best["validation_ndcg"])
         notes.append(
-            f"The best arm without captions was chosen on validation arrivals: {describe_source(best['b'])}, with "
-            f"{name_measure(best['metric'])} {chosen} among them."
+            "The best arm without captions was chosen among this recommender's on validation arrivals: "
+            f"{describe_source(best['b'])}, with {name_measure(best['metric'])} {chosen} among them."
         )
     return Table("arrivals-tests", "What is tested", [*header, "Finding"], body, 1, pd.DataFrame(rows), notes)
 

@@ -80,14 +80,14 @@ def test_what_is_not_shown_may_still_be_there() -> None:
             FT,
             "pictures",
             {
-                "better": "Captions help: they rank new arrivals better than the best arm without captions, which is "
-                "pictures alone.",
-                "worse": "Captions do not help: the best arm without captions, which is pictures alone, ranks new "
+                "better": "Captions help: they rank new arrivals better than the best VBPR arm without captions, which "
+                "is pictures alone.",
+                "worse": "Captions do not help: the best VBPR arm without captions, which is pictures alone, ranks new "
                 "arrivals better.",
-                "equal": "Captions do not help: the best arm without captions, which is pictures alone, ranks new "
+                "equal": "Captions do not help: the best VBPR arm without captions, which is pictures alone, ranks new "
                 "arrivals equally well.",
-                "not shown": "That captions help is not shown: they do not differ clearly from the best arm without "
-                "captions, which is pictures alone.",
+                "not shown": "That captions help is not shown: they do not differ clearly from the best VBPR arm "
+                "without captions, which is pictures alone.",
             },
         ),
         (

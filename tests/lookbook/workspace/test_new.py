@@ -149,13 +149,30 @@ def test_a_name_is_taken_once(project: Path) -> None:
 
 def test_data_is_written_anew_and_the_rest_of_the_study_kept(project: Path) -> None:
     study = create("boutique").study
-    study.write_text(study.read_text().replace("epochs: 4", "epochs: 7"))
+    text = study.read_text()
+    study.write_text(text.replace("epochs: 4", "epochs: 7").replace("images: first", "images: all"))
     ITEMS.write_text(ITEMS.read_text().replace("title", "text", 1))
     write_plan(plan_study("boutique", FILES, {}, [], again=True), ("another", "llava"), "cuda")
     params = load(study)
     assert params["epochs"] == 7
     assert params["writer"] == "tiny-llava"
     assert params["catalogue_prepare"]["columns"]["description"] == "text"
+    assert params["catalogue_prepare"]["images"] == "all"
+    write_plan(plan_study("boutique", FILES, {}, [], again=True, views="first"), TINY, "cpu")
+    assert load(study)["catalogue_prepare"]["images"] == "first"
+
+
+def test_items_of_rare_categories_are_counted_before_anything_runs(project: Path) -> None:
+    """As many as `catalogue_prepare` leaves out."""
+    plan = create("boutique")
+    notes = [note for note in plan.notes if "min_items_per_type" in note]
+    _, counts = prepared(plan.study)
+    left_out = counts["with_image"] - counts["frequent_type"]
+    assert left_out
+    assert [note.partition(" items")[0] for note in notes] == [f"{left_out} of {counts['with_image']}"]
+    lower = plan.study.read_text().replace("min_items_per_type: 7", "min_items_per_type: 1")
+    plan.study.write_text(lower)
+    assert not any("min_items" in note for note in plan_study("boutique", FILES, {}, [], again=True).notes)
 
 
 def test_all_that_is_missing_is_said_at_once_with_a_command_that_works(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_how_p_was_found_and_the_best_arm_chosen_is_said(metrics: dict[str, Any]
     assert (
         "ranked again of a sample of 500 users, 2,000 draws. Against an arm of another model, p is that of t." in second
     )
-    assert "chosen on validation arrivals: pictures alone (resnet50), with NDCG@12 0.1400 among them." in second
+    assert "recommender's on validation arrivals: pictures alone (resnet50), with NDCG@12 0.1400 among them." in second
 
 
 def test_the_ranking_of_all_items_has_every_recommender(metrics: dict[str, Any]) -> None:
