@@ -19,6 +19,7 @@ disk and a GPU of 80 GB. A part that fails is reported and the others go on; the
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -168,10 +169,14 @@ def train_whole(name: str) -> float:
 
 
 def read_peak() -> float:
-    """Return the most memory that this process had on the GPU, in GB; 0 without one."""
+    """Return the most memory that this process had on the GPU, in GB; 0 without one. Gives it back to the GPU."""
     import torch
 
-    return torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0
+    if not torch.cuda.is_available():
+        return 0.0
+    gc.collect()
+    torch.cuda.empty_cache()  # for the processes that follow
+    return torch.cuda.max_memory_allocated() / 1e9
 
 
 def compare_weights(one: Path, other: Path) -> float:

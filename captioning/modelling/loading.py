@@ -4,6 +4,7 @@ Weights are safetensors only, no code from a checkpoint is ever run, and the fam
 processor: transformers' Auto class picks another one as soon as torchvision is installed, with other pixels.
 """
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -54,6 +55,8 @@ def load(
     disable_progress_bar()  # of a second's work; generation and training have their own
     module = load_family(family, folder)
     check_device(torch.device(device))
+    if torch.device(device).type == "cuda":
+        gc.collect()  # an earlier captioner may hold itself in a circle, and memory of the GPU with it
     files = find_files(folder)
     check_files(files, "*.safetensors")
     try:

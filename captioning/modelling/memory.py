@@ -7,10 +7,12 @@ from accelerate.utils.memory import should_reduce_batch_size
 
 from pipeline.core.errors import UserError
 
+MESSAGES = ("No executable batch size found", "CUDA error: out of memory", "ALLOC_FAILED")  # not known to accelerate
+
 
 def is_out_of_memory(error: Exception) -> bool:
     """Tells whether PyTorch ran out of memory, which it reports in several ways."""
-    return should_reduce_batch_size(error) or "No executable batch size found" in str(error)
+    return should_reduce_batch_size(error) or any(message in str(error) for message in MESSAGES)
 
 
 @contextmanager

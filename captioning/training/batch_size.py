@@ -1,7 +1,8 @@
 """The largest part of a batch that fits in memory, and the error where none fits."""
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from captioning.training.settings import Params
 
 SIZE_FILE = "device_batch_size.json"
+SEARCHED = 0.95  # share of a GPU's memory that a search may use: training adds the buffers of several processes
 
 
 def choose_device_batch_size(captioner: Captioner, data: CaptionedImages, params: "Params", folder: Path) -> int:
     """Returns `device_batch_size` of the parameters; for `auto` the largest that fits, searched once per run.
+
+    A run that goes on with another number of processes, or on another device, searches again.
 
     Args:
         captioner: with its adapter.
@@ -28,23 +32,55 @@ def choose_device_batch_size(captioner: Captioner, data: CaptionedImages, params
         params: of the stage.
         folder: of the checkpoints, where the size that was found is kept.
     """
-    size = params.machine.device_batch_size
-    if size != "auto":
-        return size
-    if not (folder / SIZE_FILE).exists():
-        write_json(folder / SIZE_FILE, find_largest(captioner, data, params.batch_size // params.machine.processes))
-    return int(json.loads((folder / SIZE_FILE).read_text(encoding="utf-8")))
+    machine, device = params.machine, captioner.base.device
+    if machine.device_batch_size != "auto":
+        return machine.device_batch_size
+    share = params.batch_size // machine.processes
+    conditions = {
+        "share": share,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "gradient_checkpointing": machine.gradient_checkpointing,
+        "sharding": machine.sharding,
+    }
+    file = folder / SIZE_FILE
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if found.get("conditions") != conditions:
+        with leave_room(device):
+            size = find_largest(captioner, data, share, params.caption_train.precision == "bf16")
+        found = {"size": size, "conditions": conditions}
+        write_json(file, found)
+    return int(found["size"])
 
 
-def find_largest(captioner: Captioner, data: CaptionedImages, share: int) -> int:
+@contextmanager
+def leave_room(device: torch.device) -> Iterator[None]:
+    """Keeps a part of a GPU's memory free meanwhile, and gives back what PyTorch holds for later."""
+    if device.type != "cuda":
+        yield
+        return
+    torch.cuda.set_per_process_memory_fraction(SEARCHED, device)
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, device)
+        torch.cuda.empty_cache()
+
+
+def find_largest(captioner: Captioner, data: CaptionedImages, share: int, autocast: bool = False) -> int:
     """Finds the largest divisor of `share` (a process's items of an effective batch) that fits in memory.
 
-    accelerate's search tries sizes on the longest captions, without autocast, which needs a little more than training.
+    accelerate's search tries sizes on the longest captions.
+
+    Args:
+        captioner: with its adapter.
+        data: for training.
+        share: the items of an effective batch that a process computes.
+        autocast: compute in bfloat16, as training with `precision: bf16` does.
     """
     sizes = [size for size in range(share, 0, -1) if share % size == 0]
 
     def attempt(size: int) -> int:
-        try_longest(captioner, data, size)
+        try_longest(captioner, data, size, autocast)
         return size
 
     remaining = iter(sizes[1:])
@@ -82,14 +118,17 @@ def try_longest(captioner: Captioner, data: CaptionedImages, size: int, autocast
         optimizer.clear()
 
 
-def explain_out_of_memory(size: int | str) -> AbstractContextManager[None]:
+def explain_out_of_memory(size: int | str, found: bool = False) -> AbstractContextManager[None]:
     """Turns PyTorch's error into one line that names `device_batch_size`.
 
     Args:
         size: the `device_batch_size` that was tried.
+        found: whether it was found by `auto`, and fitted then.
     """
-    smaller = {1: "is at its smallest already", "auto": "nothing fits beside the weights"}
-    hint = smaller.get(size, "auto, or a smaller divisor of batch_size")
+    hints = {1: "is at its smallest already", "auto": "nothing fits beside the weights"}
+    hint = hints.get(size, "auto, or a smaller divisor of batch_size")
+    if found:
+        size, hint = "auto", f"{size} fitted when it was tried; free the device's memory, or give a number"
     return memory.explain_out_of_memory(
         f"params.yaml: machine.device_batch_size: {size} ({hint}); "
         "machine.gradient_checkpointing: true and, on several GPUs, machine.sharding: fsdp need less too, and neither "

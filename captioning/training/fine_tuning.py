@@ -78,9 +78,8 @@ def fine_tune(model: Path, family: str, items: Path, images: Path, params: "Para
             print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
         training, validation = load_splits(captioner, model, items, images, params, folder)
         size = decide_on_process_0(lambda: choose_device_batch_size(captioner, training, params, folder), params)
-    with explain_out_of_memory(size):
-        if params.machine.device_batch_size != "auto":  # else the search has tried it
-            try_longest(captioner, training, size, params.caption_train.precision == "bf16")
+    with explain_out_of_memory(size, params.machine.device_batch_size == "auto"):
+        try_longest(captioner, training, size, params.caption_train.precision == "bf16")
         return _train(captioner, training, validation, params, folder, size)
 
 
@@ -157,8 +156,8 @@ def decide_on_process_0(decide: Callable[[], Value], params: "Params") -> Value:
 
 
 def connect(params: "Params") -> None:
-    """Makes the process group, if this is the first time."""
-    PartialState(cpu=params.device == "cpu", timeout=PATIENCE)
+    """Makes the process group, if this is the first time, and waits for all: NCCL takes its memory now, not later."""
+    PartialState(cpu=params.device == "cpu", timeout=PATIENCE).wait_for_everyone()
 
 
 @contextmanager

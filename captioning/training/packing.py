@@ -76,7 +76,8 @@ def make_packed_inputs(captioner: Captioner, input_ids: torch.Tensor, places: Pl
         language_model.set_attn_implementation(ATTENTION)
     positions = torch.arange(places.longest, device=input_ids.device).expand_as(input_ids)
     packed = {"input_ids": places.pack(input_ids), "position_ids": places.pack(positions)}
-    return {**packed, "places": places, "use_cache": False}
+    mask = torch.ones_like(packed["input_ids"])  # without one, transformers makes a mask of n_tokens², for nothing
+    return {**packed, "attention_mask": mask, "places": places, "use_cache": False}
 
 
 def attend(

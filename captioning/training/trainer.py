@@ -94,6 +94,16 @@ class CaptionTrainer(Trainer):
         self.order.set_epoch(epoch)
         super()._run_epoch(epoch=epoch, **kwargs)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Loads the adapter onto this process's own device; by default, peft loads every process's onto the first GPU.
+
+        Args:
+            resume_from_checkpoint: the folder of a checkpoint, which `checkpoints.find_latest` has checked.
+            model: not used.
+        """
+        adapter, device = self.captioner.model, str(self.captioner.base.device)
+        adapter.load_adapter(resume_from_checkpoint, adapter.active_adapter, is_trainable=True, torch_device=device)
+
     def _sync_replicated_trainable_parameters(self, model: Any) -> None:
         """Does nothing: the seed makes every process's adapter the same, and `training_step` averages its gradients."""
 

@@ -53,17 +53,64 @@ def set_size(size: int | str) -> None:
 def test_auto_takes_the_largest_divisor_that_fits_and_trains_as_with_that_size(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 12, 5 would fit but does not divide; 4 does. A resumed run does not search again."""
+    """Of 12, 5 would fit but does not divide; 4 does. A resumed run does not search again, and tries that size once."""
     tiny_project("blip2_opt", {"batch_size": 12, "machine.device_batch_size": "auto"})
     tried = limit_memory(5, batch_size, monkeypatch)
     result, adapter = train("auto")
-    assert tried == [12, 6, 4]
+    assert tried == [12, 6, 4, 4]
     assert result.metrics["device_batch_size"] == 4
-    assert json.loads(Path("auto", batch_size.SIZE_FILE).read_text()) == 4
+    assert json.loads(Path("auto", batch_size.SIZE_FILE).read_text())["size"] == 4
     train("auto")
-    assert tried == [12, 6, 4]
+    assert tried == [12, 6, 4, 4, 4]
     set_size(4)
     assert train("fixed")[1] == adapter
+
+
+def test_a_size_is_searched_again_for_another_share_or_device(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size of one process divides nothing where several share the batch; that of another GPU may not fit."""
+    tiny_project("blip2_opt", {"batch_size": 12, "machine.device_batch_size": "auto"})
+    params = read(Params)
+    captioner = fine_tuning.load_with_adapter(MODEL, "blip2_opt", params)
+    searched: list[int] = []
+    monkeypatch.setattr(
+        batch_size, "find_largest", lambda _captioner, _data, share, _autocast: searched.append(share) or share
+    )
+
+    def choose(**machine: Any) -> int:
+        changed = params.model_copy(update={"machine": params.machine.model_copy(update=machine)})
+        return batch_size.choose_device_batch_size(captioner, [], changed, Path())
+
+    assert [choose(), choose(), choose(threads=1)] == [12, 12, 12]
+    assert searched == [12]
+    assert [choose(processes=4), choose(processes=4)] == [3, 3]
+    assert choose(processes=4, gradient_checkpointing=True) == 3
+    assert searched == [12, 3, 3]
+    file = Path(batch_size.SIZE_FILE)
+    file.write_text(file.read_text().replace('"cpu"', '"a small GPU"'))
+    assert choose(processes=4, gradient_checkpointing=True) == 3
+    assert searched == [12, 3, 3, 3]
+
+
+def test_a_search_leaves_room_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What training adds to it: the gradients' buffers of several processes."""
+    done: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, _device: done.append(share))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: done.append("empty"))
+    with pytest.raises(UserError), batch_size.leave_room(torch.device("cuda", 0)):
+        raise UserError("nothing fits")
+    assert done == [batch_size.SEARCHED, 1.0, "empty"]
+
+
+def test_a_size_that_fits_no_longer_is_told_from_one_that_was_given(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as where another program has come to use the GPU."""
+    tiny_project("blip2_opt", {"batch_size": 8, "machine.device_batch_size": "auto"})
+    limit_memory(4, trainer, monkeypatch)
+    with pytest.raises(UserError, match=r"device_batch_size: auto \(8 fitted when it was tried; free the device's"):
+        train("run")
 
 
 def test_the_longest_captions_are_tried(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +186,15 @@ def test_weights_that_do_not_fit_are_reported(tiny_project: Project, monkeypatch
     monkeypatch.setattr(blip2_opt.MODEL, "from_pretrained", full)
     with pytest.raises(UserError, match=r"device_batch_size: auto .nothing fits beside the weights.*quantization: nf4"):
         train("run")
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["CUDA out of memory. Tried", "CUDA error: out of memory\nCUDA kernel", "CUBLAS_STATUS_ALLOC_FAILED when calling"],
+)
+def test_each_way_to_run_out_of_memory_is_known(message: str) -> None:
+    with pytest.raises(UserError, match="out of memory"), batch_size.explain_out_of_memory(8):
+        raise RuntimeError(message)
 
 
 def test_other_errors_are_left_as_they_are() -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
@@ -193,6 +194,23 @@ def test_four_bit_weights_train_and_resume_to_the_same_bytes(
     assert [row["loss"] for row in whole.curve][-1] < whole.curve[0]["loss"]
     train_until("blip2_opt", "parts", "on_step_end", 5, monkeypatch)
     assert train("blip2_opt", "parts")[1] == expected
+
+
+def test_a_resumed_run_reads_its_adapter_onto_its_own_device(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default, peft reads that of every process onto the first GPU."""
+    tiny_project("blip2_opt")
+    train_until("blip2_opt", "parts", "on_step_end", 5, monkeypatch)
+    load, devices = PeftModel.load_adapter, []
+
+    def load_adapter(*args: Any, **kwargs: Any) -> Any:
+        devices.append(kwargs.get("torch_device"))
+        return load(*args, **kwargs)
+
+    monkeypatch.setattr(PeftModel, "load_adapter", load_adapter)
+    train("blip2_opt", "parts")
+    assert devices == ["cpu"]
 
 
 def test_damaged_weights_of_a_model_are_named(tiny_project: Project) -> None:

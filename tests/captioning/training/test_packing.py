@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
+from transformers import AttentionInterface
 
 from captioning.modelling import Captioner, apply_lora, collate, make_example, prepare_images, tokenize
 from captioning.modelling.lora import find_language_model
@@ -45,6 +46,22 @@ def test_layers_compute_no_padding(family: str, tiny_captioner: Callable[[str], 
         sum_loss(captioner, captioner.model, batch)
     assert shapes == {int(batch["attention_mask"].sum())}
     assert batch["attention_mask"].numel() > batch["attention_mask"].sum()
+
+
+@pytest.mark.parametrize("family", PACKED)
+def test_no_mask_of_all_pairs_of_tokens_is_made(
+    family: str, tiny_captioner: Callable[[str], Captioner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captioner, masks = tiny_captioner(family), []
+
+    def attend(*args: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        masks.append(args[4])
+        return packing.attend(*args, **kwargs)
+
+    monkeypatch.setitem(AttentionInterface._global_mapping, packing.ATTENTION, attend)
+    sum_loss(captioner, captioner.model, batch_of(captioner, CAPTIONS))
+    assert masks
+    assert all(mask is None for mask in masks)
 
 
 @pytest.mark.parametrize("family", [*PACKED, "blip2_t5"])
