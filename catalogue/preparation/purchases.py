@@ -38,7 +38,7 @@ def write_purchases(path: Path, raw: Raw, items: pd.DataFrame) -> dict[str, int]
         where there are some: they are no user's, and left out.
 
     Raises:
-        UserError: there are purchases, but none of a known user and article.
+        UserError: there are purchases, but none of a known user and article, or none of one in the original catalogue.
     """
     known = pa.array(raw.articles["item_id"], pa.string())
     in_all = pa.array(items["item_id"], pa.string())
@@ -66,6 +66,12 @@ def write_purchases(path: Path, raw: Raw, items: pd.DataFrame) -> dict[str, int]
             f"({without_user:,} have no user, {counts['purchases_of_unknown_articles']:,} are of unknown articles): "
             f"purchases of {first_five(first)}, articles {first_five(known[:6].to_pylist())}; write the ids alike in "
             "both files, or leave out the purchases"
+        )
+    if counts["purchases"] and not counts["purchases_in_original"]:
+        raise UserError(
+            f"{raw.folder}: none of the {counts['purchases']:,} purchases of known users and articles is of an article "
+            "with description and picture; do purchases name variants, and descriptions their product? Name the column "
+            "of the product's id in both files, or leave out the purchases"
         )
     left_out = {"purchases_without_user": without_user} if without_user else {}
     return counts | left_out | {"users": len(users)}

@@ -60,6 +60,13 @@ def split_items(items: pd.DataFrame, params: CataloguePrepare, folder: Path) -> 
             f"catalogue_prepare.split: {params.split}, but the data in {folder} comes without a split; "
             f"allowed: {', '.join(parts)}, and {LAUNCH} where there are purchases"
         )
+    empty = [name for name in (TRAIN, VALIDATION, TEST) if name not in parts[params.split]]
+    if empty and params.split == "grouped":
+        raise UserError(
+            f"{folder}: no item is left for {' and '.join(empty)}: the {original.sum()} items are of "
+            f"{len(np.unique(group[original]))} products or share descriptions, and each stays on one side; is "
+            "catalogue_prepare.columns.product a kind of products, such as Women? Name another, or '' for none"
+        )
     split = np.full(len(items), None, dtype=object)
     split[original] = parts[params.split]
     by_policy = {policy: _count_parts(part) | count_leaks(items[original], part) for policy, part in parts.items()}

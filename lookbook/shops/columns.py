@@ -11,16 +11,29 @@ Names = Mapping[str, Sequence[str]]  # what -> usual names of its column, simpli
 
 ITEM_COLUMNS: Names = {
     "item": (
-        *("itemid", "articleid", "productid", "item", "sku", "id", "variantsku", "handle", "itemnumber"),
-        *("articlenumber", "productnumber", "itemcode", "offerid", "referencenumber", "reference"),
+        *("itemid", "articleid", "productid", "sku", "id", "variantsku", "handle", "itemnumber", "articlenumber"),
+        *(
+            "productnumber",
+            "itemcode",
+            "offerid",
+            "referencenumber",
+            "reference",
+            "artikelnummer",
+            "artikelnr",
+            "artnr",
+        ),
+        *("produktid", "idproduit", "referencia", "idproducto", "codiceprodotto", "codice", "item"),
     ),
     "description": (
-        *("description", "detaildesc", "productdescription", "longdescription", "bodyhtml", "body", "text"),
-        *("shortdescription", "summary", "title", "producttitle", "name", "productname", "itemname"),
+        *("description", "detaildesc", "productdescription", "itemdescription", "salesdescription", "longdescription"),
+        *("bodyhtml", "body", "text", "beschreibung", "artikelbeschreibung", "produktbeschreibung", "descripcion"),
+        *("descrizione", "shortdescription", "summary", "kurzbeschreibung", "title", "producttitle", "name"),
+        *("productname", "itemname", "bezeichnung", "titel", "titre", "nom", "titulo", "nombre", "titolo", "nome"),
     ),
     "category": (
         *("category", "producttype", "producttypename", "type", "categories", "productcategory", "categoryname"),
-        *("articletype", "garmenttype", "googleproductcategory"),
+        *("articletype", "garmenttype", "googleproductcategory", "kategorie", "kategorien", "warengruppe"),
+        *("categorie", "categoria", "categorias"),
     ),
     "product": (
         *("product", "productcode", "productgroup", "group", "style", "model", "parentid", "itemgroupid"),
@@ -28,26 +41,30 @@ ITEM_COLUMNS: Names = {
     ),
     "colour": (
         *("colour", "color", "colourgroupname", "colourname", "colorname", "basecolour", "basecolor"),
-        *("productcolor", "variantcolor"),
+        *("productcolor", "variantcolor", "farbe", "couleur", "colore", "kleur"),
     ),
     "image": (
         *("image", "imagefile", "filename", "imagepath", "imagename", "picture", "photo", "mainimage", "baseimage"),
         *("imagelink", "imageurl", "imagesrc", "images", "imageurls", "pictures", "photos", "productimage"),
+        *("bild", "bilder", "bildurl", "imagen", "immagine"),
     ),
 }
 ORDER_COLUMNS: Names = {
     "user": (
-        *("userid", "customerid", "user", "customer", "customeremail", "email", "emailbilling", "billingemail"),
-        *("useremail", "buyer", "buyerid", "client", "clientid", "idcustomer", "customernumber"),
+        *("userid", "customerid", "customer", "customeremail", "email", "emailbilling", "billingemail", "useremail"),
+        *("buyer", "buyerid", "client", "clientid", "idcustomer", "customernumber", "kundennummer", "kundennr"),
+        *("kundenid", "kunde", "idclient", "cliente", "idcliente", "user"),
     ),
     "purchased": (
         *("itemid", "articleid", "productid", "item", "sku", "lineitemsku", "itemsku", "productsku", "variantsku"),
-        *("productreference", "itemproductid", "articlenumber", "productnumber", "itemcode", "reference"),
+        *("productreference", "itemproductid", "articlenumber", "productnumber", "itemcode", "artikelnummer"),
+        *("artikelnr", "artnr", "produktid", "idproduit", "referencia", "idproducto", "codiceprodotto", "reference"),
         *("product", "productcode", "id"),
     ),
     "day": (
         *("date", "day", "tdat", "timestamp", "time", "orderdate", "purchasedate", "createdat", "dateadd"),
-        *("orderedat", "purchasedat", "datecreated", "ordertime", "paidat", "datepaid", "invoicedate"),
+        *("orderedat", "purchasedat", "datecreated", "ordertime", "paidat", "datepaid", "invoicedate", "datum"),
+        *("bestelldatum", "kaufdatum", "datecommande", "datedecommande", "fecha", "fechapedido", "dataordine"),
     ),
 }
 REQUIRED = {  # column -> how a message describes it
@@ -58,6 +75,9 @@ REQUIRED = {  # column -> how a message describes it
     "day": "the day",
 }
 MOST = 0.9
+VAGUE = ("group", "style", "model", "product")  # names under which a product or a kind of products may stand
+LARGEST_PRODUCT, MOST_KINDS = 3, 30  # items of a product on average, and different values, that tell the two apart
+LANGUAGE = re.compile(r"\([a-z]{2}[-_][A-Za-z]{2}\)\s*$")  # OpenCart's name(en-gb)
 DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{10,19}$")
 
 
@@ -79,13 +99,15 @@ class Choice:
 
 
 def simplify(name: str) -> str:
-    """Simplify the name of a column, so that case, spaces, underscores and hyphens make no difference.
+    """Simplify the name of a column: case, spaces, underscores, hyphens, accents and a language make no difference.
 
     >>> simplify("Product ID"), simplify("product_id"), simplify("Item #"), simplify("Body (HTML)")
     ('productid', 'productid', 'itemnumber', 'bodyhtml')
+    >>> simplify("Descripción"), simplify("description(en-gb)")
+    ('descripcion', 'description')
     """
-    text = unicodedata.normalize("NFKC", name).casefold().replace("#", "number")
-    return "".join(letter for letter in text if letter.isalnum())
+    text = unicodedata.normalize("NFKC", LANGUAGE.sub("", name)).casefold().replace("#", "number")
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if letter.isalnum())
 
 
 def find_column(columns: Sequence[str], name: str) -> str:
@@ -99,7 +121,8 @@ def find_column(columns: Sequence[str], name: str) -> str:
 def choose_columns(table: Table, usual: Names, named: Mapping[str, str]) -> Choice:
     """Choose a column for each thing: the one that the user names, else the first usual name with a value.
 
-    A column that is empty throughout is never guessed, and none is taken for two things, unless the user says so.
+    A column that is empty throughout is never guessed, and none is taken for two things, unless the user says so. Nor
+    is one with the same value everywhere taken for customers, or one with a few values for products.
 
     Args:
         table: The table.
@@ -117,6 +140,10 @@ def choose_columns(table: Table, usual: Names, named: Mapping[str, str]) -> Choi
     for what, names in usual.items():
         if what not in choice.named:
             free = [column for column in full if column not in choice.columns.values()]
+            if what == "product":
+                free = [column for column in free if not _holds_kinds(table, column)]
+            if what == "user":
+                free = [column for column in free if len(table.rows) == 1 or table.rows[column].nunique() > 1] or free
             choice.columns[what] = _first(free, names)
         if what in REQUIRED and not choice.columns[what] and what not in choice.unknown:
             choice.missing.append(what)
@@ -138,6 +165,13 @@ def suggest_column(table: Table, what: str, taken: Sequence[str]) -> str:
     if looks_right is None:
         return "NAME"
     return next((column for column, values in full.items() if looks_right(values)), "NAME")
+
+
+def _holds_kinds(table: Table, column: str) -> bool:
+    """Whether a column with a vague name says of what kind items are, such as Women, and not which are one product."""
+    values = table.rows[column].dropna()
+    different = values.nunique()
+    return simplify(column) in VAGUE and different <= MOST_KINDS and len(values) > LARGEST_PRODUCT * different
 
 
 def _first(columns: Sequence[str], names: Sequence[str]) -> str:

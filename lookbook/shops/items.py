@@ -15,6 +15,7 @@ COLUMNS = {  # what -> its column in the items.csv that is written
     **{"item": "item_id", "description": "description", "category": "category", "product": "product_code"},
     **{"colour": "colour", "image": "image"},
 }
+SEVERAL = re.compile(r"(?<!\\)[,|]")  # between colours; WooCommerce writes the comma of one as \,
 ROOTS = ("home", "root", "root catalog", "default category", "all", "all products", "shop all")  # say nothing
 
 
@@ -55,7 +56,7 @@ def build_items(table: Table, layout: Products, choice: Choice) -> Items:
     """
     rows = table.rows.set_axis(_unique_names(table), axis=1)
     owner = layout.find_owner(rows) if layout.find_owner else table.rows[choice.columns["item"]]
-    if layout is PLAIN:
+    if not layout.find_owner:
         _refuse_ambiguous(table, owner, choice)
     values = {what: table.rows[column] for what, column in choice.columns.items() if column}
     if layout.find_colour and not choice.columns["colour"]:
@@ -79,7 +80,7 @@ def _unique_names(table: Table) -> list[str]:
 
 
 def _refuse_ambiguous(table: Table, owner: pd.Series, choice: Choice) -> None:
-    """Refuse a plain table with an empty id, or with two descriptions for one id: nothing says which is right."""
+    """Refuse a table of an item a row with an empty id, or two descriptions for one id: nothing says which is right."""
     id_column, text_column = choice.columns["item"], choice.columns["description"]
     if owner.isna().any():
         row = int(owner.isna().to_numpy().argmax()) + 1
@@ -113,13 +114,15 @@ def _join(values: pd.DataFrame, owner: pd.Series, layout: Products) -> tuple[pd.
         joined["category"] = joined["category"].map(lambda cell: _last_category(cell, layout))
     frame = pd.DataFrame({name: joined.get(what) for what, name in COLUMNS.items()}, index=joined.index)
     frame["item_id"] = joined.index
+    if layout.name == "WooCommerce":  # which writes a line end as \n
+        frame["description"] = frame["description"].str.replace(r"\n", "\n", regex=False)
     frame = frame.reset_index(drop=True).astype(object)
     return frame.where(frame.notna(), None), notes
 
 
 def _join_colours(colours: pd.Series, owner: pd.Series, order: pd.Series) -> tuple[pd.Series, list[str]]:
     """Keep the colour of a product that has one; that of a product with several is unknown."""
-    split = colours.dropna().map(lambda cell: [part.strip() for part in re.split(r"[,|]", cell) if part.strip()])
+    split = colours.dropna().map(lambda cell: [part.strip() for part in SEVERAL.split(cell) if part.strip()])
     each = split.explode().dropna()
     by_owner = each.groupby(owner[each.index])
     counts = by_owner.nunique()
@@ -133,9 +136,8 @@ def _last_category(cell: str | None, layout: Products) -> str | None:
     """Take the last part of the deepest category: `Clothing > Dresses, Sale` is Dresses."""
     if cell is None or layout is PLAIN:
         return cell
-    paths = cell.split(layout.separator) if layout.separator else [cell]
-    levels = "[>/]" if layout.separator else ">"
-    parts = [[part.strip() for part in re.split(levels, path)] for path in paths]
+    paths = re.split(rf"(?<!\\){layout.separator}", cell) if layout.separator else [cell]
+    parts = [[part.replace("\\,", ",").strip() for part in re.split(layout.levels, path)] for path in paths]
     named = [path for path in parts if path[-1] and path[-1].casefold() not in ROOTS]
     return max(named, key=len)[-1] if named else None
 

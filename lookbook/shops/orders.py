@@ -1,20 +1,32 @@
 """A shop's orders as purchases: which item each row is, who bought it, and when."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from lookbook.shops.columns import Choice, choose_columns, simplify
 from lookbook.shops.items import Items
 from lookbook.shops.layouts import ORDERS, Orders, find_layout
-from lookbook.shops.tables import Table
+from lookbook.shops.tables import Table, iterate_tables, shorten
+from pipeline.cells.times import NoTimeError, read_days
 from pipeline.core.errors import UserError
 
 COLUMNS = {"user": "user_id", "purchased": "item_id", "day": "date"}  # what -> its column in the written purchases.csv
-STATUS = ("financialstatus", "orderstatus", "status")
-CANCELLED = ("cancelled", "canceled", "voided", "failed", "trash")
+STATUS = ("financialstatus", "orderstatus", "status", "paymentstatus", "bestellstatus", "statut", "estado", "stato")
+CANCELLED = re.compile(  # refunded, not partially refunded
+    r"(wc-)?(cancel|void|fail|trash|refund|declin|expir|return|abandon|storn|abgebrochen|erstatt|annul|rembours)"
+)
+QUANTITY = ("quantity", "qty", "lineitemquantity", "itemquantity", "menge", "quantite", "cantidad", "quantita")
+ORDER = ("orderid", "ordernumber", "orderno", "orderreference", "order", "bestellnummer")
+NUMBERED = ("id", "reference")  # names that an order or a row of it may have for itself
+ONE_CUSTOMER = 0.2  # share of the rows from which a customer may be none
+FEW_ROWS = 50  # among which a customer may well have so many
 CANCELLED_AT = "cancelledat"
 DAY = re.compile(r"\d{4}-\d\d-\d\d(?=[T ]|$)")
 
@@ -39,7 +51,8 @@ class Purchases:
 def choose_order_columns(table: Table, named: Mapping[str, str], items: Items) -> Purchases:
     """Recognise the program that exported orders, and choose their columns.
 
-    The purchased item is the usual column whose values name most items: exports hold several kinds of ids.
+    The purchased item is the usual column whose values name most items: exports hold several kinds of ids. One that is
+    called like a column of the items comes before all others: ids of another kind may be the same numbers.
     """
     layout = find_layout(table, ORDERS)
     usual = layout.columns
@@ -47,15 +60,19 @@ def choose_order_columns(table: Table, named: Mapping[str, str], items: Items) -
     candidates = [choice.columns["purchased"]]
     if "purchased" not in choice.named:
         taken = {column for what, column in choice.columns.items() if what != "purchased"}
-        free = [column for column in table.columns if column not in taken]
+        free = [column for column in table.columns if column not in taken and not _numbers_rows(table, column)]
         candidates = [column for name in usual["purchased"] for column in free if simplify(column) == name]
+        if not candidates and choice.columns["purchased"]:
+            choice.columns["purchased"] = ""
+            choice.missing.append("purchased")
     shares = {
         (column, id_column): _share_known(table.rows[column], ids)
         for column in candidates
         if column
         for id_column, ids in items.ids.items()
     }
-    best = max(shares, key=lambda pair: shares[pair], default=("", ""))
+    alike = [pair for pair in shares if simplify(pair[0]) == simplify(pair[1]) and shares[pair]]
+    best = max(alike or shares, key=lambda pair: shares[pair], default=("", ""))
     if shares.get(best):
         choice.columns["purchased"], id_column = best
     else:
@@ -63,8 +80,30 @@ def choose_order_columns(table: Table, named: Mapping[str, str], items: Items) -
     return Purchases(table, layout, choice, id_column)
 
 
+def choose_orders(path: Path, named: Mapping[str, str], items: Items) -> Purchases:
+    """Choose the columns of a file of orders: by its first part that has a row of an item, else by its first part.
+
+    The oldest orders of a long file may be of items that are no longer sold.
+    """
+    parts = (choose_order_columns(part, named, items) for part in iterate_tables(path))
+    first = next(parts)
+    if first.choice.missing or first.choice.unknown or not items.ids:
+        return first
+    return next((chosen for chosen in chain([first], parts) if names_items(chosen, items)), first)
+
+
+def _numbers_rows(table: Table, column: str) -> bool:
+    """Whether a column numbers orders or their rows: it is called id, and no value stands there twice."""
+    return simplify(column) in NUMBERED and len(table.rows) > 1 and table.rows[column].is_unique
+
+
 def _share_known(values: pd.Series, ids: dict[str, str]) -> float:
     return float(values.isin(ids.keys()).mean())
+
+
+def names_items(purchases: Purchases, items: Items) -> bool:
+    """Whether a row of orders is of an item, by an id or by its title."""
+    return bool(purchases.id_column) or bool(_map_titles(purchases, items).notna().any())
 
 
 def refuse_strangers(purchases: Purchases, items: Items) -> None:
@@ -74,7 +113,7 @@ def refuse_strangers(purchases: Purchases, items: Items) -> None:
         UserError: no purchased item is known, with an id of each side.
     """
     column = purchases.choice.columns["purchased"]
-    if purchases.id_column or _map_titles(purchases, items).notna().any():
+    if names_items(purchases, items):
         return
     bought = next(iter(purchases.table.examples(column)), "nothing")
     sold = ", ".join(f"{name} {next(iter(ids), '')}" for name, ids in items.ids.items())
@@ -100,7 +139,8 @@ def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, l
     users, days = rows[columns["user"]], rows[columns["day"]].map(_cut_day)
     frame = pd.DataFrame({"user_id": users, "item_id": _map_items(purchases, items), "date": days})
     reasons = {
-        "of cancelled orders": find_cancelled(rows),
+        "of cancelled or refunded orders": find_cancelled(rows),
+        "of no or returned pieces": find_returned(rows),
         "without a customer": frame["user_id"].isna(),
         "without an item": frame["item_id"].isna(),
         "without a day": frame["date"].isna(),
@@ -120,14 +160,24 @@ def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, l
 
 def _fill_orders(purchases: Purchases) -> pd.DataFrame:
     """Fill in customer, day and status, where they stand in the first row of an order alone."""
-    rows, columns = purchases.table.rows, purchases.choice.columns
-    if not purchases.layout.order:
+    rows, columns, order = purchases.table.rows, purchases.choice.columns, _find_order_column(purchases)
+    if not order:
         return rows
-    by_name = _by_simple_name(purchases.table)
-    stated = [column for name, column in by_name.items() if name in (*STATUS, CANCELLED_AT)]
-    filled = rows[list(dict.fromkeys([columns["user"], columns["day"], *stated]))]
-    filled = filled.groupby(rows[by_name[purchases.layout.order]]).ffill()
+    number, customer, day = rows[order], rows[columns["user"]], rows[columns["day"]]
+    number = number.where(number.notna() | customer.notna() | day.notna(), number.ffill())
+    stated = [column for column in map(str, rows) if simplify(column) in (*STATUS, CANCELLED_AT)]
+    own = rows[list(dict.fromkeys([columns["user"], columns["day"], *stated]))]
+    filled = own.groupby(number).ffill().where(number.notna(), own)
     return rows.assign(**dict(filled.astype(object).where(filled.notna(), None)))
+
+
+def _find_order_column(purchases: Purchases) -> str:
+    """Find the column of the order's number; "" where there is none."""
+    by_name = _by_simple_name(purchases.table)
+    if purchases.layout.order:
+        return by_name[purchases.layout.order]
+    used = purchases.choice.columns.values()
+    return next((by_name[name] for name in ORDER if name in by_name and by_name[name] not in used), "")
 
 
 def _map_items(purchases: Purchases, items: Items) -> pd.Series:
@@ -156,15 +206,23 @@ def _map_titles(purchases: Purchases, items: Items) -> pd.Series:
 
 
 def find_cancelled(rows: pd.DataFrame) -> pd.Series:
-    """Find the rows of orders that were cancelled, by their status or by the time of it."""
+    """Find the rows of orders that were cancelled or refunded, by their status or by the time of it."""
     cancelled = pd.Series(False, index=rows.index)
     for column in map(str, rows):
         if simplify(column) in STATUS:
-            words = rows[column].fillna("").str.strip().str.casefold().str.removeprefix("wc-")
-            cancelled |= words.isin(CANCELLED)
+            cancelled |= rows[column].fillna("").map(lambda word: bool(CANCELLED.match(word.strip().casefold())))
         elif simplify(column) == CANCELLED_AT:
             cancelled |= rows[column].notna()
     return cancelled
+
+
+def find_returned(rows: pd.DataFrame) -> pd.Series:
+    """Find the rows of no piece, or of pieces that came back: a quantity of 0 or below."""
+    returned = pd.Series(False, index=rows.index)
+    for column in map(str, rows):
+        if simplify(column) in QUANTITY:
+            returned |= pd.to_numeric(rows[column], errors="coerce").le(0)
+    return returned
 
 
 def holds_addresses(users: pd.Series) -> bool:
@@ -178,6 +236,47 @@ def _cut_day(cell: str | None) -> str | None:
     return found.group() if found else cell
 
 
+def survey(purchases: Purchases, items: Items) -> tuple[bool, list[str]]:
+    """Read all rows of orders once, in parts.
+
+    Returns:
+        Whether the reader for any shop reads the file as it is; and what the user should know of all rows.
+
+    Raises:
+        UserError: a day is none, which `catalogue_prepare` would refuse later.
+    """
+    plain, n_rows, strangers, first, customers = True, 0, 0, "", Counter[str]()
+    known = set(items.frame["item_id"])
+    for part in iterate_tables(purchases.table.path):
+        own = replace(purchases, table=part)
+        _refuse_other_days(own)
+        plain = plain and is_plain(own, items)
+        bought = _map_items(own, items)
+        strange = bought[bought.notna() & ~bought.isin(known)]
+        n_rows, strangers, first = n_rows + len(bought), strangers + len(strange), first or next(iter(strange), "")
+        customers.update(part.rows[purchases.choice.columns["user"]].dropna())
+    notes = [f"{strangers:,} of {n_rows:,} rows of orders are of no item, first {shorten(first)}"] if strangers else []
+    ((customer, rows),) = customers.most_common(1) or [("", 0)]
+    if n_rows >= FEW_ROWS and rows > ONE_CUSTOMER * n_rows:
+        notes.append(
+            f"customer {shorten(customer)} has {rows:,} of {n_rows:,} rows of orders: remove these if it is a guest or "
+            "a till"
+        )
+    return plain, notes
+
+
+def _refuse_other_days(purchases: Purchases) -> None:
+    column = purchases.choice.columns["day"]
+    days = purchases.table.rows[column].dropna().map(_cut_day)
+    try:
+        read_days(pa.array(days, pa.string()))
+    except NoTimeError as error:
+        raise UserError(
+            f"{purchases.table.path}: column {column}: {error}; export days in this form, or name another column with "
+            "--column day=NAME"
+        ) from None
+
+
 def is_plain(purchases: Purchases, items: Items) -> bool:
     """Whether the reader for any shop reads this file of orders as it is."""
     table, columns = purchases.table, purchases.choice.columns
@@ -187,6 +286,8 @@ def is_plain(purchases: Purchases, items: Items) -> bool:
         and not purchases.layout.needs
         and purchases.id_column == items.choice.columns["item"]
         and not find_cancelled(table.rows).any()
+        and not find_returned(table.rows).any()
+        and _fill_orders(purchases).equals(table.rows)
         and not holds_addresses(table.rows[columns["user"]])
         and not any(_cut_day(day) != day for day in table.rows[columns["day"]])
     )

@@ -21,6 +21,7 @@ from pipeline.core.progress import track
 SAFE_NAME = re.compile(r"[\w.-]+")
 HIDDEN = ("__MACOSX/", "._", ".")  # what archives of macOS hold beside each file, and hidden files
 FIRST = 5
+IN_FOLDERS = 0.9  # share of the pictures that lie in a folder named after an item
 ADDRESS_SIGNS = "%:/?#[]@!$&'()*+,;=~"  # that stay as they are in an address
 
 
@@ -87,8 +88,8 @@ def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tu
     else:
         found = by_id
     found = found.astype(object).where(found.notna(), None)
-    if first.notna().any() and found.isna().all():
-        _refuse_all(items, pictures, str(first.dropna().iloc[0]))
+    if found.isna().all():
+        _refuse_all(items, pictures, next(iter(first.dropna()), ""))
     every = _list_all(items, pictures, named, views, found)
     several = ((named.str.len() > 1) | (every.str.len() > 1)).sum()
     notes = []
@@ -129,8 +130,13 @@ def _more(names: list[str]) -> str:
 
 def _find_by_id(items: Items, pictures: Pictures, views: Mapping[str, list[str]]) -> pd.Series:
     """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
+    if _lie_in_folders_of_items(items, pictures):
+        return items.frame["item_id"].map({item: names[0] for item, names in views.items() if names})
     by_stem = {fold(PurePosixPath(name).stem): name for name in reversed(pictures.names)}
-    exact = {item: by_stem[value] for value, item in _list_ids(items) if value in by_stem}
+    exact: dict[str, str] = {}
+    for value, item in _list_ids(items).items():
+        if value in by_stem:
+            exact.setdefault(item, by_stem[value])
     taken = set(exact.values())
     found: dict[str, str] = {}
     for item, names in views.items():
@@ -140,22 +146,47 @@ def _find_by_id(items: Items, pictures: Pictures, views: Mapping[str, list[str]]
     return items.frame["item_id"].map(found | exact)
 
 
-def _list_ids(items: Items) -> list[tuple[str, str]]:
-    """List (id as the name of a file, item)."""
-    return sorted({(fold(value), item) for values in items.ids.values() for value, item in values.items()})
+def _list_ids(items: Items) -> dict[str, str]:
+    """Map each id, as the name of a file, to its item: an item's own ids come before those that orders may use."""
+    owners: dict[str, str] = {}
+    for values in items.ids.values():
+        for value, item in sorted(values.items()):
+            owners.setdefault(fold(value), item)
+    return owners
 
 
 def _list_by_id(items: Items, pictures: Pictures) -> dict[str, list[str]]:
-    """List for each item the pictures named after one of its ids and a number, `A7-1.jpg`, in the order of these."""
+    """List for each item the pictures named after one of its ids and a number, `A7-1.jpg`, in the order of these.
+
+    Where folders are named after items, they are the pictures of the item's folder, in the order of their names.
+    """
+    views: dict[str, list[str]] = defaultdict(list)
+    if _lie_in_folders_of_items(items, pictures):
+        owners = _list_ids(items)
+        for name in sorted(pictures.names, key=_order_by_number):
+            if item := owners.get(fold(PurePosixPath(name).parent.name)):
+                views[item].append(name)
+        return views
     by_view: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in reversed(pictures.names):
         view = VIEW.fullmatch(fold(PurePosixPath(name).stem))
         if view:
             by_view[view["id"]].append((int(view["number"]), name))
-    views: dict[str, list[str]] = defaultdict(list)
-    for value, item in _list_ids(items):
+    for value, item in _list_ids(items).items():
         views[item] += [name for _, name in sorted(by_view.get(value, []))]
     return views
+
+
+def _lie_in_folders_of_items(items: Items, pictures: Pictures) -> bool:
+    """Whether folders are named after items, as in `A7/front.jpg`, whatever the files in them are called."""
+    owners = _list_ids(items)
+    folders = [fold(PurePosixPath(name).parent.name) for name in pictures.names]
+    return sum(name in owners for name in folders) > IN_FOLDERS * len(folders) and len(set(folders)) > 1
+
+
+def _order_by_number(name: str) -> list[tuple[int, str]]:
+    """Order 2.jpg before 10.jpg."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def fold(text: str) -> str:
@@ -165,17 +196,17 @@ def fold(text: str) -> str:
 
 def _match_names(wanted: list[str], pictures: Pictures) -> dict[str, str | None]:
     """Match each name that a table gives with a picture: its whole path, else its last part if that is unambiguous."""
-    by_path = {name.casefold(): name for name in pictures.names}
+    by_path = {fold(name): name for name in pictures.names}
     by_last = defaultdict(list)
     for name in pictures.names:
-        by_last[PurePosixPath(name).name.casefold()].append(name)
+        by_last[fold(PurePosixPath(name).name)].append(name)
     same_last = defaultdict(set)
     for name in wanted:
-        same_last[last_part(name).casefold()].add(name)
+        same_last[fold(last_part(name))].add(name)
     matches: dict[str, str | None] = {}
     for name in wanted:
-        last = last_part(name).casefold()
-        whole = by_path.get(name.strip("/").casefold())
+        last = fold(last_part(name))
+        whole = by_path.get(fold(name.strip("/")))
         alone = len(by_last[last]) == 1 and len(same_last[last]) == 1
         matches[name] = whole or (by_last[last][0] if alone else None)
     return matches
@@ -183,6 +214,13 @@ def _match_names(wanted: list[str], pictures: Pictures) -> dict[str, str | None]
 
 def _refuse_all(items: Items, pictures: Pictures, example: str) -> None:
     column = items.choice.columns["image"]
+    if not example:
+        ids = ", ".join(f"{name} {next(iter(values), '')}" for name, values in items.ids.items())
+        raise UserError(
+            f"{pictures.path}: no picture is named after an item: there is {pictures.names[0]}, and {items.table.path} "
+            f"has {ids}; name the column that names pictures with --column image=NAME, or the one of their ids with "
+            "--column item=NAME"
+        )
     if ADDRESS.match(example):
         raise UserError(
             f"{items.table.path}: column {column} holds addresses ({example}), and {pictures.path} has none of these "

@@ -1,6 +1,6 @@
 """Where a shop's files lie: a folder with its exports and pictures, or a path for each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +9,32 @@ from catalogue.readers.files import Zip
 from lookbook.shops.columns import ORDER_COLUMNS, choose_columns, simplify
 from lookbook.shops.items import choose_item_columns
 from lookbook.shops.layouts import ORDERS, PLAIN, find_layout
+from lookbook.shops.orders import NUMBERED
 from lookbook.shops.tables import SUFFIXES, Table, read_table
 from pipeline.core.errors import UserError
 
-SAMPLE_ROWS = 100_000  # of a table of orders, by which its columns are chosen
-ORDER_WORDS = ("order", "purchase", "transaction", "sale")
+SAMPLE_ROWS = 1000  # of a table, by which it is known what it holds
+ORDER_WORDS = (
+    "order",
+    "purchase",
+    "transaction",
+    "sale",
+    "bestell",
+    "commande",
+    "pedido",
+    "ordini",
+    "verkauf",
+    "vente",
+)
+REVIEW_WORDS = (
+    "rating",
+    "stars",
+    "review",
+    "reviewid",
+    "reviewtext",
+    "score",
+    "comment",
+)  # columns of what is no order
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,7 @@ def find_sources(folder: Path, given: Sources) -> Sources:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    tables = {path: read_table(path, SAMPLE_ROWS) for path in paths if path not in (given.items, given.purchases)}
+    tables, unreadable = _read_all(path for path in paths if path not in (given.items, given.purchases))
     orders = [path for path, table in tables.items() if looks_like_orders(table)]
     items = [path for path, table in tables.items() if path not in orders and looks_like_items(table)]
     rest = [path for path in tables if path not in orders and path not in items]
@@ -50,19 +71,38 @@ def find_sources(folder: Path, given: Sources) -> Sources:
         orders = [path for path in rest if any(word in simplify(path.stem) for word in ORDER_WORDS)]
     if not items:
         items = [path for path in rest if path not in orders]
+    if not (items or given.items) and unreadable:
+        raise unreadable[min(unreadable, key=lambda path: (path.suffix.lower() == ".txt", path))]
     chosen = {
         "items": given.items or _take_only(folder, items, "items", "products"),
         "purchases": given.purchases or _take_only(folder, orders, "purchases", "orders"),
         "images": given.images or _find_images(folder),
     }
-    unread = tuple(path for path in tables if path not in chosen.values())
+    unread = tuple(sorted(path for path in [*tables, *unreadable] if path not in chosen.values()))
     return replace(given, **chosen, unread=unread)
 
 
+def _read_all(paths: Iterable[Path]) -> tuple[dict[Path, Table], dict[Path, UserError]]:
+    """Read the first rows of each table; a text that is no table is no reason to stop."""
+    tables, unreadable = {}, {}
+    for path in paths:
+        try:
+            tables[path] = read_table(path, SAMPLE_ROWS)
+        except UserError as error:
+            unreadable[path] = error
+    return tables, unreadable
+
+
 def looks_like_orders(table: Table) -> bool:
-    """Whether a table has a customer, an item and a day, or is a known program's export of orders."""
+    """Whether a table has a customer, an item and a day, or is a known program's export of orders; reviews are none.
+
+    A column `id` is no sign of an item: orders have one of their own.
+    """
     layout = find_layout(table, ORDERS)
-    return bool(layout.needs) or not choose_columns(table, ORDER_COLUMNS, {}).missing
+    own = [name for name in ORDER_COLUMNS["purchased"] if name not in NUMBERED]
+    missing = choose_columns(table, {**ORDER_COLUMNS, "purchased": own}, {}).missing
+    is_review = any(simplify(column) in REVIEW_WORDS for column in table.columns)
+    return bool(layout.needs) or not (missing or is_review)
 
 
 def looks_like_items(table: Table) -> bool:
@@ -74,16 +114,22 @@ def looks_like_items(table: Table) -> bool:
 def _take_only(folder: Path, paths: list[Path], option: str, content: str) -> Path | None:
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
+        joined = "; orders and their rows in two tables must be joined into one first" if content == "orders" else ""
         raise UserError(
-            f"{folder}: {len(paths)} tables look like {content} ({names}); name one with --{option} {paths[0]}"
+            f"{folder}: {len(paths)} tables look like {content} ({names}); name one with --{option} {paths[0]}{joined}"
         )
     return paths[0] if paths else None
 
 
 def _find_images(folder: Path) -> Path | None:
-    if any(path.suffix.lower() in shop.PICTURES for path in folder.rglob("*")):
-        return folder
+    pictures = [path for path in folder.rglob("*") if path.suffix.lower() in shop.PICTURES]
     zips = [path for path in sorted(folder.glob("*.zip")) if _holds_pictures(path)]
+    if pictures and zips:
+        raise UserError(
+            f"{folder}: pictures lie in it ({min(pictures).name}) and in {zips[0].name}; name one of them with --images"
+        )
+    if pictures:
+        return folder
     if len(zips) > 1:
         raise UserError(f"{folder}: {len(zips)} zips hold pictures; unpack them, or name one with --images {zips[0]}")
     return zips[0] if zips else None

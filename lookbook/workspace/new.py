@@ -19,9 +19,9 @@ from lookbook.shops import orders
 from lookbook.shops.columns import REQUIRED, Choice, suggest_column
 from lookbook.shops.items import Items, build_items, choose_item_columns
 from lookbook.shops.layouts import PLAIN
-from lookbook.shops.orders import Purchases, build_purchases, choose_order_columns
+from lookbook.shops.orders import Purchases, build_purchases, choose_orders
 from lookbook.shops.pictures import Pictures, find_pictures, fold
-from lookbook.shops.sources import SAMPLE_ROWS, Sources
+from lookbook.shops.sources import Sources
 from lookbook.shops.tables import EXAMPLES, Table, read_table
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
@@ -129,7 +129,9 @@ def plan_study(
     notes = [*items.notes, *notes, *_note_rare_categories(items, found, settings["min_items_per_type"])]
     if sample:
         orders.refuse_strangers(sample, items)
-        if orders.is_plain(sample, items):
+        plain, more = orders.survey(sample, items)
+        notes += more
+        if plain:
             links[shop.PURCHASES] = sample.table.path
             columns |= sample.choice.columns
         else:
@@ -185,10 +187,9 @@ def choose_all_columns(
     items = None if choice.missing or choice.unknown else build_items(table, layout, choice)
     purchases = None
     if sources.purchases:
-        sample = read_table(sources.purchases, SAMPLE_ROWS)
         known = items or Items(table, layout, choice, pd.DataFrame(), {}, [])
-        purchases = choose_order_columns(sample, named, known)
-        chosen.append((sample, purchases.choice))
+        purchases = choose_orders(sources.purchases, named, known)
+        chosen.append((purchases.table, purchases.choice))
     if items is None or any(choice.missing or choice.unknown for _, choice in chosen):
         raise UserError(_explain_missing(chosen, command))
     return items, purchases

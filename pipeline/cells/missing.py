@@ -12,16 +12,17 @@ MISSING = frozenset(
     )
 )  # fmt: skip
 NOBODY = MISSING | frozenset(("guest", "anonymous", "unknown", "anonymous user", "guest user"))  # a user that is none
+INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))  # letters without width
 LONGEST = 32  # bytes of such a word with spaces around it; ids of users may be longer
 
 
 def is_missing(text: str) -> bool:
     r"""Tell whether a text is empty or a word for a missing value, in any case.
 
-    >>> is_missing(" NULL "), is_missing(r"\N"), is_missing("None of these"), is_missing("")
-    (True, True, False, True)
+    >>> is_missing(" NULL "), is_missing(r"\N"), is_missing("None of these"), is_missing(""), is_missing("\u200b")
+    (True, True, False, True, True)
     """
-    word = text.strip().casefold()
+    word = text.translate(INVISIBLE).strip().casefold()
     return not word or word in MISSING
 
 

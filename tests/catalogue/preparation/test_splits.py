@@ -1,5 +1,7 @@
 """Splits: groups against a slow definition, shares of the parts, leakage, and the study's random split."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from catalogue.preparation.splits import count_leaks, find_groups, split_at_random, split_by_group, split_by_launch
+from catalogue.preparation.splits import (
+    count_leaks,
+    find_groups,
+    split_at_random,
+    split_by_group,
+    split_by_launch,
+    split_items,
+)
+from catalogue.readers.settings import CataloguePrepare
+from pipeline.core.errors import UserError
+from pipeline.core.params import REFERENCE, load
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.none() | st.sampled_from("uvwxyz")), min_size=1, max_size=25)
 
@@ -69,6 +81,19 @@ def test_a_grouped_split_leaks_nothing_and_another_seed_gives_another() -> None:
 def test_a_huge_group_is_trained_on() -> None:
     group = np.concatenate([np.zeros(50, int), np.arange(1, 51)])
     assert set(split_by_group(group, 0)[:50]) == {"train"}
+
+
+def test_products_that_are_kinds_leave_no_test_items_and_are_refused() -> None:
+    """Such as a column of Women and Men that was taken for the product."""
+    items = pd.DataFrame({"description": [f"text {item}" for item in range(20)], "original": True})
+    params = CataloguePrepare(**load(REFERENCE)["catalogue_prepare"])
+    kinds = items.assign(product_code=["Women", "Men"] * 10)
+    with pytest.raises(UserError, match=r"data/raw/x: no item is left for validation and test: the 20 items are of 2 "):
+        split_items(kinds, params, Path("data/raw/x"))
+    own = items.assign(product_code=items["description"])
+    assert split_items(own, params, Path("data/raw/x"))[0]["split"].value_counts().to_dict() == {
+        **{"train": 16, "validation": 2, "test": 2},
+    }
 
 
 def test_leakage_counts_test_items() -> None:

@@ -77,6 +77,31 @@ def test_a_name_that_is_not_there_or_stands_for_two_columns_is_unknown() -> None
     assert choose_columns(table, ITEM_COLUMNS, {"description": "title"}).unknown == {"description": "title"}
 
 
+def test_a_few_kinds_are_no_products() -> None:
+    kinds = {"id": [str(number) for number in range(12)], "title": ["a"] * 12, "group": ["Women"] * 12}
+    assert choose_columns(make_table(kinds), ITEM_COLUMNS, {}).columns["product"] == ""
+    assert choose_columns(make_table(kinds), ITEM_COLUMNS, {"product": "group"}).columns["product"] == "group"
+    products = kinds | {"group": [str(number // 2) for number in range(12)]}
+    assert choose_columns(make_table(products), ITEM_COLUMNS, {}).columns["product"] == "group"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Artikelnummer", "Beschreibung", "Kategorie", "Farbe", "Bild"],
+        ["Référence", "Description", "Catégorie", "Couleur", "Image"],
+        ["Referencia", "Descripción", "Categoría", "Color", "Imagen"],
+        ["Codice prodotto", "Descrizione", "Categoria", "Colore", "Immagine"],
+        ["product_id", "description(en-gb)", "categories", "color", "image"],
+    ],
+)
+def test_columns_in_other_languages_are_found(header: list[str]) -> None:
+    title = {"Name": ["a", "b"]}
+    choice = choose_columns(make_table({name: ["a", "b"] for name in header} | title), ITEM_COLUMNS, {})
+    found = [choice.columns[what] for what in ("item", "description", "category", "colour", "image")]
+    assert found == header
+
+
 def test_all_that_is_missing_is_listed() -> None:
     assert choose_columns(make_table({"ref": ["1"], "words": ["a"]}), ITEM_COLUMNS, {}).missing == [
         "item",

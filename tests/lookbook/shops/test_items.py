@@ -43,6 +43,31 @@ def test_every_export_gives_the_same_twelve_garments(tmp_path: Path, program: st
         assert any(ids.items() >= variants.items() for ids in items.ids.values())
 
 
+def test_what_woocommerce_escapes_is_read_as_it_was_written(tmp_path: Path) -> None:
+    header = ["ID", "Type", "SKU", "Name", "Published", "Description", "Categories", "Attribute 1 name"]
+    row = ["1", "simple", "A", "dress", "1", r"A long dress\nmachine wash", r"Women > Shirts\, Tops, Sale", "Color"]
+    path = tmp_path / "products.csv"
+    write_rows(path, [*header, "Attribute 1 value(s)"], [[*row, r"Red\, Blue"]])
+    frame = read_items(read_table(path)).frame
+    assert frame[["description", "category"]].to_numpy().tolist() == [["A long dress\nmachine wash", "Shirts, Tops"]]
+    write_rows(path, header, [[*row[:-2], "Women > Coats/Jackets", ""]])
+    assert read_items(read_table(path)).frame["category"].tolist() == ["Coats/Jackets"]
+
+
+def test_two_texts_for_one_id_are_refused_in_a_feed_too(tmp_path: Path) -> None:
+    """Such as where a spreadsheet wrote long numbers as 8.71E+12."""
+    header = ["id", "title", "description", "image_link"]
+    rows = [["8.71E+12", "a", "a dress", "a.jpg"], ["8.71E+12", "b", "a shirt", "b.jpg"]]
+    write_rows(tmp_path / "feed.csv", header, rows)
+    with pytest.raises(UserError, match=r"feed\.csv: id 8\.71E\+12 has 2 different description"):
+        read_items(read_table(tmp_path / "feed.csv"))
+
+
+def test_a_column_item_with_titles_comes_after_the_sku(tmp_path: Path) -> None:
+    items = make_items(tmp_path, "Item,SKU,Description", "Basic dress,A1,red", "Basic dress,A2,red")
+    assert items.frame["item_id"].tolist() == ["A1", "A2"]
+
+
 def test_a_feed_keeps_its_rows_and_their_group(tmp_path: Path) -> None:
     write_google(tmp_path)
     frame = read_items(read_table(tmp_path / "feed.tsv")).frame

@@ -5,8 +5,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lookbook.shops import orders as shop_orders
+from lookbook.shops import tables
 from lookbook.shops.items import Items, build_items, choose_item_columns
-from lookbook.shops.orders import Purchases, build_purchases, choose_order_columns, is_plain, refuse_strangers
+from lookbook.shops.orders import (
+    Purchases,
+    build_purchases,
+    choose_order_columns,
+    choose_orders,
+    is_plain,
+    refuse_strangers,
+    survey,
+)
 from lookbook.shops.tables import read_table
 from pipeline.core.errors import UserError
 from tests.helpers.shop_exports import BOUGHT, WRITERS, write_rows
@@ -68,8 +78,9 @@ def test_a_plain_file_is_read_as_it_is(tmp_path: Path) -> None:
         ("Customer,ID,Order Date", "ann@mail.example,1,2024-01-01"),
         ("Customer,ID,Order Date", "u1,1,2024-01-01 10:00:00 +0200"),
         ("Customer, ID,Order Date", "u1,1,2024-01-01"),
+        ("Customer,ID,Order Date,Quantity", "u1,1,2024-01-01,0"),
     ],
-    ids=["another id", "cancelled", "addresses", "with a time", "spaces"],
+    ids=["another id", "cancelled", "addresses", "with a time", "spaces", "no piece"],
 )
 def test_any_other_is_written_anew(tmp_path: Path, header: str, row: str) -> None:
     assert not is_plain(*reversed(make_both(tmp_path, header, row)))
@@ -87,9 +98,105 @@ def test_what_is_left_out_is_counted_once(tmp_path: Path) -> None:
     frame, notes = build_purchases(orders, items)
     assert frame.to_numpy().tolist() == [["u1", "1", "2024-01-01"], ["u2", "9", "2024-01-04"]]
     assert notes == [
-        *("1 row(s) of cancelled orders: left out", "1 row(s) without a customer: left out"),
+        *("1 row(s) of cancelled or refunded orders: left out", "1 row(s) without a customer: left out"),
         "1 row(s) without an item: left out",
     ]
+
+
+def test_an_id_of_the_rows_is_not_what_was_bought(tmp_path: Path) -> None:
+    """Though its numbers are all ids of products, and one product that was bought is no longer sold."""
+    rows = ["1,u1,2,2024-01-01", "2,u2,99,2024-01-02"]
+    _, orders = make_both(tmp_path, "id,customer_id,product_id,created_at", *rows)
+    assert orders.choice.columns["purchased"] == "product_id"
+
+
+def test_a_column_with_the_name_of_an_id_comes_before_others_with_its_numbers(tmp_path: Path) -> None:
+    """Product ids 1 to 4, and SKUs 3 to 6."""
+    write_rows(
+        tmp_path / "products.csv", ["product_id", "sku", "title"], [[str(n), str(n + 2), "a"] for n in range(1, 5)]
+    )
+    write_rows(
+        tmp_path / "orders.csv", ["customer", "sku", "date"], [["u", "3", "2024-01-01"], ["v", "4", "2024-01-01"]]
+    )
+    items, orders = read_both(tmp_path / "products.csv", tmp_path / "orders.csv")
+    assert build_purchases(orders, items)[0]["item_id"].tolist() == ["1", "2"]
+
+
+def test_orders_that_name_no_item_lack_the_column(tmp_path: Path) -> None:
+    """A table of orders without their rows: its own numbers are no items."""
+    rows = ["1,u1,2024-01-01", "2,u2,2024-01-02"]
+    _, orders = make_both(tmp_path, "id,customer_id,created_at", *rows)
+    assert orders.choice.missing == ["purchased"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["Refunded", "cancelled by customer", "wc-failed", "Declined", "EXPIRED", "Storniert", "Annulée", "Remboursé"],
+)
+def test_what_was_cancelled_is_known_in_other_words(tmp_path: Path, status: str) -> None:
+    items, orders = make_both(tmp_path, "user,item,date,status", f"u1,1,2024-01-01,{status}", "u2,2,2024-01-01,paid")
+    assert build_purchases(orders, items)[0]["item_id"].tolist() == ["2"]
+
+
+def test_what_was_refunded_in_part_or_is_on_its_way_stays(tmp_path: Path) -> None:
+    rows = ["u1,1,2024-01-01,partially_refunded", "u2,2,2024-01-01,shipped"]
+    items, orders = make_both(tmp_path, "user,item,date,status", *rows)
+    assert len(build_purchases(orders, items)[0]) == 2
+
+
+def test_pieces_that_came_back_are_left_out(tmp_path: Path) -> None:
+    rows = ["u1,1,2024-01-01,1", "u1,1,2024-01-03,-1", "u2,2,2024-01-01,0", "u3,2,2024-01-01,2"]
+    frame, notes = build_purchases(*reversed(make_both(tmp_path, "user,item,date,qty", *rows)))
+    assert frame["user_id"].tolist() == ["u1", "u3"]
+    assert notes == ["2 row(s) of no or returned pieces: left out"]
+
+
+def test_the_first_row_of_an_order_speaks_for_the_others(tmp_path: Path) -> None:
+    """In any table with orders' numbers; a row that has neither belongs to the order above it."""
+    rows = ["7,u1,1,2024-01-01", "7,,2,", ",,1,", "8,u2,2,2024-01-02", "9,,1,2024-01-03"]
+    items, orders = make_both(tmp_path, "order_id,customer,item,date", *rows)
+    frame, notes = build_purchases(orders, items)
+    assert frame.to_numpy().tolist() == [
+        *(["u1", "1", "2024-01-01"], ["u1", "2", "2024-01-01"], ["u1", "1", "2024-01-01"]),
+        ["u2", "2", "2024-01-02"],
+    ]
+    assert notes == ["1 row(s) without a customer: left out"]
+    assert not is_plain(orders, items)
+
+
+def test_customers_come_before_who_served_them(tmp_path: Path) -> None:
+    rows = ["till-1,u1,1,2024-01-01", "till-1,u2,2,2024-01-02"]
+    _, orders = make_both(tmp_path, "User,Customer,SKU,Date", *rows)
+    assert orders.choice.columns["user"] == "Customer"
+    _, orders = make_both(tmp_path, "Customer ID,Email,SKU,Date", *(row.replace("till-1", "0") for row in rows))
+    assert orders.choice.columns["user"] == "Email"
+
+
+def test_all_rows_decide_whether_a_file_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of which items and customers they are; the first part of a file may be unlike the rest."""
+    rows = (
+        [["old", "9", "2024-01-01"]] * 30 + [["till", "1", "2024-01-01"]] * 40 + [["x@mail.example", "2", "2024-01-01"]]
+    )
+    write_rows(tmp_path / "products.csv", ["item_id", "title"], [["1", "a dress"], ["2", "a shirt"]])
+    write_rows(tmp_path / "orders.csv", ["user", "item_id", "date"], rows)
+    table = read_table(tmp_path / "products.csv")
+    items = build_items(table, *choose_item_columns(table, {}))
+    monkeypatch.setattr(shop_orders, "iterate_tables", lambda path: tables.iterate_tables(path, 10))
+    chosen = choose_orders(tmp_path / "orders.csv", {}, items)
+    refuse_strangers(chosen, items)
+    assert survey(chosen, items) == (
+        False,
+        [
+            "30 of 71 rows of orders are of no item, first 9",
+            "customer till has 40 of 71 rows of orders: remove these if it is a guest or a till",
+        ],
+    )
+
+
+def test_a_day_that_nobody_can_read_is_refused_at_once(tmp_path: Path) -> None:
+    items, orders = make_both(tmp_path, "user,item,date", "u1,1,2024-01-01", "u1,2,03/04/2024")
+    with pytest.raises(UserError, match=r"orders\.csv: column date: '03/04/2024' is no day .*--column day=NAME"):
+        survey(orders, items)
 
 
 def test_one_address_in_two_cases_is_one_customer(tmp_path: Path) -> None:

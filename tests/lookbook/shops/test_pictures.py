@@ -46,6 +46,34 @@ def test_all_pictures_of_an_item_are_found_where_all_count(tmp_path: Path) -> No
     assert notes[0].startswith("2 item(s) have several pictures: image features")
 
 
+def test_pictures_in_folders_of_items_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    files = ["1/10.jpg", "1/2.jpg", "2/1.jpg"]
+    for name in files:
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pictures" / name).touch()
+    found, _ = find_pictures(make_items(tmp_path, [["1", ""], ["2", ""]]), Pictures(tmp_path / "pictures"), True)
+    assert found.tolist() == ["1/2.jpg|1/10.jpg", "2/1.jpg"]
+
+
+def test_a_picture_is_of_one_item_where_ids_of_two_columns_are_the_same_numbers(tmp_path: Path) -> None:
+    """Product ids 1 to 4 and SKUs 3 to 6: the picture 3.jpg is of product 3, not of the one with SKU 3."""
+    rows = [[str(number), str(number + 2), "a dress"] for number in range(1, 5)]
+    write_rows(tmp_path / "products.csv", ["product_id", "sku", "title"], rows)
+    table = read_table(tmp_path / "products.csv")
+    (tmp_path / "pictures").mkdir()
+    for number in range(1, 5):
+        (tmp_path / f"pictures/{number}.jpg").touch()
+    items = build_items(table, *choose_item_columns(table, {}))
+    assert find_pictures(items, Pictures(tmp_path / "pictures"))[0].tolist() == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+
+
+def test_pictures_none_of_which_is_of_an_item_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"no picture is named after an item: there is IMG_1\.jpg, and .* has id 1; name"
+    ):
+        find(tmp_path, ["IMG_1.jpg"], [["1", ""]])
+
+
 def make_items(tmp_path: Path, rows: list[list[str]]) -> Items:
     write_rows(tmp_path / "products.csv", ["id", "title", "image"], [[row[0], "a dress", row[1]] for row in rows])
     table = read_table(tmp_path / "products.csv")
@@ -65,6 +93,9 @@ def make_items(tmp_path: Path, rows: list[list[str]]) -> Items:
         (["red dress.jpg"], [["1", f"{ADDRESS}/red%20dress.jpg?v=3"]], ["red dress.jpg"]),
         (["a.jpg", "b.jpg"], [["1", "b.jpg, a.jpg"]], ["b.jpg"]),
         (["x/a.jpg", "y/a.jpg", "1.jpg", "2.jpg"], [["1", "a.jpg"], ["2", ""]], ["1.jpg", "2.jpg"]),
+        (["1/2.jpg", "1/10.jpg", "2/3.jpg", "3/1.jpg"], [[n, ""] for n in "123"], ["1/2.jpg", "2/3.jpg", "3/1.jpg"]),
+        (["A1/front.jpg", "A2/x.jpg"], [["a1", ""], ["a2", ""]], ["A1/front.jpg", "A2/x.jpg"]),
+        ([unicodedata.normalize("NFD", "café.jpg")], [["1", "café.jpg"]], [unicodedata.normalize("NFD", "café.jpg")]),
     ],
 )
 def test_an_item_gets_its_picture(

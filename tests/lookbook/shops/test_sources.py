@@ -39,6 +39,41 @@ def test_orders_that_lack_a_column_are_known_by_their_name(tmp_path: Path) -> No
     assert find_sources(tmp_path, Sources()).purchases == tmp_path / "Orders 2024.csv"
 
 
+def test_reviews_and_orders_without_their_rows_are_not_taken_for_purchases(tmp_path: Path) -> None:
+    """A review has a customer, an item and a day too; a table of orders has numbers that are no items."""
+    write_rows(tmp_path / "products.csv", ["product_id", "title"], [["1", "a dress"]])
+    write_rows(
+        tmp_path / "reviews.csv", ["review_id", "customer_id", "sku", "date", "stars"], [["1", "u", "1", "x", "5"]]
+    )
+    assert find_sources(tmp_path, Sources()).purchases is None
+    write_rows(tmp_path / "orders.csv", ["id", "customer_id", "created_at"], [["1", "u", "x"]])
+    write_rows(tmp_path / "order_items.csv", ["order_id", "product_id"], [["1", "1"]])
+    with pytest.raises(UserError, match=r"2 tables look like orders .*must be joined into one first"):
+        find_sources(tmp_path, Sources())
+
+
+def test_a_text_that_is_no_table_is_no_reason_to_stop(tmp_path: Path) -> None:
+    write_rows(tmp_path / "products.csv", ["product_id", "title"], [["1", "a dress"]])
+    (tmp_path / "README.txt").write_text("Dear all, hello\nthis, is, no, table\n")
+    (tmp_path / "kunden.csv").write_bytes(b"id;name\n1;M\xfcller\n")
+    sources = find_sources(tmp_path, Sources())
+    assert sources.unread == (tmp_path / "README.txt", tmp_path / "kunden.csv")
+    (tmp_path / "products.csv").write_bytes(b"id;title\n1;M\xfcller\n")
+    with pytest.raises(UserError, match="UTF-8"):
+        find_sources(tmp_path, Sources())
+
+
+def test_pictures_beside_a_zip_of_pictures_must_be_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "goods.csv", ["Product ID", "Title"], [["1", "a dress"]])
+    (tmp_path / "logo.png").touch()
+    with ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("1.jpg", b"x")
+    with pytest.raises(UserError, match=r"pictures lie in it \(logo\.png\) and in photos\.zip; name one of them"):
+        find_sources(tmp_path, Sources())
+    images = tmp_path / "photos.zip"
+    assert find_sources(tmp_path, Sources(images=images)).images == images
+
+
 def test_two_tables_of_products_are_refused_and_one_can_be_named(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         write_rows(tmp_path / name, ["Product ID", "Title"], [["1", "a dress"]])
