@@ -10,7 +10,12 @@ BLOCK = (
     "header|hr|html|iframe|img|input|label|li|link|main|meta|nav|ol|o:p|p|picture|pre|section|source|summary|table|"
     "tbody|td|tfoot|th|thead|title|tr|ul|video"
 )
-HIDDEN = re.compile(r"<!--.*?-->|<(style|script)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+EXCEL_RETURN = "_x000D_"  # how Excel writes the first half of a line end
+HIDDEN = re.compile(  # what a browser does not show; one that is not closed hides the rest, as there
+    r"<!--.*?(?:-->|\Z)|<(style|script|svg|noscript|template)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!\[CDATA\[|\]\]>|"
+    + EXCEL_RETURN,
+    re.DOTALL | re.IGNORECASE,
+)
 TAG = re.compile(rf"</?(?:(?P<inline>{INLINE})|{BLOCK})(?:\s[^<>]*|/)?>", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -25,7 +30,7 @@ def remove_markup(text: str) -> str:
     >>> remove_markup("size < 5 & > 3")
     'size < 5 & > 3'
     """
-    if "<" not in text and "&" not in text:
+    if not any(sign in text for sign in ("<", "&", EXCEL_RETURN)):
         return text
     before = None
     while text != before:  # each round makes the text shorter, so this ends

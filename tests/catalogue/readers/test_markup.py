@@ -22,6 +22,10 @@ WORDS = st.lists(st.text(alphabet="abc äß<>&;!-", min_size=1, max_size=6).map(
         ('<div class="a > b">red</div>', 'b">red'),  # as html allows no such sign in a tag here
         ("<style>p {color: red}</style>red<script>alert('<p>')</script>", "red"),
         ("<!-- hidden <p> -->red", "red"),
+        ("red<style>p {color: red}", "red"),
+        ("red<svg viewBox='0'><title>icon</title></svg> dress<noscript>on</noscript>", "red dress"),
+        ("<![CDATA[<p>red</p>]]>", "red"),
+        ("red_x000D_dress", "red dress"),
         ("&lt;p&gt;red &amp;amp; blue&lt;/p&gt;", "red & blue"),
         ("100&#37; wool &#x26; silk", "100% wool & silk"),
         ("<P STYLE='x'>red</P >", "red"),
