@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lookbook.shops.columns import Choice, choose_columns, simplify
+from lookbook.shops.days import YEAR_LAST, Order, cut_day, find_order
 from lookbook.shops.items import Items
 from lookbook.shops.layouts import ORDERS, Orders, find_layout
 from lookbook.shops.tables import Table, iterate_tables, shorten
@@ -28,7 +29,6 @@ NUMBERED = ("id", "reference")  # names that an order or a row of it may have fo
 ONE_CUSTOMER = 0.2  # share of the rows from which a customer may be none
 FEW_ROWS = 50  # among which a customer may well have so many
 CANCELLED_AT = "cancelledat"
-DAY = re.compile(r"\d{4}-\d\d-\d\d(?=[T ]|$)")
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,18 @@ class Purchases:
         layout: The program that exported it.
         choice: Which column is what.
         id_column: The column of the items whose values name the purchased item; "" where none does.
+        day_order: Whether the day or the month stands first in 03/04/2024.
     """
 
     table: Table
     layout: Orders
     choice: Choice
     id_column: str
+    day_order: Order = "unknown"
+
+    def cut_day(self, cell: str | None) -> str | None:
+        """Write the day of a cell as 2024-03-11, where it can be told."""
+        return cut_day(cell, self.day_order)
 
 
 def choose_order_columns(table: Table, named: Mapping[str, str], items: Items) -> Purchases:
@@ -89,7 +95,12 @@ def choose_orders(path: Path, named: Mapping[str, str], items: Items) -> Purchas
     first = next(parts)
     if first.choice.missing or first.choice.unknown or not items.ids:
         return first
-    return next((chosen for chosen in chain([first], parts) if names_items(chosen, items)), first)
+    chosen = next((chosen for chosen in chain([first], parts) if names_items(chosen, items)), first)
+    column = chosen.choice.columns["day"]
+    if not first.table.rows[column].fillna("").map(lambda cell: bool(YEAR_LAST.match(cell))).any():
+        return chosen
+    cells = chain.from_iterable(part.rows[column] for part in iterate_tables(path))
+    return replace(chosen, day_order=find_order(cells))
 
 
 def _numbers_rows(table: Table, column: str) -> bool:
@@ -136,7 +147,7 @@ def build_purchases(purchases: Purchases, items: Items) -> tuple[pd.DataFrame, l
         The purchases in file order, and what the user should know.
     """
     columns, rows = purchases.choice.columns, _fill_orders(purchases)
-    users, days = rows[columns["user"]], rows[columns["day"]].map(_cut_day)
+    users, days = rows[columns["user"]], rows[columns["day"]].map(purchases.cut_day)
     frame = pd.DataFrame({"user_id": users, "item_id": _map_items(purchases, items), "date": days})
     reasons = {
         "of cancelled or refunded orders": find_cancelled(rows),
@@ -230,12 +241,6 @@ def holds_addresses(users: pd.Series) -> bool:
     return bool(users.dropna().str.contains("@", regex=False).any())
 
 
-def _cut_day(cell: str | None) -> str | None:
-    """Keep the day of `2024-03-11 10:14:00 -0400`, as the shop wrote it; any other form stays as it is."""
-    found = DAY.match(cell) if cell else None
-    return found.group() if found else cell
-
-
 def survey(purchases: Purchases, items: Items) -> tuple[bool, list[str]]:
     """Read all rows of orders once, in parts.
 
@@ -267,13 +272,13 @@ def survey(purchases: Purchases, items: Items) -> tuple[bool, list[str]]:
 
 def _refuse_other_days(purchases: Purchases) -> None:
     column = purchases.choice.columns["day"]
-    days = purchases.table.rows[column].dropna().map(_cut_day)
+    days = purchases.table.rows[column].dropna().map(purchases.cut_day)
     try:
         read_days(pa.array(days, pa.string()))
     except NoTimeError as error:
         raise UserError(
-            f"{purchases.table.path}: column {column}: {error}; export days in this form, or name another column with "
-            "--column day=NAME"
+            f"{purchases.table.path}: column {column}: {error}; 01.04.2024 is read too, and 13/04/2024 where no row "
+            "contradicts it; export days in such a form, or name another column with --column day=NAME"
         ) from None
 
 
@@ -289,5 +294,5 @@ def is_plain(purchases: Purchases, items: Items) -> bool:
         and not find_returned(table.rows).any()
         and _fill_orders(purchases).equals(table.rows)
         and not holds_addresses(table.rows[columns["user"]])
-        and not any(_cut_day(day) != day for day in table.rows[columns["day"]])
+        and not any(purchases.cut_day(day) != day for day in table.rows[columns["day"]])
     )

@@ -193,10 +193,28 @@ def test_all_rows_decide_whether_a_file_is_read_as_it_is(tmp_path: Path, monkeyp
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (["01.04.2024 14:05", "1.4.2024"], ["2024-04-01", "2024-04-01"]),
+        (["03/04/2024", "13/04/2024"], ["2024-04-03", "2024-04-13"]),
+        (["3/4/2024 10:00", "4/13/2024"], ["2024-03-04", "2024-04-13"]),
+        (["2024-3-1", "2024-03-01"], ["2024-03-01", "2024-03-01"]),
+    ],
+)
+def test_days_are_read_as_the_shop_meant_them(tmp_path: Path, days: list[str], expected: list[str]) -> None:
+    """Where a column tells it: one number above 12 says which of both is the day."""
+    items, _ = make_both(tmp_path, "user,item,date", *(f"u{n},{n + 1},{day}" for n, day in enumerate(days)))
+    chosen = choose_orders(tmp_path / "orders.csv", {}, items)
+    assert survey(chosen, items) == (False, [])
+    assert build_purchases(chosen, items)[0]["date"].tolist() == expected
+
+
 def test_a_day_that_nobody_can_read_is_refused_at_once(tmp_path: Path) -> None:
-    items, orders = make_both(tmp_path, "user,item,date", "u1,1,2024-01-01", "u1,2,03/04/2024")
-    with pytest.raises(UserError, match=r"orders\.csv: column date: '03/04/2024' is no day .*--column day=NAME"):
-        survey(orders, items)
+    for rows in (["u1,2,03/04/2024"], ["u1,2,13/04/2024", "u1,2,04/13/2024"]):
+        items, _ = make_both(tmp_path, "user,item,date", "u1,1,2024-01-01", *rows)
+        with pytest.raises(UserError, match=r"orders\.csv: column date: '\d\d/04/2024' is no day .*--column day=NAME"):
+            survey(choose_orders(tmp_path / "orders.csv", {}, items), items)
 
 
 def test_one_address_in_two_cases_is_one_customer(tmp_path: Path) -> None:
