@@ -14,9 +14,10 @@ from lookbook.shops.columns import Choice, choose_columns, simplify
 from lookbook.shops.days import YEAR_LAST, Order, cut_day, find_order
 from lookbook.shops.items import Items
 from lookbook.shops.layouts import ORDERS, Orders, find_layout
-from lookbook.shops.tables import Table, iterate_tables, shorten
+from lookbook.shops.tables import PART_ROWS, Table, iterate_tables, shorten
 from pipeline.cells.times import NoTimeError, read_days
 from pipeline.core.errors import UserError
+from pipeline.core.progress import track
 
 COLUMNS = {"user": "user_id", "purchased": "item_id", "day": "date"}  # what -> its column in the written purchases.csv
 STATUS = ("financialstatus", "orderstatus", "status", "paymentstatus", "bestellstatus", "statut", "estado", "stato")
@@ -252,7 +253,7 @@ def survey(purchases: Purchases, items: Items) -> tuple[bool, list[str]]:
     """
     plain, n_rows, strangers, first, customers = True, 0, 0, "", Counter[str]()
     known = set(items.frame["item_id"])
-    for part in iterate_tables(purchases.table.path):
+    for part in track(iterate_tables(purchases.table.path), "reading orders", unit=f" × {PART_ROWS:,} rows"):
         own = replace(purchases, table=part)
         _refuse_other_days(own)
         plain = plain and is_plain(own, items)
