@@ -101,7 +101,7 @@ def make_files(
 def _make_on_ray(
     missing: Mapping[Path, Any], open_: Open, arguments: tuple[Any, ...], where: Where, together: int
 ) -> None:
-    """Submit tasks while slots are free, and wait until every file is seen here; cancel the rest where one fails."""
+    """Submit tasks while slots are free, and wait until every file is seen here; leave the cluster where one fails."""
     ray = _connect()
     gpu = where.device == "cuda"
     slots = _Slots(ray, min(where.threads, _count_cpus(ray)), gpu)
@@ -121,9 +121,9 @@ def _make_on_ray(
                 for path, size in zip(running.pop(done), sizes, strict=True):
                     _wait_until_seen(path, size)
                 progress.update(len(sizes))
-    finally:
-        for task in running:
-            ray.cancel(task, force=True)
+    except BaseException:
+        ray.shutdown()  # ends the other tasks; ray.cancel may abort this process where a task just ends (Ray's #54798)
+        raise
 
 
 class _Slots:
