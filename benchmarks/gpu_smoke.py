@@ -19,7 +19,6 @@ disk and a GPU of 80 GB. A part that fails is reported and the others go on; the
 
 import argparse
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -133,11 +132,14 @@ def measure_training(arm: str, device: str) -> dict[str, Any]:
 
 def measure_resume(name: str, device: str) -> dict[str, Any]:
     """Run the stage caption_train whole, then killed at its first checkpoint and resumed; compare the adapters."""
+    from accelerate.utils.memory import clear_device_cache
+
     adapter = Path("data/adapters") / name / "adapter_model.safetensors"
     command = [sys.executable, "-m", "captioning.train", "--captioner", name, "--family", FAMILIES[name]]
     start = time.monotonic()
     estimated, peak = train_whole(name), read_peak()
     seconds = time.monotonic() - start
+    clear_device_cache(garbage_collection=True)  # the runs that follow are other processes on the same GPU
     first = adapter.rename(f"{name}-whole.safetensors")
     with subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -169,14 +171,10 @@ def train_whole(name: str) -> float:
 
 
 def read_peak() -> float:
-    """Return the most memory that this process had on the GPU, in GB; 0 without one. Gives it back to the GPU."""
+    """Return the most memory that this process had on the GPU, in GB; 0 without one."""
     import torch
 
-    if not torch.cuda.is_available():
-        return 0.0
-    gc.collect()
-    torch.cuda.empty_cache()  # for the processes that follow
-    return torch.cuda.max_memory_allocated() / 1e9
+    return torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0
 
 
 def compare_weights(one: Path, other: Path) -> float:

@@ -12,17 +12,8 @@ Names = Mapping[str, Sequence[str]]  # what -> usual names of its column, simpli
 ITEM_COLUMNS: Names = {
     "item": (
         *("itemid", "articleid", "productid", "sku", "id", "variantsku", "handle", "itemnumber", "articlenumber"),
-        *(
-            "productnumber",
-            "itemcode",
-            "offerid",
-            "referencenumber",
-            "reference",
-            "artikelnummer",
-            "artikelnr",
-            "artnr",
-        ),
-        *("produktid", "idproduit", "referencia", "idproducto", "codiceprodotto", "codice", "item"),
+        *("productnumber", "itemcode", "offerid", "referencenumber", "reference", "artikelnummer", "artikelnr"),
+        *("artnr", "produktid", "idproduit", "referencia", "idproducto", "codiceprodotto", "codice", "item"),
     ),
     "description": (
         *("description", "detaildesc", "productdescription", "itemdescription", "salesdescription", "longdescription"),

@@ -80,7 +80,7 @@ def _unique_names(table: Table) -> list[str]:
 
 
 def _refuse_ambiguous(table: Table, owner: pd.Series, choice: Choice) -> None:
-    """Refuse a table of an item a row with an empty id, or two descriptions for one id: nothing says which is right."""
+    """Refuse an empty id, and two descriptions for one id, where a row is an item: nothing says which is right."""
     id_column, text_column = choice.columns["item"], choice.columns["description"]
     if owner.isna().any():
         row = int(owner.isna().to_numpy().argmax()) + 1
@@ -137,7 +137,7 @@ def _last_category(cell: str | None, layout: Products) -> str | None:
     if cell is None or layout is PLAIN:
         return cell
     paths = re.split(rf"(?<!\\){layout.separator}", cell) if layout.separator else [cell]
-    parts = [[part.replace("\\,", ",").strip() for part in re.split(layout.levels, path)] for path in paths]
+    parts = [[part.replace("\\,", ",").strip() for part in re.split(f"[{layout.levels}]", path)] for path in paths]
     named = [path for path in parts if path[-1] and path[-1].casefold() not in ROOTS]
     return max(named, key=len)[-1] if named else None
 

@@ -30,7 +30,7 @@ class Products:
         find_owner: Gives each row the id of the product that it belongs to; missing where it belongs to none.
         further_ids: Columns beside the id whose values orders may use for the product that owns the row.
         separator: What separates several categories in a cell; "" where a cell holds one.
-        levels: What separates the levels of a category: one of these signs.
+        levels: The signs that separate the levels of a category.
         find_colour: Gives the colours of each row, where no column of their own holds them.
         colour_from: What `find_colour` reads, for messages.
     """
@@ -41,7 +41,7 @@ class Products:
     find_owner: Callable[[Rows], pd.Series] | None = None
     further_ids: tuple[str, ...] = ()
     separator: str = ""
-    levels: str = "[>]"
+    levels: str = ">"
     find_colour: Callable[[Rows], pd.Series] | None = None
     colour_from: str = ""
 
@@ -185,7 +185,7 @@ PRODUCTS = (
         find_by_configurable,
         (),
         ",",
-        "[>/]",
+        ">/",
         find_additional_colour,
         "additional_attributes",
     ),
@@ -199,7 +199,7 @@ PRODUCTS = (
         find_by_position,
         ("productcodesku",),
         ";",
-        "[>/]",
+        ">/",
     ),
     Products(
         "BigCommerce",
@@ -215,7 +215,7 @@ PRODUCTS = (
         find_by_position,
         ("sku",),
         ";",
-        "[>/]",
+        ">/",
     ),
     Products(
         "PrestaShop",
@@ -227,7 +227,7 @@ PRODUCTS = (
         None,
         ("referencenumber", "ean13"),
         ",",
-        "[>/]",
+        ">/",
     ),
     Products(
         "Google Merchant",

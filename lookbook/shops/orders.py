@@ -27,9 +27,9 @@ CANCELLED = re.compile(  # refunded, not partially refunded
 QUANTITY = ("quantity", "qty", "lineitemquantity", "itemquantity", "menge", "quantite", "cantidad", "quantita")
 ORDER = ("orderid", "ordernumber", "orderno", "orderreference", "order", "bestellnummer")
 NUMBERED = ("id", "reference")  # names that an order or a row of it may have for itself
+CANCELLED_AT = "cancelledat"
 ONE_CUSTOMER = 0.2  # share of the rows from which a customer may be none
 FEW_ROWS = 50  # among which a customer may well have so many
-CANCELLED_AT = "cancelledat"
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def find_cancelled(rows: pd.DataFrame) -> pd.Series:
     cancelled = pd.Series(False, index=rows.index)
     for column in map(str, rows):
         if simplify(column) in STATUS:
-            cancelled |= rows[column].fillna("").map(lambda word: bool(CANCELLED.match(word.strip().casefold())))
+            cancelled |= rows[column].fillna("").str.casefold().map(lambda word: bool(CANCELLED.match(word)))
         elif simplify(column) == CANCELLED_AT:
             cancelled |= rows[column].notna()
     return cancelled

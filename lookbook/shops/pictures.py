@@ -79,8 +79,13 @@ def find_pictures(items: Items, pictures: Pictures, further: bool = False) -> tu
     """
     named = items.frame["image"].map(lambda cell: split_cell(cell) if cell else [])
     first = named.str[0]
-    views = _list_by_id(items, pictures)
-    by_id = _find_by_id(items, pictures, views)
+    owners = _list_ids(items)
+    if _lie_in_folders(owners, pictures):
+        views = _list_by_folder(owners, pictures)
+        by_id = items.frame["item_id"].map({item: names[0] for item, names in views.items()})
+    else:
+        views = _list_by_id(owners, pictures)
+        by_id = items.frame["item_id"].map(_find_by_id(owners, pictures, views))
     by_name = first.map(_match_names(list(first.dropna().unique()), pictures))
     if by_name.notna().sum() >= by_id.notna().sum():  # not both: 15.jpg may be of product 15 or of another
         spare = first.isna() & ~by_id.isin(by_name.dropna())
@@ -128,24 +133,6 @@ def _more(names: list[str]) -> str:
     return " …" if len(names) > FIRST else ""
 
 
-def _find_by_id(items: Items, pictures: Pictures, views: Mapping[str, list[str]]) -> pd.Series:
-    """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
-    if _lie_in_folders_of_items(items, pictures):
-        return items.frame["item_id"].map({item: names[0] for item, names in views.items() if names})
-    by_stem = {fold(PurePosixPath(name).stem): name for name in reversed(pictures.names)}
-    exact: dict[str, str] = {}
-    for value, item in _list_ids(items).items():
-        if value in by_stem:
-            exact.setdefault(item, by_stem[value])
-    taken = set(exact.values())
-    found: dict[str, str] = {}
-    for item, names in views.items():
-        free = [name for name in names if name not in taken]
-        if free:
-            found[item] = free[0]
-    return items.frame["item_id"].map(found | exact)
-
-
 def _list_ids(items: Items) -> dict[str, str]:
     """Map each id, as the name of a file, to its item: an item's own ids come before those that orders may use."""
     owners: dict[str, str] = {}
@@ -155,33 +142,52 @@ def _list_ids(items: Items) -> dict[str, str]:
     return owners
 
 
-def _list_by_id(items: Items, pictures: Pictures) -> dict[str, list[str]]:
-    """List for each item the pictures named after one of its ids and a number, `A7-1.jpg`, in the order of these.
+def _find_by_id(owners: Mapping[str, str], pictures: Pictures, views: Mapping[str, list[str]]) -> dict[str, str]:
+    """Find for each item the first picture named after one of its ids, in whatever case: `A7.jpg`, else `A7-1.jpg`."""
+    by_stem = {fold(PurePosixPath(name).stem): name for name in reversed(pictures.names)}
+    exact: dict[str, str] = {}
+    for value, item in owners.items():
+        if value in by_stem:
+            exact.setdefault(item, by_stem[value])
+    taken = set(exact.values())
+    found: dict[str, str] = {}
+    for item, names in views.items():
+        free = [name for name in names if name not in taken]
+        if free:
+            found[item] = free[0]
+    return found | exact
 
-    Where folders are named after items, they are the pictures of the item's folder, in the order of their names.
-    """
-    views: dict[str, list[str]] = defaultdict(list)
-    if _lie_in_folders_of_items(items, pictures):
-        owners = _list_ids(items)
-        for name in sorted(pictures.names, key=_order_by_number):
-            if item := owners.get(fold(PurePosixPath(name).parent.name)):
-                views[item].append(name)
-        return views
+
+def _list_by_id(owners: Mapping[str, str], pictures: Pictures) -> dict[str, list[str]]:
+    """List for each item the pictures named after one of its ids and a number, `A7-1.jpg`, in the order of these."""
     by_view: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in reversed(pictures.names):
         view = VIEW.fullmatch(fold(PurePosixPath(name).stem))
         if view:
             by_view[view["id"]].append((int(view["number"]), name))
-    for value, item in _list_ids(items).items():
+    views: dict[str, list[str]] = defaultdict(list)
+    for value, item in owners.items():
         views[item] += [name for _, name in sorted(by_view.get(value, []))]
     return views
 
 
-def _lie_in_folders_of_items(items: Items, pictures: Pictures) -> bool:
+def _lie_in_folders(owners: Mapping[str, str], pictures: Pictures) -> bool:
     """Whether folders are named after items, as in `A7/front.jpg`, whatever the files in them are called."""
-    owners = _list_ids(items)
-    folders = [fold(PurePosixPath(name).parent.name) for name in pictures.names]
+    folders = [_name_folder(name) for name in pictures.names]
     return sum(name in owners for name in folders) > IN_FOLDERS * len(folders) and len(set(folders)) > 1
+
+
+def _list_by_folder(owners: Mapping[str, str], pictures: Pictures) -> dict[str, list[str]]:
+    """List for each item the pictures in folders named after its ids, in the order of their names."""
+    views: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(pictures.names, key=_order_by_number):
+        if item := owners.get(_name_folder(name)):
+            views[item].append(name)
+    return views
+
+
+def _name_folder(name: str) -> str:
+    return fold(PurePosixPath(name).parent.name)
 
 
 def _order_by_number(name: str) -> list[tuple[int, str]]:

@@ -14,27 +14,11 @@ from lookbook.shops.tables import SUFFIXES, Table, read_table
 from pipeline.core.errors import UserError
 
 SAMPLE_ROWS = 1000  # of a table, by which it is known what it holds
-ORDER_WORDS = (
-    "order",
-    "purchase",
-    "transaction",
-    "sale",
-    "bestell",
-    "commande",
-    "pedido",
-    "ordini",
-    "verkauf",
-    "vente",
+ORDER_WORDS = (  # in the names of files
+    *("order", "purchase", "transaction", "sale"),
+    *("bestell", "verkauf", "commande", "vente", "pedido", "ordini"),
 )
-REVIEW_WORDS = (
-    "rating",
-    "stars",
-    "review",
-    "reviewid",
-    "reviewtext",
-    "score",
-    "comment",
-)  # columns of what is no order
+REVIEW_WORDS = ("rating", "stars", "review", "reviewid", "reviewtext", "score", "comment")  # columns of no order
 
 
 @dataclass(frozen=True)

@@ -161,14 +161,13 @@ def _has_quotes(path: Path) -> bool:
     with open(path, encoding="utf-8-sig", newline="") as file:
         if file.read(1) == '"':
             return True
-    lengths = {len(row) for _, row in _iterate_rows(path, "\t", False) if any(row)}
-    if len(lengths) > 1:
+    lengths = [len(row) for _, row in _iterate_rows(path, "\t", False) if any(row)]
+    if len(set(lengths)) > 1:
         return True
     try:
-        n_rows = sum(1 for _ in _iterate_rows(path, "\t", True))
+        return len(lengths) == sum(any(row) for _, row in _iterate_rows(path, "\t", True))
     except UserError:
         return False
-    return n_rows == sum(1 for _ in _iterate_rows(path, "\t", False))
 
 
 def _fit(path: Path, line: int, row: list[str], names: Sequence[str]) -> list[str | None]:

@@ -25,7 +25,7 @@ from lookbook.shops.sources import Sources
 from lookbook.shops.tables import EXAMPLES, Table, read_table
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file, new_folder
-from pipeline.core.params import REFERENCE, suggest
+from pipeline.core.params import REFERENCE, load, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
@@ -111,7 +111,8 @@ def plan_study(
         UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
     """
     _check_name(name, again)
-    settings = _read_study(STUDIES / f"{name}.yaml")["catalogue_prepare"]
+    study = STUDIES / f"{name}.yaml"
+    settings = load(study if study.exists() else REFERENCE)["catalogue_prepare"]
     views = views or settings["images"]
     items, sample = choose_all_columns(sources, named, command)
     pictures = Pictures(_require(sources.images))
@@ -250,12 +251,13 @@ def write_plan(plan: Plan, captioner: tuple[str, str], device: str) -> None:
 
 def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
     """Write the sample's parameters and comments, for this shop; without purchases no recommendations."""
-    yaml = _open_yaml()
-    is_new = not plan.study.exists()
-    params = _read_study(plan.study)
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    old = plan.study if plan.study.exists() else REFERENCE
+    params: Any = yaml.load(old.read_text(encoding="utf-8"))
     params["catalogue_prepare"]["columns"].update(plan.columns.model_dump())
     params["catalogue_prepare"]["images"] = plan.views
-    if is_new:
+    if old is REFERENCE:
         model, family = captioner
         params["dataset"], params["writer"], params["device"] = plan.name, model, device
         params["captioners"] = {model: {"family": family}}
@@ -265,17 +267,6 @@ def write_study(plan: Plan, captioner: tuple[str, str], device: str) -> None:
             params[axis] = []
     with new_file(plan.study) as partial, open(partial, "w", encoding="utf-8") as file:
         yaml.dump(params, file)
-
-
-def _read_study(study: Path) -> Any:
-    """Read the parameters of a study with their comments; the sample's, if there is none of this name yet."""
-    return _open_yaml().load((study if study.exists() else REFERENCE).read_text(encoding="utf-8"))
-
-
-def _open_yaml() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    return yaml
 
 
 def describe(plan: Plan) -> Iterator[str]:
