@@ -86,7 +86,10 @@ def test_a_bug_keeps_its_traceback(error: Exception) -> None:
         run(main)
 
 
-def test_the_last_line_names_the_stage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_line_names_the_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the stage's costs are written
     monkeypatch.setenv("DVC_STAGE", "rec_score")
     run(lambda: print_summary("wrote metrics/recommendations.json"))
     monkeypatch.delenv("DVC_STAGE")
