@@ -40,6 +40,7 @@ ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
 CHOSEN = Path("metrics/chosen.json")
+NOTHING_WARM: dict[str, Any] = {"cutoff": None, "evaluation": None, "catalogues": [], "masked": [], "slices": []}
 
 
 class Params(Study):
@@ -75,7 +76,21 @@ def compare_study(params: Params) -> dict[str, Any]:
     if params.captioners:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)
     if not params.has_recommendations:
-        return comparison | {"catalogues": [], "masked": [], "slices": []}
+        return comparison | NOTHING_WARM
+    comparison |= {
+        "arrivals": arrivals.compare_arrivals(params, params.compare, arrivals.Paths(RANKED, ARRIVALS, INTERACTIONS)),
+        "prediction": predict_recommendations(
+            CAPTION_SCORES, RANKED, params.primary_recommenders, list(params.captioners), draws, seed
+        ),
+    }
+    return comparison | compare_warm(params)
+
+
+def compare_warm(params: Params) -> dict[str, Any]:
+    """Return the tables of items that keep their purchases; without rows in a study that makes no lists of them."""
+    cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
+    if cutoff is None:
+        return NOTHING_WARM
     plain = list_catalogue_recommenders(
         params.recommenders, params.warm_content_recommenders, params.warm_image_features
     )
@@ -84,12 +99,7 @@ def compare_study(params: Params) -> dict[str, Any]:
     users, slices = (
         Tables(scores, hits, RELEVANT, product) for scores, hits in ((USER_SCORES, HITS), (SLICE_SCORES, SLICE_HITS))
     )
-    cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
-    return comparison | {
-        "arrivals": arrivals.compare_arrivals(params, params.compare, arrivals.Paths(RANKED, ARRIVALS, INTERACTIONS)),
-        "prediction": predict_recommendations(
-            CAPTION_SCORES, RANKED, params.primary_recommenders, list(params.captioners), draws, seed
-        ),
+    return {
         "cutoff": cutoff,
         "evaluation": evaluation,
         "catalogues": recommendations.compare_catalogues(axes, users, cutoff),
@@ -103,10 +113,10 @@ def select_figures(params: Params, comparison: dict[str, Any]) -> headline.Figur
     figures = headline.select_rating_figures(read_json(RATINGS))
     if params.primary_recommenders:
         metrics = read_json(ARRIVALS / f"{params.primary.name}.json")
-        figures |= headline.select_arrival_figures(metrics, comparison["rows"], params, comparison["cutoff"])
+        figures |= headline.select_arrival_figures(metrics, comparison["rows"], params)
     if params.captioners:
         figures |= headline.select_caption_figures(read_json(CAPTION_METRICS), params)
-    if params.has_recommendations:
+    if comparison["cutoff"] is not None:
         figures |= headline.select_warm_figures(read_json(REC_METRICS), params, comparison["cutoff"])
     return figures
 

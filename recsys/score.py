@@ -84,7 +84,7 @@ def main() -> None:
     if not files:
         write_empty_tables(*paths)
         write_json(METRICS, {})
-        print_summary(f"wrote {METRICS}: nothing to score, `catalogues` and `texts` are empty")
+        print_summary(f"wrote {METRICS}: nothing to score: the axes of the study name no lists")
         return
     catalogues, cutoffs, where = {file.catalogue for file in files}, params.rec_score.cutoffs, params.machine.where()
     read_truth = partial(read_ground_truth, catalogues, params.texts, params.rec_score, ITEMS, TEXTS)

@@ -13,7 +13,6 @@ interval and no p. A difference is claimed where the corrected p is below 0.05 a
 are equivalent where the interval lies within a share of the reference's NDCG on both sides of zero.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from lookbook.comparison.clusters import Differences, estimate_difference
 from lookbook.comparison.contributions import Hits, compare_hits, pair_runs
 from lookbook.comparison.families import PICTURES, REFERENCE, Arm, Pair, find_tests, list_shown
 from lookbook.comparison.family_tests import complete_family
-from lookbook.comparison.ranked import REMEDY, Ranking, find_relevant
+from lookbook.comparison.ranked import REMEDY, Ranking, find_metric, find_relevant
 from lookbook.comparison.rows import Row
 from lookbook.comparison.settings import Compare, Study
 from pipeline.core.errors import UserError
@@ -95,8 +94,7 @@ def read_results(names: Sequence[str], paths: Paths) -> Results:
         if not (ranking.users.equals(first.users) and ranking.arrivals.equals(first.arrivals)):
             raise UserError(f"{ranking.folder}: other users or arrivals than in {first.folder}; {REMEDY}")
     metrics = {name: read_json(paths.metrics / f"{name}.json") for name in names}
-    figures = next(iter(metrics[names[0]]["sources"].values()))
-    return Results(rankings, metrics, next(key for key in figures if re.fullmatch(r"ndcg_\d+", key)))
+    return Results(rankings, metrics, find_metric(metrics[names[0]]))
 
 
 def build_row(pair: Pair, results: Results) -> tuple[Row, Differences]:

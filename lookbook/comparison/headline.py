@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalogue.descriptions.variants import name_filled_text, name_masked_text
+from lookbook.comparison.ranked import find_metric
 from lookbook.comparison.rows import Row
 from lookbook.comparison.settings import Study
 
 Figures = dict[str, float]
 
-HEADLINE = ("chosen", "reference", "none", "best", "ft_pt", "low", "high", "cider", "preference")
+HEADLINE = ("chosen", "reference", "none", "best", "ft_pt", "difference", "low", "high", "cider", "preference")
 CAPTION_METRICS = {  # as in metrics/captions.json -> key
     "bleu_4": "bleu_4",
     "cider": "cider",
@@ -23,28 +24,30 @@ CAPTION_METRICS = {  # as in metrics/captions.json -> key
 }
 
 
-def select_arrival_figures(metrics: dict[str, Any], rows: Sequence[Row], study: Study, cutoff: int) -> Figures:
+def select_arrival_figures(metrics: dict[str, Any], rows: Sequence[Row], study: Study) -> Figures:
     """Return NDCG among the arrivals by the primary comparison's recommender, and what that comparison found.
 
     Args:
         metrics: metrics/arrivals/<recommender>-<features>.json of the primary comparison.
         rows: The comparisons of the arrivals.
         study: It chooses the captions: `captions` of `writer`.
-        cutoff: The length of the lists.
 
     Returns:
         chosen, reference, none: NDCG of the chosen captions and of these sources; best: of the best arm without
         captions, which was chosen on validation arrivals; ft_pt, low, high, p: the primary comparison, whatever the
-        captions. What the study does not have is absent.
+        captions, with `difference` in the place of ft_pt where it is of other sources than the writer's captions.
+        What the study does not have is absent.
     """
     names = {"chosen": f"{study.writer}-{study.captions}", "reference": "reference", "none": "none"}
-    sources = metrics["sources"]
-    figures = {key: sources[source][f"ndcg_{cutoff}"] for key, source in names.items() if source in sources}
+    sources, metric = metrics["sources"], find_metric(metrics)
+    figures = {key: sources[source][metric] for key, source in names.items() if source in sources}
     for row in rows:
         if row.get("family") == "secondary" and row["a"] != "reference" and row["b"] != "none":
             figures["best"] = row["mean_b"]
         if row.get("family") == "primary":
-            figures |= {"ft_pt": row["difference"]} | {key: row[key] for key in ("low", "high", "p")}
+            is_ft_pt = (row["a"], row["b"]) == (f"{study.writer}-ft", f"{study.writer}-pt")
+            figures["ft_pt" if is_ft_pt else "difference"] = row["difference"]
+            figures |= {key: row[key] for key in ("low", "high", "p")}
     return figures
 
 

@@ -1,9 +1,11 @@
 """Reads the rankings of new arrivals: data/arrivals/ranked/<recommender>-<features>, written by `rec_rank_arrivals`."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,16 @@ from pipeline.core.outputs import read_json, read_parquet, require
 REMEDY = "run `dvc repro rec_rank_arrivals`"
 BLOCK = 65_536  # users whose factors are read at once
 HITS_HELD = 8  # sources whose hits are kept in memory
+
+
+def find_metric(metrics: Mapping[str, Any]) -> str:
+    """Return the name of NDCG at the length of the arrivals' lists, such as ndcg_12.
+
+    Args:
+        metrics: metrics/arrivals of a recommender with features.
+    """
+    figures = next(iter(metrics["sources"].values()))
+    return next(key for key in figures if re.fullmatch(r"ndcg_\d+", key))
 
 
 @dataclass(frozen=True)

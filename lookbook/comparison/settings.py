@@ -66,8 +66,8 @@ class Study(Section):
 
     @property
     def has_recommendations(self) -> bool:
-        """Whether the study recommends anything; a study without purchases has neither catalogues nor texts."""
-        return bool(self.catalogues or self.texts)
+        """Whether the study recommends anything; a study without purchases has no catalogues, texts or arrivals."""
+        return bool(self.catalogues or self.texts or (self.content_recommenders and self.arrival_features))
 
     @property
     def primary_recommenders(self) -> list[str]:

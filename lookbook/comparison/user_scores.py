@@ -26,10 +26,10 @@ ReadHits = Callable[[str, Row], Hits]  # an arm and a row -> the hits that its s
 ReadScores = Callable[[str, Row], pd.DataFrame]  # an arm and a row -> user, run and value; empty where there is none
 
 
-def find_cutoff(path: Path) -> int:
-    """Return the largest cutoff of NDCG in the scores: 12 where they have ndcg_5 and ndcg_12."""
+def find_cutoff(path: Path) -> int | None:
+    """Return the largest cutoff of NDCG in the scores, 12 where they have ndcg_5 and ndcg_12; None of no lists."""
     names = pq.read_schema(require(path)).names
-    return max(int(name.removeprefix("ndcg_")) for name in names if re.fullmatch(r"ndcg_\d+", name))
+    return max((int(name.removeprefix("ndcg_")) for name in names if re.fullmatch(r"ndcg_\d+", name)), default=None)
 
 
 def find_evaluation(path: Path) -> str:

@@ -10,17 +10,24 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lookbook.reporting.formatting import Values, format_interval, format_p_in_sentence, format_value, name_of
-from lookbook.reporting.sources import describe_source
+from lookbook.reporting.sources import describe_source, split_source
 
 Finding = Literal["better", "worse", "equal", "not shown"]
 
 NO_ARRIVALS = "This study has no experiment on new arrivals, so it does not say whether captions help recommendations."
+ADJECTIVES = {"ft": "fine-tuned", "pt": "pre-trained"}
 BEST = "the best {recommender} arm without captions"
 FT_AND_PT: dict[Finding, str] = {
-    "better": "Fine-tuned captions by {writer} rank new arrivals better than pre-trained ones.",
-    "worse": "Fine-tuned captions by {writer} rank new arrivals worse than pre-trained ones.",
-    "equal": "Fine-tuned and pre-trained captions by {writer} rank new arrivals equally well.",
-    "not shown": "Between fine-tuned and pre-trained captions by {writer}, no difference is shown for new arrivals.",
+    "better": "{a} captions by {captioner} rank new arrivals better than {b} ones.",
+    "worse": "{a} captions by {captioner} rank new arrivals worse than {b} ones.",
+    "equal": "{a} and {b} captions by {captioner} rank new arrivals equally well.",
+    "not shown": "Between {a} and {b} captions by {captioner}, no difference is shown for new arrivals.",
+}
+ANY_PAIR: dict[Finding, str] = {
+    "better": "New arrivals are ranked better with {a} than with {b}.",
+    "worse": "New arrivals are ranked worse with {a} than with {b}.",
+    "equal": "New arrivals are ranked equally well with {a} and with {b}.",
+    "not shown": "Between {a} and {b}, no difference is shown for new arrivals.",
 }
 FT_AND_NONE: dict[Finding, str] = {
     "better": "Fine-tuned captions rank new arrivals better than no words.",
@@ -66,28 +73,60 @@ class Answer:
         return [" ".join(sentences) for sentences in (self.basis, *self.secondary, self.others, self.warm) if sentences]
 
 
-def write_answer(comparison: Values, recommendations: Values, writer: str, recommender: str) -> Answer:
-    """Write the answer.
+def write_answer(comparison: Values, recommendations: Values, recommender: str) -> Answer:
+    """Write the answer; what was compared is read from the comparisons, since params.yaml may have changed since.
 
     Args:
         comparison: metrics/comparison.json, as `read_comparison` returns it.
         recommendations: metrics/recommendations.json; empty in a study that has none.
-        writer: The captioner whose captions the primary comparison is about.
-        recommender: The recommender of the primary comparison, with its features.
+        recommender: With its features, of the warm case where no primary comparison names one.
     """
-    warm = write_warm(comparison.get("masked", []), recommendations, recommender)
-    rows = comparison.get("arrivals", [])
+    rows, masked = comparison.get("arrivals", []), comparison.get("masked", [])
     primary = next((row for row in rows if row.get("family") == "primary"), None)
     if primary is None:
-        return Answer(NO_ARRIVALS, warm=warm)
+        return Answer(NO_ARRIVALS, warm=write_warm(masked, recommendations, recommender))
     secondary = [row for row in rows if row.get("family") == "secondary"]
     return Answer(
-        FT_AND_PT[judge(primary)].format(writer=writer),
+        write_verdict(primary),
         [*write_figures(primary), *_write_limits(primary)],
         [[_write_finding(row), *write_figures(row), *_write_limits(row)] for row in secondary],
         write_others(rows, primary, secondary),
-        warm,
+        write_warm(masked, recommendations, primary["recommender"]),
     )
+
+
+def write_verdict(primary: Values) -> str:
+    """Write what the primary comparison says of its own two sources.
+
+    >>> write_verdict({"a": "x-pt", "b": "x-ft", "claimed": True, "equivalent": False, "difference": -0.1})
+    'Pre-trained captions by x rank new arrivals worse than fine-tuned ones.'
+    """
+    captioner, a, b = name_pair(primary)
+    words = FT_AND_PT if captioner else ANY_PAIR
+    return capitalise(words[judge(primary)].format(a=a, b=b, captioner=captioner))
+
+
+def name_pair(row: Values) -> tuple[str, str, str]:
+    """Return the captioner of a fine-tuned and a pre-trained caption, and what tells its two apart.
+
+    Of any other pair: an empty name, and both sources as phrases.
+
+    >>> name_pair({"a": "x-ft", "b": "x-pt"}), name_pair({"a": "x-ft", "b": "none"})
+    (('x', 'fine-tuned', 'pre-trained'), ('', 'fine-tuned captions by x', 'no words'))
+    """
+    (kind_a, captioner), (kind_b, other) = (split_source(row[arm]) for arm in ("a", "b"))
+    if kind_a in ADJECTIVES and kind_b in ADJECTIVES and captioner == other:
+        return captioner, ADJECTIVES[kind_a], ADJECTIVES[kind_b]
+    return "", describe_source(row["a"]), describe_source(row["b"])
+
+
+def capitalise(text: str) -> str:
+    """Begin a sentence with a capital; names further on keep their letters.
+
+    >>> capitalise("pictures by BLIP-2")
+    'Pictures by BLIP-2'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def judge(row: Values) -> Finding:
@@ -162,7 +201,7 @@ def write_others(rows: Sequence[Values], primary: Values, secondary: Sequence[Va
         secondary: Its rows that are secondary comparisons.
     """
     best = [row for row in secondary if row["a"] != "reference" and row["b"] != "none"]
-    phrases = {"Fine-tuned minus pre-trained captions": primary}
+    phrases = {write_pair(primary): primary}
     phrases |= {f"Fine-tuned captions minus {describe_source(row['b'])}": row for row in best[:1]}
     features = primary["recommender"].partition("-")[2]
     sentences = []
@@ -181,6 +220,16 @@ def write_others(rows: Sequence[Values], primary: Values, secondary: Sequence[Va
         if figures:
             sentences.append(f"{phrase}: {', '.join(figures)}.")
     return ["With other recommenders there are intervals and no test.", *sentences] if sentences else []
+
+
+def write_pair(row: Values) -> str:
+    """Name the difference of two sources at the beginning of a sentence.
+
+    >>> write_pair({"a": "x-ft", "b": "x-pt"}), write_pair({"a": "reference", "b": "none"})
+    ('Fine-tuned minus pre-trained captions', "The shop's own descriptions minus no words")
+    """
+    captioner, a, b = name_pair(row)
+    return capitalise(f"{a} minus {b}" + (" captions" if captioner else ""))
 
 
 def write_warm(masked: Sequence[Values], recommendations: Values, recommender: str) -> list[str]:

@@ -223,7 +223,8 @@ HEADLINE = {
     "recall": "attribute_recall",
     "core": "core_precision",
 }  # and caption scores
-OF_NDCG = ("chosen", "reference", "none", "best", "ft_pt", "low", "high", "masked", "warm")  # of the headline
+# Figures of the headline that are NDCG
+OF_NDCG = ("chosen", "reference", "none", "best", "ft_pt", "difference", "low", "high", "masked", "warm")
 RANKING = ("ndcg", "map", "recall", "precision", "hit_rate")
 
 

@@ -47,7 +47,7 @@ def read_answer(study: Study) -> Answer | None:
     name = build_name(str(primary.get("recommender", "")), primary.get("features"))
     recommendations = read_json(study.root / REC_METRICS) if study.has(REC_METRICS) else {}
     comparison = read_comparison(study.root / COMPARISON)
-    return write_answer(comparison, recommendations, str(study.params.get("writer", "")), name)
+    return write_answer(comparison, recommendations, name)
 
 
 def count_figures(study: Study) -> dict[str, str]:

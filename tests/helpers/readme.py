@@ -65,7 +65,7 @@ def write_sentences(read: Read) -> str:
     """Write the answer: the verdict, then a point for each comparison, the warm case, and the caption scores."""
     study, comparison = read_study(), read("comparison")
     tables = comparison | group_rows(comparison["rows"])
-    answer = write_answer(tables, read("recommendations"), study.writer, study.primary.name)
+    answer = write_answer(tables, read("recommendations"), study.primary.name)
     points = [" ".join([f"**{answer.verdict}**", *answer.basis])]
     points += [" ".join([f"**{first}**", *rest[:1]]) for first, *rest in answer.secondary]
     points += [" ".join(sentences) for sentences in (answer.others, answer.warm) if sentences]

@@ -16,6 +16,8 @@ from lookbook.comparison.captions import BLEU, STATISTICS
 from lookbook.comparison.rows import TABLES, read_comparison
 from pipeline.core.errors import UserError
 from recsys.scoring import arms
+from recsys.scoring.score_tables import write_empty_tables
+from tests.lookbook.conftest import TEXTS
 
 Row = dict[str, Any]
 
@@ -286,6 +288,31 @@ def test_a_study_without_purchases_has_only_captions(study: Path, write_params: 
     assert comparison["catalogues"] == comparison["masked"] == comparison["slices"] == []
     assert read_json("metrics/headline.json").keys() == {"cider"}
     assert read_figures().keys() == CAPTION_FIGURES
+
+
+def test_a_study_of_arrivals_alone_has_no_warm_tables(study: Path, write_params: Any, read_json: Any) -> None:
+    write_empty_tables(compare.USER_SCORES, compare.SLICE_SCORES, compare.HITS, compare.SLICE_HITS, compare.RELEVANT)
+    Path("metrics/recommendations.json").write_text("{}")
+    for texts in (TEXTS, []):
+        write_params(study, catalogues=[], texts=texts, recommenders=[], warm_content_recommenders=[])
+        compare.main()
+        comparison = read_comparison(compare.COMPARISON)
+        assert comparison["arrivals"]
+        assert comparison["catalogues"] == comparison["masked"] == comparison["slices"] == []
+        assert read_json(compare.HEADLINE)["ft_pt"] > 0
+
+
+def test_the_arrivals_have_lists_of_a_length_of_their_own(compared: Row, read_json: Any) -> None:
+    headline = read_json(compare.HEADLINE)
+    for path in (compare.USER_SCORES, compare.SLICE_SCORES, compare.HITS, compare.SLICE_HITS, compare.RELEVANT):
+        table = pd.read_parquet(path).rename(columns=lambda name: name.replace("_12", "_10"))
+        names = table.columns.intersection(["metric", "part"])
+        table[names] = table[names].astype(str).replace("_12", "_10", regex=True)
+        table.to_parquet(path, index=False)
+    compare.REC_METRICS.write_text(compare.REC_METRICS.read_text().replace("_12", "_10"))
+    compare.main()
+    assert read_json(compare.HEADLINE) == headline
+    assert read_comparison(compare.COMPARISON)["cutoff"] == 10
 
 
 def test_what_keeps_its_purchases_has_intervals_and_no_test(compared: Row) -> None:

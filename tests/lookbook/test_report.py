@@ -92,7 +92,7 @@ def test_pages_are_self_contained(reported: Path) -> None:
 
 def test_the_answer_stands_first_and_is_that_of_the_rows(reported: Path, read_json: Any) -> None:
     rows, recommendations = read_comparison(files.COMPARISON), read_json("metrics/recommendations.json")
-    answer = write_answer(rows, recommendations, "tiny-blip2-opt", "vbpr-sbert")
+    answer = write_answer(rows, recommendations, "vbpr-sbert")
     text = page(PAGES[0]).text
     for sentence in (answer.verdict, *answer.basis, *answer.warm):
         assert sentence in text

@@ -125,7 +125,7 @@ def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader
     """Return the values of the page templates that are neither tables nor figures."""
     return {
         "dataset": study.dataset,
-        "answer": write_answer(results.comparison, results.recommendations, study.writer, study.primary.name),
+        "answer": write_answer(results.comparison, results.recommendations, study.primary.name),
         "definitions": formatting.DEFINITIONS,
         "rec_definitions": formatting.REC_DEFINITIONS,
         "headline": results.headline,

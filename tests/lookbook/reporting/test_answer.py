@@ -11,7 +11,7 @@ from lookbook.reporting.answer import NO_ARRIVALS, Answer, judge, write_answer
 from tests.helpers.arrivals import FINDINGS, arrivals_row, row_with_finding
 
 FT, PT = "tiny-llava-ft", "tiny-llava-pt"
-OF_PRIMARY = ("tiny-llava", "vbpr-sbert")  # the writer and the recommender
+RECOMMENDER = "vbpr-sbert"  # of the primary comparison
 CLAIMS = re.compile(r"\b(better|worse|help|helps|raise\w*|lower\w*)\b")
 SIZES = st.floats(0.001, 0.2)
 
@@ -21,7 +21,7 @@ def primary(finding: str, **changes: Any) -> dict[str, Any]:
 
 
 def answer_of(*rows: dict[str, Any]) -> Answer:
-    return write_answer({"arrivals": list(rows)}, {}, *OF_PRIMARY)
+    return write_answer({"arrivals": list(rows)}, {}, RECOMMENDER)
 
 
 def sentences(answer: Answer) -> list[str]:
@@ -45,6 +45,27 @@ def sentences(answer: Answer) -> list[str]:
 )
 def test_the_verdict_follows_from_the_primary_comparison(finding: str, words: str) -> None:
     assert answer_of(primary(finding)).verdict == words
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (PT, FT, "Pre-trained captions by tiny-llava rank new arrivals worse than fine-tuned ones."),
+        ("reference", "none", "New arrivals are ranked worse with the shop's own descriptions than with no words."),
+        (FT, "none", "New arrivals are ranked worse with fine-tuned captions by tiny-llava than with no words."),
+        (
+            FT,
+            "other-pt",
+            "New arrivals are ranked worse with fine-tuned captions by tiny-llava than with pre-trained captions by "
+            "other.",
+        ),
+    ],
+)
+def test_the_verdict_is_about_the_sources_that_were_compared(a: str, b: str, words: str) -> None:
+    answer = answer_of(row_with_finding(a, b, "worse", "primary"), arrivals_row(a, b, 0.1, recommender="bpr-sbert"))
+    assert answer.verdict == words
+    assert not any("Fine-tuned minus pre-trained" in sentence for sentence in answer.others)
+    assert answer.others
 
 
 def test_the_basis_names_everything_that_the_verdict_rests_on() -> None:
@@ -156,7 +177,7 @@ def test_other_recommenders_on_the_same_words_have_intervals_and_say_which_hold_
 
 
 def test_a_study_without_the_experiment_says_so() -> None:
-    assert answer_of() == answer_of(arrivals_row(FT, PT)) == write_answer({}, {}, *OF_PRIMARY) == Answer(NO_ARRIVALS)
+    assert answer_of() == answer_of(arrivals_row(FT, PT)) == write_answer({}, {}, RECOMMENDER) == Answer(NO_ARRIVALS)
 
 
 @pytest.mark.parametrize(("low", "words"), [(-0.009, "holds zero"), (0.0001, "leaves out zero")])
@@ -164,14 +185,14 @@ def test_the_warm_case_has_an_interval_and_a_floor_but_no_verdict(low: float, wo
     row = {"recommender": "vbpr-sbert", "metric": "ndcg_masked_12", "a": "ft", "b": "pt", "mean_a": 0.0457}
     row |= {"mean_b": 0.0448, "difference": 0.0008, "low": low, "high": 0.0106}
     comparison = {"arrivals": [primary("better")], "masked": [row | {"metric": "ndcg_12"}, row]}
-    first, second = write_answer(comparison, {"original": {"bpr": {"ndcg_masked_12": 0.0461}}}, *OF_PRIMARY).warm
+    first, second = write_answer(comparison, {"original": {"bpr": {"ndcg_masked_12": 0.0461}}}, RECOMMENDER).warm
     assert "+0.0008 [" in first
     assert words in first
     assert (
         second
         == "BPR-MF, which reads neither words nor pictures, has 0.0461 on them; the captions have 0.0457 and 0.0448."
     )
-    assert len(write_answer(comparison, {}, *OF_PRIMARY).warm) == 1
+    assert len(write_answer(comparison, {}, RECOMMENDER).warm) == 1
     assert not CLAIMS.search(first + second)
 
 
