@@ -9,7 +9,8 @@ from pipeline.core.errors import UserError, first_five
 def find_standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and scale that give each dimension mean 0 and variance 1 over the items, divided by √dim.
 
-    A dimension that is constant gets scale 0, and does not count among the √dim. Features are read a block at a time.
+    A dimension that is constant but for rounding gets scale 0, and does not count among the √dim: one whose spread is
+    below 1e-5 of the largest, or 1e-6 of its mean. Features are read a block at a time.
 
     >>> from features.files import all_rows
     >>> centre, scale = find_standards(all_rows(np.array([[1, 5], [3, 5]], dtype=np.float32)), ["a", "b"])
@@ -45,7 +46,8 @@ def find_standards(features: Rows, item_ids: list[str]) -> tuple[np.ndarray, np.
         )
     mean = total / max(1, n)
     spread = np.sqrt(np.maximum(squares / max(1, n) - mean**2, 0))
-    informative = spread > 1e-6
+    rounding = np.maximum(1e-5 * spread.max(initial=0), 1e-6 * np.abs(first + mean))
+    informative = spread > rounding
     scale = np.divide(1, spread, out=np.zeros(dim), where=informative) / np.sqrt(max(1, informative.sum()))
     return (first + mean).astype(np.float32), scale.astype(np.float32)
 

@@ -171,6 +171,16 @@ def standardised(features: np.ndarray) -> np.ndarray:
     return (features - centre) * scale
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1e-7, 1e6])
+def test_standards_do_not_depend_on_the_scale_of_features(scale: float) -> None:
+    features = np.random.default_rng(1).normal(1, 1, size=(90, 6)).astype(np.float32)
+    features[:, 2] = 7
+    features[:, 3] *= 1e-6  # rounding, beside the others
+    expected = standardised(features)
+    assert not expected[:, 2:4].any()
+    np.testing.assert_allclose(standardised((features * scale).astype(np.float32)), expected, atol=1e-6)
+
+
 def test_standards_are_mean_and_spread_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     features = (np.random.default_rng(0).normal(size=(90, 6)) * 3 + 400).astype(np.float32)
     expected = (features - features.mean(0)) / features.std(0) / np.sqrt(6)
