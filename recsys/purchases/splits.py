@@ -118,7 +118,8 @@ def is_test_by_date(
         min_purchases: fewer are few.
         few_purchases: where all purchases of users with few go.
     """
-    test = purchases.day > purchases.day.max(initial=0) - test_days
+    last = purchases.day.max(initial=np.iinfo(np.int32).min)  # days before 1970 are negative
+    test = purchases.day > int(last) - test_days
     return np.where(has_few(purchases, min_purchases), few_purchases == "study", test)
 
 

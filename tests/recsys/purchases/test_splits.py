@@ -8,8 +8,8 @@ from recsys.purchases.settings import FewPurchases
 from recsys.purchases.splits import Purchases
 
 ROWS = st.lists(
-    st.tuples(st.integers(0, 6), st.integers(0, 4), st.integers(0, 5)), min_size=1, max_size=60
-)  # (user, item, day), in file order
+    st.tuples(st.integers(0, 6), st.integers(0, 4), st.integers(-3, 2)), min_size=1, max_size=60
+)  # (user, item, day), in file order; days before 1970 are negative
 
 
 def purchases(rows: list[tuple[int, int, int]]) -> Purchases:
