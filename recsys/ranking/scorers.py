@@ -85,7 +85,7 @@ class SameForAll:
 
 @dataclass(frozen=True)
 class RandomOrder:
-    """A random order of the items for each user, which depends on the seed and the user alone.
+    """A random order of the items for each user, which depends on the seed, the user, and how many items are drawn.
 
     Only the beginning of an order is drawn, so there are no scores of every item.
     """

@@ -27,6 +27,7 @@ from recsys.interchange.warprec.configuration import LISTS, METRICS, OURS
 from recsys.scoring.arms import build_name
 
 STAMP = re.compile(r"_(\d\d\.\d\d\.\d{4}_\d\d-\d\d-\d\d)$")  # day first: names do not sort by time
+OWN_LISTS = "our "  # before the name of a recommender whose lists were made here
 RANDOM = "random"  # its lists are drawn again when they are written
 
 
@@ -40,7 +41,7 @@ class Result:
         train: Our metrics of the lists, and counts, over test pairs of items in train, as WarpRec counts.
         every: The same over all test pairs, as the study counts.
         warprec: The figures that WarpRec wrote, by our names; empty where there are none.
-        study: The study's figures of its own recommender; empty where it has none.
+        study: The study's figures of its own recommender, the mean over its runs; empty where it has none.
         note: What makes the figures doubtful, or nothing.
     """
 
@@ -125,6 +126,8 @@ def format_table(results: Sequence[Result], about: About) -> str:
         lines.append(
             f"greatest difference between WarpRec's figures and ours of the same lists and pairs: {max(gaps):.1e}"
         )
+    if any(result.recommender.startswith(OWN_LISTS) for result in results):
+        lines.append("our …: the lists of the study's first run; the column Lookbook has the mean over all its runs")
     if any(result.recommender == RANDOM for result in results):
         lines.append("WarpRec's Random draws other lists when it writes them than when it evaluates")
     return "\n".join([*lines, *(result.note for result in results if result.note), *about["unlike"]])
@@ -171,7 +174,7 @@ def _score_file(file: Path, about: About, train: Pairs, test: Pairs) -> Result:
     recommender = own
     if configuration and configuration["lists"] and model == LISTS:
         own = configuration["lists"]
-        recommender = f"our {own}"
+        recommender = OWN_LISTS + own
     lists, cutoffs = drop_unranked(train, read_lists(file)), about["cutoffs"]
     warm = evaluate(train, test, lists, cutoffs, test_items="train").summary()
     every = evaluate(train, test, lists, cutoffs).summary()

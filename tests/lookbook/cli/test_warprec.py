@@ -375,6 +375,7 @@ def test_run_puts_both_tables_side_by_side(stand_in: Path) -> None:
         "0.25000",
     ]
     assert "greatest difference between WarpRec's figures and ours" in ended.stdout
+    assert "our …: the lists of the study's first run; the column Lookbook has the mean" in ended.stdout
     logs = {path.stem: path.read_text() for path in Path("warprec/logs").iterdir()}
     pipelines = {"plain": "eval", "epochs": "train", "features-parity": "train", "lists-itemknn": "eval"}
     for name, pipeline in pipelines.items():
