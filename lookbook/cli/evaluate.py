@@ -67,7 +67,7 @@ def evaluate(
     if not summary["users_with_a_hit"]:
         typer.echo("no list has an item of its user's test purchases: are --train and --test swapped?")
     if against:
-        typer.echo(format_comparison(recs, against, rows))
+        typer.echo(format_comparison(recs, against, rows, without_list))
     if margin is not None:
         typer.echo(format_margin(margin, rows))
 
@@ -111,11 +111,12 @@ def format_table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
     return "\n".join(lines)
 
 
-def format_comparison(a: Path, b: Path, rows: "list[Row]") -> str:
+def format_comparison(a: Path, b: Path, rows: "list[Row]", without_list: str) -> str:
     """Format the differences of two files of lists: a row per cutoff."""
     first = rows[0]
+    who = "users with a list in both" if without_list == "leave-out" else "users, of whom those without a list have 0"
     lines = [
-        f"\nA: {a}, B: {b}: {first['users']:,} users with a list in both, {first['items']:,} items that they bought",
+        f"\nA: {a}, B: {b}: {first['users']:,} {who}, {first['items']:,} items that they bought",
         f"{'':<12}{'A':>10}{'B':>10}{'A - B':>10}{'95 % interval':>24}{'p':>8}{'Holm':>8}{'smallest':>10}",
     ]
     for row in rows:

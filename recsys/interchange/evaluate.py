@@ -160,8 +160,10 @@ def _rank_rows(lists: Pairs) -> tuple[np.ndarray, np.ndarray]:
     """An order of the rows, and the rank of each (0, 1, …) in its user's list."""
     user = lists.user.codes
     order = np.arange(len(user))
-    if np.any(user[1:] < user[:-1]):  # codes are by first appearance: a user's rows are apart
+    is_apart = bool(np.any(user[1:] < user[:-1]))  # codes are by first appearance: a user's rows are apart
+    if is_apart or "rank" in lists.values:
         _refuse_two_lists(lists)
+    if is_apart:
         order = np.argsort(user, kind="stable")
     key = lists.values.get("rank", -lists.values["score"] if "score" in lists.values else None)
     if key is not None and not _is_ordered(user[order], key[order]):
@@ -179,31 +181,35 @@ def _is_ordered(user: np.ndarray, key: np.ndarray) -> bool:
 def _refuse_two_lists(lists: Pairs) -> None:
     """Refuse a user with two lists.
 
-    A user's rows that are apart are one list where ranks show it, or where the whole file is ordered by score. Else
-    they are two, and the file does not show which is meant.
+    Where there are ranks, a user with one rank twice has two lists, such as those of two runs. Without ranks, a user's
+    rows that are apart are one list where the whole file is ordered by score. Else they are two, and the file does not
+    show which is meant.
 
     Raises:
         UserError: A user has two lists.
     """
     user, score = lists.user.codes, lists.values.get("score")
     if "rank" in lists.values:
-        is_one_list = not _has_equal_ranks(user, lists.values["rank"])
+        repeated = _find_equal_ranks(user, lists.values["rank"])
+        remedy = "they have a rank twice: keep one list of each, such as that of one run"
+    elif score is not None and np.all(score[1:] <= score[:-1]):
+        return
     else:
-        is_one_list = score is not None and bool(np.all(score[1:] <= score[:-1]))
-    if not is_one_list:
         starts = np.flatnonzero(np.append(True, user[1:] != user[:-1]))
         repeated = np.flatnonzero(np.bincount(user[starts]) > 1)
+        remedy = "keep one, or sort the file by user if it is one list in another order"
+    if len(repeated):
         names = lists.user.names.take(pa.array(repeated[: SHOWN + 1])).to_pylist()
-        raise UserError(
-            f"{lists.path}: {len(repeated)} users have two lists, first {first_five(names)}; "
-            "keep one, or sort the file by user if it is one list in another order"
-        )
+        raise UserError(f"{lists.path}: {len(repeated)} users have two lists, first {first_five(names)}; {remedy}")
 
 
-def _has_equal_ranks(user: np.ndarray, rank: np.ndarray) -> bool:
+def _find_equal_ranks(user: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Return the users who have a rank twice, ascending."""
+    if np.all((user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (rank[1:] > rank[:-1]))):
+        return user[:0]  # as most files are written
     order = np.lexsort((rank, user))
     user, rank = user[order], rank[order]
-    return bool(np.any((user[1:] == user[:-1]) & (rank[1:] == rank[:-1])))
+    return np.unique(user[1:][(user[1:] == user[:-1]) & (rank[1:] == rank[:-1])])
 
 
 def _number_items(train: Pairs, test: Pairs, lists: Pairs) -> tuple[np.ndarray, np.ndarray, int]:

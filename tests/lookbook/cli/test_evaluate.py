@@ -188,6 +188,10 @@ def test_whole_numbers_of_parquet_meet_the_same_numbers_as_text(tmp_path: Path) 
         ({"recs": "7\ta\t5\nx\ta\t9\n7\tc\t1\n"}, "1 users have two lists, first 7"),
         ({"recs": "7\ta\nx\ta\n7\tc\n"}, "1 users have two lists, first 7"),
         ({"recs": "7\ta\t1\t1\n7\tb\t1\t2\nx\ta\t1\t1\n7\tc\t1\t1\n"}, "1 users have two lists"),
+        (
+            {"recs": "7\ta\t1\t1\n7\tb\t1\t1\n7\tc\t1\t2\nx\ta\t1\t1\n"},
+            "1 users have two lists, first 7; they have a rank twice: keep one list of each, such as that of one run",
+        ),
         ({"recs": "\ta\t1\n"}, "recs.tsv: rows have an empty user"),
     ],
 )  # fmt: skip
@@ -285,6 +289,14 @@ def test_two_files_of_lists_are_compared(shop: Path) -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("A: "))
     assert "2 users with a list in both, 2 items that they bought" in lines[start]
     assert lines[start + 2].split()[:4] == ["ndcg@1", "1.00000", "0.50000", "0.50000"]
+
+
+def test_users_without_a_list_are_not_said_to_have_one(shop: Path) -> None:
+    (shop / "other.tsv").write_text("007\tc\t3\n")
+    words = [*files(shop), "--cutoffs", "2", "--without-list", "zero", "--against", shop / "other.tsv"]
+    ended = evaluate(*words)
+    assert ended.exit_code == 0, ended.output
+    assert "2 users, of whom those without a list have 0, 2 items that they bought" in ended.stdout
 
 
 def test_lists_may_stand_for_others_where_the_interval_lies_within_the_margin(shop: Path) -> None:
