@@ -6,8 +6,8 @@ text, right or wrong, reaches all its buyers. So the variance of the mean is tha
 and Miller 2011, "Robust inference with multiway clustering"): V(users) + V(products) − V(user × product); where that
 falls below the larger of the first two, the larger one. What runs add is in `find_error`.
 
-Few products, or few that any list hits, make the variance uncertain: Student's t has as many degrees of freedom as
-products were hit, less one. Products that no list hits add nothing to a difference, and do not count.
+Few products make the variance uncertain, or few on which the arms differ: Student's t has as many degrees of freedom
+as products add to the difference, less one. What both arms hit alike adds nothing to it, and does not count.
 """
 
 from dataclasses import dataclass
@@ -43,22 +43,29 @@ class Differences:
 def estimate_difference(differences: Differences) -> Estimate:
     """Estimate the mean difference with its 95 % interval, the p of its t statistic, and what it could have shown.
 
-    Where fewer than two products are hit nothing is known: the interval is [−1, 1], the range of NDCG's differences.
+    Where the arms differ on one product alone, or hit none, nothing is known: the interval is [−1, 1], the range of
+    NDCG's differences.
 
     Args:
         differences: the parts of the difference.
     """
-    values, n_hit = differences.values, len(np.unique(differences.product))
+    values, n_changed = differences.values, count_changed(differences)
     difference = float(values.sum() / max(1, values.shape[1]) / differences.n_users)
     if len(values) and not (np.abs(values) > TINY).any():
         return EQUAL
-    error, freedom = find_error(differences) if n_hit > 1 and differences.n_users > 1 else (0.0, 0.0)
+    error, freedom = find_error(differences) if n_changed > 1 and differences.n_users > 1 else (0.0, 0.0)
     if error == 0:
         return Estimate(difference, -1.0, 1.0, 1.0, None)
     margin = find_margin(error, freedom)
     low, high = max(-1.0, difference - margin), min(1.0, difference + margin)
     p = 2 * stdtr(freedom, -abs(difference) / error)
     return Estimate(difference, low, high, float(p), find_detectable(margin, error, freedom))
+
+
+def count_changed(differences: Differences) -> int:
+    """Count the products on which the arms differ in any run."""
+    changed = (np.abs(differences.values) > TINY).any(axis=1)
+    return len(np.unique(differences.product[changed]))
 
 
 def find_error(differences: Differences) -> tuple[float, float]:
@@ -68,7 +75,7 @@ def find_error(differences: Differences) -> tuple[float, float]:
     of single runs; that noise is taken out of the variance over users and products, where it is too.
     """
     values = differences.values
-    freedom = len(np.unique(differences.product)) - 1.0
+    freedom = count_changed(differences) - 1.0
     whole = find_two_way_variance(differences, values.mean(axis=1))
     n_runs = values.shape[1]
     of_runs = values.sum(axis=0) / differences.n_users

@@ -115,6 +115,16 @@ def test_equal_arms_differ_by_nothing_and_no_hits_say_nothing() -> None:
     assert estimate_difference(one_product) == (0.5, -1.0, 1.0, 1.0, None)
 
 
+def test_products_that_both_arms_hit_alike_change_nothing() -> None:
+    """Their parts of a difference are zero, and few products that differ stay few."""
+    few = Differences(np.arange(6), np.array([0, 0, 1, 1, 2, 2]), np.ones((6, 1)), 40, 30)
+    alike = Differences(np.arange(30), np.append(few.product, np.arange(6, 30)), np.zeros((30, 1)), 40, 30)
+    alike.values[:6] = 1
+    assert estimate_difference(alike) == estimate_difference(few)
+    alike.values[2:6] = 0
+    assert estimate_difference(alike) == (pytest.approx(2 / 40), -1.0, 1.0, 1.0, None)
+
+
 def test_runs_that_agree_count_as_one() -> None:
     table = random_table(5, (60, 20, 1))
     single, copies = (estimate_difference(build_differences(np.repeat(table, n, axis=2))) for n in (1, 3))
