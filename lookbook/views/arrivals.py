@@ -12,7 +12,6 @@ from lookbook.reporting.sources import sort_sources
 from lookbook.views.study import RANKED, Study
 from pipeline.core.outputs import read_json
 
-LIST_ITEMS = 12
 BLOCKS, BLOCK_ROWS = 20, 100  # of the customers whose lists are counted, where there are more
 
 
@@ -42,6 +41,11 @@ def list_runs(folder: Path) -> list[int]:
     return list(read_json(folder / "factors.json")["runs"])
 
 
+def read_cutoff(folder: Path) -> int:
+    """Read how many places a list of a recommender of arrivals has."""
+    return int(read_json(folder / "factors.json")["k"])
+
+
 def read_arrivals(folder: Path) -> pl.Series:
     """Read the id of every arrival, in the order of the factors."""
     return pl.read_parquet(folder / "arrivals.parquet", columns=["item_id"])["item_id"]
@@ -55,7 +59,7 @@ def rank_arrivals(folder: Path, source: str, run: int, user: int) -> list[str]:
     with safe_open(folder / "factors.safetensors", framework="numpy") as factors:
         own = factors.get_slice(f"users-{run}")[row : row + 1]
         scores = own @ factors.get_tensor(f"items-{source}-{run}").T + factors.get_tensor(f"bias-{source}-{run}")
-    best = np.argsort(-scores[0], kind="stable")[:LIST_ITEMS]
+    best = np.argsort(-scores[0], kind="stable")[: read_cutoff(folder)]
     ids = read_arrivals(folder)
     return [str(ids[int(position)]) for position in best]
 
@@ -74,7 +78,7 @@ def count_lists(study: Study, item_id: str) -> list[ListCount]:
 
 
 def _count_in(folder: Path, column: int) -> list[ListCount]:
-    sources, runs = list_sources(folder), list_runs(folder)
+    sources, runs, cutoff = list_sources(folder), list_runs(folder), read_cutoff(folder)
     lists, counted = dict.fromkeys(sources, 0), 0
     with safe_open(folder / "factors.safetensors", framework="numpy") as factors:
         for run in runs:
@@ -86,7 +90,7 @@ def _count_in(folder: Path, column: int) -> list[ListCount]:
                 scores += factors.get_tensor(f"bias-{source}-{run}")
                 own = scores[:, [column]]
                 before = (scores > own).sum(axis=1) + (scores[:, :column] == own).sum(axis=1)
-                lists[source] += int((before < LIST_ITEMS).sum())
+                lists[source] += int((before < cutoff).sum())
     return [ListCount(folder.name, source, lists[source], counted) for source in sort_sources(sources)]
 
 

@@ -13,14 +13,23 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from catalogue.descriptions.variants import CATALOGUE_OF
+from lookbook.comparison import user_scores
 from lookbook.views.arrivals import list_runs as list_arrival_runs
-from lookbook.views.arrivals import list_sources, rank_arrivals, read_arrivals
-from lookbook.views.study import INTERACTIONS, RANKED, RECOMMENDATIONS, SOURCES, TEXTS, USER_SCORES, Study
+from lookbook.views.arrivals import list_sources, rank_arrivals, read_arrivals, read_cutoff
+from lookbook.views.study import (
+    INTERACTIONS,
+    RANKED,
+    RECOMMENDATIONS,
+    SOURCES,
+    TEXTS,
+    USER_SCORES,
+    Study,
+    require_stage,
+)
 from pipeline.core.errors import UserError
 
 Experiment = Literal["arrivals", "warm"]
 HISTORY_ITEMS = 24
-WARM_METRIC = "ndcg_12"
 
 
 class Ranking(NamedTuple):
@@ -250,8 +259,19 @@ def make_table(lists: Sequence[Sequence[Place]]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def find_cutoff(study: Study, ranking: Ranking) -> int:
+    """Return how many places of a list count in the NDCG of customers.
+
+    Raises:
+        UserError: The scores are not there.
+    """
+    if ranking.experiment == "arrivals":
+        return read_cutoff(study.root / RANKED / ranking.recommender)
+    return user_scores.find_cutoff(require_stage(study, USER_SCORES))
+
+
 def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:
-    """Return user, a, b and difference (a − b): NDCG@12, the mean of a customer's runs, largest gain first.
+    """Return user, a, b and difference (a − b): NDCG, the mean of a customer's runs, largest gain first.
 
     Raises:
         UserError: The scores are not there.
@@ -263,16 +283,14 @@ def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:
 
 
 def _read_user_scores(study: Study, ranking: Ranking) -> pl.DataFrame:
-    """Return user and value: the mean NDCG@12 of the runs."""
+    """Return user and value: the mean NDCG of the runs at the largest cutoff."""
     if ranking.experiment == "arrivals":
         folder = study.root / RANKED / ranking.recommender
         runs = len(list_arrival_runs(folder))
         hits = pl.scan_parquet(folder / "contributions.parquet").filter(pl.col("source").cast(pl.String) == ranking.arm)
         return hits.group_by("user").agg(value=pl.col("contribution").sum() / runs).collect()
-    path = study.root / USER_SCORES
-    if not path.is_file():
-        raise UserError(f"{USER_SCORES.as_posix()}: no such file; run `dvc repro rec_score`")
-    table = pl.scan_parquet(path).filter(
+    metric = f"ndcg_{find_cutoff(study, ranking)}"
+    table = pl.scan_parquet(study.root / USER_SCORES).filter(
         pl.col("arm").cast(pl.String) == ranking.arm, pl.col("recommender").cast(pl.String) == ranking.recommender
     )
-    return table.group_by("user").agg(value=pl.col(WARM_METRIC).mean()).collect()
+    return table.group_by("user").agg(value=pl.col(metric).mean()).collect()

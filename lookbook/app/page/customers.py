@@ -111,7 +111,8 @@ def _choose_by_effect(study: Study, a: Ranking, b: Ranking, part: str, loss: boo
         effects = effects.filter(pl.col("user").is_in(customers.read_slice(study, part).implode()))
     ordered = (effects.reverse() if loss else effects).head(SHOWN_EFFECTS)
     names = {f"{users[user]} ({difference:+.3f})": user for user, difference in _pairs(ordered)}
-    return names.get(choose("Customer, and A − B in NDCG@12", list(names), "effect"))
+    label = f"Customer, and A − B in NDCG@{people.find_cutoff(study, a)}"
+    return names.get(choose(label, list(names), "effect"))
 
 
 def _pairs(effects: pl.DataFrame) -> list[tuple[int, float]]:

@@ -161,6 +161,20 @@ def test_lists_of_two_recommenders_stand_side_by_side(
     assert html.count("no words: the recommender reads none of this arm") >= 12
 
 
+def test_the_effect_is_named_by_the_cutoff_of_its_scores(
+    whole_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(whole_study, study)
+    path = study / "data/scores/recommendations.parquet"
+    pd.read_parquet(path).rename(columns={"ndcg_12": "ndcg_10"}).to_parquet(path, index=False)
+    monkeypatch.chdir(study)
+    for experiment, cutoff in (("warm", 10), ("arrivals", 12)):
+        app = open_page("customers", experiment=experiment)
+        assert not app.exception
+        assert f"Customer, and A − B in NDCG@{cutoff}" in [box.label for box in app.selectbox]
+
+
 @pytest.mark.parametrize("name", ["study", "garment", "compare", "results", "garments", "customers"])
 def test_a_page_of_figures_offers_them_as_csv(name: str, whole_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(whole_study)

@@ -1,5 +1,6 @@
 """Lists of customers: moves, hits, words, and the ranking of arrivals against the ranks that contributions imply."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,22 @@ def test_effects_are_the_differences_of_ndcg(viewed: Study) -> None:
     assert effects["difference"][0] == pytest.approx(expected.iloc[0])
     assert effects["difference"].is_sorted(descending=True)
     assert dict(effects.select("user", "difference").iter_rows())[0] == pytest.approx(expected.get(0, 0.0))
+
+
+def test_lists_may_have_another_length_than_twelve(viewed: Study, tmp_path: Path) -> None:
+    root = tmp_path / "study"
+    shutil.copytree(viewed.root, root)
+    folder, path = root / "data/arrivals/ranked/vbpr-sbert", root / "data/scores/recommendations.parquet"
+    factors = json.loads((folder / "factors.json").read_text())
+    (folder / "factors.json").write_text(json.dumps(factors | {"k": 9}))
+    scores = pd.read_parquet(path).rename(columns={"ndcg_12": "ndcg_10"}).assign(ndcg_5=2.0)
+    scores.to_parquet(path, index=False)
+    study, warm = open_study(root), Ranking("warm", "vbpr-sbert", "masked-ft")
+    assert len(read_list(study, FT, 0, 3)) == people.find_cutoff(study, FT) == 9
+    assert people.find_cutoff(study, warm) == 10
+    own = scores[scores["arm"] == "masked-ft"].groupby("user")["ndcg_10"].mean()
+    effects = read_effects(study, warm, warm._replace(arm="masked-pt"))
+    assert dict(effects.select("user", "a").iter_rows()) == pytest.approx(own.to_dict())
 
 
 def test_moves_of_two_lists_mirror_each_other(viewed: Study) -> None:
