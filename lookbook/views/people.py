@@ -115,17 +115,18 @@ def read_bought(study: Study, ranking: Ranking, user: int) -> list[str]:
 def find_unreachable(study: Study, ranking: Ranking, user: int, items: Sequence[str]) -> set[str]:
     """Find the garments that no list of this customer can hold: a warm list has what somebody else bought in training.
 
-    Nor has it what the customer bought in training, or what is not in the catalogue. Arrivals are all ranked.
+    Nor has it what the customer bought in training, or what is not among its candidates. Arrivals are all ranked.
     """
     if ranking.experiment == "arrivals":
         return set()
     path = _find_part(study, ranking, "train")
     trained = _read_trained(path, path.stat().st_mtime_ns)
     own = set(_read_purchases(path, user)["item"].to_list())
+    candidates = _find_candidates(study, ranking, user)
     table = pl.scan_parquet(study.root / INTERACTIONS / "items.parquet").select("item", "item_id", "original")
     rows = table.filter(pl.col("item_id").cast(pl.String).is_in(list(items))).collect().iter_rows()
     known = {
-        item_id: item not in own and item in trained and (original or _find_catalogue(ranking) != "original")
+        item_id: item not in own and item in trained and (original or candidates != "original")
         for item, item_id, original in rows
     }
     return {item for item in items if not known.get(item)}
@@ -138,8 +139,18 @@ def _read_trained(path: Path, version: int) -> frozenset[int]:  # a new version 
 
 
 def _find_catalogue(ranking: Ranking) -> str:
-    """Return the catalogue whose purchases and candidates a ranking has."""
+    """Return the catalogue whose purchases a ranking was made of."""
     return "original" if ranking.experiment == "arrivals" else CATALOGUE_OF.get(ranking.arm, ranking.arm)
+
+
+def _find_candidates(study: Study, ranking: Ranking, user: int) -> str:
+    """Return the catalogue whose garments were ranked for the warm lists of a customer that are shown.
+
+    It is `original`, which all catalogues have in common, wherever the customer has a list of it.
+    """
+    table = pl.scan_parquet(find_list_file(study, ranking)).filter(pl.col("user") == user)
+    names = table.select(pl.col("candidates").cast(pl.String).unique()).collect()["candidates"].to_list()
+    return names[0] if names and "original" not in names else "original"
 
 
 def _find_part(study: Study, ranking: Ranking, part: str) -> Path:
@@ -204,13 +215,9 @@ def read_list(study: Study, ranking: Ranking, run: int, user: int) -> list[str]:
     """Read a customer's list, best first; empty where the customer has none."""
     if ranking.experiment == "arrivals":
         return rank_arrivals(study.root / RANKED / ranking.recommender, ranking.arm, run, user)
-    own = pl.col("candidates").cast(pl.String)
-    table = pl.scan_parquet(find_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run)
-    rows = table.with_columns(own).collect()
-    if rows.is_empty():
-        return []
-    pool = "original" if "original" in rows["candidates"] else rows["candidates"][0]
-    return _name(study, rows.filter(pl.col("candidates") == pool).sort("rank")["item"].to_list())
+    own = pl.col("candidates").cast(pl.String) == _find_candidates(study, ranking, user)
+    table = pl.scan_parquet(find_list_file(study, ranking)).filter(pl.col("user") == user, pl.col("run") == run, own)
+    return _name(study, table.collect().sort("rank")["item"].to_list())
 
 
 def read_texts(study: Study, ranking: Ranking, items: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -273,6 +280,8 @@ def find_cutoff(study: Study, ranking: Ranking) -> int:
 def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:
     """Return user, a, b and difference (a − b): NDCG, the mean of a customer's runs, largest gain first.
 
+    It is that of the lists that are shown: customers without purchases among what these rank are left out.
+
     Raises:
         UserError: The scores are not there.
     """
@@ -283,14 +292,16 @@ def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:
 
 
 def _read_user_scores(study: Study, ranking: Ranking) -> pl.DataFrame:
-    """Return user and value: the mean NDCG of the runs at the largest cutoff."""
+    """Return user and value: the mean NDCG of the runs at the largest cutoff, on what catalogues have in common."""
     if ranking.experiment == "arrivals":
         folder = study.root / RANKED / ranking.recommender
         runs = len(list_arrival_runs(folder))
         hits = pl.scan_parquet(folder / "contributions.parquet").filter(pl.col("source").cast(pl.String) == ranking.arm)
         return hits.group_by("user").agg(value=pl.col("contribution").sum() / runs).collect()
-    metric = f"ndcg_{find_cutoff(study, ranking)}"
-    table = pl.scan_parquet(study.root / USER_SCORES).filter(
+    path, metric = study.root / USER_SCORES, f"ndcg_{find_cutoff(study, ranking)}"
+    if user_scores.find_evaluation(path) == "common":
+        metric += "_common"
+    table = pl.scan_parquet(path).filter(
         pl.col("arm").cast(pl.String) == ranking.arm, pl.col("recommender").cast(pl.String) == ranking.recommender
     )
-    return table.group_by("user").agg(value=pl.col(metric).mean()).collect()
+    return table.group_by("user").agg(value=pl.col(metric).mean()).drop_nulls().collect()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,17 @@ def split_study(viewed: Study, tmp_path: Path) -> Study:
         for name, purchases in rows.items():
             table = pd.DataFrame(purchases, columns=["user", "item"]).assign(day=1).astype("int32")
             table.to_parquet(data / "published" / catalogue / f"{name}.parquet", index=False)
+    write_augmented_lists(tmp_path / "study", ["all"])
     return open_study(tmp_path / "study")
+
+
+def write_augmented_lists(root: Path, pools: Sequence[str]) -> None:
+    """Write the lists of the arm `augmented` as those of `masked-ft`, once for each pool of candidates."""
+    lists = pd.read_parquet(root / "data/recommendations/masked-ft/vbpr-sbert.parquet")
+    lists = lists.assign(candidates=lists["candidates"].astype(str))
+    parts = [lists.assign(candidates=pool, item=(lists["item"] + place) % 60) for place, pool in enumerate(pools)]
+    (root / "data/recommendations/augmented").mkdir()
+    pd.concat(parts).to_parquet(root / "data/recommendations/augmented/vbpr-sbert.parquet", index=False)
 
 
 def test_a_catalogue_that_was_split_alone_has_its_own_purchases(split_study: Study) -> None:
@@ -141,6 +152,26 @@ def test_a_catalogue_that_was_split_alone_has_its_own_purchases(split_study: Stu
     assert people.find_unreachable(split_study, ranking, 4, bought) == {ids[1], ids[3], ids[9]}
     augmented = ranking._replace(arm="augmented")
     assert people.find_unreachable(split_study, augmented, 4, bought) == {ids[1], ids[3]}
+
+
+def test_effects_and_purchases_are_those_of_the_lists_that_are_shown(viewed: Study, tmp_path: Path) -> None:
+    """A list of the catalogue `all` is shown as ranked among what it has in common with `original`."""
+    root = tmp_path / "study"
+    shutil.copytree(viewed.root, root)
+    write_augmented_lists(root, ["original", "all"])
+    path = root / "data/scores/recommendations.parquet"
+    own = pd.read_parquet(path).query("arm == 'masked-ft'").assign(arm="augmented")
+    own["ndcg_12_common"] = np.where(own["user"] == 7, np.nan, own["user"] / 100)
+    other = pd.read_parquet(path).query("arm == 'original' and user != 7").assign(ndcg_12_common=0.0)
+    pd.concat([own, other]).to_parquet(path, index=False)
+    study, warm = open_study(root), Ranking("warm", "vbpr-sbert", "augmented")
+    assert read_list(study, warm, 1, 5) == read_list(study, warm._replace(arm="masked-ft"), 1, 5)
+    effects = dict(read_effects(study, warm, warm._replace(arm="original")).select("user", "difference").iter_rows())
+    assert effects == pytest.approx({user: user / 100 for user in own["user"] if user != 7})  # who bought nothing of it
+    items = pd.read_parquet(root / "data/interactions/items.parquet")
+    not_original = set(items.loc[~items["original"], "item_id"])
+    assert not_original
+    assert people.find_unreachable(study, warm, 5, sorted(not_original)) == not_original
 
 
 def test_the_table_of_two_lists_has_every_place(viewed: Study) -> None:
