@@ -4,17 +4,18 @@ One of them may be the shop's descriptions. They have no scores, as captions are
 then is the score of the other set alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from lookbook.comparison.rows import read_comparison
 from lookbook.comparison.significance import Estimate, paired_means, wins_ties_losses
-from lookbook.reporting.formatting import format_p
+from lookbook.reporting.formatting import format_interval, format_p, format_value
+from lookbook.views.corpora import Corpora, estimate_corpora, read_corpora
 from lookbook.views.items import read_catalogue
 from lookbook.views.scores import NOTHING, join_scores, read_scores
 from lookbook.views.study import COMPARISON, ITEMS, SCORES, Study, captions, open_study
@@ -26,11 +27,14 @@ FEW = 5  # garments; smaller slices are left out
 BINS = 20
 REFERENCE = "reference"
 OTHER = "other study: "
+TOGETHER = (
+    "This score is of all these garments together, not the mean of their own scores, as histogram and pairs show them."
+)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the garments: what they have in common, how many they are, and their mean difference."""
+    """A part of the garments: what they have in common, how many they are, and their difference."""
 
     kind: str
     value: str
@@ -58,8 +62,12 @@ class Side(NamedTuple):
 
     def read_scores(self, metric: str) -> pl.DataFrame:
         """Return item_id and value of a score, as the study of this set computed it."""
-        key = (self.captioner, self.variant)
-        return read_scores(self.study, [key], [metric]).get((*key, metric), NOTHING)
+        return self.read_all_scores([metric]).get(metric, NOTHING)
+
+    def read_all_scores(self, metrics: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Return item_id and value of each score, as the study of this set computed it; absent where there is none."""
+        found = read_scores(self.study, [(self.captioner, self.variant)], metrics)
+        return {metric: scores for (_, _, metric), scores in found.items()}
 
 
 def open_other(folder: str) -> Study:
@@ -116,10 +124,26 @@ def read_pairs(study: Study, a: Side, b: Side, metric: str) -> pl.DataFrame:
     return joined.sort("difference", "row", descending=[scored is None, False])
 
 
-def estimate_difference(pairs: pl.DataFrame, draws: int = DRAWS) -> Estimate:
-    """Estimate the mean difference of pairs; whole products are resampled."""
+def read_statistics(a: Side, b: Side, metric: str) -> Corpora | None:
+    """Read what a score of two sets is computed from; None where it is the mean of the garments' own scores."""
+    scored = find_scored(a, b)
+    if scored:
+        return read_corpora(metric, scored.read_all_scores, None)
+    return read_corpora(metric, a.read_all_scores, b.read_all_scores)
+
+
+def estimate_difference(pairs: pl.DataFrame, corpora: Corpora | None = None, draws: int = DRAWS) -> Estimate:
+    """Estimate the difference of a score on the garments of pairs; whole products are resampled.
+
+    Args:
+        pairs: Of `read_pairs`, all or a selection.
+        corpora: Of `read_statistics`; None: the mean difference.
+        draws: The number of bootstrap draws, fewer where there are many products.
+    """
     groups = find_groups(pairs)
     draws = max(200, min(draws, COUNTS // max(1, len(np.unique(groups)))))
+    if corpora is not None:
+        return estimate_corpora(corpora, pairs, groups, draws)
     a, b = (pairs[name].to_numpy().astype(float)[:, None] for name in ("a", "b"))
     return paired_means(a, b, groups, draws, seed=0)[0]
 
@@ -137,18 +161,21 @@ def describe_difference(pairs: pl.DataFrame, a: Side, b: Side, metric: str, test
     Returns:
         The figure in a sentence, and what is to be known of it.
     """
-    scored, estimate, on = find_scored(a, b), estimate_difference(pairs), f"on {len(pairs):,} garments"
+    scored, corpora = find_scored(a, b), read_statistics(a, b, metric)
+    estimate, on = estimate_difference(pairs, corpora), f"on {len(pairs):,} garments"
+    together = [TOGETHER] if corpora else []
     exploratory = (
         "Exploratory: a selection made after looking has no p. The confirmatory comparisons stand under Results."
     )
     if scored:
-        figure = write_estimate(estimate, sign="")
-        alone = "Mean and its interval of 95 %, whole products resampled. Descriptions have no score: captions are "
-        return f"{metric} of {scored.name}: {figure} {on}", [alone + "scored against them.", exploratory]
+        figure = write_estimate(estimate, metric, sign=False)
+        what = "Score" if corpora else "Mean"
+        alone = f"{what} and its interval of 95 %, whole products resampled. Descriptions have no score: captions are "
+        return f"{metric} of {scored.name}: {figure} {on}", [alone + "scored against them.", exploratory, *together]
     wins, ties, losses = count_wins(pairs)
     counts = f"A is better on {wins}, equal on {ties}, worse on {losses}. Interval of 95 %, whole products resampled."
-    verdict = f"{metric}: {a.name} − {b.name} = {write_estimate(estimate)} {on}"
-    return verdict, [counts, tested or exploratory]
+    verdict = f"{metric}: {a.name} − {b.name} = {write_estimate(estimate, metric)} {on}"
+    return verdict, [counts, tested or exploratory, *together]
 
 
 def describe_test(study: Study, a: Side, b: Side, metric: str) -> str:
@@ -163,19 +190,31 @@ def describe_test(study: Study, a: Side, b: Side, metric: str) -> str:
     row = next((row for row in rows if names.items() <= row.items() and row.get("p_holm") is not None), None)
     if row is None:
         return ""
-    interval = write_estimate(Estimate(row["difference"], row["low"], row["high"], row["p"], None))
+    interval = format_interval(metric, row)
     return f"Confirmatory: the stage compare tested this difference: {interval}, corrected p {format_p(row['p_holm'])}."
 
 
-def write_estimate(estimate: Estimate, sign: str = "+") -> str:
-    """Write a figure with its interval.
+def write_estimate(estimate: Estimate, metric: str, sign: bool = True) -> str:
+    """Write a figure with its interval, in the units of the report.
 
     Args:
         estimate: The figure.
-        sign: + writes the sign of all; empty: that of negative figures alone.
+        metric: The score that it is of.
+        sign: Whether positive figures have a sign, too.
     """
-    figures = (f"{value:{sign}.4f}" for value in (estimate.difference, estimate.low, estimate.high))
-    return "{} [{}, {}]".format(*figures).replace("-", "−")
+    figures = (format_value(metric, value, sign) for value in (estimate.difference, estimate.low, estimate.high))
+    return "{} [{}, {}]".format(*figures)
+
+
+def write_pair(row: Mapping[str, Any], metric: str, scored: bool) -> str:
+    """Write the scores of a pair, in the units of the report: its difference and both, or the only one."""
+    a, b = (format_value(metric, row[name]) for name in ("a", "b"))
+    return a if scored else f"{format_value(metric, row['difference'], True)}: {a} against {b}"
+
+
+def write_bin(low: float, high: float, metric: str, sign: bool) -> str:
+    """Write the limits of a bin, in the units of the report."""
+    return f"{format_value(metric, low, sign)} to {format_value(metric, high, sign)}"
 
 
 def find_groups(pairs: pl.DataFrame) -> np.ndarray:
@@ -194,8 +233,8 @@ def find_bins(pairs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"low": edges[:-1], "high": edges[1:], "items": counts})
 
 
-def list_slices(study: Study, pairs: pl.DataFrame) -> list[Slice]:
-    """List the slices with at least `FEW` garments, largest difference first."""
+def list_slices(study: Study, pairs: pl.DataFrame, corpora: Corpora | None = None) -> list[Slice]:
+    """List the slices with at least `FEW` garments, largest difference first; arguments of `estimate_difference`."""
     lengths = pl.scan_parquet(study.root / ITEMS).select(
         "item_id", words=pl.col("description").str.split(" ").list.len()
     )
@@ -208,7 +247,7 @@ def list_slices(study: Study, pairs: pl.DataFrame) -> list[Slice]:
     for kind, column in named.items():
         for (value,), part in table.with_columns(slice=column).group_by(["slice"], maintain_order=True):
             if value and len(part) >= FEW:
-                slices.append(Slice(kind, str(value), len(part), estimate_difference(part, 500)))
+                slices.append(Slice(kind, str(value), len(part), estimate_difference(part, corpora, 500)))
     return sorted(slices, key=lambda one: -abs(one.estimate.difference))
 
 

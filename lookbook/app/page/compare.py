@@ -8,14 +8,18 @@ from lookbook.app.sides import choose_sides
 from lookbook.views.comparing import (
     REFERENCE,
     Side,
+    Slice,
     describe_difference,
     describe_test,
     find_bins,
     find_scored,
     list_slices,
     read_pairs,
+    read_statistics,
     read_texts,
+    write_bin,
     write_estimate,
+    write_pair,
 )
 from lookbook.views.items import count_pages, list_values, take_page
 from lookbook.views.study import ITEMS, SCORES, Study
@@ -50,9 +54,9 @@ def show(study: Study) -> None:
     if a.is_other or b.is_other:
         show_html("note", lines=[OF_OTHER])
     scored = find_scored(a, b)
-    _show_bins(pairs, "score" if scored else "difference A − B", "" if scored else "+")
-    _show_pairs(study, pairs, a, b)
-    _show_slices(study, pairs, "" if scored else "+")
+    _show_bins(pairs, metric, scored is None)
+    _show_pairs(study, pairs, a, b, metric)
+    _show_slices(list_slices(study, pairs, read_statistics(a, b, metric)), metric, scored is None)
     offer_csv(pairs.drop(["row", "b", "difference"] if scored else "row"), "comparison")
 
 
@@ -77,24 +81,24 @@ def _read_number(text: str) -> float | None:
         return None
 
 
-def _show_bins(pairs: pl.DataFrame, what: str, sign: str) -> None:
+def _show_bins(pairs: pl.DataFrame, metric: str, is_difference: bool) -> None:
     show_html("subheading", title="How it is spread")
     bins = find_bins(pairs)
     most = max(bins["items"].to_list()) or 1
     chosen = {name: st.query_params.get_all(name) for name in st.query_params if name not in (BELOW, ABOVE, "page")}
     bars = [
         {
-            "text": f"{low:{sign}.3f} to {high:{sign}.3f}".replace("-", "−"),
+            "text": write_bin(low, high, metric, is_difference),
             "items": items,
             "width": round(100 * items / most, 1),
             "link": link("compare", **chosen, **{BELOW: f"{low:.6g}", ABOVE: f"{high:.6g}"}),
         }
         for low, high, items in bins.iter_rows()
     ]
-    show_html("histogram", bars=bars, what=what)
+    show_html("histogram", bars=bars, what="difference A − B" if is_difference else "score")
 
 
-def _show_pairs(study: Study, pairs: pl.DataFrame, a: Side, b: Side) -> None:
+def _show_pairs(study: Study, pairs: pl.DataFrame, a: Side, b: Side, metric: str) -> None:
     scored = find_scored(a, b)
     show_html("subheading", title="Pairs, lowest score first" if scored else "Pairs, largest difference first")
     page = st.pagination(count_pages(len(pairs)), key="page", bind="query-params")
@@ -108,22 +112,22 @@ def _show_pairs(study: Study, pairs: pl.DataFrame, a: Side, b: Side) -> None:
         of_a, of_b = compare_texts(left.get(item, ""), right.get(item, ""))
         shown.append(
             row | {"a_words": of_a, "b_words": of_b, "own": own.get(item), "picture": picture(row["row"])}
-            | {"link": link("garment", item=item)}
+            | {"link": link("garment", item=item), "figures": write_pair(row, metric, scored is not None)}
         )  # fmt: skip
-    show_html("pairs", pairs=shown, a=a.name, b=b.name, is_difference=scored is None)
+    show_html("pairs", pairs=shown, a=a.name, b=b.name)
 
 
-def _show_slices(study: Study, pairs: pl.DataFrame, sign: str) -> None:
-    what = "difference" if sign else "score"
+def _show_slices(slices: list[Slice], metric: str, is_difference: bool) -> None:
+    what = "difference" if is_difference else "score"
     show_html("subheading", title=f"Slices, largest {what} first")
     rows = [
         [
             one.kind,
             {"text": one.value, "link": _link_slice(one.kind, one.value)},
             one.items,
-            write_estimate(one.estimate, sign),
+            write_estimate(one.estimate, metric, is_difference),
         ]
-        for one in list_slices(study, pairs)
+        for one in slices
     ]
     show_rows(["slice", "value", "garments", what], rows, f"The {what} by slice", numbers=2)
 
