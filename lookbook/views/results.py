@@ -17,6 +17,7 @@ from lookbook.views.study import COMPARISON, Study, require_stage
 TABLES = Path("reports/tables")
 GROUPS = ("arrivals", "captions", "masked", "catalogues", "slices")  # those of differences
 DRAWN = 40  # intervals at most
+NOTHING_KNOWN = "nothing known"  # of the difference: fewer than two products tell of it
 Arms = dict[tuple[Experiment, str], list[str]]
 
 
@@ -31,7 +32,7 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
 
     Returns:
         For each: table, of (captioner or recommender, with the slice), recommender, recommender_b, slice, metric, a, b,
-        difference, low, high, shown, interval, p, claimed.
+        difference, low, high, shown, interval, p, claimed, known: whether anything is known of the difference.
     """
     rows = read_comparison(require_stage(study, COMPARISON)).get(group, [])
     return [_describe(group, row) for row in rows if row.get("low") is not None]
@@ -40,6 +41,7 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
 def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
     metric = str(row["metric"])
     low, high = (format_value(metric, row[key], True) for key in ("low", "high"))
+    known = row["detectable"] is not None
     part = f", {row['slice']}" if row.get("slice") else ""
     return {
         "table": group,
@@ -48,9 +50,10 @@ def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
         "metric": metric,
         **{key: row[key] for key in ("a", "b", "difference", "low", "high")},
         "shown": format_value(metric, row["difference"], True),
-        "interval": f"[{low}, {high}]",
+        "interval": f"[{low}, {high}]" if known else NOTHING_KNOWN,
         "p": format_p(row.get("p_holm")),
         "claimed": bool(mark(dict(row))) if row.get("claimed") is None else row["claimed"],
+        "known": known,
     }
 
 
@@ -94,12 +97,13 @@ def _name_arms(name: str) -> list[str]:
 def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the intervals of comparisons in HTML; the table beside it says the same in figures.
 
+    Where nothing is known of a difference, its interval is all that is possible: it is not drawn, and sets no scale.
     Not in SVG: Streamlit drops it from the HTML that it shows.
     """
     rows = rows[:DRAWN]
     if not rows:
         return render("note", lines=["No comparison is in this selection."])
-    ends = [0.0, *(float(row[key]) for row in rows for key in ("low", "high"))]
+    ends = [0.0, *(float(row[key]) for row in rows if row["known"] for key in ("low", "high"))]
     least, most = min(ends), max(ends)
     scale = 100 / ((most - least) or 1.0)
 
@@ -107,13 +111,13 @@ def draw_intervals(rows: Sequence[Mapping[str, Any]]) -> str:
         return round((value - least) * scale, 2)
 
     lines = [
-        {"label": f"{row['of']}: {row['a']} − {row['b']}", "claimed": row["claimed"]}
+        {"label": f"{row['of']}: {row['a']} − {row['b']}", "claimed": row["claimed"], "known": row["known"]}
         | {key: place(float(row[key])) for key in ("low", "high", "difference")}
         for row in rows
     ]
     metric = rows[0]["metric"]
     limits = [format_value(metric, end, True) if end else "" for end in (least, most)]
-    return render("intervals", lines=lines, zero=place(0.0), ends=limits)
+    return render("intervals", lines=lines, zero=place(0.0), ends=limits, unknown=NOTHING_KNOWN)
 
 
 def list_tables(study: Study) -> list[str]:

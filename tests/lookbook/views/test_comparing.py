@@ -203,6 +203,21 @@ def test_results_are_the_rows_of_the_comparison(viewed: Study) -> None:
     assert "No comparison" in draw_intervals([])
 
 
+def test_what_nothing_is_known_of_sets_no_scale(viewed: Study) -> None:
+    rows = read_rows(viewed, "slices")
+    unknown = [row for row in rows if not row["known"]]
+    assert {(row["low"], row["high"], row["interval"]) for row in unknown} == {(-1.0, 1.0, "nothing known")}
+    known = [row for row in rows if row["known"]][:20]
+    figure = draw_intervals([*known, *unknown])
+    assert figure.count('class="lb-dot') == len(known)
+    assert figure.count(">nothing known</span>") == len(unknown)
+    assert "Nothing known: fewer than two products" in figure
+    widths = [float(width) for width in re.findall(r"width: ([-\d.]+)%", figure)]
+    assert widths == [float(width) for width in re.findall(r"width: ([-\d.]+)%", draw_intervals(known))]
+    assert "othing known" not in draw_intervals(known)
+    assert 'class="lb-dot' not in draw_intervals(unknown)
+
+
 def test_a_comparison_of_lists_leads_to_them_where_they_are_there(viewed: Study) -> None:
     arms = list_arms(viewed)
     masked = [row for row in read_rows(viewed, "masked") if (row["a"], row["b"]) == ("ft", "pt")]
