@@ -21,6 +21,7 @@ from lookbook.ratings.power import find_detectable, list_power
 from lookbook.ratings.rounds import QUESTIONS, REFERENCE, ROUNDS, Round, read_round, split_arm
 from lookbook.ratings.store import PATH, Store, create_store, tell_time
 from lookbook.ratings.tables import LEFT, RIGHT, Answer, Judgement
+from lookbook.reporting.formatting import format_p, format_value
 from lookbook.views.study import CAPTIONS, ITEMS, SCORES, Study, captions
 from pipeline.core.errors import UserError
 
@@ -222,14 +223,19 @@ def read_results(study: Study, opened: OpenRound, store: Store) -> dict[str, Any
 
 
 def list_results(figures: dict[str, Any]) -> list[list[str]]:
-    """List the results of a round: question, arms, preference, interval, p, smallest that is found, verdicts."""
+    """List the results of a round: question, arms, preference, interval, p, smallest that is found, verdicts.
+
+    Preferences are in percent, as in the report.
+    """
     rows = []
     for question, answers in figures.get("questions", {}).items():
         for arms, pair in answers["pairs"].items():
             verdicts = Counter(pair["verdicts"])
             ties = verdicts["both_good"] + verdicts["both_bad"] + verdicts["equal_captions"]
-            interval = f"{pair['low']:+.2f} to {pair['high']:+.2f}"
-            smallest = f"{pair['detectable']:.2f}" if "detectable" in pair else "n/a"
-            numbers = [f"{pair['preference']:+.2f}", interval, f"{pair['p']:.3f}", smallest]
+            preference, low, high = (
+                format_value("preference", pair[key], True) for key in ("preference", "low", "high")
+            )
+            smallest = format_value("preference", pair.get("detectable"))
+            numbers = [preference, f"{low} to {high}", format_p(pair["p"]), smallest]
             rows.append([question, arms, *numbers, *map(str, (verdicts["wins"], ties, verdicts["losses"]))])
     return rows

@@ -27,7 +27,8 @@ VERDICTS = {  # key → what it says, and the verdict
 }
 TOLD_APART = ("no", "sometimes", "yes")
 SMALLEST = (
-    "Smallest: the true net preference that such a test finds in 4 of 5 cases. Less can be there and not be seen."
+    "Preferences are in percent. Smallest: the true net preference that such a test finds in 4 of 5 cases. Less can be "
+    "there and not be seen."
 )
 STARTED = "rate_started"  # in the session: the pair that is shown, and since when
 PROBLEM = "rate_problem"  # in the session: why the last answer was not saved
