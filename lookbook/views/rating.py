@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from catalogue.prepared.items import read_items
+from lookbook.ratings.analysis.judgements import select_fitting
 from lookbook.ratings.analysis.rounds import Draws, Said, analyse_round
 from lookbook.ratings.captions import read_captions, read_garments
 from lookbook.ratings.design import Captions, Pair, Presentation, count_planned, hash_caption, list_presentations
@@ -131,13 +132,13 @@ def _open_round(root: Path, name: str, text: str, version: tuple[int, ...]) -> O
 
 
 def find_progress(opened: OpenRound, store: Store, rater: str) -> Progress:
-    """Find how far a rater is in a round, and what comes next.
+    """Find how far a rater is in a round, and what comes next: also pairs whose captions changed since they were judged.
 
     Raises:
         UserError: the rater's place in the round cannot be saved.
     """
     shown = list_presentations(opened.own, opened.pairs, rater, store.take_seat(opened.name, rater))
-    given = store.list_judgements(opened.name, rater)
+    given = list_fitting(opened, store, rater)
     answered = {(row.item_id, row.again, row.question) for row in given}
     waiting = [
         (one, question)
@@ -207,8 +208,14 @@ def describe_power_so_far(opened: OpenRound, store: Store) -> str:
 
 
 def count_missing(opened: OpenRound, store: Store) -> int:
-    """Count the judgements of all raters that a round still lacks."""
-    return max(0, count_planned(opened.own, opened.pairs) - len(store.list_judgements(opened.name)))
+    """Count the judgements of all raters that a round still lacks; those of captions that changed do not count."""
+    return max(0, count_planned(opened.own, opened.pairs) - len(list_fitting(opened, store)))
+
+
+def list_fitting(opened: OpenRound, store: Store, rater: str | None = None) -> list[Judgement]:
+    """List the judgements of pairs and captions that are still as they were judged, of all raters or of one."""
+    rows = store.list_judgements(opened.name, rater)
+    return select_fitting(opened.own, opened.pairs, opened.captions, rows)
 
 
 def read_results(study: Study, opened: OpenRound, store: Store) -> dict[str, Any]:

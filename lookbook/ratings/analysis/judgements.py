@@ -38,7 +38,7 @@ def count_judgements(own: Round, pairs: Sequence[Pair], captions: Captions, rows
         rows: The judgements of this round.
     """
     of_item = {pair.item_id: pair for pair in pairs}
-    fitting = [row for row in rows if _fits(row, own, of_item, captions)]
+    fitting = select_fitting(own, pairs, captions, rows)
     answered = [row for row in fitting if row.verdict != SKIP]
     values = []
     for row in answered:
@@ -49,6 +49,12 @@ def count_judgements(own: Round, pairs: Sequence[Pair], captions: Captions, rows
         key = (row.rater, row.item_id, pair.group, row.again, row.question)
         values.append((*key, index, row.verdict, on_left, value))
     return Counted(pd.DataFrame(values, columns=COLUMNS), len(rows) - len(fitting), len(fitting) - len(answered))
+
+
+def select_fitting(own: Round, pairs: Sequence[Pair], captions: Captions, rows: Sequence[Judgement]) -> list[Judgement]:
+    """Select the judgements of pairs that the round has, with the captions as they are now: see `count_judgements`."""
+    of_item = {pair.item_id: pair for pair in pairs}
+    return [row for row in rows if _fits(row, own, of_item, captions)]
 
 
 def find_value(verdict: str, on_left: bool) -> int:

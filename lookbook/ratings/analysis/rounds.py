@@ -59,7 +59,7 @@ def analyse_round(
     """
     counted = count_judgements(own, pairs, captions, said.judgements)
     planned = count_planned(own, pairs)
-    finished = len(said.judgements) >= planned
+    finished = len(said.judgements) - counted.changed >= planned
     figures: dict[str, Any] = {
         "a": own.a,
         "b": own.b,

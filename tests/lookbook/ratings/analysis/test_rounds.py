@@ -151,6 +151,9 @@ def test_judgements_of_captions_that_changed_are_left_out_and_counted() -> None:
     touched = sum(int(row.item_id) < 40 for row in rows)
     figures = analyse(rows, captions=captions)
     assert 0 < figures["changed"] == touched < len(rows)
+    assert not figures["finished"]
+    assert "questions" not in figures
+    figures = analyse(rows, captions=captions, looks=[Look("first", "ann", 40, "2026-01-01")])
     assert figures["questions"]["better"]["pairs"]["x-ft over x-pt"]["items"] == len(
         {row.item_id for row in rows if int(row.item_id) >= 40}
     )
