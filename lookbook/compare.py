@@ -40,7 +40,6 @@ ARRIVALS = Path("metrics/arrivals")
 COMPARISON = Path("metrics/comparison.json")
 HEADLINE = Path("metrics/headline.json")
 CHOSEN = Path("metrics/chosen.json")
-NOTHING_WARM: dict[str, Any] = {"cutoff": None, "evaluation": None, "catalogues": [], "masked": [], "slices": []}
 
 
 class Params(Study):
@@ -70,31 +69,28 @@ def main() -> None:
 
 
 def compare_study(params: Params) -> dict[str, Any]:
-    """Return all tables and how they were computed; tables of an empty axis have no rows."""
+    """Return all tables and how they were computed; tables of an empty axis are absent."""
     draws, seed = params.compare.draws, params.compare.seed
-    comparison: dict[str, Any] = {"draws": draws, "interval": LEVEL, "captions": []}
+    comparison: dict[str, Any] = {"draws": draws, "interval": LEVEL, "cutoff": None, "evaluation": None}
     if params.captioners:
         comparison["captions"] = compare_captioners(CAPTION_SCORES, ITEMS, params.captioners, draws, seed)
     if not params.has_recommendations:
-        return comparison | NOTHING_WARM
-    comparison |= {
-        "arrivals": arrivals.compare_arrivals(params, params.compare, arrivals.Paths(RANKED, ARRIVALS, INTERACTIONS)),
-        "prediction": predict_recommendations(
-            CAPTION_SCORES, RANKED, params.primary_recommenders, list(params.captioners), draws, seed
-        ),
-    }
+        return comparison
+    paths = arrivals.Paths(RANKED, ARRIVALS, INTERACTIONS)
+    names, captioners = params.primary_recommenders, list(params.captioners)
+    comparison["arrivals"] = arrivals.compare_arrivals(params, params.compare, paths)
+    comparison["prediction"] = predict_recommendations(CAPTION_SCORES, RANKED, names, captioners, draws, seed)
     return comparison | compare_warm(params)
 
 
 def compare_warm(params: Params) -> dict[str, Any]:
-    """Return the tables of items that keep their purchases; without rows in a study that makes no lists of them."""
+    """Return the tables of items that keep their purchases; none in a study that makes no lists of them."""
     cutoff, evaluation = find_cutoff(USER_SCORES), find_evaluation(USER_SCORES)
     if cutoff is None:
-        return NOTHING_WARM
-    plain = list_catalogue_recommenders(
-        params.recommenders, params.warm_content_recommenders, params.warm_image_features
-    )
-    texted = list_text_recommenders(params.warm_content_recommenders, params.warm_text_features)
+        return {}
+    content = params.warm_content_recommenders
+    plain = list_catalogue_recommenders(params.recommenders, content, params.warm_image_features)
+    texted = list_text_recommenders(content, params.warm_text_features)
     axes, product = Axes(params.catalogues, params.texts, plain, texted), read_products(ITEMS, INTERACTIONS)
     users, slices = (
         Tables(scores, hits, RELEVANT, product) for scores, hits in ((USER_SCORES, HITS), (SLICE_SCORES, SLICE_HITS))

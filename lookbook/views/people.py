@@ -274,7 +274,10 @@ def find_cutoff(study: Study, ranking: Ranking) -> int:
     """
     if ranking.experiment == "arrivals":
         return read_cutoff(study.root / RANKED / ranking.recommender)
-    return user_scores.find_cutoff(require_stage(study, USER_SCORES))
+    cutoff = user_scores.find_cutoff(require_stage(study, USER_SCORES))
+    if cutoff is None:
+        raise UserError(f"{USER_SCORES.as_posix()}: no scores of these lists; run `dvc repro rec_score`")
+    return cutoff
 
 
 def read_effects(study: Study, a: Ranking, b: Ranking) -> pl.DataFrame:

@@ -132,7 +132,7 @@ def _open_round(root: Path, name: str, text: str, version: tuple[int, ...]) -> O
 
 
 def find_progress(opened: OpenRound, store: Store, rater: str) -> Progress:
-    """Find how far a rater is in a round, and what comes next: also pairs whose captions changed since they were judged.
+    """Find how far a rater is in a round, and what comes next: also pairs whose captions changed since then.
 
     Raises:
         UserError: the rater's place in the round cannot be saved.

@@ -430,6 +430,30 @@ def test_a_half_finished_study_has_a_report_of_what_is_there(reported: Path, pat
     assert "not finished" in text
     assert command in text
     assert part in text
+    assert ("Nothing was skipped" in text) == (path != "metrics/captions.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "sentences"),
+    [
+        (
+            "metrics/captions.json",
+            {"Captions of garments: not there yet. Run dvc repro caption_score.", "What was skipped: not there yet."},
+        ),
+        ("data/prepared/items.parquet", {"Captions of garments: not there yet. Run dvc repro catalogue_prepare."}),
+        ("metrics/comparison.json", {"Recommendations of warm items: not there yet. Run dvc repro compare."}),
+        ("metrics/recommendations.json", {"Recommendations of warm items: not there yet. Run dvc repro rec_score."}),
+    ],
+)
+@pytest.mark.slow
+def test_a_section_without_its_files_names_the_stage_that_writes_them(
+    reported: Path, path: str, sentences: set[str]
+) -> None:
+    Path(path).unlink()
+    assert CliRunner().invoke(app, ["report", "--out", "half"]).exit_code == 0
+    text = " ".join(page("half/index.html").text.split())
+    for sentence in sentences:
+        assert sentence in text
 
 
 def test_a_study_with_nothing_but_parameters_has_a_report(

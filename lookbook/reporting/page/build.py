@@ -1,5 +1,6 @@
 """Builds a report: the stage from all results, `lookbook report` from those that are there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,15 @@ SECTIONS = {  # section of the page -> title, and what of the page's values it i
     "provenance": ("Provenance", ""),
     "files": ("Files", ""),
 }
+NEEDS = {  # section of the page -> the files and folders without which it shows nothing
+    "arrivals": (files.ARRIVALS,),
+    "quality": (files.CAPTION_SCORES, files.ARRIVALS, files.COMPARISON),
+    "captions": (files.CAPTION_METRICS,),
+    "garments": (files.ITEMS, files.IMAGES, files.CAPTIONS, files.CAPTION_METRICS, files.CAPTION_SCORES),
+    "warm": (files.REC_METRICS, files.COMPARISON),
+    "recommendations": (files.REC_METRICS, files.COMPARISON),
+    "data": (files.CATALOGUE,),
+}
 TABLES_OF_MACROS = ("arrivals", "captions", "catalogues", "masked", "slices")
 
 
@@ -96,6 +106,17 @@ def list_sections(page: Values) -> list[tuple[str, str]]:
         "has_cost": not {"cost", "cost-stages"}.isdisjoint(page["tables"]),
     }
     return [(name, title) for name, (title, condition) in SECTIONS.items() if not condition or has[condition]]
+
+
+def list_stages(missing: Iterable[files.Missing], needs: Iterable[Path]) -> list[str]:
+    """List the stages that write what is missing of some files and folders.
+
+    >>> list_stages([files.Missing(Path("metrics/captions.json"), "caption_score")], [Path("metrics")])
+    ['caption_score']
+    """
+    wanted = list(needs)
+    stages = (each.stage for each in missing if any(each.path.is_relative_to(need) for need in wanted))
+    return list(dict.fromkeys(stages))
 
 
 def _shorten_captions(tables: dict[str, Table]) -> Table | None:
@@ -136,6 +157,7 @@ def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader
         "captioners": results.captioners,
         "skipped": results.captions.get("skipped", []),
         "missing": reader.missing,
+        "waiting": {name: list_stages(reader.missing, needs) for name, needs in NEEDS.items()},
         "is_compared": files.COMPARISON not in {missing.path for missing in reader.missing},
         "licence": DATASETS.get(study.dataset, OF_A_SHOP),
         "has_captioners": bool(study.captioners),

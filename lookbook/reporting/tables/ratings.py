@@ -208,9 +208,8 @@ def rounds_table(rounds: Values) -> Table:
         2,
         pd.DataFrame(records),
         [
-            "Changed: judgements of captions that have changed since, or that the round has no longer; they are left out. A round is "
-            "finished when as many count as were planned. Equal captions count as ties "
-            "and are not shown.",
+            "Changed: judgements of captions that have changed, or that the round has no longer; they are left out. "
+            "A round is finished when as many count as were planned. Equal captions count as ties and are not shown.",
             *looks,
             *_describe_telltales(rounds),
         ],

@@ -12,6 +12,7 @@ import pytest
 from lookbook.views import people
 from lookbook.views.people import Ranking, compare_lists, list_rankings, read_effects, read_history, read_list
 from lookbook.views.study import Study, open_study
+from pipeline.core.errors import UserError
 
 FT = Ranking("arrivals", "vbpr-sbert", "tiny-llava-ft")
 PT = FT._replace(arm="tiny-llava-pt")
@@ -56,6 +57,14 @@ def test_lists_may_have_another_length_than_twelve(viewed: Study, tmp_path: Path
     own = scores[scores["arm"] == "masked-ft"].groupby("user")["ndcg_10"].mean()
     effects = read_effects(study, warm, warm._replace(arm="masked-pt"))
     assert dict(effects.select("user", "a").iter_rows()) == pytest.approx(own.to_dict())
+
+
+def test_scores_of_no_lists_name_the_stage_that_scores(viewed: Study, tmp_path: Path) -> None:
+    root = tmp_path / "study"
+    shutil.copytree(viewed.root, root)
+    pd.DataFrame({"user": []}).to_parquet(root / "data/scores/recommendations.parquet")
+    with pytest.raises(UserError, match="no scores of these lists; run `dvc repro rec_score`"):
+        people.find_cutoff(open_study(root), Ranking("warm", "vbpr-sbert", "masked-ft"))
 
 
 def test_moves_of_two_lists_mirror_each_other(viewed: Study) -> None:
