@@ -26,12 +26,21 @@ class Ranked:
     image_features: Sequence[str]
     writer: str
 
-    def find_row(self, recommender: str, a: str, b: str) -> Values | None:
-        """Return the comparison of a with b, turned round where it is there as b with a."""
+    def find_row(self, recommender: str, a: str, b: str, recommender_b: str | None = None) -> Values | None:
+        """Return the comparison of a with b, turned round where it is there as b with a.
+
+        Args:
+            recommender: Ranks a, with its features.
+            a: The first source.
+            b: The second.
+            recommender_b: Ranks b; None: the same that ranks a.
+        """
+        first, second = (recommender, a), (recommender_b or recommender, b)
         for row in self.rows:
-            if row["recommender"] == recommender and (row["a"], row["b"]) == (a, b):
+            arms = (row["recommender"], row["a"]), (row.get("recommender_b") or row["recommender"], row["b"])
+            if arms == (first, second):
                 return row
-            if row["recommender"] == recommender and (row["a"], row["b"]) == (b, a):
+            if arms == (second, first):
                 return row | {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
         return None
 

@@ -112,7 +112,7 @@ def write_table(read: Read) -> str:
     for image in ranked.image_features:
         arms = [build_name(recommender, image) for recommender in ranked.recommenders]
         figures = [format_value(metric, ranked.read_source(arm, PICTURES).get(metric)) for arm in arms]
-        row = ranked.find_row(arms[0], PICTURES, f"{ranked.writer}-pt")
+        row = ranked.find_row(arms[0], PICTURES, f"{ranked.writer}-pt", names[0])
         interval = format_interval(metric, row) if row else ""
         rows.append([f"{label_source(PICTURES)}, {image}", *figures, interval, ""])
     return write_rows(rows)

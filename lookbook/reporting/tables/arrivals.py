@@ -11,6 +11,7 @@ from lookbook.reporting.sources import describe_source, label_source, sort_sourc
 from recsys.scoring.arms import build_name
 
 CANNOT = "cannot rank arrivals"
+ELSEWHERE = "Pictures alone are compared with words in the table of the features of the primary comparison."
 
 
 def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
@@ -28,7 +29,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     for recommender, source in _list_arms(ranked, features):
         arms = [build_name(other, recommender.partition("-")[2]) for other in ranked.recommenders]
         values = [ranked.read_source(arm, source) for arm in arms]
-        found = {word: ranked.find_row(recommender, source, other) for word, other in baselines.items()}
+        found = {word: ranked.find_row(recommender, source, other, first) for word, other in baselines.items()}
         intervals = [format_interval(metric, row) if row else "" for row in found.values()]
         scores = [format_value(metric, figures.get(metric)) for figures in values]
         similarity = values[0].get("similarity")
@@ -44,6 +45,9 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     header = ["Words of the arrivals", *map(name_of, (first, *others)), "Similarity"]
     header += [f"− {word} [95 %]" for word in baselines]
     notes, compared = _write_notes(ranked, first), list(range(len(frame)))
+    with_difference = {row["source"] for row in frame if "difference_no words" in row}
+    if with_difference and PICTURES in {row["source"] for row in frame} - with_difference:
+        notes.insert(-1, ELSEWHERE)
     return Table(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), notes, compared)
 
 

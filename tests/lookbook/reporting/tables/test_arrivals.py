@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lookbook.reporting.ranked import Ranked
-from lookbook.reporting.tables.arrivals import CANNOT, all_items_table, arrivals_table, findings_table
+from lookbook.reporting.tables.arrivals import CANNOT, ELSEWHERE, all_items_table, arrivals_table, findings_table
 from tests.helpers.arrivals import QUALITY, arrivals_row, row_with_finding, write_arrivals
 
 FT, PT = "tiny-llava-ft", "tiny-llava-pt"
@@ -60,6 +60,20 @@ def test_intervals_are_those_of_the_comparisons_whichever_way_round(metrics: dic
     cells = {cells[0]: cells[table.header.index("− PT [95 %]")] for cells in table.rows}
     assert cells["FT caption, tiny-llava"] == "+0.0400 [+0.0100, +0.0600]"
     assert cells["PT caption, tiny-llava"] == cells["no words"] == ""
+
+
+def test_pictures_are_compared_with_the_words_of_the_tables_own_features(metrics: dict[str, Any]) -> None:
+    """A second set of text features has other models: its captions are others than those of the first set."""
+    row = arrivals_row("pictures", PT, 0.04) | {"recommender": "vbpr-resnet50", "recommender_b": "vbpr-sbert"}
+    row_of_clip = arrivals_row(FT, "none", 0.1) | {"recommender": "vbpr-clip"}
+    both = metrics | {"vbpr-clip": metrics["vbpr-sbert"], "contentknn-clip": metrics["contentknn-sbert"]}
+    cells, notes = {}, {}
+    for features in ("sbert", "clip"):
+        table = arrivals_table(ranked(both, row, row_of_clip), features, "arrivals")
+        pictures = next(row for row in table.rows if row[0] == "pictures alone, resnet50")
+        cells[features], notes[features] = pictures[table.header.index("− PT [95 %]")], " ".join(table.notes)
+    assert cells == {"sbert": "+0.0400 [+0.0200, +0.0600]", "clip": ""}
+    assert [ELSEWHERE in notes[features] for features in ("sbert", "clip")] == [False, True]
 
 
 def test_tested_comparisons_begin_with_the_primary_one(metrics: dict[str, Any]) -> None:
