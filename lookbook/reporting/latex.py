@@ -145,9 +145,9 @@ def _cut(cell: str) -> str:
 
 def _shorten_notes(table: Table, marks: Marks, intervals: bool) -> list[str]:
     """Return the notes as a paper has room for: what was not scored is one sentence."""
-    notes = [note.replace(MARKS, "").strip() if marks != "stars" else note for note in table.notes]
+    notes = [note for note in table.notes if marks == "stars" or not note.startswith(MARKS)]
     skipped = [note.partition(": ")[2].partition(":")[0] for note in notes if note.startswith("Not scored:")]
-    notes = [note for note in notes if note and not note.startswith("Not scored:")]
+    notes = [note for note in notes if not note.startswith("Not scored:")]
     if marks == "letters" and table.beats:
         notes.append("A letter at a figure: its difference from the row of that letter has a corrected p below 0.05.")
     if table.compared:

@@ -73,8 +73,8 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
             ]
         ),
         [
-            "In percent; CIDEr × 100; length is a ratio. Floor: fine-tuned captions given to the wrong images. "
-            f"{MARKS}: fine-tuned against pre-trained, CIDEr and core precision only.",
+            "In percent; CIDEr × 100; length is a ratio. Floor: fine-tuned captions given to the wrong images.",
+            *_explain_marks(comparisons, columns),
             ONE_RUN,
             *of_true,
             *list_skipped(metrics, but="spice_"),
@@ -84,6 +84,13 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
         intervals=intervals,
         interval_note="Second lines: 95 % intervals of fine-tuned minus pre-trained.",
     )
+
+
+def _explain_marks(comparisons: list[Values], columns: list[str]) -> list[str]:
+    """Say what stars mean, and in which columns there may be some: where p is corrected; nothing where none is."""
+    tested = {row["metric"] for row in comparisons if row.get("p_holm") is not None}
+    names = [CAPTION_COLUMNS[metric] for metric in columns if metric in tested]
+    return [f"{MARKS}: fine-tuned against pre-trained, {' and '.join(names)} only."] if names else []
 
 
 def _compare_variants(

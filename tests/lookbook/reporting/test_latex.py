@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lookbook.reporting.formatting import Table
+from lookbook.reporting.formatting import MARKS, Table
 from lookbook.reporting.latex import MOST_ROWS, escape, name_macro, write_document, write_latex, write_numbers
 from tests.helpers.hostile import HOSTILE
 
@@ -58,6 +58,14 @@ def test_marks_are_stars_letters_or_none() -> None:
     letters = write_latex(marked, "letters")
     assert "PT$^{a}$ & 10.0" in letters
     assert "30.0$^{a}$" in letters
+
+
+def test_stars_are_explained_where_they_are_printed() -> None:
+    marked = table(notes=["In percent.", f"{MARKS}: fine-tuned against pre-trained, CIDEr only."])
+    assert "CIDEr only" in write_latex(marked)
+    for text in (write_latex(marked, "letters"), write_latex(marked, "none")):
+        assert "In percent." in text
+        assert "CIDEr only" not in text
 
 
 def test_intervals_stand_in_a_line_of_their_own() -> None:

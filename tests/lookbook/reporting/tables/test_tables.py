@@ -147,6 +147,23 @@ def test_the_smallest_difference_of_one_group_is_na() -> None:
     assert captions.caption_differences_table(METRICS, [row(detectable=None)]).rows[0][-1] == "n/a"
 
 
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        (["cider", "core_precision"], "CIDEr and Core only."),
+        (["cider", "attribute_precision"], "CIDEr and MAP only."),  # the truth is unknown
+        (["cider"], "CIDEr only."),
+        ([], ""),
+    ],
+)
+def test_the_note_on_stars_names_the_columns_that_are_tested(metrics: list[str], words: str) -> None:
+    scores = SCORES | {"core_precision": 0.9}
+    comparisons = [row(metric=metric) for metric in metrics] + [row(metric="bleu_4", p_holm=None)]
+    table = captions.captions_table({"tiny-llava": {"pt": scores, "ft": scores}}, comparisons, ["tiny-llava"])
+    notes = [note for note in table.notes if note.startswith(formatting.MARKS)]
+    assert notes == ([f"{formatting.MARKS}: fine-tuned against pre-trained, {words}"] if words else [])
+
+
 def test_accuracies_of_true_descriptions_stand_beside_those_of_captions() -> None:
     table = captions.captions_table(METRICS | {"reference": {"accuracy": 0.875}}, [], ["tiny-llava"])
     assert "Acc. of the true descriptions: 87.5." in table.notes
