@@ -12,6 +12,7 @@ from lookbook.reporting.charts.style import BLUE, GREY, INK, NARROW, ORANGE, PAP
 
 ENDS = -18  # points from the x axis to the words at its ends, below the ticks
 ROW = 0.19  # inches of a row of intervals
+LINE = 1.35 * (POINTS - 2) / 72  # inches of a line of small text
 ISO_F1 = (0.2, 0.4, 0.6, 0.8)
 STACKED = (BLUE, SKY, "#d0d0d0", GREY, ORANGE)  # parts of a bar, from one end to the other
 
@@ -160,15 +161,50 @@ def draw_scatters(scatters: Sequence[Scatter], y_label: str, width: float) -> Fi
         for name, (colour, marker) in zip(names, map(series, range(len(names))), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=1 if width < NARROW else 3)
+    figure.draw_without_rendering()  # else the height of the axes is not known
+    for scatter, ax in zip(scatters, axes, strict=True):
+        _name_levels(ax, scatter.levels)
     return figure
 
 
-def _draw_scatter(ax: Axes, scatter: Scatter, names: Sequence[str]) -> None:
-    for name, level in scatter.levels.items():
-        ax.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
+def _name_levels(ax: Axes, levels: Mapping[str, float]) -> None:
+    """Write the name of each level at its line, with no name over another.
+
+    Args:
+        ax: The axes, at their final size and limits.
+        levels: NDCG by name.
+    """
+    bottom, top = ax.get_ylim()
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    places = place_labels(list(levels.values()), LINE * (top - bottom) / inches)
+    for name, place in zip(levels, places, strict=True):
         ax.annotate(
-            label(name), (0.02, level), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=POINTS - 2
+            label(name), (0.02, place), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=POINTS - 2
         )
+
+
+def place_labels(levels: Sequence[float], height: float) -> list[float]:
+    """Return the lower edge of each level's label: at the level, or below it where a higher level leaves no room.
+
+    >>> place_labels([20, 176, 171], 10)
+    [20, 176, 161]
+
+    Args:
+        levels: In the unit of the axis.
+        height: Of a label, in that unit.
+    """
+    places = [0.0] * len(levels)
+    free = float("inf")  # no line or label lies below
+    for number in sorted(range(len(levels)), key=lambda number: -levels[number]):
+        level = levels[number]
+        places[number] = level if level + height <= free else min(level, free) - height
+        free = min(level, places[number])
+    return places
+
+
+def _draw_scatter(ax: Axes, scatter: Scatter, names: Sequence[str]) -> None:
+    for level in scatter.levels.values():
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
     for number, captioner in enumerate(names):
         own = [point for point in scatter.points if point.captioner == captioner]
         ax.plot([point.score for point in own], [point.ndcg for point in own], color=series(number)[0], linewidth=0.8)

@@ -1,5 +1,6 @@
 """Figures: the same bytes for the same values, letters that publishers take, and texts that stay texts."""
 
+import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 from functools import partial
@@ -26,7 +27,7 @@ from lookbook.reporting.charts.drawing import (
     draw_slopes,
     draw_stacks,
 )
-from lookbook.reporting.charts.style import COLUMN, PAGE, SERIES, label, series
+from lookbook.reporting.charts.style import COLUMN, PAGE, SERIES, label, series, styled
 from tests.helpers.hostile import HOSTILE
 
 PANELS = [
@@ -118,6 +119,18 @@ def test_each_row_has_the_band_of_its_own_test() -> None:
     (ax,) = draw_intervals([Panel("", "", rows)], 6).axes
     bands = [(patch.get_x(), patch.get_width(), patch.get_y()) for patch in ax.patches]
     assert bands == [(-0.2, 0.4, -0.5), (-0.04, 0.08, 0.5)]
+
+
+@pytest.mark.parametrize("best", [0.1715, 0.1763, 0.1801, 0.03])
+@pytest.mark.parametrize("inches", [COLUMN, PAGE])
+def test_names_of_levels_that_are_near_one_another_stand_apart(best: float, inches: float) -> None:
+    levels = {"own words": 0.1763, "no words": 0.02, "best without captions": best}
+    with styled("path"):
+        figure = draw_scatters([Scatter(str(n), POINTS, levels) for n in range(4)], "NDCG", inches)
+        for ax in figure.axes[:4]:
+            boxes = sorted((text.get_window_extent().y0, text.get_window_extent().y1) for text in ax.texts)
+            assert len(boxes) == len(levels)
+            assert all(low[1] <= high[0] for low, high in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
