@@ -41,14 +41,16 @@ def draw_arrivals(study: ReportedStudy, results: Results) -> Iterator[Chart | No
 
 
 def list_arrival_panels(ranked: Ranked, recommender: str) -> list[Panel]:
-    """Return what is tested among the arrivals, and each source against the captions of the pre-trained writer."""
+    """Return what is tested among the arrivals, and every other source against the writer's pre-trained captions."""
     metric = find_metric(ranked.metrics[recommender])
     unit = f"difference of {name_measure(metric)} among the arrivals"
     pt = f"{ranked.writer}-pt"
     short = partial(shorten_source, writer=ranked.writer)
     sources = sort_sources(source for source in ranked.metrics[recommender]["sources"] if source not in (pt, PICTURES))
-    others = [(source, row) for source in sources if (row := ranked.find_row(recommender, source, pt))]
     tested = ranked.list_tested()
+    pairs = [{row["a"], row["b"]} for row in tested]
+    sources = [source for source in sources if {source, pt} not in pairs]
+    others = [(source, row) for source in sources if (row := ranked.find_row(recommender, source, pt))]
     panels = [
         Panel(
             f"Tested: {name_of(recommender)}",
@@ -60,7 +62,7 @@ def list_arrival_panels(ranked: Ranked, recommender: str) -> list[Panel]:
             ("the second is better", "the first is better"),
         ),
         Panel(
-            "Each source of words minus PT, not tested",
+            "Other sources of words minus PT, not tested",
             unit,
             [build_interval(short(source), row, 1, False) for source, row in others],
             ("pre-trained is better", "the source is better"),

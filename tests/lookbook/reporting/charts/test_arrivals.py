@@ -43,6 +43,7 @@ def test_untested_differences_are_never_drawn_as_claims() -> None:
     tested, sources = list_arrival_panels(ranked(*rows), "vbpr-sbert")
     assert [interval.significant for interval in tested.intervals] == [True]
     assert [interval.detectable for interval in tested.intervals] == [0.02]
+    assert [interval.label for interval in sources.intervals] == ["reference"]  # FT − PT is tested
     assert not any(interval.significant or interval.detectable for interval in sources.intervals)
     not_claimed = ranked(rows[0], rows[1] | {"claimed": False, "p_holm": 0.3})
     assert not list_arrival_panels(not_claimed, "vbpr-sbert")[0].intervals[0].significant
