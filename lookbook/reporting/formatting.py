@@ -142,6 +142,12 @@ class Table:
                     ranks |= {(n, column): best.index(value) + 1 for n, value in values.items() if value in best}
         return ranks
 
+    def explain_ranks(self) -> list[str]:
+        """Say what bold and underlined figures are, where rows are compared."""
+        each = f"column in each {self.header[0].lower()}" if self.best_within_label else "column"
+        note = f"Best of each {each} bold, second underlined; floors, ceilings, controls and published figures apart."
+        return [note] if self.compared else []
+
     def select(self, columns: Sequence[str]) -> "Table":
         """Return the table with these columns of figures alone, in this order.
 

@@ -150,8 +150,7 @@ def _shorten_notes(table: Table, marks: Marks, intervals: bool) -> list[str]:
     notes = [note for note in notes if not note.startswith("Not scored:")]
     if marks == "letters" and table.beats:
         notes.append("A letter at a figure: its difference from the row of that letter has a corrected p below 0.05.")
-    if table.compared:
-        notes.append("Best of each column bold, second underlined; floors, ceilings and published figures apart.")
+    notes += table.explain_ranks()
     if intervals and table.intervals:
         notes.append(table.interval_note)
     if skipped:

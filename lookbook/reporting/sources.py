@@ -31,6 +31,7 @@ LABELS = {
 }
 VARIANTS = {"ft": ("fine-tuned captions", "FT caption"), "pt": ("pre-trained captions", "PT caption")}
 AFTER_EPOCH = re.compile(r"(.+)-ft-epoch-([0-9]+)")
+UNRANKED = ("second", "reference", "none", "shuffled", "replaced")  # ceilings, the floor, controls
 ORDER = (
     "second",
     "reference",
@@ -112,6 +113,15 @@ def split_source(source: str) -> tuple[str, str]:
         return variant, before
     kind, _, detail = source.partition("-")
     return (kind, detail) if detail and kind in ("replaced", "ridge", "neighbours", "pictures") else (source, "")
+
+
+def is_ranked(source: str) -> bool:
+    """Tell whether a source may be the best of a table: captions and what takes their place, not what frames them.
+
+    >>> [is_ranked(source) for source in ("tiny-llava-ft", "ridge-resnet50", "pictures", "second", "replaced-25")]
+    [True, True, True, False, False]
+    """
+    return split_source(source)[0] not in UNRANKED
 
 
 def sort_sources(sources: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from lookbook.reporting.answer import judge, name_measure
 from lookbook.reporting.formatting import ONE_RUN, Table, Values, format_interval, format_p, format_value, name_of
 from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
-from lookbook.reporting.sources import describe_source, label_source, sort_sources
+from lookbook.reporting.sources import describe_source, is_ranked, label_source, sort_sources
 from recsys.scoring.arms import build_name
 
 CANNOT = "cannot rank arrivals"
@@ -25,7 +25,8 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     first, *others = (build_name(recommender, features) for recommender in ranked.recommenders)
     metric = find_metric(ranked.metrics[first])
     baselines = {"PT": f"{ranked.writer}-pt", "no words": "none"}
-    body, frame = [], []
+    body: list[list[str]] = []
+    frame: list[Values] = []
     for recommender, source in _list_arms(ranked, features):
         arms = [build_name(other, recommender.partition("-")[2]) for other in ranked.recommenders]
         values = [ranked.read_source(arm, source) for arm in arms]
@@ -44,7 +45,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     body.append(["no content (BPR-MF, kNN)", CANNOT, *[""] * (len(body[0]) - 2)])
     header = ["Words of the arrivals", *map(name_of, (first, *others)), "Similarity"]
     header += [f"− {word} [95 %]" for word in baselines]
-    notes, compared = _write_notes(ranked, first), list(range(len(frame)))
+    notes, compared = _write_notes(ranked, first), [n for n, row in enumerate(frame) if is_ranked(row["source"])]
     with_difference = {row["source"] for row in frame if "difference_no words" in row}
     if with_difference and PICTURES in {row["source"] for row in frame} - with_difference:
         notes.insert(-1, ELSEWHERE)

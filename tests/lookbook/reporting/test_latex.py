@@ -11,6 +11,8 @@ import pytest
 
 from lookbook.reporting.formatting import MARKS, Table
 from lookbook.reporting.latex import MOST_ROWS, escape, name_macro, write_document, write_latex, write_numbers
+from lookbook.reporting.page.pages import TEMPLATES
+from lookbook.reporting.rendering import make_environment
 from tests.helpers.hostile import HOSTILE
 
 ROWS = [
@@ -39,6 +41,17 @@ def test_the_best_is_bold_and_the_second_underlined_among_what_may_be_compared()
     assert r"\underline{1.20}" in text
     assert r"99.0" in text
     assert r"\textbf{99.0}" not in text
+
+
+def test_what_bold_and_underlined_figures_are_is_said_in_papers_and_on_the_page() -> None:
+    said = "Best of each column bold, second underlined; floors, ceilings, controls and published figures apart."
+    environment = make_environment(TEMPLATES)
+    environment.filters["latex"] = lambda _: ""
+    show = environment.get_template("macros.j2").module.show  # type: ignore[attr-defined]
+    for write in (write_latex, show):
+        assert said in write(table(compared=[0, 1, 2]))
+        assert "Best of each column in each captioner bold" in write(table(compared=[0, 1], best_within_label=True))
+        assert "Best of each" not in write(table())
 
 
 def test_nothing_is_best_where_nothing_may_be_compared_or_all_are_alike() -> None:

@@ -50,6 +50,18 @@ def test_a_recommender_without_content_is_a_row_that_says_so(metrics: dict[str, 
     assert arrivals_table(ranked(metrics), "sbert", "arrivals").rows[-1][:2] == ["no content (BPR-MF, kNN)", CANNOT]
 
 
+def test_captions_and_what_takes_their_place_are_ranked_alone(metrics: dict[str, Any]) -> None:
+    """A second true description is a ceiling: it must not be the best of a column."""
+    table = arrivals_table(ranked(metrics), "sbert", "arrivals")
+    sources = table.frame["source"].tolist()
+    assert {sources[row] for row in table.compared} == {
+        *(FT, PT, "ridge-resnet50", "neighbours-resnet50", "nearest", "table", "mean", "pictures")
+    }
+    places = {rank: sources[row] for (row, column), rank in table.rank().items() if column == 1}
+    ndcg = table.frame.set_index("source")["vbpr"].drop(["second", "reference", "replaced-50"])
+    assert [places[rank] for rank in (1, 2)] == ndcg.nlargest(2).index.tolist()
+
+
 @pytest.mark.parametrize("is_turned", [False, True])
 def test_intervals_are_those_of_the_comparisons_whichever_way_round(metrics: dict[str, Any], is_turned: bool) -> None:
     row = arrivals_row(FT, PT, 0.04, low=0.01, high=0.06)
