@@ -36,11 +36,19 @@ def tuning_table(tuning: Tuning, most_epochs: int) -> Table | None:
         frame.append({"experiment": experiment, "recommender": name} | chosen)
     header = ["Experiment", "Recommender", "Chosen", "At the edge", "Best", "Worst", "Worst / best", "Trials"]
     notes = [
-        "NDCG on validation purchases, of arrivals on those of validation arrivals. Every recommender and feature set "
-        "had the same budget of trials. Its choice holds for all texts and sources. No test figure was looked at.",
+        f"NDCG on validation purchases, of arrivals on those of validation arrivals. {_describe_counts(tuning)} A "
+        "choice holds for all texts and sources. No test figure was looked at.",
         describe_edges(edges, most_epochs),
     ]
     return Table("tuning", "What was tuned", header, body, 4, pd.DataFrame(frame), notes)
+
+
+def _describe_counts(tuning: Tuning) -> str:
+    """Say how many trials the recommenders had: the same number each, or not."""
+    counts = {len(results["trials"]) for results in tuning.values()}
+    if len(counts) == 1:
+        return "Every recommender and feature set had the same number of trials."
+    return f"The number of trials differs, from {min(counts)} to {max(counts)}: see the last column."
 
 
 def find_edges(results: Values, most_epochs: int) -> Values:

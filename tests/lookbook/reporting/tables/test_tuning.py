@@ -71,6 +71,18 @@ def test_the_note_counts_the_choices_at_an_edge(tuning: Any) -> None:
     assert "epochs" not in table.notes[1]  # none ran to the limit
 
 
+def test_the_note_says_whether_all_had_the_same_number_of_trials(tuning: Any) -> None:
+    equal, same = "Every recommender and feature set had the same number of trials.", {**tuning}
+    same["warm", "itemknn"] = same["arrivals", "vbpr-sbert"]
+    for results, sentence in (
+        (tuning, "The number of trials differs, from 2 to 3: see the last column."),
+        (same, equal),
+    ):
+        table = tuning_table(results, 30)
+        assert table is not None
+        assert sentence in table.notes[0]
+
+
 def test_every_trial_is_listed_and_the_chosen_one_marked(tuning: Any) -> None:
     table = trials_table(tuning)
     assert table is not None
