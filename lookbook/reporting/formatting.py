@@ -82,6 +82,11 @@ RECOMMENDERS = {
     "lightgcn": "LightGCN",
     "freedom": "FREEDOM",
 }
+DIGITS = {  # beginning of a metric's name -> digits of its value, which is no percentage
+    **dict.fromkeys(("ndcg", "map", "recall", "precision", "hit", "share_", "everyone_ndcg"), 4),
+    **dict.fromkeys(("length_ratio", "attributes_selected", "similarity"), 2),
+    **{"coverage": 3, "gini": 3, "long_tail": 3, "novelty": 2, "popularity_lift": 2, "popularity": 1},
+}
 MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
 ONE_RUN = "Each captioner was fine-tuned once, so what differs between captioners contains the chance of one training."
 INTERVALS = "95 % intervals over products, users and runs"
@@ -233,18 +238,12 @@ def mark(row: Values | None) -> str:
 
 
 def format_value(metric: str, value: float | None, sign: bool = False) -> str:
-    """Format a value: captions in percent, CIDEr x 100, length as a ratio, recommendations to four digits."""
+    """Format a value: captions in percent, CIDEr x 100, what `DIGITS` has as it is, with so many digits."""
     if value is None:
         return "n/a"
     plus = "+z" if sign else "z"  # z: no minus before a zero
-    if metric == "length_ratio":
-        text = f"{value:{plus}.2f}"
-    elif metric.startswith(("ndcg", "map_elliot", "recall", "precision", "hit", "map")):
-        text = f"{value:{plus}.4f}"
-    elif metric == "attributes_selected":
-        text = f"{value:{plus}.2f}"
-    else:
-        text = f"{100 * value:{plus}.1f}"
+    digits = next((number for start, number in DIGITS.items() if metric.startswith(start)), None)
+    text = f"{100 * value:{plus}.1f}" if digits is None else f"{value:{plus}.{digits}f}"
     return text.replace("-", MINUS)
 
 

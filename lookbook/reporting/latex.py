@@ -167,7 +167,9 @@ def write_document(names: Iterable[str]) -> str:
 
 
 def write_numbers(figures: Values, comparisons: Sequence[Values]) -> str:
-    r"""Write a macro for every figure: `\lbHeadlineFtPt`, and `\lbArrivals…`, `…Low`, `…High`, `…P`, `…N`.
+    r"""Write a macro for each of these figures, such as `\lbHeadlineFtPt`, and five for each comparison.
+
+    Those of a comparison end in nothing (the difference), `Low`, `High`, `P` and `N`.
 
     Args:
         figures: headline, captions, recommendations and arrivals -> figures, nested: a macro is named by its path.
@@ -175,9 +177,7 @@ def write_numbers(figures: Values, comparisons: Sequence[Values]) -> str:
     """
     macros: dict[str, str] = {}
     for path, value in _flatten(figures):
-        text = _format(path, value)
-        if text is not None:
-            _add(macros, name_macro(*path), _protect(text))
+        _add(macros, name_macro(*path), _protect(_format(path, value)))
     for row in comparisons:
         if row["table"] == "prediction" or row.get("same_by_construction"):
             continue
@@ -224,11 +224,10 @@ HEADLINE = {
 }  # and caption scores
 # Figures of the headline that are NDCG
 OF_NDCG = ("chosen", "reference", "none", "best", "ft_pt", "difference", "low", "high", "masked", "warm")
-RANKING = ("ndcg", "map", "recall", "precision", "hit_rate")
 
 
-def _format(path: Sequence[str], value: float) -> str | None:
-    """Format a figure as the tables do; None where no table prints it."""
+def _format(path: Sequence[str], value: float) -> str:
+    """Format a figure as the tables do."""
     first, last = path[0], path[-1]
     if isinstance(value, int):
         return f"{value:,}"
@@ -238,8 +237,6 @@ def _format(path: Sequence[str], value: float) -> str | None:
             if last == "p"
             else format_value("ndcg" if last in OF_NDCG else HEADLINE.get(last, last), value)
         )
-    if first in ("recommendations", "arrivals") and not last.startswith(RANKING):
-        return None
     return format_value(last, value)
 
 

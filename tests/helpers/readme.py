@@ -107,7 +107,7 @@ def write_table(read: Read) -> str:
         row = ranked.find_row(names[0], source, f"{ranked.writer}-pt")
         figures = [format_value(metric, ranked.read_source(name, source).get(metric)) for name in names]
         similarity = ranked.read_source(names[0], source).get("similarity")
-        similar = "" if similarity is None else format_value("length_ratio", similarity)
+        similar = "" if similarity is None else format_value("similarity", similarity)
         rows.append([label_source(source), *figures, format_interval(metric, row) if row else "", similar])
     for image in ranked.image_features:
         arms = [build_name(recommender, image) for recommender in ranked.recommenders]

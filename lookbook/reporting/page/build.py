@@ -30,7 +30,7 @@ class Report:
         tables: Its tables.
         charts: Its figures.
         page: The values of both page templates.
-        numbers: Every figure as a macro, in LaTeX.
+        numbers: Scores and comparisons as macros, in LaTeX.
     """
 
     tables: list[Table]
@@ -129,9 +129,13 @@ def _shorten_captions(tables: dict[str, Table]) -> Table | None:
 
 
 def write_macros(results: Results) -> str:
-    """Write every figure of the study as a LaTeX macro."""
+    """Write the scores of captions, arrivals and lists and the comparisons as LaTeX macros."""
     arrivals = results.ranked.metrics if results.ranked else {}
-    captions = {name: results.captions[name] for name in (*results.captioners, "ceiling") if name in results.captions}
+    captions = {
+        name: results.captions[name]
+        for name in (*results.captioners, "ceiling", "reference")
+        if name in results.captions
+    }
     figures = {
         "headline": results.headline,
         "captions": captions,

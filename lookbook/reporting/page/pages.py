@@ -19,7 +19,7 @@ def write_pages(folder: Path, page: Values, tables: list[Table], charts: list[Ch
         page: The values of the page templates; garments.html is left out where there are no garments.
         tables: The tables.
         charts: The figures.
-        numbers: Every figure as a LaTeX macro.
+        numbers: Scores and comparisons as LaTeX macros.
     """
     for name in ("index.html", "garments.html"):
         if name == "index.html" or page["garments"].by_rule:

@@ -35,7 +35,7 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
         scores = [format_value(metric, figures.get(metric)) for figures in values]
         similarity = values[0].get("similarity")
         label = label_source(source) + (f", {recommender.partition('-')[2]}" if source == PICTURES else "")
-        body.append([label, *scores, "" if similarity is None else f"{similarity:.2f}".replace("-", "−"), *intervals])
+        body.append([label, *scores, "" if similarity is None else format_value("similarity", similarity), *intervals])
         frame.append(
             {"source": source, "features": recommender.partition("-")[2]}
             | {arm.partition("-")[0]: figures.get(metric) for arm, figures in zip(arms, values, strict=True)}
@@ -152,7 +152,7 @@ def all_items_table(ranked: Ranked, features: Iterable[str]) -> Table:
         keys = [column.replace("_k", f"_{cutoff}") for column in ALL_ITEMS]
         for source in sort_sources(ranked.metrics[name]["sources"]):
             figures = ranked.read_source(name, source)
-            cells = [format_value("ndcg", figures.get(key)) for key in keys]
+            cells = [format_value(key, figures.get(key)) for key in keys]
             body.append([name_of(name), label_source(source), *cells])
             frame.append({"recommender": name, "source": source} | figures)
     notes = [

@@ -65,13 +65,13 @@ def own_recommendations_table(metrics: Values, axes: Values) -> Table:
     )
 
 
-BEYOND = {  # as in metrics/recommendations.json -> heading, digits
-    "coverage": ("Coverage", 3),
-    "gini": ("Gini", 3),
-    "novelty": ("Novelty, bits", 2),
-    "popularity": ("Popularity", 1),
-    "popularity_lift": ("Popularity lift", 2),
-    "long_tail": ("Long tail", 3),
+BEYOND = {  # as in metrics/recommendations.json -> heading
+    "coverage": "Coverage",
+    "gini": "Gini",
+    "novelty": "Novelty, bits",
+    "popularity": "Popularity",
+    "popularity_lift": "Popularity lift",
+    "long_tail": "Long tail",
 }
 
 
@@ -81,9 +81,7 @@ def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
     rows, values = [], []
     for catalogue, arm, name in _list_scored_arms(metrics, axes):
         figures = metrics[arm][name]
-        digits = zip(columns, BEYOND.values(), strict=True)
-        cells = [f"{figures[c]:.{n}f}".replace("-", "−") if c in figures else "n/a" for c, (_, n) in digits]
-        rows.append([catalogue, name_of(name), *cells])
+        rows.append([catalogue, name_of(name), *(format_value(c, figures.get(c)) for c in columns)])
         values.append({"catalogue": catalogue, "recommender": name} | {c: figures.get(c) for c in columns})
     notes = [
         f"Of the first {cutoff} items of every list. Coverage: share of the candidates that are in any list. Gini: 0 "
@@ -91,7 +89,7 @@ def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
         "share of buyers. Popularity: mean number of buyers of a listed item; its lift is over that of what the users "
         "bought, 0 being no bias. Long tail: share of listed items outside the fifth that most users bought."
     ]
-    header = ["Catalogue", "Recommender", *(heading for heading, _ in BEYOND.values())]
+    header = ["Catalogue", "Recommender", *BEYOND.values()]
     return Table("recommendations-beyond", "Beyond accuracy", header, rows, 2, pd.DataFrame(values), notes)
 
 

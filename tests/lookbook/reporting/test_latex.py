@@ -13,6 +13,7 @@ from lookbook.reporting.formatting import MARKS, Table
 from lookbook.reporting.latex import MOST_ROWS, escape, name_macro, write_document, write_latex, write_numbers
 from lookbook.reporting.page.pages import TEMPLATES
 from lookbook.reporting.rendering import make_environment
+from lookbook.reporting.tables.recommendations import beyond_accuracy_table
 from tests.helpers.hostile import HOSTILE
 
 ROWS = [
@@ -129,6 +130,28 @@ def test_every_figure_is_a_macro_with_a_name_of_letters() -> None:
     name = name_macro("arrivals", "vbpr-sbert", "tiny-ft", "tiny-pt", "ndcg_12")
     assert rf"\newcommand{{\{name}}}{{\ensuremath{{-0.0100}}}}" in text
     assert {f"{name}{end}" for end in ("", "Low", "High", "P", "N")} <= set(names)
+
+
+def test_macros_have_what_the_tables_of_arrivals_and_beyond_accuracy_print() -> None:
+    arrivals = {"similarity": 0.7069, "share_12": 0.110660, "everyone_ndcg_12": 0.070900, "ndcg_12_all": 0.033326}
+    beyond = {"coverage_12": 0.99971, "gini_12": 0.2023, "novelty_12": 7.76826, "long_tail_12": 0.803355}
+    beyond |= {"popularity_12": 10.6526, "popularity_lift_12": -0.527488}
+    text = write_numbers(
+        {"arrivals": {"vbpr-sbert": {"none": arrivals}}, "recommendations": {"all": {"bpr": beyond}}}, []
+    )
+    macros = dict(re.findall(r"\\newcommand\{\\(lb[A-Za-z]+)\}\{\\ensuremath\{([^}]*)\}\}", text))
+    assert [macros[name_macro("arrivals", "vbpr-sbert", "none", metric)] for metric in arrivals] == [
+        *("0.71", "0.1107", "0.0709", "0.0333")
+    ]
+    assert [macros[name_macro("recommendations", "all", "bpr", metric)] for metric in beyond] == [
+        *("1.000", "0.202", "7.77", "0.803", "10.7", "-0.53")
+    ]
+    axes = {"catalogues": ["all"], "recommenders": ["bpr"], "texts": [], "warm_content_recommenders": []}
+    axes |= {"warm_image_features": [], "warm_text_features": []}
+    printed = beyond_accuracy_table({"all": {"bpr": beyond}}, axes, 12).rows[0][2:]
+    assert sorted(cell.replace("\N{MINUS SIGN}", "-") for cell in printed) == sorted(
+        macros[name_macro("recommendations", "all", "bpr", metric)] for metric in beyond
+    )
 
 
 @pytest.mark.slow
