@@ -6,7 +6,7 @@ JSON files all are fractions.
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -106,6 +106,8 @@ class Table:
         beats: (row, column) -> the row that this figure differs from by a corrected test.
         intervals: (row, column) -> an interval, printed on request.
         interval_note: What these intervals are of.
+        heading_of: Column of the frame -> the heading of figures that it belongs to. A column that is not here names
+            the row, or is in the CSV alone: it stays, whichever headings are chosen.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Table:
     beats: dict[tuple[int, int], int] = field(default_factory=dict)
     intervals: dict[tuple[int, int], str] = field(default_factory=dict)
     interval_note: str = ""
+    heading_of: Mapping[str, str] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """Return title, table and notes; numbers are right-aligned."""
@@ -170,7 +173,8 @@ class Table:
                 raise UserError(f"--columns: {problem}")
         order = [*range(self.labels), *(slugs.index(name, self.labels) for name in columns)]
         place = {column: index for index, column in enumerate(order)}
-        kept = [name for name in self.frame.columns if self._is_kept(str(name), columns, known)]
+        owner_of = {name: slug(heading) for name, heading in self.heading_of.items()}
+        kept = [name for owner in (None, *columns) for name in self.frame.columns if owner_of.get(name) == owner]
         return replace(
             self,
             header=[self.header[column] for column in order],
@@ -179,12 +183,6 @@ class Table:
             beats={(row, place[column]): other for (row, column), other in self.beats.items() if column in place},
             intervals={(row, place[column]): text for (row, column), text in self.intervals.items() if column in place},
         )
-
-    def _is_kept(self, name: str, columns: Sequence[str], known: Sequence[str]) -> bool:
-        """Return whether a column of the CSV belongs to the chosen columns: what belongs to no column always does."""
-        heading = slug(CAPTION_COLUMNS.get(name, name))
-        owners = [slug for slug in known if heading == slug or heading.startswith(f"{slug}_")]
-        return not owners or max(owners, key=len) in columns
 
     def csv(self) -> str:
         """Return the values at full precision; a missing value is an empty cell."""

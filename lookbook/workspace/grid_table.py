@@ -44,6 +44,7 @@ def grid_table(frame: pd.DataFrame) -> Table:
             "training run: another seed has another loss.",
             *(f"Lowest validation loss of {rows[n][0]}: {', '.join(rows[n][1 : 1 + len(values)])}." for n in best),
         ],
+        heading_of=dict(zip(figures, headings, strict=True)),
     )
 
 

@@ -25,6 +25,10 @@ from lookbook.reporting.cells import list_cells
 from lookbook.reporting.files import Reader
 from lookbook.reporting.page import pages
 from lookbook.reporting.page.garments import read_garments
+from lookbook.reporting.results import read_results
+from lookbook.reporting.settings import ReportedStudy
+from lookbook.reporting.tables.prediction import HEADINGS
+from lookbook.reporting.tables.study import list_tables
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json
 from pipeline.core.params import load, read
@@ -33,6 +37,7 @@ from recsys.scoring.arms import BUYERS
 from tests.helpers.arrivals import arrivals_row, row_with_finding
 from tests.helpers.ratings import analyse_said, toss
 from tests.helpers.repository import ROOT
+from tests.helpers.tables import list_without_columns
 from tests.lookbook.conftest import run_in_copy
 
 PAGES = ("reports/index.html", "reports/garments.html")
@@ -162,6 +167,18 @@ def replace_arrivals(*rows: dict[str, Any]) -> None:
     comparison = json.loads(files.COMPARISON.read_text())
     comparison["rows"] = [row for row in comparison["rows"] if row["table"] != "arrivals"] + list(rows)
     files.COMPARISON.write_text(json.dumps(comparison))
+
+
+def test_columns_of_figures_have_columns_of_the_csv(reported: Path) -> None:
+    replace_arrivals(row_with_finding("tiny-blip2-opt-ft", "tiny-blip2-opt-pt", "better", "primary"))
+    study = read(ReportedStudy)
+    tables = list_tables(study, read_results(study, Reader()))
+    assert {table.name: found for table in tables if (found := list_without_columns(table))} == {
+        "arrivals": ["− no words [95 %]"],  # not compared here
+        "arrivals-clip": ["− PT [95 %]", "− no words [95 %]"],
+        "prediction": list(HEADINGS),  # which are rows of its CSV
+        "tuning": ["Worst / best"],
+    }
 
 
 def test_new_arrivals_come_first_and_their_answer_before_all(reported: Path) -> None:

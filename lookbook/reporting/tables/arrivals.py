@@ -49,7 +49,12 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     with_difference = {row["source"] for row in frame if "difference_no words" in row}
     if with_difference and PICTURES in {row["source"] for row in frame} - with_difference:
         notes.insert(-1, ELSEWHERE)
-    return Table(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), notes, compared)
+    heading_of = dict(zip([*ranked.recommenders, "similarity"], header[1:], strict=False))
+    heading_of |= {f"{key}_{word}": f"− {word} [95 %]" for word in baselines for key in ("difference", "low", "high")}
+    return Table(
+        *(name, f"New arrivals, {features}", header, body, 1, pd.DataFrame(frame), notes, compared),
+        heading_of=heading_of,
+    )
 
 
 def _list_arms(ranked: Ranked, features: str) -> list[tuple[str, str]]:
@@ -79,6 +84,13 @@ def _write_notes(ranked: Ranked, recommender: str) -> list[str]:
         "and every user gets the first of the file. BPR-MF and kNN know purchases alone, and an arrival has none.",
         ONE_RUN,
     ]
+
+
+OF_TESTS = {  # column of metrics/comparison.json -> heading
+    **dict.fromkeys(("difference", "low", "high"), "Difference [95 %]"),
+    **{"p": "p", "p_holm": "Corrected p", "detectable": "Smallest", "n": "Users", "products": "Products"},
+    **{"hit_items": "Hit", "top10_share": "Top ten", "claimed": "Finding", "equivalent": "Finding"},
+}
 
 
 def findings_table(ranked: Ranked) -> Table | None:
@@ -115,7 +127,10 @@ def findings_table(ranked: Ranked) -> Table | None:
             "The best arm without captions was chosen among this recommender's on validation arrivals: "
             f"{describe_source(best['b'])}, with {name_measure(best['metric'])} {chosen} among them."
         )
-    return Table("arrivals-tests", "What is tested", [*header, "Finding"], body, 1, pd.DataFrame(rows), notes)
+    return Table(
+        *("arrivals-tests", "What is tested", [*header, "Finding"], body, 1, pd.DataFrame(rows), notes),
+        heading_of=OF_TESTS,
+    )
 
 
 def _describe_draws(rows: Sequence[Values]) -> str:
@@ -147,9 +162,11 @@ def all_items_table(ranked: Ranked, features: Iterable[str]) -> Table:
     """Return recall among the arrivals, and how the arrivals fare where all items are ranked."""
     names = [build_name(recommender, feature) for recommender in ranked.recommenders for feature in features]
     body, frame = [], []
+    heading_of: dict[str, str] = {}
     for name in (name for name in names if name in ranked.metrics):
         cutoff = find_metric(ranked.metrics[name]).rpartition("_")[2]
         keys = [column.replace("_k", f"_{cutoff}") for column in ALL_ITEMS]
+        heading_of |= zip(keys, ALL_ITEMS.values(), strict=True)
         for source in sort_sources(ranked.metrics[name]["sources"]):
             figures = ranked.read_source(name, source)
             cells = [format_value(key, figures.get(key)) for key in keys]
@@ -161,4 +178,7 @@ def all_items_table(ranked: Ranked, features: Iterable[str]) -> Table:
         "test purchases of every user, so what showing arrivals costs or brings.",
     ]
     header = ["Recommender", "Words of the arrivals", *ALL_ITEMS.values()]
-    return Table("arrivals-all", "New arrivals among all items", header, body, 2, pd.DataFrame(frame), notes)
+    return Table(
+        *("arrivals-all", "New arrivals among all items", header, body, 2, pd.DataFrame(frame), notes),
+        heading_of=heading_of,
+    )

@@ -24,6 +24,14 @@ SPICE_KINDS = {
     "spice_size": "Sizes",
     "spice_cardinality": "Numbers",
 }
+OF_ATTRIBUTES = {  # column of data/scores/attributes.parquet -> heading; four counts, two shares
+    "reference": "In the description",
+    "right": "Right",
+    "missed": "Missed",
+    "invented": "Invented",
+    "precision": "Precision",
+    "recall": "Recall",
+}
 MOST = 12  # rows printed for each captioner; the CSV has all
 
 
@@ -83,6 +91,7 @@ def captions_table(metrics: Values, comparisons: list[Values], captioners: list[
         beats=beats,
         intervals=intervals,
         interval_note="Second lines: 95 % intervals of fine-tuned minus pre-trained.",
+        heading_of={metric: CAPTION_COLUMNS[metric] for metric in columns},
     )
 
 
@@ -156,6 +165,7 @@ def spice_table(metrics: Values, captioners: list[str]) -> Table | None:
             ]
         ),
         ["F in percent, of the tuples of one kind, over the garments whose description has such tuples."],
+        heading_of=SPICE_KINDS,
     )
 
 
@@ -171,13 +181,13 @@ def attributes_table(attributes: pd.DataFrame, captioners: list[str]) -> Table:
         chosen = chosen.assign(most=chosen["reference"] + chosen["invented"])
         most_frequent = chosen.sort_values(["most", "attribute"], ascending=[False, True]).head(MOST)
         for row in most_frequent.to_dict("records"):
-            counts = [f"{row[key]:,}" for key in ("reference", "right", "missed", "invented")]
-            shares = [format_value("attribute", _none_for_nan(row[key])) for key in ("precision", "recall")]
+            counts = [f"{row[key]:,}" for key in list(OF_ATTRIBUTES)[:4]]
+            shares = [format_value("attribute", _none_for_nan(row[key])) for key in list(OF_ATTRIBUTES)[4:]]
             rows.append([name, str(row["attribute"]), *counts, *shares])
     return Table(
         "captions-attributes",
         "Attributes: right, missed, invented",
-        ["Captioner", "Attribute", "In the description", "Right", "Missed", "Invented", "Precision", "Recall"],
+        ["Captioner", "Attribute", *OF_ATTRIBUTES.values()],
         rows,
         2,
         attributes,
@@ -186,6 +196,7 @@ def attributes_table(attributes: pd.DataFrame, captioners: list[str]) -> Table:
             "attributes and captions are in the CSV. Invented: in the caption and not in the description, which need "
             "not name all that is true."
         ],
+        heading_of=OF_ATTRIBUTES,
     )
 
 
@@ -213,6 +224,7 @@ def confusions_table(confusions: pd.DataFrame, captioners: list[str]) -> Table:
         3,
         confusions,
         [f"Fine-tuned captions, the {MOST} most frequent pairs of each; all pairs and captions are in the CSV."],
+        heading_of={"items": "Garments"},
     )
 
 

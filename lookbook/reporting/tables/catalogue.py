@@ -39,7 +39,8 @@ def catalogue_table(counts: Values) -> Table:
         for path, value in flat
     ]
     frame = pd.DataFrame([{"what": ".".join(path), "value": value} for path, value in flat])
-    return Table("catalogue", "The catalogue: filters, splits, leakage", ["What", "Count"], rows, 1, frame)
+    title = "The catalogue: filters, splits, leakage"
+    return Table("catalogue", title, ["What", "Count"], rows, 1, frame, heading_of={"value": "Count"})
 
 
 def add_warning(table: Table, counts: Values) -> Table:

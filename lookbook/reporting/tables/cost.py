@@ -48,7 +48,8 @@ def cost_table(runs: Mapping[str, Values]) -> Table | None:
         "differ on every run, and the report is not written again for them alone. A fine-tuning that was stopped and "
         "resumed counts all its parts; the figures of the original study are those of all its trainings."
     ]
-    return Table("cost", "What fine-tuning cost", ["Stage", *COLUMNS.values()], body, 1, frame, notes)
+    header = ["Stage", *COLUMNS.values()]
+    return Table("cost", "What fine-tuning cost", header, body, 1, frame, notes, heading_of=COLUMNS)
 
 
 def stage_costs_table(cells: Sequence[CellCosts], country: str) -> Table | None:
@@ -65,7 +66,8 @@ def stage_costs_table(cells: Sequence[CellCosts], country: str) -> Table | None:
     body = [[name, _count(row), *(_format(key, row[key]) for key in OF_CELLS)] for name, row in rows.items()]
     frame = pd.DataFrame([{"stage": name} | row for name, row in rows.items()]).astype(COUNTS)
     notes = [HOW, *_explain_energy(cells), "The figures of the original study are those of its trainings alone."]
-    return Table("cost-stages", "What each stage cost", ["Stage", "Cells", *OF_CELLS.values()], body, 1, frame, notes)
+    header, heading_of = ["Stage", "Cells", *OF_CELLS.values()], dict.fromkeys(COUNTS, "Cells") | OF_CELLS
+    return Table("cost-stages", "What each stage cost", header, body, 1, frame, notes, heading_of=heading_of)
 
 
 def recommender_costs_table(cells: Sequence[CellCosts], country: str) -> Table | None:
@@ -88,7 +90,9 @@ def recommender_costs_table(cells: Sequence[CellCosts], country: str) -> Table |
     frame = pd.DataFrame([{"recommender": name} | row for name, row in rows.items()]).astype(COUNTS)
     header = ["Recommender", "Cells", *WORKS.values(), *OF_CELLS.values()]
     notes = [HOW, "Features, which several recommenders share, are not counted here.", *_explain_energy(cells)]
-    return Table("cost-recommenders", "What each recommender cost", header, body, 1, frame, notes)
+    heading_of = dict.fromkeys(COUNTS, "Cells") | dict(zip(keys, header[2:], strict=True))
+    title = "What each recommender cost"
+    return Table("cost-recommenders", title, header, body, 1, frame, notes, heading_of=heading_of)
 
 
 def _sum_by(cells: Sequence[CellCosts], country: str, choose: Callable[[CellCosts], str]) -> dict[str, Costs]:

@@ -8,6 +8,16 @@ from lookbook.reporting.formatting import Table, Values, format_interval, format
 
 SMALLEST = "Smallest: the true difference that such a test finds in 4 of 5 cases (two-sided, 5 %, not corrected)."
 
+COLUMNS = {  # heading -> columns of metrics/comparison.json, whose `a` and `b` are the names of the arms
+    "a": ("mean_a",),
+    "b": ("mean_b",),
+    "a − b [95 %]": ("difference", "low", "high"),
+    "p": ("p", "p_holm"),
+    "n": ("n",),
+    "Win / tie / loss": ("wins", "ties", "losses"),
+    "Smallest": ("detectable",),
+}
+
 
 def differences_table(
     name: str, title: str, first: str, rows: list[Values], labels: Callable[[Values], list[str]], notes: list[str]
@@ -22,7 +32,7 @@ def differences_table(
         labels: Returns the first two cells of a row.
         notes: Sentences below the table; `SMALLEST` is added.
     """
-    header = [first, "Compared", "a", "b", "a − b [95 %]", "p", "n", "Win / tie / loss", "Smallest"]
+    header = [first, "Compared", *COLUMNS]
     body = []
     for row in rows:
         metric = row["metric"]
@@ -42,4 +52,7 @@ def differences_table(
                 format_value(metric, row.get("detectable")),
             ]
         )
-    return Table(name, title, header, body, 2, pd.DataFrame(rows), [*notes, SMALLEST])
+    return Table(
+        *(name, title, header, body, 2, pd.DataFrame(rows), [*notes, SMALLEST]),
+        heading_of={column: heading for heading, columns in COLUMNS.items() for column in columns},
+    )

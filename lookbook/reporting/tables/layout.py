@@ -90,4 +90,5 @@ def _make(
         notes,
         compared=list(range(len(found))),
         best_within_label=name == "recommendations",
+        heading_of=dict(zip(columns, header[2:], strict=True)),
     )

@@ -72,8 +72,22 @@ def published_captions_table(dataset: str, metrics: Values) -> Table | None:
         "published suffered from defects of the original code: to be beaten, not matched."
     ]
     return Table(
-        "published-captions", "The original study's captions beside ours", header, rows, 2, pd.DataFrame(values), notes
+        "published-captions",
+        "The original study's captions beside ours",
+        header,
+        rows,
+        2,
+        pd.DataFrame(values),
+        notes,
+        heading_of=_own_both(columns, header[2:]),
     )
+
+
+def _own_both(columns: Sequence[str], headings: Sequence[str]) -> dict[str, str]:
+    """Return the headings of the published figures' columns and of ours."""
+    return {
+        f"{column}{end}": heading for column, heading in zip(columns, headings, strict=True) for end in ("", "_ours")
+    }
 
 
 def _format_both(column: str, published: float, ours: float | None) -> str:
@@ -104,6 +118,7 @@ def published_recommendations_table(dataset: str, metrics: Values) -> Table | No
         2,
         pd.DataFrame(values),
         notes,
+        heading_of=_own_both(columns, header[2:]),
     )
 
 

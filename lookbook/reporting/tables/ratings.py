@@ -12,6 +12,35 @@ NONE_COUNTS = "no judgement counts: captions have changed, or pairs were skipped
 TELLTALES = {"names_model": "name a model", "fixed_prompt": 'begin as "a picture of"'}
 
 
+NET = "Net preference [95 %]"
+OF_PAIRS = {  # column of the CSV -> heading
+    **{"judgements": "Judgements", "planned": "Judgements", "p": "p", "items": "Garments", "detectable": "Smallest"},
+    **dict.fromkeys(("preference", "low", "high"), NET),
+    **dict.fromkeys(("sign_test_wins", "sign_test_ties", "sign_test_losses"), "Win / tie / loss"),
+    "sign_test_p": "p of signs",
+}
+OF_AGREEMENT = {  # beginning of columns of the CSV -> heading
+    "decided": "Decided",
+    "alpha_nominal": "α nominal [95 %]",
+    "alpha_ordinal": "α ordinal [95 %]",
+    "raw": "Raw",
+    "self": "Self [95 %]",
+    "left": "Left [95 %]",
+    "detectable": "Smallest",
+}
+SAME = "Same caption [95 %]"
+OF_SCORES = dict.fromkeys(("share", "low", "high"), SAME) | {"judgements": "Judgements", "equal": "Equal score"}
+STRENGTH = "Strength [95 %]"
+OF_ROUNDS = {
+    "planned": "Planned",
+    "judgements": "Judgements",
+    "skipped": "Skipped",
+    "changed": "Changed",
+    "garments": "Garments",
+    "equal_captions": "Equal captions",
+}
+
+
 class Answered(NamedTuple):
     """What raters answered to a question of a round."""
 
@@ -65,7 +94,7 @@ def preferences_table(rounds: Values) -> Table:
             for arms, pair in answers["pairs"].items():
                 rows.append([name, question, arms, judgements, *_format_pair(pair)])
                 records.append(state | {"question": question} | _flatten(arms, pair))
-    header = ["Round", "Question", "First over second", "Judgements", "Net preference [95 %]", "p", "Garments"]
+    header = ["Round", "Question", "First over second", "Judgements", NET, "p", "Garments"]
     return Table(
         "ratings",
         "What people prefer",
@@ -81,6 +110,7 @@ def preferences_table(rounds: Values) -> Table:
             "such a test finds in 4 of 5 cases.",
             "Raters saw no names, and sides were random.",
         ],
+        heading_of=OF_PAIRS,
     )
 
 
@@ -126,20 +156,22 @@ def agreement_table(answered: list[Answered]) -> Table:
         }
         head = {"round": name, "question": question, "decided": figures["decided"]}
         records.append(head | flat | {"detectable_share": figures.get("detectable_share")})
-    header = ["Round", "Question", "Decided", "α nominal [95 %]", "α ordinal [95 %]", "Raw", "Self [95 %]"]
+    frame = pd.DataFrame(records)
+    beginnings = {column: start for start in OF_AGREEMENT for column in frame.columns if column.startswith(start)}
     return Table(
         "ratings-agreement",
         "How far raters agree",
-        [*header, "Left [95 %]", "Smallest"],
+        ["Round", "Question", *OF_AGREEMENT.values()],
         rows,
         2,
-        pd.DataFrame(records),
+        frame,
         [
             "α: Krippendorff's, over the garments that several raters judged; of a question of taste a low α is a "
             "finding. Raw: share of pairs of raters who agree. Self: the same verdict on a pair that came again with "
             "its sides swapped. Left: the left caption among decided judgements. In percent, but for α. Smallest: the "
             "share of decided judgements for one arm that an exact sign test finds in 4 of 5 cases.",
         ],
+        heading_of={column: OF_AGREEMENT[start] for column, start in beginnings.items()},
     )
 
 
@@ -154,7 +186,7 @@ def scores_table(answered: list[Answered]) -> Table:
     return Table(
         "ratings-scores",
         "Which caption score agrees with people",
-        ["Round", "Question", "Score", "Same caption [95 %]", "Judgements", "Equal score"],
+        ["Round", "Question", "Score", SAME, "Judgements", "Equal score"],
         rows,
         3,
         pd.DataFrame(records),
@@ -162,6 +194,7 @@ def scores_table(answered: list[Answered]) -> Table:
             "Of decided judgements, the share in percent in which the score prefers the caption that the rater "
             "prefers; chance is 50, and an equal score agrees by half. 95 % intervals: products resampled. Not tested."
         ],
+        heading_of=OF_SCORES,
     )
 
 
@@ -176,7 +209,7 @@ def strengths_table(answered: list[Answered]) -> Table:
     return Table(
         "ratings-strengths",
         "Strengths of several arms",
-        ["Round", "Question", "Captions", "Strength [95 %]"],
+        ["Round", "Question", "Captions", STRENGTH],
         rows,
         3,
         pd.DataFrame(records),
@@ -184,16 +217,17 @@ def strengths_table(answered: list[Answered]) -> Table:
             "Log strengths of Bradley and Terry's model with Davidson's ties, mean 0: of two arms that differ by 0.69 "
             "the stronger is preferred twice as often. 95 % intervals: products resampled."
         ],
+        heading_of=dict.fromkeys(("strength", "low", "high"), STRENGTH),
     )
 
 
 def rounds_table(rounds: Values) -> Table:
     """Return how far every round is, and what in it is left out."""
-    keys = ("planned", "judgements", "skipped", "changed", "garments", "equal_captions")
     states = {name: "finished" if figures["finished"] else "running" for name, figures in rounds.items()}
-    rows = [[name, states[name], *(f"{figures[key]:,}" for key in keys)] for name, figures in rounds.items()]
+    rows = [[name, states[name], *(f"{figures[key]:,}" for key in OF_ROUNDS)] for name, figures in rounds.items()]
     records = [
-        {"round": name, "state": states[name]} | {key: figures[key] for key in keys} for name, figures in rounds.items()
+        {"round": name, "state": states[name]} | {key: figures[key] for key in OF_ROUNDS}
+        for name, figures in rounds.items()
     ]
     looks = [
         f"{name}: somebody looked at the results after {decided} judgements, {when.partition(' ')[0]}."
@@ -203,7 +237,7 @@ def rounds_table(rounds: Values) -> Table:
     return Table(
         "ratings-rounds",
         "Rounds of ratings",
-        ["Round", "State", "Planned", "Judgements", "Skipped", "Changed", "Garments", "Equal captions"],
+        ["Round", "State", *OF_ROUNDS.values()],
         rows,
         2,
         pd.DataFrame(records),
@@ -213,6 +247,7 @@ def rounds_table(rounds: Values) -> Table:
             *looks,
             *_describe_telltales(rounds),
         ],
+        heading_of=OF_ROUNDS,
     )
 
 
@@ -250,6 +285,7 @@ def raters_table(rounds: Values) -> Table:
         5,
         pd.DataFrame(records),
         ["Could tell: the answer to whether one could tell which caption was which. Preferences in percent."],
+        heading_of={"judgements": "Judgements"},
     )
 
 

@@ -23,6 +23,7 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
         (row["recommender"], row["a"], row["metric"]): row for row in comparisons if row["b"] == "original"
     }
     rows, frame = _recommendation_rows(metrics, axes, "_common", comparison_of)
+    heading_of = _head_rankings(frame)
     notes = [
         "original: the filtered articles. augmented: every article with an image, missing descriptions written by the "
         "fine-tuned captioner; augmented-pt: by the pre-trained one. unfilled: the same articles, missing descriptions "
@@ -35,19 +36,21 @@ def recommendations_table(metrics: Values, comparisons: list[Values], axes: Valu
     return Table(
         "recommendations",
         "Recommendations",
-        ["Catalogue", "Recommender", *_ranking_names(frame)],
+        ["Catalogue", "Recommender", *heading_of.values()],
         rows,
         2,
         frame,
         notes,
         compared=list(range(len(frame))),
         best_within_label=True,
+        heading_of=heading_of,
     )
 
 
 def own_recommendations_table(metrics: Values, axes: Values) -> Table:
     """Return recommender by catalogue, each catalogue scored alone as in the original study; without tests."""
     rows, frame = _recommendation_rows(metrics, axes, "", {})
+    heading_of = _head_rankings(frame)
     notes = [
         "Each catalogue with its own articles and users, as the original study published them. Rows of different "
         "catalogues measure different tasks and are not tested against one another."
@@ -55,13 +58,14 @@ def own_recommendations_table(metrics: Values, axes: Values) -> Table:
     return Table(
         "recommendations-own",
         "Recommendations, each catalogue alone",
-        ["Catalogue", "Recommender", *_ranking_names(frame)],
+        ["Catalogue", "Recommender", *heading_of.values()],
         rows,
         2,
         frame,
         notes,
         compared=list(range(len(frame))),
         best_within_label=True,
+        heading_of=heading_of,
     )
 
 
@@ -90,7 +94,11 @@ def beyond_accuracy_table(metrics: Values, axes: Values, cutoff: int) -> Table:
         "bought, 0 being no bias. Long tail: share of listed items outside the fifth that most users bought."
     ]
     header = ["Catalogue", "Recommender", *BEYOND.values()]
-    return Table("recommendations-beyond", "Beyond accuracy", header, rows, 2, pd.DataFrame(values), notes)
+    heading_of = dict(zip(columns, BEYOND.values(), strict=True))
+    return Table(
+        *("recommendations-beyond", "Beyond accuracy", header, rows, 2, pd.DataFrame(values), notes),
+        heading_of=heading_of,
+    )
 
 
 def _recommendation_rows(
@@ -141,10 +149,11 @@ def _ranking_columns(metrics: Values, suffix: str) -> list[str]:
     return [metric for _, _, metric in keys]
 
 
-def _ranking_names(frame: pd.DataFrame) -> list[str]:
-    """Return the headings of the metrics: `MAP-Elliot@5` for `map_elliot_5_common`."""
-    names = [str(name).removesuffix("_common").rpartition("_") for name in frame.columns[2:]]
-    return [{"ndcg": "NDCG", "map_elliot": "MAP-Elliot"}[name] + f"@{cutoff}" for name, _, cutoff in names]
+def _head_rankings(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the heading of each metric: `MAP-Elliot@5` for `map_elliot_5_common`."""
+    names = {str(column): str(column).removesuffix("_common").rpartition("_") for column in frame.columns[2:]}
+    shown_as = {"ndcg": "NDCG", "map_elliot": "MAP-Elliot"}
+    return {column: f"{shown_as[name]}@{cutoff}" for column, (name, _, cutoff) in names.items()}
 
 
 def catalogue_differences_table(comparisons: list[Values], cutoff: int) -> Table:

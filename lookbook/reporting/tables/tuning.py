@@ -40,7 +40,8 @@ def tuning_table(tuning: Tuning, most_epochs: int) -> Table | None:
         "choice holds for all texts and sources. No test figure was looked at.",
         describe_edges(edges, most_epochs),
     ]
-    return Table("tuning", "What was tuned", header, body, 4, pd.DataFrame(frame), notes)
+    heading_of = {"best": "Best", "worst": "Worst", "trials": "Trials"}
+    return Table("tuning", "What was tuned", header, body, 4, pd.DataFrame(frame), notes, heading_of=heading_of)
 
 
 def _describe_counts(tuning: Tuning) -> str:
@@ -108,7 +109,9 @@ def trials_table(tuning: Tuning) -> Table | None:
     if not body:
         return None
     header = ["Experiment", "Recommender", "Settings", "NDCG on validation"]
-    return Table("tuning-trials", "Every trial", header, body, 3, pd.DataFrame(frame))
+    table = pd.DataFrame(frame)
+    heading_of = {str(column): header[3] for column in table.columns if str(column).startswith(FIGURE)}
+    return Table("tuning-trials", "Every trial", header, body, 3, table, heading_of=heading_of)
 
 
 def _write_settings(settings: Values) -> str:

@@ -44,7 +44,11 @@ def visibility_table(attributes: pd.DataFrame, captioners: list[str], has_truth:
         "and in no picture: a captioner can only guess them, from the type or from what the shop often says."
     ]
     title = "Attributes that a picture shows, and those that it does not"
-    return Table("captions-visibility", title, [*header, "Precision", "Recall"], body, 3, pd.DataFrame(frame), notes)
+    header += ["Precision", "Recall"]
+    return Table(
+        *("captions-visibility", title, header, body, 3, pd.DataFrame(frame), notes),
+        heading_of=dict(zip([*COUNTS, "precision", "recall"], header[3:], strict=True)),
+    )
 
 
 def _divide(value: float, by: float) -> float | None:

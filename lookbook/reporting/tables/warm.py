@@ -41,7 +41,10 @@ def warm_table(metrics: Values, axes: Values, cutoff: int) -> Table | None:
         ONE_RUN,
     ]
     header = ["The garments' words", "Recommender", "On the garments", "On all items"]
-    return Table("warm", "The same garments with their purchases", header, body, 2, pd.DataFrame(frame), notes)
+    return Table(
+        *("warm", "The same garments with their purchases", header, body, 2, pd.DataFrame(frame), notes),
+        heading_of=dict(zip(columns, header[2:], strict=True)),
+    )
 
 
 def _list_arms(axes: Values) -> Iterator[tuple[str, str, str]]:

@@ -24,9 +24,13 @@ ROWS = [
 ]
 
 
+HEADER = ("Captioner", "Captions", "BLEU-4", "Length")
+HEADING_OF = {"bleu_4": "BLEU-4", "length_ratio": "Length"}
+
+
 def table(rows: list[list[str]] = ROWS, **more: Any) -> Table:
     frame = pd.DataFrame({"captioner": ["one", "one", "two", ""], "bleu_4": [0.1, 0.3, 0.2, 0.99], "length_ratio": 1.0})
-    return Table("name", "A title", ["Captioner", "Captions", "BLEU-4", "Length"], rows, 2, frame, **more)
+    return Table("name", "A title", list(HEADER), rows, 2, frame, heading_of=HEADING_OF, **more)
 
 
 def row(**more: Any) -> dict[str, Any]:
@@ -101,6 +105,7 @@ def test_columns_are_chosen_by_the_names_of_their_headings() -> None:
     assert chosen.header == ["Captioner", "Captions", "Length", "BLEU-4"]
     assert chosen.rows[1] == ["one", "FT", "0.90", "30.0***"]
     assert chosen.beats == {(1, 3): 0}
+    assert list(chosen.frame.columns) == ["captioner", "length_ratio", "bleu_4"]
     only = table().select(["length"])
     assert list(only.frame.columns) == ["captioner", "length_ratio"]
 

@@ -9,7 +9,9 @@ import pytest
 
 from lookbook.workspace import grid
 from lookbook.workspace.grid import Cell, Run, find_trained, make_table, read_grid
+from lookbook.workspace.grid_table import grid_table
 from pipeline.core.errors import UserError
+from tests.helpers.tables import list_without_columns
 
 ROOT = Path(__file__).parents[3]
 PRIMARY = {"recommender": "vbpr", "features": "sbert"}
@@ -88,6 +90,7 @@ def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> N
     assert frame["bleu_4"].tolist()[:3] == pytest.approx([0.7, 0.9, 0.8])
     assert frame["arrivals_ndcg"].tolist()[:3] == pytest.approx([0.17, 0.19, 0.18])
     assert frame["seconds"].isna().tolist() == [False, False, False, True]
+    assert list_without_columns(grid_table(frame)) == []
 
 
 def test_a_captioner_that_an_experiment_left_alone_has_not_run_there() -> None:

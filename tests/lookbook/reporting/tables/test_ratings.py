@@ -11,6 +11,7 @@ from lookbook.reporting.formatting import Table
 from lookbook.reporting.latex import write_latex
 from lookbook.reporting.tables.ratings import HIDDEN, NONE_COUNTS, list_rating_tables, preferences_table
 from tests.helpers.ratings import analyse_said, toss
+from tests.helpers.tables import list_without_columns
 
 ROUND = Round(a="x-ft", b="x-pt", items=40, raters=2)
 THREE = Round(a="x-ft", b="x-pt", others=["y-ft"], items=60)
@@ -55,6 +56,14 @@ def test_every_table_is_written_in_every_format(finished: Any) -> None:
         assert table.markdown().startswith(f"## {table.title}")
         assert write_latex(table)
         assert len(table.frame) == len(table.rows)
+
+
+def test_columns_of_figures_have_columns_of_the_csv(finished: Any) -> None:
+    three = analyse_said(THREE, {"ann": toss(THREE, 0.8, 1), "bob": toss(THREE, 0.7, 2)})
+    tables = list_by_name(finished) | list_by_name(three)
+    assert len(tables) == 6
+    for table in tables.values():
+        assert list_without_columns(table) == []
 
 
 def test_a_running_round_shows_its_counts_alone() -> None:
