@@ -92,9 +92,8 @@ def compare_warm(params: Params) -> dict[str, Any]:
     plain = list_catalogue_recommenders(params.recommenders, content, params.warm_image_features)
     texted = list_text_recommenders(content, params.warm_text_features)
     axes, product = Axes(params.catalogues, params.texts, plain, texted), read_products(ITEMS, INTERACTIONS)
-    users, slices = (
-        Tables(scores, hits, RELEVANT, product) for scores, hits in ((USER_SCORES, HITS), (SLICE_SCORES, SLICE_HITS))
-    )
+    users = Tables(USER_SCORES, HITS, RELEVANT, product)
+    slices = Tables(SLICE_SCORES, SLICE_HITS, RELEVANT, product)
     return {
         "cutoff": cutoff,
         "evaluation": evaluation,

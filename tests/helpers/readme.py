@@ -173,7 +173,7 @@ def select_figures(read: Read, **changes: str) -> dict[str, float]:
     figures |= headline.select_warm_figures(read("recommendations"), study, cutoff)
     arrivals = read(f"arrivals/{study.primary.name}")
     if arrivals:
-        figures |= headline.select_arrival_figures(arrivals, comparison["rows"], study, cutoff)
+        figures |= headline.select_arrival_figures(arrivals, comparison["rows"], study)
     return figures
 
 
