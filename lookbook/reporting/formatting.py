@@ -89,7 +89,7 @@ DIGITS = {  # beginning of a metric's name -> digits of its value, which is no p
 }
 MARKS = "Stars: * p < 0.05, ** p < 0.01, *** p < 0.001, corrected by Holm over the rows of the metric in its table"
 ONE_RUN = "Each captioner was fine-tuned once, so what differs between captioners contains the chance of one training."
-INTERVALS = "95 % intervals over products, users and runs"
+INTERVALS = "95 % intervals over products, users and repeated runs"
 
 
 @dataclass(frozen=True)
