@@ -38,7 +38,7 @@ class Params(Section):
 
 
 def main() -> None:
-    """Write items, truth, images and purchases, and count what each filter leaves."""
+    """Write items, truth, purchases and images, and count what each filter leaves."""
     params = read(Params)
     section = params.catalogue_prepare
     raw = load_reader(params.dataset).open_raw(RAW / params.dataset, section)
@@ -53,13 +53,13 @@ def main() -> None:
     with checkpoint_folder(_work_folder(raw, names, section)) as work, new_folder(PREPARED) as folder:
         write_parquet(folder / "items.parquet", build_items(items))
         write_parquet(folder / "truth.parquet", build_truth(raw, items, section))
-        (folder / "images").mkdir()
-        if params.machine.cluster != "none":
-            pack_on_cluster(work, list(names), params.machine.where(), params.dataset, RAW / params.dataset, section)
-        pack_images(folder / "images", names, raw.read_image, section.image_size, work)
         purchases = write_purchases(folder / "purchases.parquet", raw, items)
         if counts_are_known and purchases["purchases_read"] == raw.full_purchases.get("purchases_read"):
             check_counts(raw.folder, purchases, raw.full_purchases)
+        (folder / "images").mkdir()
+        if params.machine.cluster != "none":
+            pack_on_cluster(work, list(names), params.machine.where(), params.dataset, RAW / params.dataset, section)
+        pack_images(folder / "images", names, raw.read_image, section.image_size, work)  # last: it empties `work`
     counts |= splits | purchases
     write_json(METRICS, counts)
     print_summary(_summarise(counts, raw))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from catalogue import prepare
+from catalogue.prepared import images
 from catalogue.prepared.images import ImageStore
 from catalogue.readers import hm
 from pipeline.core.errors import UserError
@@ -181,6 +182,17 @@ def test_a_damaged_zip_member_is_named(shop: Path) -> None:
     archive.write_bytes(data)
     with pytest.raises(UserError, match=r"images\.zip: images/\d{3}/\d{10}\.jpg: damaged"):
         prepare.main()
+
+
+def test_purchases_are_refused_before_pictures_are_packed(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed pictures leave the checkpoint for the output: what fails after that has them packed again."""
+    packed: list[str] = []
+    monkeypatch.setattr(images, "shrink", lambda data, size, name: (packed.append(name), (data, 1, 1))[1])
+    edit(shop / "transactions_train.csv", lambda table: table.assign(article_id="0999999999"))
+    with pytest.raises(UserError, match="none of the 400 purchases is of a known user and article"):
+        prepare.main()
+    assert nothing_written()
+    assert packed == []
 
 
 def test_a_shop_without_purchases_or_truth(shop: Path) -> None:
