@@ -5,10 +5,11 @@ adapter. Writes data/captions/<captioner>-pt.parquet, with an adapter data/capti
 folder data/captions/epochs/<captioner>: the captions of split `test` by the adapter of each epoch that was kept
 (`caption_train.keep_epochs`), `<number>.parquet`. Where none was kept it is empty.
 
-Finished batches are kept until the table is written, so that a run that was killed resumes at its next batch.
+Finished batches are kept until the last table is written, so that a run that was killed resumes at its next batch.
 """
 
 import argparse
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
@@ -46,28 +47,31 @@ def main() -> None:
     ids, variant = choose_items(items), "ft" if options.adapter else "pt"
     if options.family != FILE:
         check_folder(model)
-    if options.adapter:
-        test = items.loc[items["split"] == "test", "item_id"].tolist()
-        with new_folder(EPOCHS / options.captioner) as folder:
-            for adapter in list_epochs(options.adapter):
-                table = caption_items(model, options.family, adapter, test, params)
-                write_parquet(folder / f"{adapter.name}.parquet", table)
-    if options.family == FILE:
-        family = import_module(f"captioning.families.{FILE}")
-        table = family.read_captions(model, variant, ids, items["item_id"].tolist())
-    else:
-        table = caption_items(model, options.family, options.adapter, ids, params)
-    write_table(CAPTIONS / f"{options.captioner}-{variant}.parquet", table)
+    with ExitStack() as kept:
+        if options.adapter:
+            test = items.loc[items["split"] == "test", "item_id"].tolist()
+            with new_folder(EPOCHS / options.captioner) as folder:
+                for adapter in list_epochs(options.adapter):
+                    table = caption_items(model, options.family, adapter, test, params, kept)
+                    write_parquet(folder / f"{adapter.name}.parquet", table)
+        if options.family == FILE:
+            family = import_module(f"captioning.families.{FILE}")
+            table = family.read_captions(model, variant, ids, items["item_id"].tolist())
+        else:
+            table = caption_items(model, options.family, options.adapter, ids, params, kept)
+        write_table(CAPTIONS / f"{options.captioner}-{variant}.parquet", table)
 
 
-def caption_items(model: Path, family: str, adapter: Path | None, ids: list[str], params: Params) -> pd.DataFrame:
-    """Captions these items, here or on a cluster."""
+def caption_items(
+    model: Path, family: str, adapter: Path | None, ids: list[str], params: Params, kept: ExitStack
+) -> pd.DataFrame:
+    """Captions these items, here or on a cluster; finished batches stay until `kept` is closed without an error."""
     from captioning.generation.batch_files import open_captioner, read_batch, write_batches  # torch: seconds
 
     size, where = params.caption_generate.batch_size, params.machine.where(params.device)
-    with checkpoint_folder(name_work_folder(model, family, adapter, params)) as folder:
-        files = write_batches(ids, size, folder, where, open_captioner, model, family, adapter, params, IMAGES)
-        return make_table(ids, [caption for file in files for caption in read_batch(file)])
+    folder = kept.enter_context(checkpoint_folder(name_work_folder(model, family, adapter, params)))
+    files = write_batches(ids, size, folder, where, open_captioner, model, family, adapter, params, IMAGES)
+    return make_table(ids, [caption for file in files for caption in read_batch(file)])
 
 
 def list_epochs(adapter: Path) -> list[Path]:

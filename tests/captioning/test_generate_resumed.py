@@ -1,6 +1,7 @@
 """caption_generate resumes where it was killed: the captions are the same."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from captioning.families import llava
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
-from tests.helpers.generation import Project, run_stage
+from tests.helpers.generation import Project, run_stage, save_adapter
 
 
 def test_a_run_that_was_killed_resumes_at_its_next_batch(
@@ -40,6 +41,40 @@ def test_a_run_that_was_killed_resumes_at_its_next_batch(
     assert calls == [2, 2, 2, 2]  # the first batch once, the interrupted batch again
     assert Path("data/captions/tiny-pt.parquet").read_bytes() == expected
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_captions_of_finished_epochs_outlive_a_run_that_was_killed(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it ends in an epoch or after all of them; DVC removes the outputs before it runs a stage again."""
+    tiny_project("llava")
+    for name in ("adapter", "adapter/epochs/1", "adapter/epochs/2"):
+        save_adapter("llava", Path(name))
+    run_stage(monkeypatch, "llava", "adapter")
+    expected, calls = read_captions(), [0]
+    assert len(expected) == 3
+    real = llava.generate
+
+    def dies(captioner: Any, images: Any, max_new_tokens: int) -> Any:
+        calls[0] += 1
+        if calls[0] in (2, 4):  # in epoch 2, and in the last captioning
+            raise KeyboardInterrupt
+        return real(captioner, images, max_new_tokens)
+
+    monkeypatch.setattr(llava, "generate", dies)
+    for n_calls in (2, 4):
+        shutil.rmtree("data/captions")
+        with pytest.raises(KeyboardInterrupt):
+            run_stage(monkeypatch, "llava", "adapter")
+        assert calls == [n_calls]
+    run_stage(monkeypatch, "llava", "adapter")
+    assert calls == [6]  # each batch once, and those two again
+    assert read_captions() == expected
+    assert list(Path(".checkpoints").iterdir()) == []
+
+
+def read_captions() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path("data/captions").rglob("*.parquet")}
 
 
 @pytest.mark.slow
