@@ -15,6 +15,8 @@ from catalogue.readers.settings import ReaderSettings
 
 READERS = {"sample": "hm", "hm": "hm", "facad": "facad"}  # data set -> module of this package that reads it
 ANY_OTHER = "shop"
+NO_CATEGORY = "item"  # the category and the colour of an article that has none
+NO_COLOUR = "other"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from catalogue.readers import Raw
+from catalogue.readers import NO_COLOUR, Raw
 from catalogue.readers.facad_captions import Descriptions
 from catalogue.readers.facad_files import (
     META,
@@ -39,6 +39,7 @@ from catalogue.readers.facad_files import (
 )
 from catalogue.readers.files import Folder, list_images
 from catalogue.readers.settings import ReaderSettings
+from catalogue.readers.tables import clean_texts
 from catalogue.readers.validation import require_folder
 from pipeline.core.errors import UserError
 from pipeline.core.progress import track
@@ -115,9 +116,9 @@ def read_part(
         {
             "item_id": [f"{SPLITS[part]}-{row:07d}" for row in range(n_items)],
             "product_code": texts,  # images of a garment share its caption
-            "description": [text or None for text in texts],
+            "description": clean_texts(pd.Series(texts, dtype=object)),
             "category": kinds,
-            "colour": "other",
+            "colour": NO_COLOUR,
             "split": SPLITS[part],
             "attributes": _read_attributes(folder, part, n_items, words),
             "part": part,
@@ -170,7 +171,7 @@ def _read_attributes(folder: Path, part: str, n_items: int, words: dict[int, str
 
 def match_attributes(captions: pd.Series, garments: Sequence[Garment]) -> pd.Series:
     """Give each caption the attributes of the garment whose description overlaps most with it, or none."""
-    index = Descriptions([str(garment["description"]) for garment in garments])
+    index = Descriptions([garment["description"] for garment in garments])
     distinct = captions.dropna().unique()
     progress = track(distinct, "attributes of the test captions", len(distinct))
     best = {caption: index.find_best(caption)[0] for caption in progress}
@@ -180,7 +181,7 @@ def match_attributes(captions: pd.Series, garments: Sequence[Garment]) -> pd.Ser
 
 def list_attributes(garment: Garment) -> list[str]:
     """List the different attributes of a garment, sorted, without padding."""
-    return sorted({str(word) for word in garment["attr"]} - {PADDING_WORD})
+    return sorted(set(garment["attr"]) - {PADDING_WORD})
 
 
 def _open_images(folder: Path, part: str) -> h5py.Dataset:
@@ -220,7 +221,8 @@ def _open_raw_edition(folder: Path, garments: Sequence[Garment]) -> Raw:
     """Read the garments of every picture of images/ whose name starts with a garment's id; there is no split."""
     files = Folder(folder)
     by_id = {str(garment["id"]): garment for garment in garments}
-    names = {Path(name).stem: name for name in list_images(files, "images/", (".jpg", ".jpeg", ".png"))}
+    images = list(list_images(files, "images/", (".jpg", ".jpeg", ".png")))
+    names = {Path(name).stem: name for name in images}
     items = {item: by_id[item.split("_")[0]] for item in names if item.split("_")[0] in by_id}
     if not items:
         raise UserError(
@@ -232,9 +234,9 @@ def _open_raw_edition(folder: Path, garments: Sequence[Garment]) -> Raw:
         {
             "item_id": list(items),
             "product_code": [str(garment["id"]) for garment in shown],
-            "description": [" ".join(str(garment["description"]).split()) or None for garment in shown],
-            "category": [str(garment["category"]) for garment in shown],
-            "colour": "other",
+            "description": [garment["description"] or None for garment in shown],
+            "category": [garment["category"] for garment in shown],
+            "colour": NO_COLOUR,
             "attributes": [list_attributes(garment) for garment in shown],
         }
     )
@@ -248,4 +250,5 @@ def _open_raw_edition(folder: Path, garments: Sequence[Garment]) -> Raw:
         truth=pd.DataFrame({"item_id": pd.Series([], dtype=str)}),
         full_counts={},
         stamps={item: files.stamps[names[item]] for item in items},
+        unmatched=[files.locate(name) for name in sorted(set(images) - {names[item] for item in items})],
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from catalogue.readers import READERS, Raw
+from catalogue.readers import NO_CATEGORY, NO_COLOUR, READERS, Raw
 from catalogue.readers.files import Files, Folder, Zip
 from catalogue.readers.pictures import IMAGES, PICTURES, list_pictures, match_cells, match_ids
 from catalogue.readers.settings import Columns, ReaderSettings
@@ -24,8 +24,6 @@ from pipeline.core.params import suggest
 ITEMS = "items.csv"
 PURCHASES = "purchases.csv"
 IMAGES_ZIP = "images.zip"
-NO_CATEGORY = "item"
-NO_COLOUR = "other"
 REMEDY = "`lookbook init --items items.csv --images DIR [--purchases purchases.csv] --name NAME` puts all files there"
 
 

@@ -1,6 +1,7 @@
 """FACAD's files as published, small: every way to read them, and every way in which they are refused."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -153,6 +154,45 @@ def test_the_raw_edition_has_ids(study: WriteParams, small_shop: Path) -> None:
     assert "unverified_test_captions" not in json.loads(Path("metrics/catalogue.json").read_text())
 
 
+def test_captions_by_number_are_read_in_the_order_of_the_numbers(published: Path, study: WriteParams) -> None:
+    expected = open_raw("first_99946", study).articles
+    path = published / "TRAIN_CAPTIONS_RAW.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))  # 0, 1, 10, 100, 101 …
+    pd.testing.assert_frame_equal(open_raw("first_99946", study).articles, expected)
+
+
+def test_values_that_are_missing_and_markup_are_no_words(study: WriteParams, small_shop: Path) -> None:
+    write_facad_raw(small_shop, FACAD)
+    garments = json.loads((FACAD / META).read_text())
+    texts = {None: "", "N/A": "", "nan": "", "<p>Soft &amp; warm</p>": "Soft & warm"}
+    for garment, text in zip(garments, texts, strict=False):
+        garment["description"] = text
+    garments[4] |= {"category": None, "categoryid": None, "attr": None}
+    (FACAD / META).write_text(json.dumps(garments))
+    articles = open_raw("raw", study).articles[::2]  # the first of two views
+    assert articles["description"][:4].fillna("").tolist() == list(texts.values())
+    assert articles["category"].iloc[4] == "item"
+    assert articles["attributes"].iloc[4] == []
+    assert articles["category"].iloc[5] == garments[5]["category"]
+
+
+def test_a_caption_for_a_missing_value_is_none(published: Path, study: WriteParams) -> None:
+    path = published / "VAL_CAPTIONS_RAW.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"0": {"caption": "nan"}}))
+    articles = open_raw("first_99946", study).articles
+    assert articles["description"][articles["split"] == "validation"].isna().sum() == 1
+
+
+def test_pictures_of_no_garment_are_counted(
+    study: WriteParams, small_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_facad_raw(small_shop, FACAD)
+    shutil.copy(FACAD / "images/20000_0_0.jpg", FACAD / "images/999_0_0.jpg")
+    study(dataset="facad", catalogue_prepare={"facad_test": "raw", "min_items_per_type": 1})
+    prepare.main()
+    assert "; 1 pictures of no article, first data/raw/facad/images/999_0_0.jpg" in capsys.readouterr().out
+
+
 def test_the_raw_edition_has_no_split_of_its_own(study: WriteParams, small_shop: Path) -> None:
     write_facad_raw(small_shop, FACAD)
     study(dataset="facad", catalogue_prepare={"facad_test": "raw", "split": "published"})
@@ -209,6 +249,20 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         change(META, lambda rows: [{**rows[0], "description": 1}, {"id": 1}]),
         "garment 1 has no description, category, attr, images",
     ),
+    **{
+        f"{key} is {value!r}": (
+            change(META, lambda rows, wrong={key: value}: [*rows[:7], rows[7] | wrong, *rows[8:]]),  # type: ignore[misc]
+            rf"{META}: garment 7: {key} is {re.escape(repr(value))}, expected {expected}; correct it",
+        )
+        for key, value, expected in (
+            ("id", None, "a number or a text"),
+            ("description", ["red"], "a text or null"),
+            ("category", 3, "a text or null"),
+            ("categoryid", "x", "a whole number or null"),
+            ("attr", "red cotton", "a list of texts or null"),
+            ("attr", ["red", None], "a list of texts or null"),
+        )
+    },
     "no category ids": (
         change(META, lambda rows: [{k: v for k, v in row.items() if k != "categoryid"} for row in rows]),
         "no garment has a categoryid",
@@ -216,6 +270,10 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "captions and images of different length": (
         change("TRAIN_CAPTIONS_RAW.json", lambda rows: dict(list(rows.items())[:-3])),
         r"TRAIN has (\d+) images, (\d+) captions, \d+ categories; a file is incomplete",
+    ),
+    "a caption's number is missing": (
+        change("TRAIN_CAPTIONS_RAW.json", lambda rows: {key: rows[key] for key in rows if key != "2"}),
+        r"TRAIN_CAPTIONS_RAW\.json: the keys of its \d+ entries are not the numbers from 0 to \d+: 2 is missing",
     ),
     "captions that are none": (
         change("VAL_CAPTIONS_RAW.json", lambda rows: 7),
