@@ -15,12 +15,12 @@ NO_COLOUR = "other"
 
 
 def list_colours(items: pd.DataFrame) -> list[str]:
-    """List the different colours of items, sorted; `other` is no colour.
+    """List the different colours of items, sorted; `other` is no colour, in any case.
 
     Args:
         items: column colour.
     """
-    return sorted({colour for colour in items["colour"] if isinstance(colour, str)} - {NO_COLOUR})
+    return sorted({text for text in items["colour"] if isinstance(text, str) and text.lower() != NO_COLOUR})
 
 
 def write_out(colour: str) -> str:

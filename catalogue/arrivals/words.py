@@ -14,7 +14,7 @@ from features.neighbours import find_nearest
 from pipeline.core.errors import UserError, first_five
 
 TABLE = ("category", "colour")  # the columns that a sentence is made of
-UNNAMED = ("", "other")  # values that say nothing
+UNNAMED = ("", "item", "other")  # values that say nothing, in any case: of an article without category or colour
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def describe_row(row: pd.Series) -> str:
     >>> describe_row(pd.Series({"category": "Dress", "colour": "red"})), describe_row(pd.Series({"category": "Dress"}))
     ('Dress, red.', 'Dress.')
     """
-    named = [str(row[column]) for column in TABLE if pd.notna(row.get(column)) and row[column] not in UNNAMED]
+    values = [str(row[column]) for column in TABLE if pd.notna(row.get(column))]
+    named = [value for value in values if value.lower() not in UNNAMED]
     return ", ".join(named) + "." if named else ""
 
 

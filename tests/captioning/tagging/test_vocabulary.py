@@ -1,12 +1,15 @@
 """The vocabulary that captions are scored by."""
 
+import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning.tagging.extract import extract
 from captioning.tagging.settings import CaptionAttributes
-from captioning.tagging.vocabulary import choose_words, select_frequent, write_out
+from captioning.tagging.vocabulary import choose_words, list_colours, select_frequent, write_out
 from catalogue.descriptions.vocabulary import COLOURS
+from catalogue.readers import NO_COLOUR
 from pipeline.core.params import REFERENCE, load
 from pipeline.model_folders import MODELS
 
@@ -21,6 +24,11 @@ def test_vocabulary_counts_documents_not_words(documents: list[list[str]], min_c
         if len([d for d in documents if word in d]) >= min_count
     ]
     assert select_frequent(documents, min_count) == slow
+
+
+@pytest.mark.parametrize("word", [NO_COLOUR, NO_COLOUR.title(), NO_COLOUR.upper()])
+def test_what_stands_where_there_is_no_colour_is_none(word: str) -> None:
+    assert list_colours(pd.DataFrame({"colour": ["Red", word, None, "Another"]})) == ["Another", "Red"]
 
 
 def test_the_samples_colours_are_words_already() -> None:
