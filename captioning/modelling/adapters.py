@@ -30,6 +30,7 @@ PREFIX = "base_model.model."  # of every name in an adapter
 KEY = re.compile(rf"^{re.escape(PREFIX)}(.+?)\.(lora_[^.]+(?:\..+)?|[^.]+)$")  # module, parameter
 MOVED = ("model", "vision_model")  # parts of a name that transformers added, removed or put elsewhere
 HEAD = "lm_head"
+PATTERNS = ("alpha_pattern", "rank_pattern")  # of an adapter's config: a module, or a pattern of modules -> its value
 
 
 def apply_adapter(captioner: Captioner, folder: Path, adapter: Path) -> "PeftModel":
@@ -86,12 +87,23 @@ def _take_fixed_parts(name: str) -> tuple[str, ...]:
 
 
 def _write_renamed(adapter: Path, folder: Path, names: Mapping[str, str]) -> None:
-    """Writes the adapter under the present names, its target modules one by one: a pattern would have the old names."""
+    """Writes the adapter under the present names, its modules one by one: a pattern would have the old names."""
     weights = load_file(adapter / WEIGHTS)
     save_file({names[key]: value for key, value in weights.items()}, folder / WEIGHTS, {"format": "pt"})
-    matches = (KEY.match(name) for name in names.values() if ".lora_" in name)
-    config = read_json(adapter / CONFIG) | {"target_modules": sorted({match.group(1) for match in matches if match})}
+    matches = ((KEY.match(old), KEY.match(new)) for old, new in names.items() if ".lora_" in new)
+    modules = {old.group(1): new.group(1) for old, new in matches if old and new}
+    config = read_json(adapter / CONFIG)
+    patterns = {name: _rename_pattern(config.get(name) or {}, modules) for name in PATTERNS}
+    config |= {"target_modules": sorted(set(modules.values()))} | patterns
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+
+
+def _rename_pattern(pattern: Mapping[str, int], modules: Mapping[str, str]) -> dict[str, int]:
+    """Maps the present name of each module to the value that a pattern has for its old one, where it has one."""
+    from peft.utils.other import get_pattern_key
+
+    keys = {new: get_pattern_key(list(pattern), old) for old, new in modules.items()}
+    return {f"^{re.escape(new)}": pattern[key] for new, key in keys.items() if key in pattern}
 
 
 def _check_base(folder: Path, adapter: Path) -> str:

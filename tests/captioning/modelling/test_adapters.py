@@ -68,6 +68,30 @@ def test_an_adapter_with_names_of_another_transformers_is_the_same(
     assert not torch.allclose(expected, plain, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "key", ["model.language_model.layers.0.self_attn.q_proj", "layers.0.self_attn.q_proj", "q_proj"]
+)
+def test_patterns_of_alpha_and_rank_are_those_of_the_old_names(folder: Path, tmp_path: Path, key: str) -> None:
+    captioner = load(folder, "llava", torch.float32)
+    config = LoraConfig(
+        r=2, target_modules=r".*language_model.*\.(q_proj|v_proj)", alpha_pattern={key: 90}, rank_pattern={key: 3}
+    )
+    model = get_peft_model(captioner.model, config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.add_(0.1)
+    model.eval()
+    expected = logits(Captioner(model, captioner.processor, captioner.family))
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    renamed = {OLD_NAMES["llava"](name): weight for name, weight in weights.items()}
+    save_file(renamed, tmp_path / "adapter_model.safetensors", {"format": "pt"})
+    old = OLD_NAMES["llava"](f"model.{key}").removeprefix("model.")
+    change(tmp_path / "adapter_config.json", alpha_pattern={old: 90}, rank_pattern={old: 3})
+    assert torch.equal(logits(load(folder, "llava", torch.float32, adapter=tmp_path)), expected)
+
+
 @pytest.mark.parametrize("module", ["lm_head", "multi_modal_projector"])
 @pytest.mark.parametrize("old", [False, True])
 def test_modules_that_were_trained_in_full_are_applied(folder: Path, tmp_path: Path, module: str, old: bool) -> None:
