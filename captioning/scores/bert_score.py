@@ -145,7 +145,7 @@ def load_encoder(model_folder: Path, layer: int, device: str) -> Encoder:
     """Load a model and its tokenizer.
 
     Raises:
-        UserError: the model is missing or cannot be used, or has fewer layers.
+        UserError: the model is missing or cannot be used, has a decoder, or has fewer layers.
     """
     files = find_files(model_folder)
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -160,6 +160,11 @@ def load_encoder(model_folder: Path, layer: int, device: str) -> Encoder:
         raise UserError(
             f"{model_folder}: cannot load a BERT (safetensors weights and a tokenizer are needed): {error}"
         ) from error
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise UserError(
+            f"{model_folder}: {model.config.model_type} has a decoder, but BERTScore takes the vectors of an "
+            "encoder alone; name a BERT or RoBERTa in caption_score.bert_model of params.yaml"
+        )
     missing = [name for name in info["missing_keys"] if not name.startswith("pooler.")]
     if missing:  # transformers only warns, and continues with random weights
         raise UserError(f"{model_folder}: {len(missing)} of its weights are missing, first {sorted(missing)[0]}")

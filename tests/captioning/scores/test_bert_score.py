@@ -1,5 +1,6 @@
 """BERTScore against its authors' program, and one pair at a time, by a model of random weights."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from bert_score.utils import bert_cos_score_idf
 from torch.nn.functional import normalize
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import AutoModel, BartConfig, BertConfig, BertModel, BertTokenizer, T5Config
 
 from captioning.scores import bert_score
 from captioning.scores.bert_score import METRICS, load_encoder, score_pairs
@@ -99,6 +100,23 @@ def test_a_caption_without_words_has_nothing_right(model: Path) -> None:
 def test_a_model_of_fewer_layers_is_refused(model: Path) -> None:
     with pytest.raises(UserError, match=r"bert_layer: 17 in params.yaml, but .* has 3 layers; choose 1 to 3"):
         score_pairs(PAIRS, REFERENCES, model, 17)
+
+
+SMALL = {"d_model": 8, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
+WITH_DECODERS = {
+    "bart": BartConfig(**SMALL, vocab_size=20, encoder_attention_heads=2, decoder_attention_heads=2),
+    "t5": T5Config(vocab_size=20, d_model=8, num_layers=2, num_heads=2, d_ff=8, d_kv=4),
+}
+
+
+@pytest.mark.parametrize("kind", WITH_DECODERS)
+def test_a_model_with_a_decoder_is_refused(kind: str, model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path, dirs_exist_ok=True)
+    AutoModel.from_config(WITH_DECODERS[kind]).save_pretrained(tmp_path)
+    with pytest.raises(
+        UserError, match=rf"{kind} has a decoder, .* name a BERT or RoBERTa in caption_score\.bert_model"
+    ):
+        score_pairs(PAIRS, REFERENCES, tmp_path, LAYER)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
