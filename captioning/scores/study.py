@@ -79,7 +79,7 @@ def load(captioners: Sequence[str], files: StudyFiles) -> Study:
     truth = truth.reindex(items.index) if len(truth) else truth
     parts, skipped = _read_sets(captioners, items, files.captions)
     if "second_description" in truth and truth["second_description"].notna().any():
-        second = truth["second_description"].dropna().str.lower()
+        second = truth["second_description"].dropna()  # in the case of the references
         parts.append(pd.DataFrame({"caption": second, "variant": CEILING, "captioner": CEILING}))
     else:
         skipped.append("ceiling: there is no second description, the truth is known in the sample only")

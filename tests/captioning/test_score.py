@@ -214,6 +214,16 @@ def test_the_floor_is_the_ft_captions_on_other_groups(study):
     assert (ft != floor[ft.index]).all()
 
 
+def test_the_ceiling_is_the_second_description_as_it_was_prepared(study):
+    """Stage catalogue_prepare lower-cases both descriptions or neither."""
+    truth = pd.read_parquet("data/prepared/truth.parquet")
+    truth["second_description"] = truth["second_description"].str.title()
+    truth.to_parquet("data/prepared/truth.parquet")
+    captions = load(["one"], score.FILES).captions
+    ceiling = captions[captions["variant"].eq("ceiling")]
+    assert ceiling["caption"].tolist() == truth["second_description"].dropna().tolist()
+
+
 def test_without_truth_there_is_no_ceiling_and_a_note_says_so(study):
     pd.DataFrame({"item_id": np.array([], dtype=str)}).to_parquet("data/prepared/truth.parquet")
     loaded = load(["one"], score.FILES)

@@ -26,7 +26,7 @@ def write_study(folder: Path, spice: str) -> None:
     items.sample(frac=1, random_state=0).to_parquet(data / "prepared" / "items.parquet")
     truth = pd.DataFrame({"item_id": ids, "type": items["category"], "pattern": "solid"})
     truth["colour"] = [*(colour for colour, _ in rows), "red", "red"]
-    truth["second_description"] = [*(f"Long-sleeved {kind} in {colour} cotton." for colour, kind in rows), None, None]
+    truth["second_description"] = [*(f"long-sleeved {kind} in {colour} cotton." for colour, kind in rows), None, None]
     truth.to_parquet(data / "prepared" / "truth.parquet")
     attributes = [[*row, "cotton", "sleeve"] for row in rows] + [["red", "dress"], []]
     pd.DataFrame({"item_id": ids, "attributes": attributes}).to_parquet(data / "attributes" / "items.parquet")
