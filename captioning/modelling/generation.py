@@ -9,6 +9,7 @@ from transformers import GenerationConfig
 from captioning.modelling.captioner import FEATURES, Caption, Captioner, ImageInputs
 from captioning.modelling.decoding import decode_unfinished
 from captioning.modelling.encoding import join_images, make_prompt, pad_examples
+from pipeline.core.errors import UserError
 
 Decode = Callable[..., torch.Tensor]
 
@@ -27,10 +28,14 @@ def generate_greedily(
         images: of `captioning.modelling.prepare_images`, or cached features.
         max_new_tokens: the limit of what is generated, EOS included; the prompt does not count.
         decode: `custom_generate` of transformers; None is its own loop.
+
+    Raises:
+        UserError: the language model has learned fewer positions than prompt and caption may need.
     """
     if not images:
         return []
     prompts = pad_examples([make_prompt(captioner, image) for image in images], captioner.pad_id, left=True)
+    _check_positions(captioner, prompts["input_ids"].shape[1], max_new_tokens)
     inputs = move_to_device(captioner, prompts | join_images(images))
     was_training = captioner.model.training
     captioner.model.eval()
@@ -39,6 +44,18 @@ def generate_greedily(
     finally:
         captioner.model.train(was_training)
     return [_make_caption(captioner, row) for row in ids.tolist()]
+
+
+def _check_positions(captioner: Captioner, prompt: int, max_new_tokens: int) -> None:
+    if captioner.positions is None:
+        return
+    before = 1 if captioner.is_encoder_decoder else prompt  # the decoder's start token, or the prompt
+    longest = captioner.positions - before + 1  # what is generated last is not read again
+    if max_new_tokens > longest:
+        raise UserError(
+            f"params.yaml: caption_generate.max_new_tokens: {max_new_tokens}, but the language model takes "
+            f"{captioner.positions} tokens, {before} of them before the caption; choose at most {longest}"
+        )
 
 
 def move_to_device(captioner: Captioner, inputs: ImageInputs) -> ImageInputs:
