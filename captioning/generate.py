@@ -69,7 +69,7 @@ def caption_items(
     from captioning.generation.batch_files import open_captioner, read_batch, write_batches  # torch: seconds
 
     size, where = params.caption_generate.batch_size, params.machine.where(params.device)
-    folder = kept.enter_context(checkpoint_folder(name_work_folder(model, family, adapter, params)))
+    folder = kept.enter_context(checkpoint_folder(name_work_folder(model, family, adapter, ids, params)))
     files = write_batches(ids, size, folder, where, open_captioner, model, family, adapter, params, IMAGES)
     return make_table(ids, [caption for file in files for caption in read_batch(file)])
 
@@ -93,12 +93,12 @@ def choose_items(items: pd.DataFrame) -> list[str]:
     return items.loc[(items["split"] == "test") | items["description"].isna(), "item_id"].tolist()
 
 
-def name_work_folder(model: Path, family: str, adapter: Path | None, params: Params) -> Path:
-    """Names the folder of finished batches by all that a caption depends on; who writes them is left out."""
+def name_work_folder(model: Path, family: str, adapter: Path | None, ids: list[str], params: Params) -> Path:
+    """Names the folder of finished batches by the items, and all that a caption depends on but who writes it."""
     code = [ROOT / name for name in (*CODE, f"captioning/families/{family}.py")]
     inputs = [ITEMS, IMAGES, model, *([adapter] if adapter else []), *code]
     name = f"caption_generate-{model.name}-{'ft' if adapter else 'pt'}"
-    return key_folder(name, params.model_dump(exclude={MACHINE}), inputs, LIBRARIES)
+    return key_folder(name, params.model_dump(exclude={MACHINE}) | {"items": ids}, inputs, LIBRARIES)
 
 
 if __name__ == "__main__":

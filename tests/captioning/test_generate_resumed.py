@@ -12,6 +12,7 @@ import pytest
 
 from captioning import generate
 from captioning.families import llava
+from catalogue.prepared.items import read_items
 from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
@@ -117,13 +118,17 @@ def test_another_parameter_never_meets_batches_of_the_last_one(
         params = params.model_copy(update={"machine": params.machine.model_copy(update={"cluster": cluster})})
         section = params.caption_generate.model_copy(update={"precision": precision})
         changed = params.model_copy(update={"caption_generate": section})
-        folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, changed))
+        folders.append(generate.name_work_folder(Path("data/models/tiny"), "llava", None, ["1"], changed))
     assert folders[0] != folders[1]
     assert folders[0] == folders[2]  # a single process may finish what a cluster began
+    assert (
+        generate.name_work_folder(Path("data/models/tiny"), "llava", None, ["2"], read(generate.Params)) not in folders
+    )
 
 
 def test_a_second_writer_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_project("llava")
-    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, read(generate.Params))
+    ids = generate.choose_items(read_items(generate.ITEMS, ["item_id", "description", "split"]))
+    folder = generate.name_work_folder(Path("data/models/tiny"), "llava", None, ids, read(generate.Params))
     with checkpoint_folder(folder), pytest.raises(UserError, match=f"process {os.getpid()} is working here"):
         run_stage(monkeypatch, "llava")
