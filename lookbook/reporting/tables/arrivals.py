@@ -78,8 +78,8 @@ def _write_notes(ranked: Ranked, recommender: str) -> list[str]:
         f"{counts['products']:,} products; {counts['purchases']:,} purchases of them. "
         f"{counts['users_without_history']:,} users without a purchase in training are left out.",
         f"Differences are {name_of(recommender)}'s. Intervals: 95 %, over products, users and repeated runs; the "
-        "products weigh most. Similarity: mean cosine between the vector of the words and that of the shop's own description, after "
-        "centring.",
+        "products weigh most. Similarity: mean cosine between the vector of the words and that of the shop's own "
+        "description, after centring.",
         "No words: the vector is put in place without a caption. Without a method, all arrivals have the same vector, "
         "and every user gets the first of the file. BPR-MF and kNN know purchases alone, and an arrival has none.",
         ONE_RUN,
