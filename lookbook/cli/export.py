@@ -25,6 +25,8 @@ def export(
     from lookbook.workspace.export import export as write
 
     folder = out or Path("exports") / (f"{captioner}-merged" if merged else captioner)
-    write(captioner, folder, merged, vllm)
+    no_scores = write(captioner, folder, merged, vllm)
     typer.echo(f"wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    if no_scores:
+        typer.echo(f"warning: README.md there has no scores: {no_scores}", err=True)
     typer.echo("read README.md there, above all the licences, before you publish it")

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,28 @@ stages:
       cmd: python -m captioning.train --captioner ${key}
       outs:
       - data/adapters/${key}
+  caption_generate_ft:
+    foreach: ${captioners}
+    do:
+      cmd: python -m captioning.generate --captioner ${key}
+      deps:
+      - data/adapters/${key}
+      outs:
+      - data/captions/${key}-ft.parquet
+  caption_score:
+    cmd: python -m captioning.score
+    deps:
+    - data/captions
+    outs:
+    - metrics/captions.json: {cache: false}
 """
+SCORES = "metrics/captions.json"
+CAPTIONS = f"data/captions/{NAME}-ft.parquet"
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write a study whose `tiny-blip2-opt` has been trained: adapter, dvc.lock, scores and the run's record."""
+    """Write a study whose `tiny-blip2-opt` is trained and scored: adapter, dvc.lock, scores and the run's record."""
     (tmp_path / "data").mkdir()
     shutil.copytree(ROOT / "data/models" / NAME, tmp_path / "data/models" / NAME)
     shutil.copy(ROOT / "studies/sample.yaml", tmp_path / "params.yaml")
@@ -52,7 +68,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_records() -> None:
-    for folder in ("metrics", "metrics/train"):
+    for folder in ("metrics", "metrics/train", "data/captions"):
         Path(folder).mkdir()
     training = {
         "validation_loss": 0.125,
@@ -62,10 +78,12 @@ def write_records() -> None:
     }
     Path(f"metrics/train/{NAME}.json").write_text(json.dumps(training))
     scores = {NAME: {"pt": {"bleu_4": 0.0}, "ft": {"bleu_4": 0.7361}}, "skipped": ["spice: not asked for"]}
-    Path("metrics/captions.json").write_text(json.dumps(scores))
+    Path(SCORES).write_text(json.dumps(scores))
+    Path(CAPTIONS).write_text("captions by this adapter")
     Path("dvc.yaml").write_text(LINE)
     with Repo.init(no_scm=True) as repo:
-        repo.commit(CELL, force=True)
+        for cell in (CELL, f"caption_generate_ft@{NAME}", "caption_score"):
+            repo.commit(cell, force=True)
     deps, outs = ([{"path": path, "hash": "md5", "md5": digest} for path, digest in DATA.items()] for _ in range(2))
     with locked() as stages:
         stages[CELL] |= {"deps": deps, "params": {"params.yaml": {"lr": 0.0003, "lora_rank": 4}}}
@@ -82,9 +100,36 @@ def locked() -> Iterator[dict[str, Any]]:
     yaml.dump(lock, path)
 
 
-def export(*words: str) -> Path:
+def replace_file(path: Path | str, text: str) -> None:
+    """Write a file anew: DVC may have linked it to its cache."""
+    Path(path).unlink()
+    Path(path).write_text(text)
+
+
+def train_again() -> None:
+    config = Path("data/adapters") / NAME / "adapter_config.json"
+    replace_file(config, config.read_text() + "\n")
+    commit(CELL)
+
+
+def caption_again() -> None:
+    replace_file(CAPTIONS, "other captions")
+    commit(f"caption_generate_ft@{NAME}")
+
+
+def commit(cell: str) -> None:
+    with Repo() as repo:
+        repo.commit(cell, force=True)
+    if cell == CELL:
+        with locked() as stages:
+            stages[CELL]["deps"] = [{"path": path, "md5": digest} for path, digest in DATA.items()]
+            stages[CELL]["params"] = {"params.yaml": {"lr": 0.0001}}
+
+
+def export(*words: str, warning: str = "") -> Path:
     ended = CliRunner().invoke(app, ["export", NAME, *words])
     assert ended.exit_code == 0, ended.output
+    assert ended.stderr == warning
     assert "above all the licences" in ended.stdout
     return Path(ended.stdout.split()[1].rstrip(":"))
 
@@ -205,6 +250,38 @@ def test_an_adapter_that_is_not_the_one_of_dvc_lock_is_refused(project: Path) ->
     assert not Path("exports").exists()
     config.write_text(before)
     export()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (train_again, f"data/adapters/{NAME} is not what dvc.lock records of caption_generate_ft@{NAME}"),
+        (lambda: replace_file(CAPTIONS, "by hand"), f"{CAPTIONS} is not what dvc.lock records of caption_generate_ft"),
+        (caption_again, "data/captions is not what dvc.lock records of caption_score"),
+        (lambda: replace_file(SCORES, "{}"), f"{SCORES} is not what dvc.lock records of caption_score"),
+        (lambda: Path(SCORES).unlink(), f"{SCORES} is not what dvc.lock records of caption_score"),
+    ],
+    ids=["trained again", "captions by hand", "captioned again", "other scores", "no scores"],
+)
+def test_scores_that_may_be_of_an_earlier_adapter_are_left_out(
+    project: Path, change: Callable[[], Any], reason: str
+) -> None:
+    change()
+    ended = CliRunner().invoke(app, ["export", NAME])
+    assert ended.exit_code == 0, ended.output
+    assert f"warning: README.md there has no scores: {reason}" in ended.stderr
+    card = Path(f"exports/{NAME}/README.md").read_text()
+    assert f"## Scores\n\nNone: {reason}" in card
+    assert "to score this adapter run: dvc repro caption_score.\n" in card
+    assert "bleu_4" not in card
+
+
+def test_an_adapter_without_scores_says_so(project: Path) -> None:
+    replace_file(SCORES, json.dumps({NAME: {"pt": {"bleu_4": 0.0}}}))
+    commit("caption_score")
+    reason = f"metrics/captions.json has none of {NAME}; to score this adapter run: dvc repro caption_score"
+    folder = export(warning=f"warning: README.md there has no scores: {reason}\n")
+    assert f"None: {reason}.\n" in (folder / "README.md").read_text()
 
 
 def test_data_that_was_prepared_after_training_is_not_taken_for_its_own(project: Path) -> None:
