@@ -18,6 +18,7 @@ import pandas as pd
 from captioning.generation.settings import Params
 from captioning.generation.table import make_table, write_table
 from catalogue.prepared.items import read_items
+from pipeline.captioners import check_captioner
 from pipeline.checkpoints import checkpoint_folder, key_folder
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import read
@@ -33,7 +34,7 @@ EPOCHS = CAPTIONS / "epochs"
 FILE = "file"  # the family that has captions and no model
 CODE = (  # with the family's file, what a caption depends on: the code in `deps` of dvc.yaml
     *(f"pipeline/{name}.py" for name in ("batches", "checkpoints", "cluster", "machine", "model_folders", "names")),
-    *("pipeline/core", "pipeline/prefetch.py", "catalogue/prepared"),
+    *("pipeline/captioners.py", "pipeline/core", "pipeline/prefetch.py", "catalogue/prepared"),
     *("captioning/generate.py", "captioning/generation", "captioning/modelling"),
 )
 LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may generate other words
@@ -42,6 +43,7 @@ LIBRARIES = ("torch", "transformers", "peft", "pillow")  # other versions may ge
 def main() -> None:
     """Writes the captions of a captioner."""
     options, params = parse_options(), read(Params)
+    check_captioner(options.captioner)
     check_name("family", options.family, "captioning/families")
     model, items = MODELS / options.captioner, read_items(ITEMS, ["item_id", "description", "split"])
     ids, variant = choose_items(items), "ft" if options.adapter else "pt"

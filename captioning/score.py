@@ -6,7 +6,7 @@ attributes right, missed and invented (attributes) and their places (caption_wor
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -16,6 +16,7 @@ from captioning.scores.settings import CaptionScore
 from captioning.scores.study import CEILING, REFERENCE, Study, StudyFiles, load
 from captioning.tagging.extract import name_work_folder
 from captioning.tagging.settings import CaptionAttributes
+from pipeline.captioners import Captioners
 from pipeline.checkpoints import checkpoint_folder, hash_file, list_files
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_json, write_parquet
@@ -45,13 +46,13 @@ class Params(Section):
 
     device: Literal["cpu", "cuda"]
     machine: Machine
-    captioners: dict[str, Any]
+    captioners: Captioners
     caption_attributes: CaptionAttributes
     caption_score: CaptionScore
 
     @field_validator("captioners")
     @classmethod
-    def _refuse_keys_of_the_metrics(cls, captioners: dict[str, Any]) -> dict[str, Any]:
+    def _refuse_keys_of_the_metrics(cls, captioners: Captioners) -> Captioners:
         if taken := sorted({CEILING, REFERENCE, "skipped"} & set(captioners)):
             raise ValueError(f"{', '.join(taken)}: this name has a meaning of its own in {METRICS}; choose another")
         return captioners

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from captioning.training.outputs import OutputPaths, with_earlier_cost, write_outputs, write_untrained
 from captioning.training.settings import Params
+from pipeline.captioners import check_captioner
 from pipeline.checkpoints import lock_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
@@ -34,19 +35,9 @@ METRICS = Path("metrics/train")
 CURVES = Path("metrics/curves")
 FILE = "file"  # the family that has captions and no model
 CODE = (  # with the family's file, what the result depends on: the code in `deps` of dvc.yaml
-    "pipeline/batches.py",
-    "pipeline/checkpoints.py",
-    "pipeline/core",
-    "pipeline/machine.py",
-    "pipeline/model_folders.py",
-    "pipeline/names.py",
-    "pipeline/orphans.py",
-    "pipeline/prefetch.py",
-    "pipeline/processes.py",
-    "catalogue/prepared",
-    "captioning/train.py",
-    "captioning/modelling",
-    "captioning/training",
+    *(f"pipeline/{name}.py" for name in ("batches", "captioners", "checkpoints", "machine", "model_folders", "names")),
+    *(f"pipeline/{name}" for name in ("core", "orphans.py", "prefetch.py", "processes.py")),
+    *("catalogue/prepared", "captioning/train.py", "captioning/modelling", "captioning/training"),
 )
 
 
@@ -58,6 +49,7 @@ def main() -> None:
     paths = OutputPaths(
         ADAPTERS / captioner, METRICS / f"{captioner}.json", CURVES / f"{captioner}.csv", SAMPLES / f"{captioner}.csv"
     )
+    check_captioner(captioner)
     check_name("family", family, "captioning/families")
     check_inputs(model, family)
     if family == FILE:

@@ -13,13 +13,14 @@ have the validation items too (validation arrivals), where the best source that 
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from catalogue.arrivals.words import Arrivals, find_words
 from catalogue.descriptions.sources import SourceName, expand_sources
 from catalogue.prepared.items import read_items, select_split
+from pipeline.captioners import Captioners
 from pipeline.core.outputs import new_folder, write_parquet
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -43,7 +44,7 @@ class Params(Section):
     """What this stage reads of params.yaml."""
 
     writer: Annotated[str, Field(min_length=1)]
-    captioners: dict[str, Any]
+    captioners: Captioners
     sources: list[SourceName]  # empty in a study of captions alone
     catalogue_sources: CatalogueSources
 

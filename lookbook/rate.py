@@ -16,6 +16,7 @@ from lookbook.ratings.captions import read_captions, read_garments
 from lookbook.ratings.design import list_pairs
 from lookbook.ratings.rounds import read_rounds
 from lookbook.ratings.tables import TABLES, read_table
+from pipeline.captioners import Captioners
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.outputs import read_parquet, write_json
 from pipeline.core.params import Section, read
@@ -42,7 +43,7 @@ class Params(Section):
     """What `rate` reads of params.yaml."""
 
     writer: str
-    captioners: dict[str, Any]
+    captioners: Captioners
     rate: Rate
 
 

@@ -10,10 +10,11 @@ shard of some 4,000 texts that it finished; the features have the same bytes (CP
 
 import argparse
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from catalogue.descriptions.sources import SourceName, expand_sources
 from pipeline import checkpoints
+from pipeline.captioners import Captioners
 from pipeline.core.errors import UserError
 from pipeline.core.params import Section, read
 from pipeline.core.stage import print_summary, run
@@ -49,7 +50,7 @@ CODE = (  # with the extractor's own file: what a result depends on
 class Params(Section):
     """What the stage reads of params.yaml; `with_sections` adds the extractors' own sub-sections."""
 
-    captioners: dict[str, Any]
+    captioners: Captioners
     sources: list[SourceName]
     device: Literal["cpu", "cuda"]
     machine: Machine

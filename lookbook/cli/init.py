@@ -110,10 +110,11 @@ def choose_captioner(captioner: str, family: str) -> tuple[str, str, str]:
     """Return the captioner, its family and the device; a captioner is chosen by the machine if none is named.
 
     Raises:
-        UserError: there is no such family, or no such captioner.
+        UserError: there is no such family, no such captioner, or its name is none for a captioner.
     """
     import torch
 
+    from pipeline.captioners import check_captioner
     from pipeline.model_folders import MODELS, check_folder
     from pipeline.names import check_name
 
@@ -121,6 +122,7 @@ def choose_captioner(captioner: str, family: str) -> tuple[str, str, str]:
     chosen = WITH_GPU if torch.cuda.is_available() else WITHOUT_GPU
     if not captioner:
         return chosen
+    check_captioner(captioner)
     if family != "file":
         check_folder(MODELS / captioner)
     return captioner, family, chosen[2]

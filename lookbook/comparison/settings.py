@@ -1,9 +1,10 @@
 """Root keys of params.yaml that say what a study compares: read by the stages `compare` and `report`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.captioners import Captioners
 from pipeline.core.params import Section
 from recsys.scoring.arms import build_name, list_text_recommenders
 
@@ -40,7 +41,7 @@ class Study(Section):
     catalogue: Literal["original", "augmented"]
     writer: str
     primary: Primary
-    captioners: dict[str, Any]
+    captioners: Captioners
     texts: list[str]
     catalogues: list[str]
     recommenders: list[str]

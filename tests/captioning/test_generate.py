@@ -180,6 +180,13 @@ def test_nothing_to_caption_is_a_table_without_rows(tiny_project: Project, monke
     assert table.empty
 
 
+def test_a_name_that_no_captioner_may_have_is_refused(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_project("llava")
+    monkeypatch.setattr(sys, "argv", ["generate", "--captioner", "warm-tiny", "--family", "llava"])
+    with pytest.raises(UserError, match="--captioner: 'warm-tiny' is no name for a captioner"):
+        generate.main()
+
+
 def test_what_is_missing_is_named(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tiny_project("llava")
     with pytest.raises(UserError, match=r"adapter_model\.safetensors"):

@@ -109,6 +109,15 @@ def test_an_unknown_captioner_is_refused_with_the_nearest_name(
         train.main()
 
 
+def test_a_name_that_no_captioner_may_have_is_refused_before_training(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("llava")
+    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "hub/tiny", "--family", "llava"])
+    with pytest.raises(UserError, match="--captioner: 'hub/tiny' is no name for a captioner"):
+        train.main()
+
+
 def test_the_stage_writes_what_the_line_expects(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_dry_run_writes_nothing(project: Path, sample: Path) -> None:
         (["--column", "description"], "--column description: must be what=NAME"),
         (["--items", "none.csv"], "--items none.csv: no such file"),
         (["--captioner", "tiny-nothing"], "tiny-nothing"),
+        (["--captioner", "hub/tiny"], "--captioner: 'hub/tiny' is no name for a captioner"),
         (["--family", "nothing"], "nothing"),
     ],
 )

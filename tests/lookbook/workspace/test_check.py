@@ -81,6 +81,12 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
         ),
         ({"captioners.tiny-lava": {"family": "llava"}}, "captioners.tiny-lava: no model in data/models/tiny-lava"),
         (
+            {"captioners.hub/tiny": {"family": "llava"}},
+            "captioners: 'hub/tiny' is no name for a captioner: it must be ",
+        ),
+        ({"captioners.warm-up": {"family": "llava"}}, "captioners: 'warm-up' is no name for a captioner: it begins "),
+        ({"captioners.tiny-llava": {}}, "captioners.tiny-llava.family: missing"),
+        (
             {"writer": "tiny-blip2-opd"},
             "writer: 'tiny-blip2-opd' is no known captioner of this study; must be one of: "
             "tiny-blip2-opt, tiny-blip2-t5, tiny-llava; did you mean tiny-blip2-opt?",
