@@ -3,17 +3,30 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from PIL import Image
 
+from captioning.generation.settings import CaptionGenerate
 from catalogue.prepared.jpeg import shrink
+from catalogue.readers.settings import CataloguePrepare
 from pipeline.batches import make_batches
+from pipeline.captioners import Captioners
 from pipeline.core.errors import UserError
-from pipeline.core.params import suggest
+from pipeline.core.params import Section, suggest
 from pipeline.model_folders import MODELS
 
 ADAPTERS = Path("data/adapters")
+
+
+class Params(Section):
+    """What captioning any pictures reads of params.yaml."""
+
+    writer: str
+    captioners: Captioners
+    device: Literal["cpu", "cuda"]
+    catalogue_prepare: CataloguePrepare
+    caption_generate: CaptionGenerate
 
 
 @dataclass(frozen=True)
@@ -30,10 +43,10 @@ class Choice:
     name: str
     family: str
     adapter: Path | None
-    params: dict[str, Any]
+    params: Params
 
 
-def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, pretrained: bool) -> Choice:
+def choose(params: Params, captioner: str | None, adapter: Path | None, pretrained: bool) -> Choice:
     """Choose a captioner of params.yaml and its adapter.
 
     Args:
@@ -47,13 +60,13 @@ def choose(params: dict[str, Any], captioner: str | None, adapter: Path | None, 
     """
     if adapter and pretrained:
         raise UserError("--adapter and --pretrained exclude each other; leave one of them out")
-    captioners, name = params["captioners"], captioner or params["writer"]
+    captioners, name = params.captioners, captioner or params.writer
     if name not in captioners:
         known = f"{', '.join(captioners)}{suggest(name, list(captioners))}"
         raise UserError(f"--captioner {name}: not in params.yaml; its captioners: {known}")
     own = ADAPTERS / name
     default = own if own.is_dir() and not pretrained else None
-    return Choice(name, captioners[name]["family"], adapter or default, params)
+    return Choice(name, captioners[name].family, adapter or default, params)
 
 
 def read_images(paths: list[Path], longest_side: int) -> list[Image.Image]:
@@ -82,21 +95,19 @@ def captions(paths: list[Path], choice: Choice) -> list[str]:
     Raises:
         UserError: a picture cannot be read, or the model or adapter cannot be loaded.
     """
-    section, device = choice.params["caption_generate"], choice.params["device"]
-    images = read_images(paths, choice.params["catalogue_prepare"]["image_size"])
+    section, device = choice.params.caption_generate, choice.params.device
+    images = read_images(paths, choice.params.catalogue_prepare.image_size)
 
     from captioning.modelling import DTYPES, load, prepare_images  # torch: seconds
     from captioning.modelling.memory import explain_out_of_memory
 
-    dtype, quantization = DTYPES[section["precision"]], section["quantization"]
+    dtype, quantization = DTYPES[section.precision], section.quantization
     less = "params.yaml: lower caption_generate.batch_size, or use precision: bf16 or quantization: nf4"
     texts: list[str] = []
     with explain_out_of_memory(less):
         captioner = load(MODELS / choice.name, choice.family, dtype, device, choice.adapter, quantization)
-        names = make_batches([str(path) for path in paths], section["batch_size"])
-        for batch, files in zip(make_batches(images, section["batch_size"]), names, strict=True):
+        names = make_batches([str(path) for path in paths], section.batch_size)
+        for batch, files in zip(make_batches(images, section.batch_size), names, strict=True):
             inputs = prepare_images(captioner, batch, files)
-            texts += [
-                caption.text for caption in captioner.family.generate(captioner, inputs, section["max_new_tokens"])
-            ]
+            texts += [caption.text for caption in captioner.family.generate(captioner, inputs, section.max_new_tokens)]
     return texts

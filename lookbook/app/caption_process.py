@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import PARAMS, load
+from pipeline.core.params import read
 from pipeline.orphans import end_with
 
 
@@ -42,13 +42,13 @@ def caption_picture(picture: bytes, name: str, captioner: str, pretrained: bool)
     Returns:
         The caption; a UserError where the picture or the model cannot be read.
     """
-    from captioning.interchange.pictures import captions, choose
+    from captioning.interchange.pictures import Params, captions, choose
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         path.write_bytes(picture)
         try:
-            [text] = captions([path], choose(load(PARAMS), captioner, None, pretrained))
+            [text] = captions([path], choose(read(Params), captioner, None, pretrained))
         except UserError as error:
             return UserError(str(error).replace(str(path), name))
     return text

@@ -21,10 +21,10 @@ def caption(
     pretrained: Annotated[bool, typer.Option("--pretrained", help="use the captioner without its adapter")] = False,
 ) -> None:
     """Caption pictures. They are scaled and compressed like the study's own; decoding is greedy."""
-    from captioning.interchange.pictures import captions, choose
-    from pipeline.core.params import load
+    from captioning.interchange.pictures import Params, captions, choose
+    from pipeline.core.params import read
 
-    chosen = choose(load(Path("params.yaml")), captioner, adapter, pretrained)
+    chosen = choose(read(Params), captioner, adapter, pretrained)
     typer.echo(f"{chosen.name}, {chosen.adapter or 'without an adapter'}", err=True)
     for path, text in zip(images, captions(images, chosen), strict=True):
         typer.echo(f"{path}\t{text}")

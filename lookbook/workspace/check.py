@@ -49,7 +49,7 @@ def find_problems(path: Path) -> list[str]:
         UserError: the file cannot be read at all.
     """
     values = load(path)
-    problems = list_problems(values, load_sections())
+    problems = list_wrong_values(values)
     for check in (
         _check_captioners,
         _check_writer,
@@ -62,6 +62,11 @@ def find_problems(path: Path) -> list[str]:
     ):
         problems += check(values)
     return list(dict.fromkeys(problems))  # a stage may refuse what is checked here too
+
+
+def list_wrong_values(values: Values) -> list[str]:
+    """List each unknown key, and each missing or wrong value of what stages read; no folder is looked at."""
+    return list_problems(values, load_sections())
 
 
 def summarise(path: Path) -> str:
@@ -153,9 +158,7 @@ def _check_pin(key: str, model: str) -> Iterator[str]:
 
 def _check_axes(values: Values) -> Iterator[str]:
     for axis, allowed in list_allowed_names().items():
-        members = values.get(axis)
-        if not isinstance(members, list):
-            continue
+        members = _as_list(values.get(axis))
         for index, member in enumerate(members):
             problem = explain_unknown_name(axis.removesuffix("s").replace("_", " "), member, allowed)
             if problem:
@@ -167,11 +170,10 @@ def _check_axes(values: Values) -> Iterator[str]:
 def _check_arrivals(values: Values) -> Iterator[str]:
     """Report what the stages of arrivals do not see by themselves: names listed twice, and unknown picture features."""
     for axis in ("sources", "imputations", "warm_imputations"):
-        members = values.get(axis)
-        if isinstance(members, list):
-            for index, member in enumerate(members):
-                if member in members[:index]:
-                    yield f"{axis}.{index}: {member!r} is listed twice; remove one"
+        members = _as_list(values.get(axis))
+        for index, member in enumerate(members):
+            if member in members[:index]:
+                yield f"{axis}.{index}: {member!r} is listed twice; remove one"
     nearest = _as_mapping(values.get("catalogue_sources")).get("nearest")
     problem = explain_unknown_name("set of image features", nearest, list_allowed_names()["image_features"])
     if nearest is not None and problem:
@@ -180,8 +182,8 @@ def _check_arrivals(values: Values) -> Iterator[str]:
 
 def _check_texts(values: Values) -> Iterator[str]:
     """Report that a text is missing which every study needs that fits recommenders on features of texts."""
-    axes = ("content_recommenders", "text_features", "texts")
-    if all(values.get(axis) for axis in axes) and ORIGINAL not in values["texts"]:
+    axes = [_as_list(values.get(axis)) for axis in ("content_recommenders", "text_features", "texts")]
+    if all(axes) and ORIGINAL not in axes[-1]:
         yield f"texts: {ORIGINAL} is missing; recommenders are tuned with its features"
 
 
@@ -202,7 +204,7 @@ def _check_recommenders(values: Values) -> Iterator[str]:
         ("recommenders", False, "content_recommenders"),
         ("content_recommenders", True, "recommenders"),
     ):
-        for index, name in enumerate(values.get(axis) or []):
+        for index, name in enumerate(_as_list(values.get(axis))):
             if name in files and needs_features != load_recommender(name).NEEDS_FEATURES:
                 needs = "needs no" if needs_features else "needs"
                 yield f"{axis}.{index}: {name} {needs} features; name it under {other}"
@@ -214,6 +216,10 @@ def _list_models() -> list[str]:
 
 def _holds_a_model(folder: Path) -> bool:
     return any(any(folder.glob(pattern)) for pattern in MODEL_FILES)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _as_mapping(value: Any) -> Values:

@@ -19,7 +19,7 @@ from captioning.tagging.extract import explain_download
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import licences, memory, remotes
-from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, summarise
+from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, list_wrong_values, summarise
 from lookbook.workspace.memory import GB
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
@@ -27,6 +27,7 @@ from pipeline.model_folders import MODELS, download_command, read_pin
 
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data takes about twice its size more (data and cache)
 JAVA_SECONDS = 20
+NEED_NO_PARAMS = ("python", "parameters", "java", "remotes", "git")
 Params = dict[str, Any]
 
 
@@ -47,6 +48,8 @@ class Finding:
 def examine(path: Path, names: Sequence[str] = ()) -> list[Finding]:
     """Check this machine and the study of a parameter file: machine, programs, data, sharing, in this order.
 
+    With a wrong value in the file only the checks run that need no value.
+
     Args:
         path: the parameter file.
         names: which of `CHECKS` to run; default: all.
@@ -55,7 +58,14 @@ def examine(path: Path, names: Sequence[str] = ()) -> list[Finding]:
         UserError: the file cannot be read at all.
     """
     params = load(path)
-    return [finding for name in names or CHECKS for finding in CHECKS[name](params, path)]
+    chosen = list(names or CHECKS)
+    left_out = [name for name in chosen if name not in NEED_NO_PARAMS] if list_wrong_values(params) else []
+    findings = [finding for name in chosen if name not in left_out for finding in CHECKS[name](params, path)]
+    if left_out:
+        findings.append(
+            Finding("not checked", "warning", f"{', '.join(left_out)}: {path} has errors", f"lookbook check {path}")
+        )
+    return findings
 
 
 def _check_python(params: Params, path: Path) -> Iterator[Finding]:

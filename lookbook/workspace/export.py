@@ -12,11 +12,13 @@ from typing import Any
 import jinja2
 from ruamel.yaml import YAML
 
+from captioning.generation.settings import CaptionGenerate
 from lookbook.workspace import licences
 from lookbook.workspace.vllm_export import check_family, rename_weights, write_script
+from pipeline.captioners import Captioners
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_folder
-from pipeline.core.params import load, suggest
+from pipeline.core.params import PARAMS, Section, read, suggest
 
 ADAPTERS = Path("data/adapters")
 MODELS = Path("data/models")
@@ -24,9 +26,15 @@ TRAIN = Path("metrics/train")
 LOCK = Path("dvc.lock")
 CAPTIONS = Path("data/captions")
 SCORES = Path("metrics/captions.json")
-PARAMS = Path("params.yaml")
 SET = re.compile(r"(?P<captioner>\S+)(?: (?P<variant>pt|ft|floor))? (?P<count>\d+)")
 DATA = ("data/prepared/items.parquet", "data/prepared/images")
+
+
+class Params(Section):
+    """What an export reads of params.yaml."""
+
+    captioners: Captioners
+    caption_generate: CaptionGenerate
 
 
 def export(captioner: str, out: Path, merged: bool, vllm: bool = False) -> str:
@@ -219,12 +227,12 @@ def find_family(captioner: str) -> str:
     """Return the captioner's family by params.yaml.
 
     Raises:
-        UserError: params.yaml has no such captioner.
+        UserError: params.yaml has no such captioner, or a wrong value.
     """
-    captioners = load(PARAMS)["captioners"]
+    captioners = read(Params).captioners
     if captioner not in captioners:
         raise UserError(f"{PARAMS}: captioners has no {captioner}{suggest(captioner, list(captioners))}")
-    return captioners[captioner]["family"]
+    return captioners[captioner].family
 
 
 def find_prompt(captioner: str) -> str:
@@ -299,10 +307,10 @@ def save_merged(captioner: str, adapter: Path, folder: Path, vllm: bool = False)
     from captioning.modelling import DTYPES
     from captioning.modelling import load as load_captioner
 
-    section, family = load(PARAMS)["caption_generate"], find_family(captioner)
-    whole = load_captioner(MODELS / captioner, family, DTYPES[section["precision"]], adapter=adapter)
+    section, family = read(Params).caption_generate, find_family(captioner)
+    whole = load_captioner(MODELS / captioner, family, DTYPES[section.precision], adapter=adapter)
     if vllm:
-        write_script(whole, family, section["max_new_tokens"], section["precision"], folder)
+        write_script(whole, family, section.max_new_tokens, section.precision, folder)
     merged = whole.model.merge_and_unload()
     merged.save_pretrained(folder, safe_serialization=True)
     whole.processor.save_pretrained(folder)

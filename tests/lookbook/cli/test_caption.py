@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from captioning.modelling import apply_lora, load
 from lookbook.cli.main import app
 from sample.pretraining.examples import core_accuracy, draw_pictures
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
@@ -96,6 +97,21 @@ def test_a_captioner_of_family_file_is_refused(project: Path) -> None:
     assert "data/models/replay: a captioner of family file has captions and no model" in refuse(
         "0.png", "--captioner", "replay"
     )
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("caption_generate", "batch_size", 0, "caption_generate.batch_size: 0 is not allowed"),
+        ("caption_generate", "precision", "fp16", "caption_generate.precision: 'fp16' is not allowed"),
+        ("captioners", "tiny-llava", {}, "captioners.tiny-llava.family: missing"),
+    ],
+)
+def test_wrong_parameters_are_refused(project: Path, section: str, key: str, value: object, message: str) -> None:
+    params = read_sample()
+    params[section][key] = value
+    write_values(params, "params.yaml")
+    assert message in refuse("0.png", "--captioner", "tiny-llava")
 
 
 def test_a_missing_gpu_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from captioning.modelling import Captioner, apply_lora, load, prepare_images
 from lookbook.cli.main import app
 from sample.pretraining.examples import draw_pictures
+from tests.helpers.params_files import read_sample, write_values
 
 ROOT = Path(__file__).parents[3]
 NAME = "tiny-blip2-opt"
@@ -310,6 +311,21 @@ def test_what_cannot_be_exported_is_refused(project: Path) -> None:
     assert Path("mine/thesis.txt").exists()
     Path("dvc.lock").unlink()
     assert f"caption_train@{NAME} has not run here" in refuse(NAME)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("caption_generate", "precision", "fp16", "caption_generate.precision: 'fp16' is not allowed"),
+        ("captioners", NAME, {}, f"captioners.{NAME}.family: missing"),
+    ],
+)
+def test_wrong_parameters_are_refused(project: Path, section: str, key: str, value: object, message: str) -> None:
+    params = read_sample()
+    params[section][key] = value
+    write_values(params, "params.yaml")
+    assert message in refuse(NAME, "--merged")
+    assert not Path("exports").exists()
 
 
 def test_an_earlier_export_is_replaced(project: Path) -> None:

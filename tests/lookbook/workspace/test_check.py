@@ -195,9 +195,10 @@ def test_all_problems_come_at_once(project: Path) -> None:
         assert key in problems
 
 
-@pytest.mark.parametrize("axis", ["captioners", "recommenders", "catalogues"])
-def test_an_axis_of_the_wrong_kind_is_a_problem_and_no_crash(project: Path, axis: str) -> None:
-    assert any(line.startswith(f"{axis}: 'all' is not allowed") for line in problems_with({axis: "all"}))
+@pytest.mark.parametrize("axis", ["captioners", "recommenders", "content_recommenders", "catalogues", "texts"])
+@pytest.mark.parametrize("value", ["all", 5, True])
+def test_an_axis_of_the_wrong_kind_is_a_problem_and_no_crash(project: Path, axis: str, value: object) -> None:
+    assert any(line.startswith(f"{axis}: {value!r} is not allowed") for line in problems_with({axis: value}))
 
 
 def test_a_model_of_the_hub_needs_no_weights(project: Path) -> None:

@@ -5,14 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from lookbook.workspace import doctor
 from lookbook.workspace.doctor import Finding
+from tests.helpers.params_files import read_sample, write_values
 from tests.helpers.projects import add_remotes, write_params, write_repository
 from tests.helpers.raw_data import write_hm_zip, write_sample
 
-ROOT = Path(__file__).parents[3]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -57,6 +56,40 @@ def test_parameters_are_checked(project: Path) -> None:
     finding = examine("parameters")
     assert finding.status == "error"
     assert "lr" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lora_layers", "all_linear"),
+        ("captioners", None),
+        ("captioners", {"tiny-llava": {}}),
+        ("machine", {"processes": 0}),
+        ("caption_train", {"precision": "fp16"}),
+        *[(key, ...) for key in ("machine", "dataset", "device", "caption_score", "caption_attributes")],
+    ],
+)
+def test_wrong_parameters_are_named_and_what_reads_them_is_not_checked(project: Path, key: str, value: object) -> None:
+    params = read_sample()
+    if value is ...:
+        del params[key]
+    elif isinstance(value, dict) and key != "captioners":
+        params[key] |= value
+    else:
+        params[key] = value
+    write_values(params, "params.yaml")
+    findings = {finding.subject: finding for finding in doctor.examine(Path("params.yaml"))}
+    assert list(findings) == ["python", "parameters", "java", "remote", "git", "not checked"]
+    assert findings["parameters"].status == "error"
+    assert key in findings["parameters"].message
+    assert findings["not checked"].message.startswith("torch, memory, disk, corenlp, models, tagger, data, licence: ")
+
+
+def test_a_missing_model_leaves_the_other_checks(project: Path) -> None:
+    attributes = read_sample()["caption_attributes"]
+    write_params(project, caption_attributes=attributes | {"tagger": "stanza-en"})
+    assert examine("parameters").status == "error"
+    assert examine("memory").status == "ok"
 
 
 def test_the_small_tagger_on_a_shops_own_words_is_a_warning(project: Path) -> None:
@@ -105,7 +138,7 @@ def test_weights_to_download_count_as_disk(project: Path) -> None:
 
 
 def test_stanzas_own_models_come_with_the_command_that_fetches_them(project: Path) -> None:
-    attributes = YAML(typ="safe").load(ROOT / "studies/sample.yaml")["caption_attributes"]
+    attributes = read_sample()["caption_attributes"]
     write_params(project, caption_attributes=attributes | {"tagger": "stanza-en"})
     finding = examine("model stanza-en", "models")
     assert finding.status == "error"
@@ -135,5 +168,5 @@ def test_a_remote_that_does_not_answer_is_an_error(project: Path) -> None:
 
 
 def test_spice_skipped_is_a_warning(project: Path) -> None:
-    write_params(project, caption_score={"spice": "skip", "clip_model": "none"})
+    write_params(project, caption_score=read_sample()["caption_score"] | {"spice": "skip"})
     assert examine("corenlp").status == "warning"
