@@ -28,6 +28,7 @@ from pipeline.model_folders import MODELS, download_command, read_pin
 FREE_DISK_GB = 5.0  # for a study's outputs and DVC's cache; raw data takes about twice its size more (data and cache)
 JAVA_SECONDS = 20
 NEED_NO_PARAMS = ("python", "parameters", "java", "remotes", "git")
+ALWAYS_EXTRACTED = "resnet50"  # by the stage rec_features_image, whatever features params.yaml names
 Params = dict[str, Any]
 
 
@@ -162,7 +163,9 @@ def _download_gb(folder: Path) -> float:
 
 
 def _size_gb(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / GB if folder.is_dir() else 0.0
+    """Return the GB of all files below a folder; a folder that is linked into it does not count, DVC leaves it out."""
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sum(file.stat().st_size for file in files if file.is_file()) / GB
 
 
 def _check_java(params: Params, path: Path) -> Iterator[Finding]:
@@ -203,6 +206,9 @@ def _check_models(params: Params, path: Path) -> Iterator[Finding]:
         remedies.setdefault(name, f"git checkout {MODELS / name}")
         if key == "tagger":
             remedies[name] = explain_download(MODELS / name, params[section]["package"])
+    for extractor in _list_extractors(params):
+        name = params["rec_features"][extractor]["model"]
+        remedies.setdefault(name, f"git checkout {MODELS / name}")
     for name, remedy in remedies.items():
         folder = MODELS / name
         if (folder / "hub.json").is_file():
@@ -211,6 +217,12 @@ def _check_models(params: Params, path: Path) -> Iterator[Finding]:
             has_files = folder.is_dir() and any(file.is_file() for file in folder.rglob("*"))
             message = str(folder) if has_files else f"{folder}: no such folder, or an empty one"
             yield Finding(f"model {name}", "ok" if has_files else "error", message, "" if has_files else remedy)
+
+
+def _list_extractors(params: Params) -> list[str]:
+    """List the extractors of this study that have a model of their own: BLIP-2's features have `caption_features`."""
+    named = [ALWAYS_EXTRACTED, *params["image_features"], *params["text_features"]]
+    return [name for name in dict.fromkeys(named) if name in params["rec_features"]]
 
 
 def _check_tagger(params: Params, path: Path) -> Iterator[Finding]:

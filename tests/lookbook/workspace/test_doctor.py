@@ -128,6 +128,29 @@ def test_a_model_of_the_hub_comes_with_the_command_that_fetches_it(
     assert examine("model big", "models").status == "error"
 
 
+def test_models_of_the_features_of_the_study_are_looked_at(project: Path) -> None:
+    features = read_sample()["rec_features"]
+    features["clip"]["model"], features["resnet50"]["model"] = "clip-vit-base-patch32", "resnet-50"
+    write_params(project, rec_features=features, image_features=[], arrival_features=["sbert"])
+    subjects = [finding.subject for finding in doctor.examine(Path("params.yaml"), ["models"])]
+    assert "model resnet-50" in subjects  # the line extracts it whatever the axes are
+    assert "model clip-vit-base-patch32" not in subjects
+    write_params(project, rec_features=features, text_features=["sbert", "clip"])
+    assert "openai/clip-vit-base-patch32" in examine("model clip-vit-base-patch32", "models").message
+
+
+def test_raw_data_in_subfolders_counts_as_disk(project: Path) -> None:
+    folder = project / "data/raw/boutique"
+    (folder / "images/010").mkdir(parents=True)
+    write_params(project, dataset="boutique")
+    assert "about 5 GB needed" in examine("disk").message
+    with open(folder / "images/010/1.jpg", "wb") as file:
+        file.truncate(10 * 10**9)  # sparse
+    (folder / "images/again").symlink_to(folder / "images")
+    (folder / "gone").symlink_to(folder / "nowhere")
+    assert "about 25 GB needed" in examine("disk").message
+
+
 def test_weights_to_download_count_as_disk(project: Path) -> None:
     alone = examine("disk").message
     write_params(project, captioners={"blip2-opt-2.7b": {"family": "blip2_opt"}, "llava-1.5-7b": {"family": "llava"}})
