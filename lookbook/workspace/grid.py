@@ -14,13 +14,14 @@ import pandas as pd
 
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
+from pipeline.machine import MACHINE
 
 Cell = dict[str, Any]  # parameter -> value
 WORKSPACE = "workspace"
 CAPTION_SCORES = "metrics/captions.json"  # no metrics of DVC: `dvc exp show` does not print them
 ARRIVALS = "metrics/arrivals"  # nor are these, a file per recommender with features: that of the primary comparison
 WAITING = ("queued", "running")  # states of an experiment without metrics of its own yet
-VIEW = {"captions", "catalogue", "writer"}  # parameters that choose what is shown and change no training
+VIEW = {"captions", "catalogue", "writer", "compare", "rate", MACHINE}  # parameters that change no figure of the table
 OF_TRAINING = ("metrics/train/", CAPTION_SCORES, ARRIVALS)  # what follows from the training parameters
 TRAINING_METRICS = ["validation_loss", "best_epoch", "seconds", "kg_co2"]
 NDCG = "arrivals_ndcg"  # of new arrivals with the captioner's fine-tuned captions

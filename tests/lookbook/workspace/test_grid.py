@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lookbook.workspace import grid
-from lookbook.workspace.grid import Cell, Run, find_trained, make_table, read_grid
+from lookbook.workspace.grid import Cell, Run, find_trained, find_waiting, make_table, read_grid
 from lookbook.workspace.grid_table import grid_table
 from pipeline.core.errors import UserError
 from tests.helpers.tables import list_without_columns
@@ -75,6 +75,17 @@ def test_a_run_belongs_to_a_cell_when_all_that_matters_is_equal(tmp_path: Path) 
     assert find_trained(cells[0], runs, PARAMS, "a") is here
     assert find_trained(cells[1], runs, PARAMS, "a") is other
     assert find_trained(cells[1], runs, PARAMS, "b") is None
+
+
+@pytest.mark.parametrize("section", ["machine", "compare", "rate"])
+def test_a_section_that_changes_no_figure_loses_no_run(section: str) -> None:
+    params = {**PARAMS, section: {"some": 1}}
+    ended = Run("exp", {**params, "lr": 1e-4}, {"metrics/train/a.json": {"validation_loss": 0.2}})
+    waits = Run("waits", {**params, "lr": 1e-5}, {}, "queued")
+    now = {**params, section: {"some": 2}}
+    assert find_trained({"lr": 1e-4}, [ended, waits], now, "a") is ended
+    assert find_waiting({"lr": 1e-5}, [ended, waits], now) is waits
+    assert find_trained({"lr": 1e-4}, [ended, waits], {**now, "batch_size": 8}, "a") is None
 
 
 def test_the_table_has_every_cell_and_marks_the_lowest_loss(tmp_path: Path) -> None:
