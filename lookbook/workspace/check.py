@@ -38,6 +38,8 @@ MODEL_KEYS = (  # section and key of a folder under data/models/; so is `model` 
     ("caption_features", "captioner"),
 )
 ORIGINAL = "original"  # the text of the shop's own descriptions
+ADAPTERS = Path("data/adapters")
+NO_ADAPTER = "none"  # BLIP-2's features come from the model as it is
 NO_FOLDER = ("minilm", "none")  # values of these keys without a folder: MiniLM comes with its package
 MODEL_FILES = ("*.safetensors", "hub.json", "package.json", "*.pt", "*/*.pt", "*/*/*.pt")
 
@@ -53,6 +55,7 @@ def find_problems(path: Path) -> list[str]:
     for check in (
         _check_captioners,
         _check_writer,
+        _check_features_adapter,
         _check_model_folders,
         _check_axes,
         _check_arrivals,
@@ -126,6 +129,15 @@ def _check_writer(values: Values) -> Iterator[str]:
     problem = explain_unknown_name("captioner of this study", writer, map(str, captioners))
     if problem:
         yield f"writer: {problem}"
+
+
+def _check_features_adapter(values: Values) -> Iterator[str]:
+    """Report an adapter of BLIP-2's features that no captioner of the study makes, and that is not there."""
+    name = _as_mapping(values.get("caption_features")).get("features_adapter")
+    captioners = map(str, _as_mapping(values.get("captioners")))
+    problem = explain_unknown_name("captioner of this study", name, [NO_ADAPTER, *captioners])
+    if isinstance(name, str) and problem and not any((ADAPTERS / name).glob("*.safetensors")):
+        yield f"caption_features.features_adapter: no adapter in {ADAPTERS / name}, and {problem}"
 
 
 def _check_model_folders(values: Values) -> Iterator[str]:

@@ -96,6 +96,12 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
             "caption_features.family: 'llava' is no known family with BLIP-2 features; "
             "must be one of: blip2_opt, blip2_t5",
         ),
+        (
+            {"caption_features.features_adapter": "tiny-blip2-optt"},
+            "caption_features.features_adapter: no adapter in data/adapters/tiny-blip2-optt, and 'tiny-blip2-optt' is "
+            "no known captioner of this study; must be one of: none, tiny-blip2-opt, tiny-blip2-t5, tiny-llava; "
+            "did you mean tiny-blip2-opt?",
+        ),
         ({"recommenders": ["userkn"]}, "recommenders.0: 'userkn' is no known recommender; must be one of: "),
         ({"recommenders": ["vbpr"]}, "recommenders.0: vbpr needs features; name it under content_recommenders"),
         (
@@ -164,6 +170,16 @@ def test_studies_are_right_but_for_models_that_cannot_be_shipped(
 def test_a_problem_names_key_value_and_what_is_allowed(project: Path, changes: dict[str, Any], problem: str) -> None:
     problems = problems_with(changes)
     assert any(problem in line for line in problems), problems
+
+
+def test_features_come_from_a_captioner_or_from_an_adapter_that_is_there(project: Path) -> None:
+    assert problems_with({"caption_features.features_adapter": "tiny-blip2-opt"}) == []
+    changes = {"caption_features.features_adapter": "of-a-colleague"}
+    assert len(problems_with(changes)) == 1
+    Path("data/adapters/of-a-colleague").mkdir(parents=True)
+    assert len(problems_with(changes)) == 1
+    Path("data/adapters/of-a-colleague/adapter_model.safetensors").touch()
+    assert problems_with(changes) == []
 
 
 def test_a_wrong_value_is_reported_once_though_many_stages_read_it(project: Path) -> None:
