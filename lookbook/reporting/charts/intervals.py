@@ -40,5 +40,6 @@ def build_panel(
     label: Callable[[Values], str],
     ends: tuple[str, str] = ("the second is better", "the first is better"),
 ) -> Panel:
-    """Return comparisons as a panel."""
-    return Panel(title, unit, [build_interval(label(row), row) for row in rows], ends)
+    """Return comparisons as a panel, without those of which nothing is known: their intervals would hide the others."""
+    known = [row for row in rows if row.get("detectable", 0.0) is not None]
+    return Panel(title, unit, [build_interval(label(row), row) for row in known], ends)

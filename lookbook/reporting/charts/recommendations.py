@@ -36,7 +36,8 @@ def draw_recommendations(study: ReportedStudy, results: Results) -> Iterator[Cha
     )
     yield chart_intervals(
         "slices",
-        f"Fine-tuned minus pre-trained captions, and augmented minus original, by part of items and users; {grey}",
+        f"Fine-tuned minus pre-trained captions, and augmented minus original, by part of items and users; {grey} "
+        "Parts of which nothing is known are left out.",
         _list_slice_panels(comparison["slices"], study.primary.name, measure),
     )
     yield _chart_frontier(results)
