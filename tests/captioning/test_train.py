@@ -100,21 +100,19 @@ def test_missing_inputs_are_named(tiny_project: Project, monkeypatch: pytest.Mon
         run_stage(monkeypatch, "llava")
 
 
-def test_an_unknown_captioner_is_refused_with_the_nearest_name(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("captioner", "message"),
+    [
+        ("tinny", "data/models/tinny: no model here; known models: tiny; did you mean tiny"),
+        ("hub/tiny", "--captioner: 'hub/tiny' is no name for a captioner"),
+    ],
+)
+def test_an_unknown_captioner_and_a_name_that_none_may_have_are_refused_before_training(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch, captioner: str, message: str
 ) -> None:
     tiny_project("llava")
-    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "tinny", "--family", "llava"])
-    with pytest.raises(UserError, match="data/models/tinny: no model here; known models: tiny; did you mean tiny"):
-        train.main()
-
-
-def test_a_name_that_no_captioner_may_have_is_refused_before_training(
-    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny_project("llava")
-    monkeypatch.setattr(sys, "argv", ["train", "--captioner", "hub/tiny", "--family", "llava"])
-    with pytest.raises(UserError, match="--captioner: 'hub/tiny' is no name for a captioner"):
+    monkeypatch.setattr(sys, "argv", ["train", "--captioner", captioner, "--family", "llava"])
+    with pytest.raises(UserError, match=message):
         train.main()
 
 
