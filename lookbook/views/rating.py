@@ -199,7 +199,7 @@ def describe_power(opened: OpenRound) -> str:
 
 def describe_power_so_far(opened: OpenRound, store: Store) -> str:
     """Say what the judgements of all raters can show by now: how many are decided, not for which arm."""
-    rows = store.list_judgements(opened.name)
+    rows = list_fitting(opened, store)
     decided = sum(row.verdict in (LEFT, RIGHT) for row in rows)
     share = find_detectable(decided)
     shows = "too few to show any preference" if share is None else f"enough to show a preference of {share:.0%} or more"

@@ -6,7 +6,14 @@ from typing import Any
 from lookbook.ratings.design import list_pairs
 from lookbook.ratings.rounds import Round
 from lookbook.ratings.store import Store, create_store
-from lookbook.views.rating import OpenRound, count_missing, find_progress, list_results, save_verdict
+from lookbook.views.rating import (
+    OpenRound,
+    count_missing,
+    describe_power_so_far,
+    find_progress,
+    list_results,
+    save_verdict,
+)
 from tests.lookbook.ratings.analysis.test_rounds import make_captions, make_items
 
 VERDICTS = {"wins": 9, "both_good": 1, "both_bad": 2, "equal_captions": 0, "losses": 8}
@@ -50,6 +57,7 @@ def test_pairs_are_shown_again_whose_captions_changed_since_they_were_judged(tmp
     changed = [pair.item_id for pair in pairs[:5]]
     captions["x-ft"] |= dict.fromkeys(changed, "trained again")
     assert count_missing(opened, store) == 5
+    assert describe_power_so_far(opened, store).startswith("7 of 7 judgements of this round are decided")
     assert find_progress(opened, store, "ann").given == 7
     assert rate_all(opened, store, "ann") == 5
     assert count_missing(opened, store) == 0
