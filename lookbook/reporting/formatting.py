@@ -235,6 +235,15 @@ def mark(row: Values | None) -> str:
     return "*" * sum(p < level for level in (0.05, 0.01, 0.001))
 
 
+def is_known(row: Values) -> bool:
+    """Tell whether anything is known of a difference: else its interval is all that is possible.
+
+    >>> is_known({"low": -1.0, "high": 1.0, "detectable": None}), is_known({"low": 0.0, "high": 0.0, "detectable": 0.0})
+    (False, True)
+    """
+    return row["detectable"] is not None
+
+
 def format_value(metric: str, value: float | None, sign: bool = False) -> str:
     """Format a value: captions in percent, CIDEr x 100, what `DIGITS` has as it is, with so many digits."""
     if value is None:

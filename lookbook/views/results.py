@@ -8,7 +8,7 @@ import polars as pl
 
 from catalogue.descriptions.variants import CATALOGUE_OF, name_masked_text
 from lookbook.comparison.rows import read_comparison
-from lookbook.reporting.formatting import format_p, format_value, mark
+from lookbook.reporting.formatting import Values, format_p, format_value, is_known, mark
 from lookbook.reporting.ranked import PICTURES
 from lookbook.views.people import Experiment, list_rankings
 from lookbook.views.rendering import render
@@ -38,10 +38,10 @@ def read_rows(study: Study, group: str) -> list[dict[str, Any]]:
     return [_describe(group, row) for row in rows if row.get("low") is not None]
 
 
-def _describe(group: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(group: str, row: Values) -> dict[str, Any]:
     metric = str(row["metric"])
     low, high = (format_value(metric, row[key], True) for key in ("low", "high"))
-    known = row["detectable"] is not None
+    known = is_known(row)
     part = f", {row['slice']}" if row.get("slice") else ""
     return {
         "table": group,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lookbook.reporting.charts import Chart
 from lookbook.reporting.charts.drawing import Interval, Panel, draw_intervals
-from lookbook.reporting.formatting import Values, mark
+from lookbook.reporting.formatting import Values, is_known, mark
 
 
 def build_interval(label: str, row: Values, scale: float = 1, significant: bool | None = None) -> Interval:
@@ -41,5 +41,4 @@ def build_panel(
     ends: tuple[str, str] = ("the second is better", "the first is better"),
 ) -> Panel:
     """Return comparisons as a panel, without those of which nothing is known: their intervals would hide the others."""
-    known = [row for row in rows if row.get("detectable", 0.0) is not None]
-    return Panel(title, unit, [build_interval(label(row), row) for row in known], ends)
+    return Panel(title, unit, [build_interval(label(row), row) for row in rows if is_known(row)], ends)
