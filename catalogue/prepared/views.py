@@ -17,6 +17,15 @@ def name_view(item: str, number: int) -> str:
     return item if number == 1 else f"{item}{SEPARATOR}{number}"
 
 
+def name_item(picture: str) -> str:
+    """Return the id of the item that a picture is of.
+
+    >>> name_item(name_view("7", 2))
+    '7'
+    """
+    return picture.partition(SEPARATOR)[0]
+
+
 def list_views(item: str, pictures: Container[str]) -> list[str]:
     """List the names of an item's pictures, the first of them whether it is there or not.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalogue.prepared.views import name_item
 from features.files import read_features
 from features.sentences import encode
 from recsys.extractors import ExtractorSettings
@@ -29,8 +30,11 @@ class Settings(ExtractorSettings):
 
 
 def image_vectors(ids: Sequence[str], store: "ImageStore", settings: Settings, device: str) -> np.ndarray:
-    """Return the stored image features of these items, centred, each of length 1: (len(ids), dim) float32."""
-    centred = read_features(RESNET50).take(ids) - _mean(RESNET50.resolve())
+    """Return the stored image features of the items of these pictures, centred, each of length 1: (len(ids), dim).
+
+    What is stored of an item is the mean over its pictures: each of them has that row, float32.
+    """
+    centred = read_features(RESNET50).take([name_item(name) for name in ids]) - _mean(RESNET50.resolve())
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.maximum(length, 1e-12)
 

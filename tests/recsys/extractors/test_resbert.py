@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalogue.prepared.views import average_views, name_view
 from features.files import write_features
 from pipeline.core.errors import UserError
 from recsys.extractors import resbert
@@ -30,6 +31,13 @@ def test_rows_are_found_by_id(stored: np.ndarray) -> None:
     straight = image_vectors(IDS)
     np.testing.assert_array_equal(image_vectors(IDS[::-1]), straight[::-1])
     np.testing.assert_array_equal(image_vectors(IDS[2:4]), straight[2:4])
+
+
+def test_an_item_of_several_pictures_has_the_row_of_its_mean(stored: np.ndarray) -> None:
+    """`catalogue_prepare.images: all`: what is stored of an item is the mean over its pictures already."""
+    pictures = {*IDS, name_view(IDS[1], 2), name_view(IDS[1], 3), name_view(IDS[4], 2)}
+    rows = average_views(IDS, pictures, lambda names: (image_vectors(list(names)),))[0]
+    np.testing.assert_array_equal(rows, image_vectors(IDS))
 
 
 def test_both_blocks_have_length_one(stored: np.ndarray) -> None:
