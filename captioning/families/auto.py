@@ -1,8 +1,9 @@
 """Any vision-language model of transformers, with a prompt in words: its own class, processor and chat template.
 
 What differs between models comes from the model's own files: the prompt is what its processor makes of the question and
-an image (the number of image tokens may differ between images), a caption ends as its chat template ends a turn, and
-LoRA adapts the linear layers of the part that transformers calls the decoder. The image processor works on Pillow.
+an image (the number of image tokens may differ between images), a caption begins and ends as an answer does in its chat
+template, and LoRA adapts the linear layers of the part that transformers calls the decoder. The image processor works
+on Pillow.
 """
 
 import re
@@ -32,6 +33,7 @@ from pipeline.core.errors import UserError
 
 MODEL = AutoModelForImageTextToText
 PROMPT = "Describe the appearance of the clothing item"
+ANSWER = "red"  # by which one sees what a chat template puts around an answer
 OWN_FAMILY = {"blip-2": "blip2_opt or blip2_t5"}  # no chat template, and a prompt that must stay empty
 ADDS_IMAGE_TOKENS = (Florence2Processor,)  # whose processor puts them before the question by itself
 TOKEN_FIELDS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
@@ -93,6 +95,21 @@ def find_eos_ids(captioner: Captioner) -> list[int]:
     return list(dict.fromkeys([*_find_end_of_turn(captioner), *stops]))
 
 
+def find_answer_prefix(captioner: Captioner) -> str:
+    """Finds the space that the chat template puts before an answer and the prompt does not end with, if there is one.
+
+    (SmolVLM's prompt ends with `Assistant:`, its answers begin with a space, and ` red` is another token than `red`.)
+    """
+    if not _has_template(captioner.processor):
+        return ""
+    question, answered = _make_question(captioner.processor), _make_answer(captioner.processor)
+    prefix = answered.removeprefix(question).partition(ANSWER)[0]
+    whole, prompt, answer = (
+        _encode(captioner, text) for text in (question + prefix + ANSWER, question, prefix + ANSWER)
+    )
+    return prefix if prefix.isspace() and prompt + answer == whole else ""
+
+
 def generate(captioner: Captioner, images: Sequence[ImageInputs], max_new_tokens: int) -> list[Caption]:
     """Writes captions by transformers' own loop: some of these models keep row data outside their cache."""
     return generate_greedily(captioner, images, max_new_tokens, decode=None)
@@ -143,14 +160,22 @@ def _make_chat() -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": PROMPT}]}]
 
 
+@cache
+def _make_answer(processor: Any) -> str:
+    """Makes the text of the prompt with an answer, by the chat template."""
+    answer = {"role": "assistant", "content": [{"type": "text", "text": ANSWER}]}
+    return processor.apply_chat_template([*_make_chat(), answer])
+
+
+def _encode(captioner: Captioner, text: str) -> list[int]:
+    return captioner.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
 def _find_end_of_turn(captioner: Captioner) -> list[int]:
     """Finds the special token that follows a caption in the chat template, if there is one."""
-    processor, caption = captioner.processor, "red"
-    if not _has_template(processor):
+    if not _has_template(captioner.processor):
         return []
-    answer = {"role": "assistant", "content": [{"type": "text", "text": caption}]}
-    after = processor.apply_chat_template([*_make_chat(), answer]).rpartition(caption)[2]
-    ids = captioner.tokenizer(after, add_special_tokens=False)["input_ids"]
+    ids = _encode(captioner, _make_answer(captioner.processor).rpartition(ANSWER)[2])
     special = set(captioner.tokenizer.added_tokens_decoder) | set(captioner.tokenizer.all_special_ids)
     return [token for token in ids if token in special][:1]
 

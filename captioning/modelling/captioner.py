@@ -101,6 +101,11 @@ class Captioner:
         forced = self.base.generation_config.forced_bos_token_id if self.is_encoder_decoder else None
         return [] if forced is None else [forced]
 
+    @cached_property
+    def answer_prefix(self) -> str:
+        """The space before a caption in the model's own answers, where the prompt does not end with it; else empty."""
+        return self.family.find_answer_prefix(self) if isinstance(self.family, ChatFamily) else ""
+
     @property
     def pad_id(self) -> int:
         """The tokenizer's padding token, else EOS: any id does, because masks and labels follow lengths and not ids."""
@@ -164,6 +169,14 @@ class FeatureFamily(Family, Protocol):
 
     def use_frozen_features(self, captioner: Captioner, features: torch.Tensor) -> dict[str, Any]:
         """Makes the model's arguments that replace `pixel_values`."""
+
+
+@runtime_checkable
+class ChatFamily(Family, Protocol):
+    """A family whose prompt is that of a chat template."""
+
+    def find_answer_prefix(self, captioner: Captioner) -> str:
+        """Finds the space that the template puts before an answer and the prompt does not end with; else empty."""
 
 
 @dataclass(frozen=True)
@@ -249,8 +262,9 @@ def process_images(image_processor: Any, images: Sequence[Image.Image]) -> torch
 
 
 def tokenize(captioner: Captioner, texts: Sequence[str]) -> list[list[int]]:
-    """Encodes each text without BOS, EOS and padding."""
-    return captioner.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    """Encodes each text as the model's answer begins, without BOS, EOS and padding."""
+    answers = [captioner.answer_prefix + text for text in texts]
+    return captioner.tokenizer(answers, add_special_tokens=False)["input_ids"] if answers else []
 
 
 def describe(captioner: Captioner) -> dict[str, str | int]:

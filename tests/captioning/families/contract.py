@@ -60,7 +60,7 @@ class Contract(AdapterContract):
 
     def test_exactly_the_caption_and_eos_are_supervised(self, captioner: Captioner, images: list[ImageInputs]) -> None:
         for caption, example in zip(CAPTIONS, make_examples(captioner, images), strict=True):
-            assert captioner.tokenizer.decode(pick_supervised(example.labels)[:-1]) == caption
+            assert captioner.tokenizer.decode(pick_supervised(example.labels)[:-1]) == captioner.answer_prefix + caption
             assert captioner.image_token_id not in pick_supervised(example.labels)
 
     def test_the_input_is_the_prompt_and_only_a_decoder_s_holds_the_caption(

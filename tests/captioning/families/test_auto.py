@@ -15,7 +15,7 @@ from captioning.modelling.captioner import PORTRAIT
 from pipeline.core.errors import UserError
 from tests.captioning.families import auto_models
 from tests.captioning.families.contract import Contract
-from tests.captioning.families.examples import CAPTIONS, force_token, make_examples
+from tests.captioning.families.examples import CAPTIONS, force_token, make_examples, pick_supervised
 
 
 class AutoContract(Contract):
@@ -42,6 +42,22 @@ class AutoContract(Contract):
         assert text.endswith(self.prompt)
         bos = captioner.tokenizer.bos_token
         assert bos is None or text.count(bos) == 1
+
+    def test_what_is_learned_is_what_the_template_writes(self, captioner: Captioner, images: list[ImageInputs]) -> None:
+        """Token by token after the prompt, up to the end of the turn: SmolVLM's answers begin with a space."""
+        processor = captioner.processor
+        if not (processor.chat_template or captioner.tokenizer.chat_template):
+            pytest.skip("it has no chat template")
+        chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": auto.PROMPT}]}]
+        answer = {"role": "assistant", "content": [{"type": "text", "text": CAPTIONS[0]}]}
+        texts = [
+            processor.apply_chat_template(chat, add_generation_prompt=True),
+            processor.apply_chat_template([*chat, answer]),
+        ]
+        asked, answered = (captioner.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts)
+        assert answered[: len(asked)] == asked
+        learned = pick_supervised(make_examples(captioner, images)[0].labels)
+        assert learned == answered[len(asked) :][: len(learned)]
 
     def test_a_processor_that_makes_other_room_is_refused(self, folder: Path) -> None:
         path = next(path for path in folder.glob("*.json") if self.room[0] in path.read_text())
