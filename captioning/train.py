@@ -10,13 +10,12 @@ docs/captioners.md has the command for several machines.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 from captioning.training.outputs import OutputPaths, with_earlier_cost, write_outputs, write_untrained
 from captioning.training.settings import Params
 from pipeline.captioners import check_captioner
-from pipeline.checkpoints import lock_folder
+from pipeline.checkpoints import checkpoint_folder
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.core.record import Meter, record_costs_by_hand
@@ -71,13 +70,12 @@ def main() -> None:
     if rank():
         fine_tune(model, family, ITEMS, IMAGES, params, folder)
         return
-    with lock_folder(folder):
+    with checkpoint_folder(folder):
         with Meter(params.caption_train.country) as meter:
             result = fine_tune(model, family, ITEMS, IMAGES, params, folder)
         metrics = result.metrics | with_earlier_cost(meter.record(), result.seconds_before) | meter.where_it_ran()
         write_outputs(result, metrics, model, paths)
         record_costs_by_hand(f"caption_train@{captioner}", meter if params.device == "cuda" else None)
-        shutil.rmtree(folder)
     print_summary(
         f"wrote {paths.adapter}: validation loss {metrics['validation_loss']:.3f} after epoch {metrics['best_epoch']} "
         f"of {metrics['epochs']} ({metrics['steps']} steps, {metrics['seconds']:.0f} s)"

@@ -23,6 +23,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import new_file
 
 LOCK = "lock"
+REMOVED = ".removed-"  # begins the name of a folder that nobody needs any more
 METADATA = "checkpoint"  # one key, because safetensors writes several in any order
 OTHER_KIND = (
     ValueError,
@@ -68,12 +69,17 @@ def hash_file(path: Path) -> str:
 def checkpoint_folder(folder: Path) -> Iterator[Path]:
     """Lock the folder; remove it when the block succeeds, and keep it for the next run when the block fails.
 
+    It gets another name while it is locked, and is removed after: NFS keeps a folder in which a file is open. What a
+    process still has open then goes with the next folder that is removed here.
+
     Raises:
         UserError: another process works there.
     """
     with lock_folder(folder):
         yield folder
-        shutil.rmtree(folder)
+        folder.rename(folder.with_name(f"{REMOVED}{folder.name}-{os.getpid()}"))
+    for removed in folder.parent.glob(f"{REMOVED}*"):
+        shutil.rmtree(removed, ignore_errors=True)
 
 
 @contextmanager

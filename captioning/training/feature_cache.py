@@ -130,8 +130,8 @@ def _remove_old(newest: Path) -> None:
         n_bytes += sum(path.stat().st_size for path in list_files(folder))
         if n_bytes > MAX_BYTES:
             with _lock(folder / "lock", wait=False) as free:
-                if free:
-                    shutil.rmtree(folder)
+                if free:  # NFS keeps a folder in which a file is open, here the lock: it goes another time
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compute_missing(captioner: Captioner, store: ImageStore, shards: dict[Path, Sequence[str]]) -> None:

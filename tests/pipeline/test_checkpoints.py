@@ -1,5 +1,8 @@
 """Checkpoints: a key of everything that a result depends on, one writer, files that are whole or absent."""
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +61,30 @@ def fails_half_way(root: Path) -> None:
     with checkpoints.checkpoint_folder(root) as folder:
         (folder / "half").write_text("done")
         raise UserError("half-way")
+
+
+def test_what_is_still_open_keeps_no_stage_from_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS renames a file that is removed while it is open, and then does not remove its folder."""
+    remove = shutil.rmtree
+
+    def remove_as_nfs(folder: Path, ignore_errors: bool = False) -> None:
+        opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        if not any(Path(name).is_relative_to(folder) for name in opened):
+            remove(folder)
+        elif not ignore_errors:
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", str(folder))
+
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", remove_as_nfs)
+    with checkpoints.checkpoint_folder(tmp_path / "work") as folder:
+        (folder / "part").write_text("done")
+    assert not list(tmp_path.iterdir())
+    with checkpoints.checkpoint_folder(tmp_path / "work") as folder:
+        part = open(folder / "part", "w")  # noqa: SIM115 - as by a process that is idle
+    assert not (tmp_path / "work").exists()
+    part.close()
+    with checkpoints.checkpoint_folder(tmp_path / "other"):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_second_writer_is_refused_with_the_number_of_the_first(tmp_path: Path) -> None:
