@@ -42,7 +42,7 @@ def read_table(file: IO[bytes], path: str, needed: Sequence[str] = ()) -> pd.Dat
     rows = iterate_rows(file, path)
     names = _take_names(rows, path)
     check_names(names, path, needed)
-    cells = [fit_cells(row, names, path, line) for line, row in rows if not _is_blank(row)]
+    cells = [fit_cells(row, names, path, line) for line, row in rows if not is_blank(row)]
     columns = zip(*cells, strict=True) if cells else [()] * len(names)
     return pd.DataFrame(
         {name: pd.Series(values, dtype="str") for name, values in zip(names, columns, strict=True) if name}
@@ -97,7 +97,7 @@ def check_names(names: Sequence[str], path: str, needed: Sequence[str]) -> None:
 
 def _take_names(rows: Iterator[tuple[int, list[str]]], path: str) -> list[str]:
     _, names = next(rows, (0, []))
-    if _is_blank(names):
+    if is_blank(names):
         raise UserError(f"{path}: empty, or its first line is; the first line names the columns: fetch the file again")
     names = [name.strip() for name in names]
     while names and not names[-1]:  # a header may end in commas as any row may
@@ -115,6 +115,6 @@ def _decode_lines(file: IO[bytes], path: str) -> Iterator[str]:
             ) from None
 
 
-def _is_blank(row: Sequence[str]) -> bool:
+def is_blank(row: Sequence[str]) -> bool:
     """Tell whether a row is a line without anything."""
     return len(row) < 2 and not any(cell.strip() for cell in row)

@@ -1,17 +1,21 @@
 """Reads columns of a CSV of any size in batches, by the same rules as `pipeline.cells.rows`."""
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from csv import QUOTE_ALL, writer
 from itertools import islice
 from typing import IO
 
 import pyarrow as pa
 from pyarrow import csv
 
-from pipeline.cells.rows import ADVICE, check_names, fit_cells, iterate_rows, read_names
+from pipeline.cells.rows import ADVICE, check_names, fit_cells, is_blank, iterate_rows, read_names
 from pipeline.core.errors import UserError
 
 BLOCK_BYTES = 1 << 25
+BLOCK_ROWS = 1 << 17
 QUOTE = b'"'
+SPACES = (b", ", b"\n ", b"\r ")  # after a comma or a line end
 
 
 def stream_columns(
@@ -19,8 +23,11 @@ def stream_columns(
 ) -> Iterator[pa.RecordBatch]:
     """Yield these columns, converted, in batches and in file order; memory does not grow with the file.
 
+    Arrow takes the space after a comma for a part of the cell, and then a quote as well: from the block with the first
+    such space on, rows are read as `pipeline.cells.rows` reads them, which takes longer.
+
     Args:
-        open_file: Opens the file in binary mode; it is read three times, twice only its beginning.
+        open_file: Opens the file in binary mode; it is read four times at most, twice only its beginning.
         path: Its name, for messages.
         columns: The name and the type of each column to read.
         advice: How the cells must be written, for messages.
@@ -30,25 +37,55 @@ def stream_columns(
             quote is not closed.
     """
     names, n_lines = _read_header(open_file, path, list(columns))
+    options = csv.ConvertOptions(column_types=dict(columns), include_columns=list(columns), strings_can_be_null=False)
+    n_rows = 0
+    try:
+        try:
+            for batch in _stream_blocks(open_file, path, names, n_lines, options):
+                n_rows += batch.num_rows
+                yield batch
+        except _SpaceError:
+            yield from _stream_rows(open_file, path, names, n_rows, options)
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):  # a header alone
+            raise UserError(f"{path}: below the header: {error}; {advice}") from None
+
+
+def _stream_blocks(
+    open_file: Callable[[], IO[bytes]], path: str, names: list[str], n_lines: int, options: csv.ConvertOptions
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows below the header as Arrow reads them."""
     with open_file() as file:
         for _ in range(n_lines):
             file.readline()
         counted = _QuoteCounter(file)
-        try:
-            yield from csv.open_csv(
-                counted,
-                read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
-                convert_options=csv.ConvertOptions(
-                    column_types=dict(columns), include_columns=list(columns), strings_can_be_null=False
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):  # a header alone
-                return
-            raise UserError(f"{path}: below the header: {error}; {advice}") from None
+        yield from csv.open_csv(
+            counted,
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=options,
+        )
     if counted.quotes % 2:
         raise UserError(f"{path}: a quote is not closed ({counted.quotes} quotes in all); {ADVICE}")
+
+
+def _stream_rows(
+    open_file: Callable[[], IO[bytes]], path: str, names: list[str], n_read: int, options: csv.ConvertOptions
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows after those that were read already, as Python's csv module reads them."""
+    with open_file() as file:
+        rows = islice(iterate_rows(file, path), 1, None)
+        cells = (fit_cells(row, names, path, line) for line, row in rows if not is_blank(row))
+        left = islice(cells, n_read, None)
+        while block := list(islice(left, BLOCK_ROWS)):
+            text = io.StringIO()
+            writer(text, quoting=QUOTE_ALL).writerows(block)
+            yield from csv.read_csv(
+                io.BytesIO(text.getvalue().encode()),
+                read_options=csv.ReadOptions(column_names=names),
+                parse_options=csv.ParseOptions(newlines_in_values=True),
+                convert_options=options,
+            ).to_batches()
 
 
 def _read_header(open_file: Callable[[], IO[bytes]], path: str, needed: Sequence[str]) -> tuple[list[str], int]:
@@ -69,16 +106,26 @@ def _read_header(open_file: Callable[[], IO[bytes]], path: str, needed: Sequence
     return names, first_rows[0][0]
 
 
+class _SpaceError(Exception):
+    """A cell, or the text in a quoted one, begins with a space."""
+
+
 class _QuoteCounter:
     """Counts the quotes of a file while it is read: an odd number means that one is not closed."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.quotes, self.closed = file, 0, False
+        self.file, self.quotes, self.closed, self.last = file, 0, False, b"\n"
 
     def read(self, size: int = -1) -> bytes:
-        """Read, and count."""
+        """Read, and count.
+
+        Raises:
+            _SpaceError: there is a space after a comma or a line end.
+        """
         data = self.file.read(size)
-        self.quotes += data.count(QUOTE)
+        if any(space in data or space == self.last + data[:1] for space in SPACES):
+            raise _SpaceError
+        self.quotes, self.last = self.quotes + data.count(QUOTE), data[-1:] or self.last
         return data
 
     def close(self) -> None:

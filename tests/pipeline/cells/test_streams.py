@@ -31,6 +31,31 @@ def test_quotes_that_cross_blocks_are_read_as_the_csv_module_does(
         assert len(list(csv.reader(file, skipinitialspace=True))) == 201
 
 
+@pytest.mark.parametrize("first", [0, 1, 150])
+@pytest.mark.parametrize("cell", [' "i{}"', " i{}", '"i{}"'])
+@pytest.mark.parametrize("user", ["u{}", ' "u{}"'])
+def test_a_space_before_a_cell_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, cell: str, user: str
+) -> None:
+    """From any row on: what Arrow has read before stays, and no row comes twice."""
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 256)
+    monkeypatch.setattr(streams, "BLOCK_ROWS", 7)
+    rows = [f"u{n},i{n}\n" if n < first else f"{user},{cell}\n\n".format(n, n) for n in range(200)]
+    (tmp_path / "a.csv").write_text("user,item\n" + "".join(rows))
+    assert read(tmp_path) == [{"user": f"u{n}", "item": f"i{n}"} for n in range(200)]
+
+
+def test_an_empty_number_is_missing_beside_a_space_too(tmp_path: Path) -> None:
+    types = {"user": pa.string(), "rating": pa.float64()}
+    for text in ("user,rating\nu,\nu,1.5\n", 'user,rating\nu,\nu, "1.5"\n'):
+        (tmp_path / "a.csv").write_text(text)
+        batches = stream_columns(partial(open, tmp_path / "a.csv", "rb"), "a.csv", types, "")
+        assert [row["rating"] for batch in batches for row in batch.to_pylist()] == [None, 1.5]
+    (tmp_path / "a.csv").write_text("user,rating\nu, much\n")
+    with pytest.raises(UserError, match="conversion error to double"):
+        list(stream_columns(partial(open, tmp_path / "a.csv", "rb"), "a.csv", types, ""))
+
+
 @pytest.mark.parametrize("place", range(4))
 def test_a_quote_that_is_not_closed_is_refused(tmp_path: Path, place: int) -> None:
     rows = [f"u{row},i{row}\n" for row in range(4)]
