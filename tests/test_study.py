@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.helpers.repository import ROOT, digest, dvc, list_run, list_run_or_re
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), needs_a_study]
 IN_PLACE = {".gitkeep"}
+LOOKBOOK = Path(sys.executable).with_name("lookbook")
 
 
 def test_a_second_repro_runs_nothing_and_status_is_clean(study: Path) -> None:
@@ -32,6 +35,18 @@ def test_every_file_below_data_is_an_output_or_in_git() -> None:
     known = {f"data/{entry['path']}" for entry in listed}
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
     assert sorted(path for path in files - known if Path(path).name not in IN_PLACE) == []
+
+
+def test_lists_and_scores_of_the_exported_purchases_are_those_of_the_docs(tmp_path: Path) -> None:
+    """They read no picture and no word, so they are the same on every processor."""
+    run = partial(subprocess.run, capture_output=True, text=True, check=True)
+    run([LOOKBOOK, "elliot", "export", "--out", tmp_path / "elliot"], cwd=ROOT)
+    blocks = (ROOT / "docs/recommenders.md").read_text().split("```")
+    commands = next(block for block in blocks if "lookbook recommend --train train.tsv" in block).splitlines()[1:]
+    shown = [
+        run([LOOKBOOK, *shlex.split(command)[1:]], cwd=tmp_path / "elliot/data").stdout.strip() for command in commands
+    ]
+    assert next(block for block in blocks if block.startswith("\nwrote recs.tsv")).strip() == "\n".join(shown)
 
 
 @pytest.mark.parametrize(

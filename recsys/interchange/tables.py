@@ -28,9 +28,10 @@ LISTS = ("user", "item", "score", "rank")
 WARPREC = ("user_id", "item_id", "rating", "timestamp")  # the header of WarpRec's TSVs, of purchases and of lists
 HEADER_WORDS = frozenset(
     (
-        "user", "userid", "uid", "customer", "customerid", "reviewer", "reviewerid", "visitor", "visitorid", "session",
-        "sessionid", "item", "itemid", "iid", "article", "articleid", "product", "productid", "sku", "asin",
-        "parentasin", "movie", "movieid", "rating", "score", "rank", "timestamp",
+        "user", "userid", "uid", "customer", "customerid", "customerno", "client", "clientid", "reviewer", "reviewerid",
+        "visitor", "visitorid", "session", "sessionid", "item", "itemid", "itemno", "iid", "article", "articleid",
+        "articleno", "product", "productid", "productcode", "stockcode", "sku", "asin", "parentasin", "movie",
+        "movieid", "rating", "score", "rank", "timestamp",
     )
 )  # fmt: skip
 _IDS = pa.dictionary(pa.int32(), pa.string())
@@ -138,9 +139,9 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first row names columns: by its words, or as the only row whose two ids are no numbers."""
+    """Tell whether the first row names columns: one of its words is known, or it is the only row without numbers."""
     first, *others = [row[:2] for row in rows if len(row) > 1]
-    if all(re.sub(r"[^a-z]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
+    if any(re.sub(r"[^a-z]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
         return True
     return bool(others) and not any(map(_is_number, first)) and all(map(_is_number, chain(*others)))
 
