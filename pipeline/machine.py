@@ -1,7 +1,7 @@
-"""The section `machine`: how a machine does the work, which no result depends on beyond rounding.
+"""The section `machine`: how a machine does the work, which changes results by rounding and draws of dropout alone.
 
 No `params:` of dvc.yaml names it and no checkpoint key holds it, so a colleague with more cores retrains nothing.
-docs/captioners.md says for each key whether results keep their bytes or are equal to rounding.
+docs/captioners.md says for each key whether results keep their bytes, and records of runs name the values.
 """
 
 from dataclasses import dataclass

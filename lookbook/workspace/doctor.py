@@ -120,14 +120,16 @@ def judge_memory(params: Params, free: float, where: str) -> Finding:
     largest = max(needs, key=lambda need: need.total(items))
     message = (
         f"{free:.0f} GB of {where} free; {largest.captioner} takes about {largest.total(items):.1f} GB to train: "
-        f"{largest.weights:.1f} of weights, {items * (largest.item or 0):.1f} of activations of {items} item(s) with "
-        f"captions of {memory.CAPTION_TOKENS} tokens"
+        f"{largest.weights or 0:.1f} of weights, {items * (largest.item or 0):.1f} of activations of {items} item(s) "
+        f"with captions of {memory.CAPTION_TOKENS} tokens"
     )
     if size == "auto":
         found = ", ".join(f"{need.captioner} {need.largest_part(share, free)}" for need in needs if need.item)
         message += f"; device_batch_size: auto will find about {found}" if found else ""
     unknown = [need.captioner for need in needs if need.item is None]
     message += f"; activations of {', '.join(unknown)} are not counted" if unknown else ""
+    absent = [need.captioner for need in needs if need.weights is None]
+    message += f"; neither are weights of {', '.join(absent)}, which are not on this machine" if absent else ""
     if free >= largest.total(items):
         return Finding("memory", "ok", message)
     smaller = "" if size == "auto" else "machine.device_batch_size: auto, "

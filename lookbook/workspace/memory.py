@@ -5,10 +5,12 @@
 A and B are bytes, measured on small models of transformers' own classes, which tests/lookbook/workspace/test_memory.py
 does again: what autograd keeps of a token, with LoRA, dropout masks of a byte, attention by a fused kernel, and layer
 norms in 32 bits, as autocast has them on a GPU. The frozen vision side keeps nothing. Optimiser, logits and what lives
-for a moment are counted as `RUNNING_GB`.
+for a moment are counted as `RUNNING_GB`. Weights are parameters × the bytes of the precision of training. With
+`machine.sharding: fsdp` the processes share the layers of the language model; all else is whole in each of them.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +98,12 @@ class Need:
     """The memory of training one captioner, in GB: its weights, and one item's activations (None: not known)."""
 
     captioner: str
-    weights: float
+    weights: float | None
     item: float | None
 
     def total(self, items: int) -> float:
-        """Return the GB of training with so many items on a device."""
-        return self.weights + items * (self.item or 0.0) + RUNNING_GB
+        """Return the GB of training with so many items on a device; what is not known counts as nothing."""
+        return (self.weights or 0.0) + items * (self.item or 0.0) + RUNNING_GB
 
     def largest_part(self, share: int, free: float) -> int:
         """Return the largest divisor of a process's share of the batch that fits in so many GB; 0 if none does."""
@@ -117,8 +119,12 @@ def estimate(captioner: str, params: Params) -> Need:
     if shape and section["lora_scope"] == "language":
         choices = str(params["lora_layers"]), str(section["precision"]), bool(machine["gradient_checkpointing"])
         item = count_activations(shape, CAPTION_TOKENS, *choices) / GB
-    weights = estimate_weights(known, section) if known else measure_files(folder)
-    return Need(captioner, weights / (machine["processes"] if machine["sharding"] == "fsdp" else 1), item)
+    parameters = known.parameters if known else count_parameters(folder)
+    weights = None
+    if parameters is not None:
+        parts = machine["processes"] if machine["sharding"] == "fsdp" else 1
+        weights = estimate_weights(parameters, known.beside if known else None, shape, section, parts)
+    return Need(captioner, weights, item)
 
 
 def count_activations(
@@ -144,17 +150,46 @@ def count_activations(
     return total
 
 
-def estimate_weights(known: Published, section: Mapping[str, Any]) -> float:
-    """Estimate the GB of a published captioner's weights in the precision of training."""
+def estimate_weights(
+    parameters: float, beside: float | None, shape: Shape | None, section: Mapping[str, Any], processes: int = 1
+) -> float:
+    """Estimate the GB of a captioner's weights on one device in the precision of training.
+
+    Args:
+        parameters: in thousand millions.
+        beside: those beside the language model; None: all that are not in its layers.
+        shape: of the captioner; None: every weight counts as one that is neither shared nor in 4 bits.
+        section: `caption_train`.
+        processes: which share the layers of the language model.
+    """
     each = 2 if section["precision"] == "bf16" else 4
-    if section["quantization"] == "nf4":
-        return each * known.beside + NF4_BYTES * (known.parameters - known.beside)
-    return each * known.parameters
+    layers = count_layer_parameters(shape) if shape else 0.0
+    if section["quantization"] == "nf4" and shape:
+        whole = parameters - layers if beside is None else beside
+        return each * whole + NF4_BYTES * (parameters - whole)
+    return each * (parameters - layers + layers / processes)
 
 
-def measure_files(folder: Path) -> float:
-    """Return the GB of a folder's weights."""
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / GB
+def count_layer_parameters(shape: Shape) -> float:
+    """Count the parameters in the language model's layers, in thousand millions: matrices alone."""
+    square, inner = shape.width**2, shape.width * shape.inner
+    if shape.kind == "t5":  # a layer of the decoder reads the encoder as well; gated feed-forward parts
+        return shape.layers * (12 * square + 6 * inner) / GB
+    return shape.layers * (4 * square + (3 if shape.kind == "llama" else 2) * inner) / GB
+
+
+def count_parameters(folder: Path) -> float | None:
+    """Count the parameters in a folder's weights, in thousand millions; None where there are none yet."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        try:
+            with safe_open(file, "numpy") as weights:
+                total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+        except SafetensorError:
+            return None
+    return total / GB or None
 
 
 def find_published(folder: Path) -> Published | None:
