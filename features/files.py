@@ -4,6 +4,7 @@ An array may be larger than memory: it is written block by block and memory-mapp
 hold a picture and words says in `columns.json` how many columns, from the left, are the picture's.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,17 @@ class Rows:
         size = max(1, BLOCK_BYTES // (4 * max(1, self.shape[1])))
         for start in range(0, len(self), size):
             yield slice(start, start + size), self.take(np.arange(start, min(start + size, len(self))))
+
+    def find_different(self) -> tuple["Rows", np.ndarray]:
+        """Return the rows that differ, each where it first comes, and for every row its number among them: (n,) int64.
+
+        What is computed of rows in blocks may differ in the last digits where they are equal: compute it of these.
+        """
+        numbers: dict[bytes, int] = {}
+        digests = (hashlib.blake2b(row, digest_size=16).digest() for _, block in self.blocks() for row in block + 0.0)
+        number = np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype=np.int64)
+        first = np.unique(number, return_index=True)[1]
+        return Rows(self.array, self.index[first], self.source, self.n_pictures), number
 
     def divide(self, widths: Mapping[str, int]) -> dict[str, "Rows"]:
         """Divide the columns, from the left, into parts of these widths, by name; nothing is read or copied.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.files import load_array, read_features, write_columns, write_features
+from features.files import all_rows, load_array, read_features, write_columns, write_features
 from pipeline.core.errors import UserError
 
 ITEMS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001)]
@@ -163,3 +163,13 @@ def test_columns_that_say_nothing_are_refused(tmp_path: Path, text: str, message
     (tmp_path / "f/columns.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=rf"f/columns\.json: {message}"):
         read_features(tmp_path / "f")
+
+
+@given(st.lists(st.sampled_from([0.0, -0.0, 1.0]), max_size=12))
+def test_rows_that_differ_stand_for_all(values: list[float]) -> None:
+    """Zeros of either sign are equal."""
+    rows = all_rows(np.array([[value, 2.0] for value in values], dtype=np.float16).reshape(-1, 2))
+    different, number = rows.find_different()
+    np.testing.assert_array_equal(different.take(number), rows.take(np.arange(len(rows))))
+    assert len(different) == len(set(values))
+    assert different.index.tolist() == sorted(different.index)
