@@ -13,12 +13,13 @@ import jinja2
 from ruamel.yaml import YAML
 
 from captioning.generation.settings import CaptionGenerate
-from lookbook.workspace import licences
+from lookbook.workspace import caption_with_vllm, licences
 from lookbook.workspace.vllm_export import check_family, rename_weights, write_script
 from pipeline.captioners import Captioners
-from pipeline.core.errors import UserError
-from pipeline.core.outputs import new_folder
+from pipeline.core.errors import UserError, first_five
+from pipeline.core.outputs import new_folder, write_json
 from pipeline.core.params import PARAMS, Section, read, suggest
+from pipeline.destinations import check_folder
 
 ADAPTERS = Path("data/adapters")
 MODELS = Path("data/models")
@@ -26,6 +27,9 @@ TRAIN = Path("metrics/train")
 LOCK = Path("dvc.lock")
 CAPTIONS = Path("data/captions")
 SCORES = Path("metrics/captions.json")
+ABOUT = "lookbook.json"  # in an export: what it is of, and the files that it wrote
+PROGRAM = "hub"  # as `program` of the file of that name in exports for Elliot and WarpRec
+REPLACED = (ABOUT, caption_with_vllm.PARTS.name)  # what an earlier export may hold beside the files that it lists
 SET = re.compile(r"(?P<captioner>\S+)(?: (?P<variant>pt|ft|floor))? (?P<count>\d+)")
 DATA = ("data/prepared/items.parquet", "data/prepared/images")
 
@@ -40,14 +44,15 @@ class Params(Section):
 def export(captioner: str, out: Path, merged: bool, vllm: bool = False) -> str:
     """Write `out`: README.md and the adapter, or with `merged` the whole model (safetensors) and its processor.
 
+    `lookbook.json` beside them lists the files, by which a later export knows the folder as one that it may replace.
     With `vllm` also a script that captions pictures by vLLM, which needs the whole model.
 
     Returns:
         why README.md has no scores; nothing if it has.
 
     Raises:
-        UserError: there is no such adapter, `dvc.lock` records another one, or `out` exists and is not an export; or
-            vLLM has no such models.
+        UserError: there is no such adapter, `dvc.lock` records another one, or `out` holds anything but an earlier
+            export; or vLLM has no such models.
     """
     adapter = check_adapter(captioner, out)
     if vllm and not merged:
@@ -63,6 +68,8 @@ def export(captioner: str, out: Path, merged: bool, vllm: bool = False) -> str:
         else:
             save_adapter(captioner, adapter, partial)
         (partial / "README.md").write_text(card, encoding="utf-8")
+        files = sorted(path.name for path in partial.iterdir())
+        write_json(partial / ABOUT, {"program": PROGRAM, "captioner": captioner, "files": files})
     return no_scores
 
 
@@ -70,7 +77,7 @@ def check_adapter(captioner: str, out: Path) -> Path:
     """Return the adapter's folder, after everything that can be refused without reading a model.
 
     Raises:
-        UserError: there is no such adapter, or `out` exists and is not an export.
+        UserError: there is no such adapter, or `out` holds anything but an earlier export.
     """
     adapter = ADAPTERS / captioner
     if not (adapter / "adapter_model.safetensors").is_file():
@@ -79,9 +86,39 @@ def check_adapter(captioner: str, out: Path) -> Path:
             f"{adapter}: no adapter; trained here: {', '.join(trained) or 'none'}{suggest(captioner, trained)}; "
             f"train one with: dvc repro caption_train@{captioner}"
         )
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "README.md").exists())):
-        raise UserError(f"{out}: exists and is no earlier export; choose another --out")
+    check_replaced(out)
     return adapter
+
+
+def check_replaced(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier export.
+
+    Raises:
+        UserError: it does, or no command may replace it.
+    """
+    check_folder("--out", out)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    written = read_written(out)
+    if not written:
+        raise UserError(
+            f"{out}: exists and is no earlier export of a captioner; choose another --out, or remove it yourself"
+        )
+    others = sorted(path.name for path in out.iterdir() if path.name not in (*written, *REPLACED))
+    if others:
+        raise UserError(
+            f"{out}: holds other files than an earlier export's, {first_five(others)}; choose another --out, or move "
+            "them elsewhere"
+        )
+
+
+def read_written(folder: Path) -> list[str]:
+    """Read the names of the files that an export wrote to a folder; none where it is no export of a captioner."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return list(about["files"]) if about["program"] == PROGRAM else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def check_recorded(captioner: str, adapter: Path) -> None:

@@ -157,6 +157,7 @@ def test_the_adapter_comes_out_as_it_is(project: Path) -> None:
         "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "lookbook.json",
     ]
     weights = Path("data/adapters") / NAME / "adapter_model.safetensors"
     assert (folder / "adapter_model.safetensors").read_bytes() == weights.read_bytes()
@@ -331,5 +332,38 @@ def test_wrong_parameters_are_refused(project: Path, section: str, key: str, val
 def test_an_earlier_export_is_replaced(project: Path) -> None:
     folder = export()
     (folder / "README.md").write_text("old")
+    (folder / "parts").mkdir()  # of captions by vLLM
     assert export() == folder
     assert (folder / "README.md").read_text() != "old"
+    assert not (folder / "parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "about", "message"),
+    [
+        (["README.md", "notes.txt"], None, "exists and is no earlier export of a captioner"),
+        (["README.md", "adapter_config.json", "adapter_model.safetensors"], None, "exists and is no earlier export"),
+        (["README.md"], "[]", "exists and is no earlier export"),
+        (["README.md"], '{"program": "elliot", "files": ["README.md"]}', "exists and is no earlier export"),
+        (["README.md", "notes.txt"], '{"program": "hub", "files": ["README.md"]}', "an earlier export's, notes.txt"),
+        (["README.md", ".git"], '{"program": "hub", "files": ["README.md"]}', "--out mine: holds .git"),
+    ],
+    ids=["notes", "another adapter", "no object", "an export for Elliot", "notes in an export", "a repository"],
+)
+def test_a_folder_with_anything_but_an_export_stays(
+    project: Path, names: list[str], about: str | None, message: str
+) -> None:
+    Path("mine").mkdir()
+    for name in names:
+        Path("mine", name).write_text("mine")
+    if about:
+        Path("mine/lookbook.json").write_text(about)
+    assert message in refuse(NAME, "--out", "mine")
+    assert {Path("mine", name).read_text() for name in names} == {"mine"}
+
+
+@pytest.mark.parametrize("out", [".", "..", "{project}", "data/.."])
+def test_the_study_itself_is_not_replaced(project: Path, out: str) -> None:
+    Path("README.md").write_text("of the study")
+    assert "the working directory, or a folder above it" in refuse(NAME, "--out", out.format(project=project))
+    assert Path("README.md").read_text() == "of the study"

@@ -1,0 +1,28 @@
+"""Checks of where a user's command writes, before the work: what else lies there stays."""
+
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+
+KEPT = (".git", ".dvc", "dvc.yaml", "params.yaml")  # names in a folder that no command replaces
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that no command may replace, whatever else it holds.
+
+    Args:
+        option: The user's, for the message.
+        folder: The folder that would be replaced; it need not exist.
+
+    Raises:
+        UserError: It is a link, the working directory or a folder above it, or holds a repository or a study.
+    """
+    advice = f"it is not replaced; name a new folder: {option} FOLDER"
+    if folder.is_symlink():
+        raise UserError(f"{option} {folder}: a link; {advice}")
+    here = Path.cwd().resolve()
+    if folder.resolve() in (here, *here.parents):
+        raise UserError(f"{option} {folder}: the working directory, or a folder above it; {advice}")
+    held = [name for name in KEPT if (folder / name).exists()]
+    if held:
+        raise UserError(f"{option} {folder}: holds {', '.join(held)}; {advice}")
