@@ -18,7 +18,9 @@ def report(
     from pipeline.core.errors import UserError
     from pipeline.core.outputs import new_folder
     from pipeline.core.params import read
+    from pipeline.destinations import check_folder
 
+    check_folder("--out", out)
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "index.html").is_file())):
         raise UserError(f"{out}: is no report, so it is not replaced; name another folder: --out FOLDER")
     built = build_report(read(ReportedStudy), is_whole=False)

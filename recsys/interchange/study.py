@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.cells.times import SECONDS_A_DAY
 from pipeline.core.errors import UserError
 from pipeline.core.params import load
+from pipeline.destinations import check_folder
 from recsys.interchange.folder import ABOUT, About
 from recsys.purchases.dataset import PUBLISHED, Catalogue
 from recsys.scoring.arms import catalogue_of
@@ -127,8 +128,9 @@ def check_free(out: Path) -> None:
     """Refuse a folder that holds something else than an earlier export.
 
     Raises:
-        UserError: It does.
+        UserError: It does, or no command may replace it.
     """
+    check_folder("--out", out)
     if out.exists() and not (out / ABOUT).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is no earlier export; name a new folder")
 

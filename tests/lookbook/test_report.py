@@ -489,6 +489,15 @@ def test_a_folder_that_is_no_report_is_not_replaced(reported: Path) -> None:
     assert "data: is no report" in result.output
 
 
+def test_a_repository_of_pages_is_not_replaced(reported: Path) -> None:
+    Path("site/.git").mkdir(parents=True)
+    Path("site/index.html").touch()
+    result = CliRunner().invoke(app, ["report", "--out", "site"])
+    assert result.exit_code == 1
+    assert "--out site: holds .git" in result.output
+    assert Path("site/.git").exists()
+
+
 def test_the_page_has_a_main_part_a_skip_link_and_headings_in_order(reported: Path) -> None:
     for path in PAGES:
         tags = page(path).tags

@@ -335,6 +335,16 @@ def test_export_leaves_other_folders_alone(study: Path) -> None:
     assert Path("mine/thesis.tex").exists()
 
 
+def test_export_leaves_repositories_and_links_alone(study: Path) -> None:
+    Path("elliot/.git").mkdir(parents=True)
+    Path("elliot/lookbook.json").write_text("{}")
+    assert "--out elliot: holds .git" in error(lookbook("export", "--out", "elliot", "--features", "parity"))
+    Path("empty").mkdir()
+    Path("link").symlink_to("empty")
+    assert "--out link: a link" in error(lookbook("export", "--out", "link", "--features", "parity"))
+    assert Path("elliot/.git").exists()
+
+
 def test_a_study_without_interactions_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data/interactions/items.parquet").unlink()
     assert "dvc repro rec_interactions" in error(lookbook("export", "--out", "new", "--features", "parity"))
