@@ -108,14 +108,17 @@ def plan_study(
         views: Which pictures of an item count; None: as in the study of this name, or the first.
 
     Raises:
-        UserError: the name is taken or not allowed, a column cannot be found, or the files do not fit together.
+        UserError: the name is taken or not allowed, a file lies where the data of this name goes, a column cannot be
+            found, or the files do not fit together.
     """
-    _check_name(name, again)
+    _check_name(name)
+    pictures = Pictures(_require(sources.images))
+    _refuse_own_folder(RAW / name, sources, pictures)
+    _refuse_taken(name, again)
     study = STUDIES / f"{name}.yaml"
     settings = load(study if study.exists() else REFERENCE)["catalogue_prepare"]
     views = views or settings["images"]
     items, sample = choose_all_columns(sources, named, command)
-    pictures = Pictures(_require(sources.images))
     found, notes = find_pictures(items, pictures, views == "all")
     links: dict[str, Path] = {}
     writes: dict[str, pd.DataFrame] = {}
@@ -162,16 +165,35 @@ def _require(path: Path | None) -> Path:
     return path
 
 
-def _check_name(name: str, again: bool) -> None:
+def _check_name(name: str) -> None:
     if not re.fullmatch(DATASET_NAME, name) or name in READERS:
         raise UserError(
             f"--name {name}: must be lower-case letters, digits, - and _, and none of: {', '.join(READERS)}"
         )
+
+
+def _refuse_own_folder(folder: Path, sources: Sources, pictures: Pictures) -> None:
+    """Refuse files that lie in the folder that becomes the data set: replacing it would delete them."""
+    if not folder.exists() or folder.is_symlink():
+        return
+    paths = [path for path in (sources.items, sources.purchases, *sources.unread, sources.images) if path]
+    if pictures.path.is_dir():
+        paths += [pictures.path / name for name in pictures.names]
+    target = os.path.realpath(folder)
+    own = [path for path in paths if os.path.commonpath([target, os.path.realpath(path)]) == target]
+    if own:
+        raise UserError(
+            f"{own[0]}: lies in {folder}, which would be replaced by the data of this name; move it elsewhere first, "
+            "or choose another --name"
+        )
+
+
+def _refuse_taken(name: str, again: bool) -> None:
+    if (RAW / name).is_symlink():
+        raise UserError(f"{RAW / name}: a link; choose another --name, or remove it")
     for path in (RAW / name, STUDIES / f"{name}.yaml"):
         if path.exists() and not again:
             raise UserError(f"{path}: exists already; choose another --name, or write its data anew with --replace")
-    if (RAW / name).is_symlink():
-        raise UserError(f"{RAW / name}: a link; choose another --name, or remove it")
 
 
 def choose_all_columns(

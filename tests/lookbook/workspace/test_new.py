@@ -147,6 +147,37 @@ def test_a_name_is_taken_once(project: Path) -> None:
         create("boutique")
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("moved", "name"),
+    [
+        (ITEMS, "items.csv"),
+        (ORDERS, "purchases.csv"),
+        (PICTURES, "pictures"),
+        (Path("elsewhere"), "shop"),
+        (Path("elsewhere/notes.csv"), "notes.csv"),
+    ],
+)
+def test_files_in_the_folder_that_is_replaced_are_kept(project: Path, moved: Path, name: str, again: bool) -> None:
+    """Whether a source is named there or is a link to there; no message leads to their loss."""
+    Path("elsewhere/notes.csv").write_text("a,b\n1,2\n")
+    Path("data/raw/boutique").mkdir(parents=True)
+    moved.rename(Path("data/raw/boutique", name))
+    moved.symlink_to((project / "data/raw/boutique" / name), target_is_directory=True)
+    sources = Sources(ITEMS, ORDERS, PICTURES, (Path("elsewhere/notes.csv"),))
+    with pytest.raises(UserError, match="lies in data/raw/boutique, which would be replaced") as refused:
+        plan_study("boutique", sources, {}, [], again)
+    assert "--replace" not in str(refused.value)
+
+
+def test_pictures_below_a_named_folder_are_kept(project: Path) -> None:
+    PICTURES.rename("data/raw-pictures")
+    create("boutique", Sources(ITEMS, ORDERS, Path("data/raw-pictures")))
+    Path("data/raw-pictures").rename("data/raw/boutique/pictures")
+    with pytest.raises(UserError, match=r"data/raw/boutique/pictures/.*: lies in data/raw/boutique, which would be"):
+        plan_study("boutique", Sources(ITEMS, ORDERS, Path("data/raw")), {}, [], again=True)
+
+
 def test_data_is_written_anew_and_the_rest_of_the_study_kept(project: Path) -> None:
     study = create("boutique").study
     text = study.read_text()
