@@ -1,5 +1,6 @@
 """Checks of where a user's command writes, before the work: what else lies there stays."""
 
+import os
 from pathlib import Path
 
 from pipeline.core.errors import UserError
@@ -26,3 +27,24 @@ def check_folder(option: str, folder: Path) -> None:
     held = [name for name in KEPT if (folder / name).exists()]
     if held:
         raise UserError(f"{option} {folder}: holds {', '.join(held)}; {advice}")
+
+
+def check_file(option: str, file: Path | None) -> None:
+    """Refuse a path that no file can be written to.
+
+    Args:
+        option: The user's, for the message.
+        file: The path; None: none is written.
+
+    Raises:
+        UserError: It is a folder or a device, lies below a file, or where this user may not write.
+    """
+    if file is None:
+        return
+    if file.exists() and not file.is_file():
+        raise UserError(f"{option} {file}: a {'folder' if file.is_dir() else 'device'}; name a file")
+    above = next(folder for folder in file.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise UserError(f"{option} {file}: {above} is no folder; name a file in a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {file}: no permission to write in {above}; name a file elsewhere")

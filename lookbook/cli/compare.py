@@ -39,7 +39,9 @@ def compare(
 ) -> None:
     """Compare two caption files by a paired bootstrap over items, or over the groups in a column `group`."""
     from captioning.interchange.caption_files import read_caption_file, read_groups
+    from pipeline.destinations import check_file
 
+    check_file("--json", json)
     names = parse_metrics(metrics)
     files = read_caption_file(a, references), read_caption_file(b, references)
     common = _find_common((a, b), files)

@@ -16,7 +16,9 @@ def doctor(
     """Check Python, GPU, memory, disk, Java, models, data, remotes and git. Exit with 1 if anything is an error."""
     from lookbook.workspace.doctor import examine
     from pipeline.core.outputs import write_json
+    from pipeline.destinations import check_file
 
+    check_file("--json", json)
     findings = examine(file)
     if json:
         write_json(json, [finding.as_dict() for finding in findings])

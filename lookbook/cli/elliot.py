@@ -68,8 +68,10 @@ def run(
     json: Annotated[Path | None, typer.Option(help="write every figure here, at full precision")] = None,
 ) -> None:
     """Run the configurations with the Python that ELLIOT_PYTHON names, and show both tables side by side."""
+    from pipeline.destinations import check_file
     from recsys.interchange.elliot.run import run as run_configurations
 
+    check_file("--json", json)
     for log in run_configurations(path, program, configuration, checkout):
         typer.echo(f"ran {log.stem} (log: {log})")
     _show(path, json, None)
@@ -77,6 +79,7 @@ def run(
 
 def _show(path: Path, json: Path | None, lists: Path | None) -> None:
     from pipeline.core.outputs import write_json
+    from pipeline.destinations import check_file
     from recsys.interchange.elliot.about import find_exported_folder, read_about
     from recsys.interchange.elliot.results import (
         format_table,
@@ -86,6 +89,7 @@ def _show(path: Path, json: Path | None, lists: Path | None) -> None:
         write_lists,
     )
 
+    check_file("--json", json)
     results = score_results(path)
     if json:
         write_json(json, to_json(results))

@@ -45,11 +45,16 @@ def evaluate(
 ) -> None:
     """Score lists: NDCG, MAP (Elliot's, and average precision), recall, precision, hit rate and coverage."""
     from pipeline.core.outputs import write_json
+    from pipeline.destinations import check_file
     from recsys.interchange.evaluate import evaluate as score
     from recsys.interchange.reading import read_lists, read_purchases
+    from recsys.interchange.writing import check_name
 
     at = parse_cutoffs(cutoffs)
     check_margin(margin, against)
+    check_file("--json", json)
+    if per_user:
+        check_name("--per-user", per_user)
     purchases = read_purchases(train), read_purchases(test)
     result = score(*purchases, read_lists(recs), at, without_list, test_items)
     summary, rows = result.summary(), []

@@ -27,11 +27,13 @@ def fetch(
     """Download CoreNLP 3.6.0 for SPICE, once for all studies of this user; `dvc repro` and `lookbook score` find it."""
     from captioning.scores.java import corenlp
     from pipeline.core.outputs import new_folder
+    from pipeline.destinations import check_folder
 
     folder = to or corenlp.user_folder()
     if corenlp.has_corenlp(folder):
         typer.echo(f"{what}: {folder} has it already")
         return
+    check_folder("--to", folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: holds other files; name a new folder, or an empty one")
     with new_folder(folder) as partial:

@@ -34,12 +34,15 @@ def figure(
     from lookbook.reporting.charts import KINDS, WIDTHS
     from pipeline.core.errors import UserError
     from pipeline.core.outputs import new_file
+    from pipeline.destinations import check_file
 
     kinds = {f".{kind}": kind for kind in KINDS}
     if out.suffix not in kinds:
         raise UserError(f"--out {out}: ends in none of {', '.join(kinds)}")
     if items is not None and name != EXAMPLES:
         raise UserError(f"--items: for the figure {EXAMPLES} alone, not {name}")
+    for path in (out, out.with_suffix(".csv")):
+        check_file("--out", path)
     chart = choose_chart(name, [] if items is None else [item.strip() for item in items.split(",")])
     kind = kinds[out.suffix]
     drawn = chart.render([kind], WIDTHS[width])[kind]

@@ -45,7 +45,9 @@ def grid(
     from lookbook.workspace.raw_data import require_tracked
     from pipeline.core.outputs import new_file
     from pipeline.core.params import load
+    from pipeline.destinations import check_file
 
+    check_file("--csv", csv)
     params = load(Path("params.yaml"))
     if queue:
         require_tracked(str(params.get("dataset", "")))

@@ -52,13 +52,14 @@ def recommend(
     """Recommend the best unseen items to every user in a file of purchases."""
     from recsys.interchange.reading import read_purchases
     from recsys.interchange.recommend import build_dataset, build_settings, draw_users, make_lists
-    from recsys.interchange.writing import check_writable, write_lists
+    from recsys.interchange.writing import check_name, check_writable, write_lists
     from recsys.ranking.settings import Run
 
     named = {"similarity": similarity, "shrink": shrink, "neighbourhood": neighbourhood, "k": k}
     changes = {key: value for key, value in named.items() if value is not None} | _parse_pairs(option or [])
     settings = build_settings(model, changes)
     with_time = getattr(settings, "half_life_days", 0) > 0
+    check_name("--out", out)
     if out.resolve() == train.resolve():
         raise UserError(f"--out {out}: is the --train file itself; name another file")
     data, users = build_dataset(read_purchases(train, with_time=with_time), binary)

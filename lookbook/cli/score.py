@@ -35,7 +35,10 @@ def score(
 ) -> None:
     """Score captions. SPICE needs CoreNLP; fetch it once: lookbook fetch corenlp."""
     from captioning.interchange.caption_files import read_caption_file
+    from pipeline.destinations import check_file
 
+    check_file("--json", json)
+    check_file("--per-item", per_item)
     names = parse_metrics(metrics)
     if per_item is not None and per_item.suffix not in FORMATS:
         raise UserError(f"--per-item {per_item}: the name must end in one of: {', '.join(FORMATS)}")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError, first_five
 from pipeline.core.outputs import new_file
+from pipeline.destinations import check_file
 from recsys.interchange.reading import find_form
 
 ROWS = 1_000_000  # written at once
@@ -28,7 +29,7 @@ def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.nd
         scores: (n_users, k).
 
     Raises:
-        UserError: The name ends with .gz, or an id cannot stand in a TSV.
+        UserError: No such file can be written, or an id cannot stand in a TSV.
     """
     schema = pa.schema([("user", pa.string()), ("item", pa.string()), ("score", pa.float32())])
     n_rows, names = 0, pa.array(items, pa.string())
@@ -44,15 +45,29 @@ def write_lists(path: Path, users: pa.Array, items: Sequence[str], listed: np.nd
     return n_rows
 
 
+def check_name(option: str, path: Path) -> None:
+    """Refuse a path that no table can be written to.
+
+    Args:
+        option: The user's, for the message.
+        path: The file to write.
+
+    Raises:
+        UserError: The name ends with .gz, or no file can be written there.
+    """
+    check_file(option, path)
+    if find_form(path) != "parquet" and path.name.lower().endswith(".gz"):
+        raise UserError(f"{option} {path}: text files are not compressed; leave out .gz, or name a .parquet")
+
+
 def check_writable(path: Path, users: pa.Array, items: Sequence[str]) -> None:
     """Refuse a file that lists of these users and items cannot be written to.
 
     Raises:
-        UserError: The name ends with .gz, or an id cannot stand in a TSV.
+        UserError: No such file can be written, or an id cannot stand in a TSV.
     """
+    check_name("--out", path)
     form = find_form(path)
-    if form != "parquet" and path.name.lower().endswith(".gz"):
-        raise UserError(f"{path}: text files of lists are not compressed; leave out .gz, or name a .parquet")
     for kind, names in (("user", users), ("item", pa.array(items, pa.string()))) if form == "tsv" else ():
         broken = names.filter(pc.match_substring_regex(names, r"[\t\n\r]")).to_pylist()
         if broken:

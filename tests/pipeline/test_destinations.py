@@ -1,11 +1,12 @@
 """What no command replaces, and where none can write."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.destinations import KEPT, check_folder
+from pipeline.destinations import KEPT, check_file, check_folder
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,35 @@ def test_links_are_kept() -> None:
     for name in ("link", "dangling"):
         with pytest.raises(UserError, match=f"^--out {name}: a link"):
             check_folder("--out", Path(name))
+
+
+def test_files_may_be_new_or_replaced() -> None:
+    Path("old.json").touch()
+    for name in ("old.json", "new.json", "new/deep/er.json", "../other.json"):
+        check_file("--json", Path(name))
+    check_file("--json", None)
+    assert sorted(Path().iterdir()) == [Path("old.json")]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", "--json folder: a folder; name a file"),
+        (".", "--json .: a folder"),
+        (os.devnull, f"--json {os.devnull}: a device"),
+        ("old.json/new.json", r"--json old.json/new.json: .*/old.json is no folder; name a file in a folder"),
+        ("dangling/new.json", r"--json dangling/new.json: .*/dangling is no folder"),
+    ],
+)
+def test_where_no_file_can_be_written(name: str, message: str) -> None:
+    Path("folder").mkdir()
+    Path("old.json").touch()
+    Path("dangling").symlink_to("nothing")
+    with pytest.raises(UserError, match=f"^{message}"):
+        check_file("--json", Path(name))
+
+
+def test_where_this_user_may_not_write(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder)  # root may write everywhere
+    with pytest.raises(UserError, match=f"^--out new/file: no permission to write in {folder}; name a file elsewhere$"):
+        check_file("--out", Path("new/file"))

@@ -63,6 +63,22 @@ def message(shop: Path, *more: str, **changes: str) -> str:
     return ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--per-user", "users.csv.gz"), "--per-user users.csv.gz: text files are not compressed; leave out .gz"),
+        (("--per-user", "users.tsv.gz"), "--per-user users.tsv.gz: text files are not compressed; leave out .gz"),
+        (("--per-user", "."), "--per-user .: a folder; name a file"),
+        (("--json", "."), "--json .: a folder; name a file"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_scored(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str], problem: str
+) -> None:
+    monkeypatch.setattr("recsys.interchange.reading.read_purchases", lambda *_: pytest.fail("read in vain"))
+    assert problem in message(shop, *options)
+
+
 def test_figures_by_hand_and_ids_kept_as_given(shop: Path) -> None:
     values = figures(shop)
     assert values["users"] == 2

@@ -37,6 +37,17 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_link_to_an_empty_folder_is_refused_before_the_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corenlp, "fetch", lambda folder: pytest.fail("fetched in vain"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    ended = fetch("--to", tmp_path / "link")
+    assert ended.exit_code == 1
+    assert "link: a link; it is not replaced; name a new folder: --to FOLDER" in ended.stderr
+
+
 @pytest.mark.slow
 def test_a_carried_folder_is_found(fetched_corenlp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`$CORENLP` copies it to the user's cache; after that nothing is downloaded."""

@@ -57,6 +57,35 @@ def test_options_are_named_alike_in_every_command() -> None:
     assert [(name, option.opts) for name, option in options if not option.help] == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "compare a b --json taken",
+        "doctor --json taken",
+        "elliot import lists --json taken",
+        "elliot run folder --json taken",
+        "evaluate --train a --test b --recs c --json taken",
+        "evaluate --train a --test b --recs c --per-user taken",
+        "figure slope --out taken.svg",
+        "grid cells.yaml --csv taken",
+        "recommend --train a --model mostpop --out taken",
+        "score a --json taken",
+        "score a --per-item taken.csv",
+        "warprec import lists --json taken",
+        "warprec run folder --json taken",
+    ],
+)
+def test_a_folder_in_the_place_of_an_output_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """There is nothing else in the working directory: what is read first would be refused."""
+    monkeypatch.chdir(tmp_path)
+    *_, option, name = words.split()
+    Path(name).mkdir()
+    ended = CliRunner().invoke(app, words.split())
+    assert (ended.exit_code, ended.stderr) == (1, f"error: {option} {name}: a folder; name a file\n")
+
+
 def test_the_entry_point_is_this_app() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"lookbook": "lookbook.cli.main:app"}

@@ -282,7 +282,7 @@ def test_a_missing_file_and_the_file_itself_are_refused(train: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("recs.tsv.gz", "text files of lists are not compressed"), ("recs.tsv", "have a tab")]
+    ("name", "message"), [("recs.tsv.gz", "text files are not compressed"), ("recs.tsv", "have a tab")]
 )
 def test_a_file_that_cannot_be_written_is_refused_before_the_fit(
     train: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
