@@ -86,6 +86,29 @@ def test_a_folder_in_the_place_of_an_output_is_refused_before_anything_is_read(
     assert (ended.exit_code, ended.stderr) == (1, f"error: {option} {name}: a folder; name a file\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "stderr"),
+    [
+        (PermissionError(13, "Permission denied", "a.json"), "error: a.json: Permission denied\n"),
+        (OSError(18, "Invalid cross-device link", "a.partial", None, "a"), "error: a: Invalid cross-device link\n"),
+        (FileNotFoundError(2, "No such file or directory", b"a"), "error: a: No such file or directory\n"),
+        (OSError(28, "No space left on device"), ""),
+        (ValueError("a defect"), ""),
+    ],
+    ids=["one file", "two files", "bytes", "no file", "a defect"],
+)
+def test_what_the_system_refuses_is_one_line_where_it_names_a_file(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, stderr: str
+) -> None:
+    def fail(_: Path) -> list[str]:
+        raise error
+
+    monkeypatch.setattr("lookbook.workspace.check.find_problems", fail)
+    ended = CliRunner().invoke(app, ["check"])
+    assert (ended.exit_code, ended.stderr) == (1, stderr)
+    assert isinstance(ended.exception, SystemExit) == bool(stderr)  # else a traceback
+
+
 def test_the_entry_point_is_this_app() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"lookbook": "lookbook.cli.main:app"}
