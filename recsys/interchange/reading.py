@@ -139,8 +139,11 @@ def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pai
 
 
 def _number_ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
-    if pa.types.is_floating(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_floating(kind):
         raise UserError(f"{path}: {name}: ids are floating-point numbers; write them as text or whole numbers")
+    if pa.types.is_nested(kind):
+        raise UserError(f"{path}: {name}: ids are of type {kind}; write them as text or whole numbers, one a row")
     if column.null_count:
         raise UserError(f"{path}: {column.null_count} rows have no {name}")
     if not pa.types.is_dictionary(column.type):

@@ -1,10 +1,12 @@
 """Files of purchases and lists are read with their ids unchanged, and unclear columns are refused."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -93,3 +95,28 @@ def test_chosen_rows_have_only_their_own_ids(tmp_path: Path) -> None:
     assert part.user.names.to_pylist() == ["b", "a"]
     assert part.user.codes.tolist() == [0, 1]
     assert part.values["rating"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["user", "item"])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (pa.array([["a"], ["b"]]), "ids are of type list<element: string>; write them as text or whole numbers"),
+        (pa.array([{"a": 1}, {"a": 2}]), "ids are of type struct<a: int64>; write them as text or whole numbers"),
+        (pa.DictionaryArray.from_arrays([0, 1], pa.array([1.5, 2.5])), "ids are floating-point numbers"),
+    ],
+    ids=["lists", "structs", "a dictionary of floats"],
+)
+def test_ids_of_other_types_are_refused(tmp_path: Path, name: str, ids: pa.Array, message: str) -> None:
+    table = pa.table({"user": ["a", "b"], "item": ["x", "y"]} | {name: ids})
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(UserError, match=re.escape(f"p.parquet: {name}: {message}")):
+        read_purchases(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize("name", ["rating", "timestamp"])
+def test_lists_of_numbers_are_refused(tmp_path: Path, name: str) -> None:
+    table = pa.table({"user": ["a"], "item": ["x"], "rating": [1.0], "timestamp": [1_500_000_000]} | {name: [[1.0]]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(UserError, match=f"p.parquet: {name}: "):
+        read_purchases(tmp_path / "p.parquet", with_time=True)
