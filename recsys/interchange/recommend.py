@@ -28,6 +28,7 @@ from recsys.ranking.settings import Run
 from recsys.ranking.topk import Lists
 from recsys.recommenders import userknn
 
+BOUNDED = ("k", "neighbours")  # counts of users or items, of which there are no more than the purchases have
 DRAW = 2  # beside the seed: other draws by the same seed choose other users
 
 
@@ -134,12 +135,23 @@ def make_lists(
         raise UserError(f"{model} uses no features: leave out --features {features}")
     vectors = None if features is None else read_feature_rows(features, data.item_ids)
     everything = {"all": np.ones(len(data.item_ids), dtype=bool)}
+    settings, run = bound_counts(settings, data), replace(run, top_k=min(run.top_k, len(data.item_ids)))
     if users is not None and isinstance(settings, userknn.Settings):
         scorer, train = userknn.fit_some(data, settings, run, users), data.train[users]
         return recommend(scorer, train, run.top_k, everything, run.threads, run.device)["all"]
     fitted = recommender.fit(data, settings, run, vectors)
     items, scores = recommend(fitted, data.train, run.top_k, everything, run.threads, run.device)["all"]
     return (items, scores) if users is None else (items[users], scores[users])
+
+
+def bound_counts(settings: Section, data: Dataset) -> Section:
+    """Return the settings with no more neighbours than there are users and items: more give the same lists.
+
+    Memory is taken for all that are asked for.
+    """
+    most = max(data.train.shape)
+    values = settings.model_dump()
+    return settings.model_copy(update={key: min(values[key], most) for key in BOUNDED if key in values})
 
 
 def read_feature_rows(folder: Path, item_ids: list[str]) -> Rows:
@@ -150,11 +162,14 @@ def read_feature_rows(folder: Path, item_ids: list[str]) -> Rows:
         item_ids: The items, in the order of the rows.
 
     Raises:
-        UserError: No such folder, an id comes twice, an item has no features, or a value is not finite.
+        UserError: No such folder, an id comes twice, an item has no features, there are no columns, or a value is not
+            finite.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of features")
     rows = _read_array(folder, item_ids) if (folder / "features.npy").is_file() else _read_vectors(folder, item_ids)
+    if not rows.shape[1]:
+        raise UserError(f"{folder}: features of shape {rows.shape}; expected one column at least: extract them again")
     finite = np.concatenate([np.isfinite(block).all(1) for _, block in rows.blocks()])
     broken = np.flatnonzero(~finite)
     if len(broken):

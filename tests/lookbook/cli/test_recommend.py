@@ -183,6 +183,22 @@ def test_more_neighbours_and_places_than_items_take_all_there_are(train: Path) -
     assert (train.parent / "same.tsv").read_bytes() == (train.parent / "recs.tsv").read_bytes()
 
 
+@pytest.mark.parametrize("count", [2**31, 10**20])
+@pytest.mark.parametrize("model", ["userknn", "itemknn", "mostpop", "freedom", "lattice"])
+def test_counts_that_no_memory_holds_take_all_there_are(train: Path, model: str, count: int) -> None:
+    out, same, options = train.parent / "recs.tsv", train.parent / "same.tsv", []
+    if model in ("freedom", "lattice"):
+        folder = train.parent / "features"
+        write_features(folder, [f"i{item}" for item in range(10)], np.random.default_rng(0).normal(size=(10, 3)))
+        options = ["--features", folder, "--set", "epochs=1"]
+    for path, own in ((out, count), (same, 12)):
+        counts = ["--top", own, "--k", own, "--set", f"neighbours={own}"]
+        ended = recommend(train, model, path, *counts, *options)
+        assert ended.exit_code == 0, ended.output
+        assert "12 lists are shorter: not enough unseen items" in ended.stdout
+    assert out.read_bytes() == same.read_bytes()
+
+
 def test_time_decays_popularity_where_the_file_has_times(tmp_path: Path) -> None:
     old, new, other = (1_500_000_000 + day * 86_400 for day in (0, 400, 390))
     (tmp_path / "train.tsv").write_text(f"a\told\t1\t{old}\nb\told\t1\t{old}\nc\tnew\t1\t{new}\nd\tother\t1\t{other}\n")
@@ -217,6 +233,20 @@ def test_features_that_do_not_match_are_counted_and_named(train: Path) -> None:
     message = error(recommend(train, "vbpr", out, "--features", folder))
     assert "2 of 10 items have features that are not finite, first i3, i5" in message
     assert not out.exists()
+
+
+@pytest.mark.parametrize("model", ["vbpr", "freedom", "contentknn"])
+@pytest.mark.parametrize("layout", ["one array", "a file an item"])
+def test_features_without_columns_are_refused(train: Path, model: str, layout: str) -> None:
+    folder = train.parent / "features"
+    if layout == "one array":
+        write_features(folder, [f"i{item}" for item in range(10)], np.ones((10, 0)))
+    else:
+        folder.mkdir()
+        for item in range(10):
+            np.save(folder / f"i{item}.npy", np.ones(0, np.float32))
+    message = error(recommend(train, model, train.parent / "recs.tsv", "--features", folder))
+    assert "features: features of shape (10, 0); expected one column at least" in message
 
 
 def test_features_without_ids_or_of_another_shape_are_explained(train: Path) -> None:
