@@ -60,6 +60,8 @@ def recommend(
     settings = build_settings(model, changes)
     with_time = getattr(settings, "half_life_days", 0) > 0
     check_name("--out", out)
+    if device == "cuda":
+        _check_gpu()
     if out.resolve() == train.resolve():
         raise UserError(f"--out {out}: is the --train file itself; name another file")
     data, users = build_dataset(read_purchases(train, with_time=with_time), binary)
@@ -76,14 +78,29 @@ def recommend(
     )
 
 
+def _check_gpu() -> None:
+    """Refuse `--device cuda` before anything is read where there is no GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("--device cuda: PyTorch finds no GPU on this machine; leave it out, or say --device cpu")
+
+
 def _parse_pairs(texts: list[str]) -> dict[str, Any]:
     """Parse `KEY=VALUE` texts into keys and YAML values."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     pairs = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--set {text}: expected KEY=VALUE, such as epochs=8")
-        pairs[key.strip()] = YAML(typ="safe", pure=True).load(value)
+        try:
+            pairs[key.strip()] = YAML(typ="safe", pure=True).load(value)
+        except (YAMLError, ValueError) as error:  # ValueError: no such day
+            reason = str(getattr(error, "problem", None) or error).splitlines()[0]
+            raise UserError(
+                f"--set {text}: {value!r} is no YAML value ({reason}); expected KEY=VALUE, such as epochs=8"
+            ) from None
     return pairs

@@ -249,6 +249,14 @@ def test_features_without_columns_are_refused(train: Path, model: str, layout: s
     assert "features: features of shape (10, 0); expected one column at least" in message
 
 
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    ended = recommend(tmp_path / "nothing.tsv", "bpr", tmp_path / "recs.tsv", "--device", "cuda")
+    assert "--device cuda: PyTorch finds no GPU on this machine" in error(ended)
+
+
 def test_features_without_ids_or_of_another_shape_are_explained(train: Path) -> None:
     folder, out = train.parent / "features", train.parent / "recs.tsv"
     folder.mkdir()
@@ -296,6 +304,9 @@ def test_wrong_purchases_are_refused(tmp_path: Path, text: str, message: str) ->
         ("bpr", ("--set", "epoch=3"), "epoch: no such option; did you mean epochs?"),
         ("bpr", ("--set", "epochs=-3"), "epochs: -3 is not allowed"),
         ("bpr", ("--set", "epochs"), "--set epochs: expected KEY=VALUE"),
+        ("bpr", ("--set", "epochs=["), "--set epochs=[: '[' is no YAML value (expected the node content, but found"),
+        ("bpr", ("--set", "epochs=2024-13-45"), "'2024-13-45' is no YAML value (month must be in 1..12"),
+        ("bpr", ("--set", "epochs=*a"), "'*a' is no YAML value (found undefined alias 'a')"),
         ("itemknn", ("--similarity", "cosin"), "similarity: 'cosin' is not allowed"),
     ],
 )
