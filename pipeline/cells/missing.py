@@ -12,7 +12,8 @@ MISSING = frozenset(
     )
 )  # fmt: skip
 NOBODY = MISSING | frozenset(("guest", "anonymous", "unknown", "anonymous user", "guest user"))  # a user that is none
-INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))  # letters without width
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"  # letters without width
+DROPPED = dict.fromkeys(map(ord, INVISIBLE))
 LONGEST = 32  # bytes of such a word with spaces around it; ids of users may be longer
 
 
@@ -22,7 +23,7 @@ def is_missing(text: str) -> bool:
     >>> is_missing(" NULL "), is_missing(r"\N"), is_missing("None of these"), is_missing(""), is_missing("\u200b")
     (True, True, False, True, True)
     """
-    word = text.translate(INVISIBLE).strip().casefold()
+    word = text.translate(DROPPED).strip().casefold()
     return not word or word in MISSING
 
 
@@ -37,15 +38,17 @@ def find_missing(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
 
 
 def find_nobody(users: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Tell for each user whether it is missing, empty, or a word for nobody.
+    r"""Tell for each user whether it is missing, empty, or a word for nobody.
 
-    >>> find_nobody(pa.array(["u1", "", "Guest", None, "nan"])).to_pylist()
-    [False, True, True, True, True]
+    >>> find_nobody(pa.array(["u1", "", "Guest", None, "nan", "\u200b"])).to_pylist()
+    [False, True, True, True, True, True]
     """
     return _find(users, NOBODY)
 
 
 def _find(texts: pa.Array | pa.ChunkedArray, of: frozenset[str]) -> pa.Array | pa.ChunkedArray:
+    if not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():  # ids seldom have other letters
+        texts = pc.replace_substring_regex(texts, f"[{INVISIBLE}]", "")
     short = pc.fill_null(pc.less_equal(pc.binary_length(texts), LONGEST), True)
     if not pc.any(short).as_py():  # lower case of a hundred million long ids takes minutes
         return short

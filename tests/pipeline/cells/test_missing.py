@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cells.missing import MISSING, NOBODY, drop_missing, find_nobody, is_missing
+from pipeline.cells.missing import DROPPED, MISSING, NOBODY, drop_missing, find_missing, find_nobody, is_missing
 
 WORDS = st.sampled_from(sorted(NOBODY)) | st.text(max_size=25) | st.sampled_from(["None of these", "na ja", "u1", "0"])
 CASES = st.sampled_from([str.upper, str.title, str])
-SPACES = st.sampled_from(["", " ", "\t "])
+SPACES = st.sampled_from(["", " ", "\t ", "\ufeff", " \u200b\u00ad"])
 
 
 @pytest.mark.parametrize("word", ["NULL", r"\N", "nan", "None", "N/A", "", " ", "#N/A", "<NA>", "NaN"])
@@ -26,8 +26,18 @@ def test_a_text_that_begins_like_one_is_a_text(text: str) -> None:
 
 @given(st.lists(st.tuples(SPACES, WORDS, CASES, SPACES).map(lambda parts: parts[0] + parts[2](parts[1]) + parts[3])))
 def test_users_are_judged_as_words_one_by_one(users: list[str]) -> None:
-    slow = [not user.strip() or user.strip().lower() in NOBODY for user in users]
+    words = [user.translate(DROPPED).strip().lower() for user in users]
+    slow = [not word or word in NOBODY for word in words]
     assert find_nobody(pa.array(users, pa.string())).to_pylist() == slow
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\ufeff", " \u00ad ", "\u200d" * 40, "NU\u2060LL", "\u200cu1", "ü1"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_letters_without_width_count_alike_in_texts_and_tables(text: str, kind: pa.DataType) -> None:
+    for texts in (pa.array([text, None, "u1"], kind), pa.chunked_array([[text], [None, "u1"]], kind)):
+        assert find_missing(texts).to_pylist() == [is_missing(text), True, False]
+        assert find_nobody(texts).to_pylist() == [is_missing(text), True, False]
+    assert find_missing(pa.array([], kind)).to_pylist() == []
 
 
 def test_long_ids_are_users() -> None:
