@@ -60,7 +60,11 @@ HITS = Path("data/scores/recommendation_hits.parquet")
 SLICE_HITS = Path("data/scores/recommendation_slice_hits.parquet")
 RELEVANT = Path("data/scores/recommendation_items.parquet")
 METRICS = Path("metrics/recommendations.json")
-INPUTS = (LISTS, FOLDER, ITEMS, TEXTS, *(ROOT / name for name in ("recsys/scoring", "recsys/purchases/dataset.py")))
+CODE = (  # what a result depends on
+    *("catalogue/descriptions/variants.py", "catalogue/prepared/items.py"),
+    *("recsys/score.py", "recsys/purchases/dataset.py", "recsys/scoring"),
+)
+INPUTS = (LISTS, FOLDER, ITEMS, TEXTS, *(ROOT / name for name in CODE))
 LIBRARIES = ("numpy", "scipy", "pandas")
 
 

@@ -19,6 +19,7 @@ from recsys.ranking.recommend import recommend
 from recsys.ranking.scorers import SameForAll
 from recsys.scoring.metrics import gini, long_tail, novelty, popularity, popularity_lift
 from tests.helpers.interactions import small_study
+from tests.test_line import covers, needed_by
 
 AXES = """catalogues:
 - original
@@ -421,3 +422,10 @@ def test_parts_of_files_give_the_tables_of_one_process(scored: Path, monkeypatch
     assert read_outputs() == expected
     assert len(made) == 7  # of two recommenders on two catalogues, and of one on three texts
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_checkpoints_go_by_the_code_that_the_stage_imports() -> None:
+    listed = {Path(path) for path in score.CODE}
+    imported = {path for path in needed_by("rec_score") if path.parts[0] != "pipeline"}
+    assert sorted(str(path) for path in imported if not any(covers(code, path) for code in listed)) == []
+    assert {score.ROOT / path for path in listed} <= set(score.INPUTS)
