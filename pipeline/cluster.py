@@ -102,7 +102,7 @@ def _make_on_ray(
     missing: Mapping[Path, Any], open_: Open, arguments: tuple[Any, ...], where: Where, together: int
 ) -> None:
     """Submit tasks while slots are free, and wait until every file is seen here; leave the cluster where one fails."""
-    ray = _connect()
+    ray = _connect(where)
     gpu = where.device == "cuda"
     slots = _Slots(ray, min(where.threads, _count_cpus(ray)), gpu)
     work = _Work(uuid.uuid4().hex, os.getcwd(), _find_hardware(ray, slots, gpu), open_, arguments, gpu)
@@ -154,8 +154,8 @@ class _Slots:
         return f"a task needs {needs} of one node (machine.threads, device), and the nodes have: {have or 'none'}"
 
 
-def _connect() -> Any:
-    """Import Ray, and connect to the cluster of `RAY_ADDRESS`, or start one of this machine.
+def _connect(where: Where) -> Any:
+    """Import Ray, and connect to the cluster of `RAY_ADDRESS`, or start one of this machine; say what it has.
 
     Raises:
         UserError: Ray is not installed, or no cluster answers.
@@ -193,7 +193,10 @@ def _connect() -> Any:
             "give the same token, as docs/cluster.md says; unset RAY_ADDRESS to use this machine alone, or set "
             "machine.cluster: none"
         ) from None
-    print(f"Ray: {_describe_cluster(ray)}", file=sys.stderr, flush=True)
+    idle = ""
+    if where.device == "cuda":
+        idle = _explain_idle_gpus(_list_nodes(ray), min(where.threads, _count_cpus(ray)))
+    print(f"Ray: {_describe_cluster(ray)}{idle}", file=sys.stderr, flush=True)
     return ray
 
 
@@ -203,6 +206,20 @@ def _describe_cluster(ray: Any) -> str:
     address = os.environ.get("RAY_ADDRESS")
     name = f"the cluster at {address}" if address else "this machine alone, since RAY_ADDRESS is not set"
     return f"{name}: {len(nodes)} node(s), {sum(cpus for cpus, _ in nodes)} CPU, {sum(gpus for _, gpus in nodes)} GPU"
+
+
+def _explain_idle_gpus(nodes: list[tuple[int, int]], threads: int) -> str:
+    """Say how many GPUs stay idle because their nodes have too few CPUs for a process each; nothing if none does.
+
+    >>> _explain_idle_gpus([(16, 8)], 4)
+    '; 4 GPU stay idle: a process takes 4 CPU and one GPU of a node; set machine.threads to 2 or less'
+    """
+    idle = sum(max(0, gpus - cpus // threads) for cpus, gpus in nodes)
+    if not idle:
+        return ""
+    most = min(cpus // gpus for cpus, gpus in nodes if gpus)
+    advice = f"set machine.threads to {most} or less" if most else "give the nodes more CPUs than GPUs"
+    return f"; {idle} GPU stay idle: a process takes {threads} CPU and one GPU of a node; {advice}"
 
 
 def _list_nodes(ray: Any) -> list[tuple[int, int]]:

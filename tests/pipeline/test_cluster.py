@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 
@@ -98,6 +100,47 @@ def test_hardware_is_described_by_processor_and_libraries() -> None:
     assert f"torch {torch.__version__.split('+')[0]}" in described
     assert described == cluster._describe(gpu=False)
     assert "Python 3." in described
+
+
+@pytest.mark.parametrize(
+    ("nodes", "threads", "said"),
+    [
+        ([(16, 8)], 2, ""),
+        ([(64, 8), (16, 0)], 8, ""),
+        (
+            [(16, 8)],
+            3,
+            "; 3 GPU stay idle: a process takes 3 CPU and one GPU of a node; set machine.threads to 2 or less",
+        ),
+        ([(16, 8), (8, 1)], 4, "; 4 GPU stay idle: a process takes 4 CPU and one GPU of a node; set machine.threads"),
+        ([(4, 8)], 1, "; 4 GPU stay idle: a process takes 1 CPU and one GPU of a node; give the nodes more CPUs than"),
+    ],
+)
+def test_gpus_that_too_few_cpus_leave_idle_are_said(nodes: list[tuple[int, int]], threads: int, said: str) -> None:
+    explained = cluster._explain_idle_gpus(nodes, threads)
+    assert explained.startswith(said)
+    assert bool(explained) == bool(said)
+
+
+@pytest.mark.parametrize(("device", "idle"), [("cuda", "4 GPU stay idle"), ("cpu", "")])
+def test_the_opening_line_says_which_gpus_stay_idle(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], device: Literal["cpu", "cuda"], idle: str
+) -> None:
+    resources = {"CPU": 16.0, "GPU": 8.0}
+    ray = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda *_, **__: None,
+        nodes=lambda: [{"Resources": resources, "Alive": True}],
+        cluster_resources=lambda: resources,
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)  # type: ignore[arg-type]
+    for name in ("RAY_ADDRESS", *cluster.SETTINGS):
+        monkeypatch.setenv(name, "")
+    cluster._connect(Where("ray", 4, device))
+    said = capsys.readouterr().err
+    assert "1 node(s), 16 CPU, 8 GPU" in said
+    assert ("stay idle" in said) == bool(idle)
+    assert idle in said
 
 
 def test_a_file_that_is_not_seen_names_what_must_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
