@@ -118,18 +118,22 @@ def format_table(summary: dict[str, float | int], cutoffs: list[int]) -> str:
 
 def format_comparison(a: Path, b: Path, rows: "list[Row]", without_list: str) -> str:
     """Format the differences of two files of lists: a row per cutoff."""
+    from lookbook.reporting.formatting import format_p
+
     first = rows[0]
     who = "users with a list in both" if without_list == "leave-out" else "users, of whom those without a list have 0"
     lines = [
         f"\nA: {a}, B: {b}: {first['users']:,} {who}, {first['items']:,} items that they bought",
-        f"{'':<12}{'A':>10}{'B':>10}{'A - B':>10}{'95 % interval':>24}{'p':>8}{'Holm':>8}{'smallest':>10}",
+        f"{'':<12}{'A':>10}{'B':>10}{'A - B':>10}{'95 % interval':>24}{'p':>9}{'Holm':>9}{'smallest':>10}",
     ]
     for row in rows:
         figures = "".join(f"{row[key]:>10.5f}" for key in ("mean_a", "mean_b", "difference"))
         interval = f"{row['low']:.5f} to {row['high']:.5f}"
         smallest = "n/a" if row["detectable"] is None else f"{row['detectable']:.5f}"
         name = row["metric"].replace("_", "@")
-        lines.append(f"{name:<12}{figures}{interval:>24}{row['p']:>8.4f}{row['p_holm']:>8.4f}{smallest:>10}")
+        lines.append(
+            f"{name:<12}{figures}{interval:>24}{format_p(row['p']):>9}{format_p(row['p_holm']):>9}{smallest:>10}"
+        )
     notes = "over users and items; Holm: p corrected over the cutoffs"
     return "\n".join([*lines, f"{notes}; smallest: the true difference that such a test finds in 4 of 5 cases."])
 

@@ -35,8 +35,11 @@ def draw_arrivals(study: ReportedStudy, results: Results) -> Iterator[Chart | No
         measure = f"{name_measure(find_metric(ranked.metrics[study.primary.name]))} among the arrivals"
         words = (
             "A caption score against NDCG among the new arrivals. Filled: a fine-tuned captioner; hollow: the same "
-            "captioner pre-trained; a diamond: a second true description. Dotted: what needs no caption."
+            "captioner pre-trained."
         )
+        if "second" in ranked.metrics[study.primary.name]["sources"]:
+            words += " A diamond: a second true description."
+        words += " Dotted: what needs no caption."
         yield Chart("quality", words, frame_scatters(scatters), partial(draw_scatters, scatters, measure))
 
 

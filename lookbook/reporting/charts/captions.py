@@ -71,8 +71,10 @@ def _chart_slopes(metrics: Values, captioners: Sequence[str]) -> Chart | None:
     ]
     words = (
         "Caption scores before and after fine-tuning, as fractions (CIDEr up to 10); a colour and marker for each "
-        "captioner. Dotted: a second true description of the same garment."
+        "captioner."
     )
+    if any(slope.levels for slope in slopes):
+        words += " Dotted: a second true description of the same garment."
     return Chart("slope", words, pd.DataFrame(rows), partial(draw_slopes, slopes)) if slopes else None
 
 

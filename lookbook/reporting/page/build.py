@@ -13,6 +13,7 @@ from lookbook.reporting.formatting import Table, Values
 from lookbook.reporting.latex import write_numbers
 from lookbook.reporting.page.examples import chart_examples
 from lookbook.reporting.page.garments import IN_GROUP, Garments, read_garments
+from lookbook.reporting.page.limits import list_limits
 from lookbook.reporting.page.pages import write_pages
 from lookbook.reporting.page.provenance import read_provenance
 from lookbook.reporting.page.training import read_samples
@@ -160,6 +161,7 @@ def fill_page(study: ReportedStudy, results: Results, garments: Garments, reader
         "garments": garments,
         "captioners": results.captioners,
         "skipped": results.captions.get("skipped", []),
+        "limits": list_limits(study.dataset, results.captioners, results.line.params),
         "missing": reader.missing,
         "waiting": {name: list_stages(reader.missing, needs) for name, needs in NEEDS.items()},
         "is_compared": files.COMPARISON not in {missing.path for missing in reader.missing},

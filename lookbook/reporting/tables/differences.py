@@ -40,6 +40,9 @@ def differences_table(
         if row.get("same_by_construction"):
             body.append([*labels(row), *figures, "same by construction", "", f"{row['n']:,}", "", ""])
             continue
+        if row["ties"] == row["n"] and row["low"] == row["high"] == 0:  # the same lists, as where no text differs
+            body.append([*labels(row), *figures, "same for all", "", f"{row['n']:,}", "", ""])
+            continue
         counts = f"{row['wins']:,} / {row['ties']:,} / {row['losses']:,}"
         body.append(
             [

@@ -32,7 +32,9 @@ def prediction_table(rows: Sequence[Values]) -> Table | None:
     counts = {scope: max((row["n"] for row in rows if row["scope"] == scope), default=0) for scope, _ in PLACES}
     notes = [
         f"Over sources: up to {counts['sources']} sources of captions, a point each. Captioners are few and are not "
-        "resampled, so an interval says what other garments would change, not what other captioners would.",
+        "resampled, so an interval says what other garments would change, not what other captioners would."
+        if counts["sources"]
+        else "Over sources: this study has too few sources of captions.",
         f"Within garments: up to {counts['garments']:,} pairs of a fine-tuned and a pre-trained caption; the gain in "
         "score against the gain of that garment in NDCG. Garments that no list holds gain nothing.",
         "95 % intervals: products resampled. Exploratory, so without p.",

@@ -268,6 +268,25 @@ def test_rows_the_same_by_construction_show_no_test() -> None:
     assert not any("*" in cell for cell in cells)
 
 
+@pytest.mark.parametrize(("changes", "shown"), [({}, True), ({"ties": 9, "wins": 1}, False), ({"high": 0.1}, False)])
+def test_lists_that_are_the_same_for_all_say_so(changes: dict[str, float], shown: bool) -> None:
+    """As where no item lacks a description: nothing could have been found, so no smallest difference is shown."""
+    nothing = {
+        "difference": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+        "detectable": 0.0,
+        "wins": 0,
+        "ties": 10,
+        "losses": 0,
+        "n": 10,
+    }
+    same = row(recommender="vbpr-sbert", metric="ndcg_12_common", a="augmented", b="unfilled", **nothing | changes)
+    cells = recommendations.catalogue_differences_table([same], 12).rows[0]
+    assert ("same for all" in cells) == shown
+    assert (cells[-1] == "") == shown
+
+
 def test_a_note_on_unverified_captions_stands_below_a_table() -> None:
     table = catalogue.catalogue_table({"articles": 3, "unverified_test_captions": 99_946})
     assert catalogue.add_warning(table, {"articles": 3}) is table
