@@ -53,9 +53,7 @@ class Rows:
 
         What is computed of rows in blocks may differ in the last digits where they are equal: compute it of these.
         """
-        numbers: dict[bytes, int] = {}
-        digests = (hashlib.blake2b(row, digest_size=16).digest() for _, block in self.blocks() for row in block + 0.0)
-        number = np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype=np.int64)
+        number = number_rows(block for _, block in self.blocks())
         first = np.unique(number, return_index=True)[1]
         return Rows(self.array, self.index[first], self.source, self.n_pictures), number
 
@@ -72,6 +70,20 @@ class Rows:
             name: Rows(self.array[:, end - width : end], self.index, self.source)
             for (name, width), end in zip(widths.items(), ends, strict=True)
         }
+
+
+def number_rows(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Number rows from 0 in the order in which they first come; equal rows have one number: (n,) int64.
+
+    >>> number_rows([np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[1.0, 2.0], [-0.0, 3.0]])]).tolist()
+    [0, 1, 0, 1]
+
+    Args:
+        blocks: of rows, (n_block, dim) each.
+    """
+    numbers: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(row, digest_size=16).digest() for block in blocks for row in block + 0.0)  # no −0
+    return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype=np.int64)
 
 
 def all_rows(array: np.ndarray) -> Rows:

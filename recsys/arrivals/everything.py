@@ -15,6 +15,7 @@ from recsys.arrivals.ranks import Distinct
 from recsys.purchases.arrivals import Arrivals
 from recsys.purchases.dataset import COMMON, Split
 from recsys.ranking.dense import rank_above, rank_columns
+from recsys.ranking.scorers import find_different, score_different
 from recsys.ranking.topk import Lists, pack, take_highest, unpack
 from recsys.scoring.metrics import compute_metrics
 
@@ -82,8 +83,9 @@ def rank_everything(
         Source → indices of items, −1 for none, best first: (n, k) int32. Ties: the lower index first.
     """
     lists: dict[str, list[np.ndarray]] = {source: [] for source in sources}
+    of_fit = find_different(model.items)
     for block, user in _blocks(everyone, model):
-        scores = user @ model.items.vectors.T + model.items.bias
+        scores = score_different(user, of_fit)
         seen = everyone.seen[block].tocoo()
         scores[seen.row, seen.col] = -np.inf
         others = _number(rank_columns(scores, k), arrivals.data.items)

@@ -39,13 +39,16 @@ def rank_factors(
     """
     n_users, n_items = train.shape
     rows = max(1, BLOCK_CELLS // n_items)
-    items, bias = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in (scorer.item, scorer.bias))
+    different, number = scorer.different
+    items, bias = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in different)
+    column_of = None if number is None else torch.from_numpy(number).to(device)
     outside = {name: torch.from_numpy(~pool).to(device) for name, pool in pools.items() if not pool.all()}
     blocks = []
     for start in range(0, n_users, rows):
         seen = train[start : start + rows].tocoo()
         users = torch.from_numpy(np.ascontiguousarray(scorer.user[start : start + rows])).to(device)
         scores = torch.addmm(bias, users, items.T)
+        scores = scores if column_of is None else scores.index_select(1, column_of)
         row, column = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (seen.row, seen.col))
         scores[row, column] = -torch.inf
         blocks.append(

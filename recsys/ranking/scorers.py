@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
+
+from features.files import number_rows
 
 
 class Scorer(Protocol):
@@ -30,6 +33,33 @@ class ItemFactors(NamedTuple):
     bias: np.ndarray
 
 
+class DifferentItems(NamedTuple):
+    """Items that differ, and the number of every item among them, (n_items,) int64; None where all differ."""
+
+    items: ItemFactors
+    number: np.ndarray | None
+
+
+def find_different(items: ItemFactors) -> DifferentItems:
+    """Find the items that differ: a product may round equal columns differently, and then they were no ties."""
+    number = number_rows([np.column_stack(items)])
+    first = np.unique(number, return_index=True)[1]
+    if len(first) == len(number):
+        return DifferentItems(items, None)
+    return DifferentItems(ItemFactors(items.vectors[first], items.bias[first]), number)
+
+
+def score_different(user: np.ndarray, different: DifferentItems) -> np.ndarray:
+    """Score every item for some users: (len(user), n_items) float32.
+
+    Args:
+        user: (n, width) float32.
+        different: of `find_different`.
+    """
+    scores = user @ different.items.vectors.T + different.items.bias
+    return scores if different.number is None else scores[:, different.number]
+
+
 @dataclass(frozen=True)
 class Factors:
     """Scores that are products of dense vectors: score(u, i) = user[u] · item[i] + bias[i].
@@ -46,9 +76,14 @@ class Factors:
     bias: np.ndarray
     learned: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    @cached_property
+    def different(self) -> "DifferentItems":
+        """The items, those of equal vectors once."""
+        return find_different(ItemFactors(self.item, self.bias))
+
     def scores(self, users: np.ndarray) -> np.ndarray:
-        """Score every item for some users: (len(users), n_items) float32."""
-        return self.user[users] @ self.item.T + self.bias
+        """Score every item for some users: (len(users), n_items) float32; items of equal vectors score the same."""
+        return score_different(self.user[users], self.different)
 
 
 @dataclass(frozen=True)
