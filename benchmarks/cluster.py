@@ -5,9 +5,9 @@ Two nodes of one core on this machine against one process of two threads, and wh
 - files:    empty files, a part each: seconds a part
 - knn:      neighbours of UserKNN (10, Elliot's) and lists of 12, of synthetic purchases. `files` makes the ranges of
             the cluster in this process: what cutting costs
-- captions: a small captioner, in batches
+- captions: a small captioner, in batches. `plain` writes no file, and knows nothing of parts
 
-With `machine.cluster: none` kNN is one range and writes no file, so `process` is also what `none` takes. Each arm runs
+`process` is what `machine.cluster: none` takes. kNN is one range then, and writes no file. Each arm runs
 in a process of its own, in turn; CPU seconds are those of the driver and of the nodes, without imports, and the wall
 seconds of `nodes` hold the connection and the start of its processes. The outputs of all arms must be equal.
 """
@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 MODEL, FAMILY = "tiny-blip2-opt", "blip2_opt"
-WORK = {"files": ["process", "nodes"], "knn": ["process", "files", "nodes"], "captions": ["process", "nodes"]}
+WORK = {"files": ["process", "nodes"], "knn": ["process", "files", "nodes"], "captions": ["plain", "process", "nodes"]}
 THREADS = 2
 DEPTH = 12
 NODES = "BENCHMARK_NODES"  # environment: the ids of the nodes' first processes
@@ -69,9 +69,11 @@ def caption_pictures(arm: str, folder: Path, arguments: argparse.Namespace) -> I
     """Caption pictures in batches."""
     import torch
 
-    from captioning.generation.batch_files import open_captioner, read_batch, write_batches
+    from captioning.generation.batch_files import caption_batches, open_captioner, read_batch, write_batches
+    from captioning.generation.loading import load_captioner
     from captioning.generation.settings import Params
     from catalogue.prepared.images import ImageStore
+    from pipeline.batches import make_batches
     from pipeline.core.params import REFERENCE, load
 
     where = place(arm)
@@ -81,7 +83,12 @@ def caption_pictures(arm: str, folder: Path, arguments: argparse.Namespace) -> I
     params = params.model_copy(update={"machine": params.machine.model_copy(update={"threads": where.threads})})
     images = (arguments.folder / "images").absolute()
     model = (arguments.models / MODEL).absolute()
-    size = params.caption_generate.batch_size
+    size, limit = params.caption_generate.batch_size, params.caption_generate.max_new_tokens
+    if arm == "plain":
+        store, captioner = ImageStore(images), load_captioner(model, FAMILY, None, params)
+        for batch in caption_batches(captioner, store, make_batches(store.ids, size), limit):
+            yield repr([caption.text for caption in batch]).encode()
+        return
     files = write_batches(
         ImageStore(images).ids, size, folder, where, open_captioner, model, FAMILY, None, params, images
     )
@@ -165,6 +172,9 @@ def compare(work: str, arguments: argparse.Namespace) -> None:
         wall, cpu = (statistics.median(row[key] for row in ended) for key in ("wall", "cpu"))
         note = f"{1000 * wall / arguments.files:9.2f} ms a part" if work == "files" else ""
         print(f"{work:10}{arm:10}{wall:9.2f}{cpu:9.2f}{note}", flush=True)
+    if "plain" in rows:
+        plain, own = (statistics.median(row["cpu"] for row in rows[arm]) for arm in ("plain", "process"))
+        print(f"{work:10}process against plain: {100 * (own / plain - 1):+.1f} % CPU", flush=True)
     if len({row["sha256"] for ended in rows.values() for row in ended}) > 1:
         sys.exit(f"error: the outputs of {work} differ between arms")
 
