@@ -82,7 +82,8 @@ def number_rows(blocks: Iterable[np.ndarray]) -> np.ndarray:
         blocks: of rows, (n_block, dim) each.
     """
     numbers: dict[bytes, int] = {}
-    digests = (hashlib.blake2b(row, digest_size=16).digest() for block in blocks for row in block + 0.0)  # no −0
+    rows = (row for block in blocks for row in np.ascontiguousarray(block + 0.0))  # + 0 turns −0 into 0
+    digests = (hashlib.blake2b(row, digest_size=16).digest() for row in rows)
     return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype=np.int64)
 
 

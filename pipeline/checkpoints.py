@@ -10,12 +10,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def checkpoint_folder(folder: Path) -> Iterator[Path]:
     """
     with lock_folder(folder):
         yield folder
-        folder.rename(folder.with_name(f"{REMOVED}{folder.name}-{os.getpid()}"))
+        folder.rename(folder.with_name(f"{REMOVED}{folder.name}-{secrets.token_hex(4)}"))
     for removed in folder.parent.glob(f"{REMOVED}*"):
         shutil.rmtree(removed, ignore_errors=True)
 
@@ -89,19 +90,33 @@ def lock_folder(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise UserError(
-                f"{folder}: process {lock.read().strip() or 'unknown'} is working here; wait for it to end, or stop it"
-            ) from None
+    with _open_lock(folder) as lock:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _open_lock(folder: Path) -> IO[str]:
+    """Return the folder's lock, held by this process; where another process has removed the folder, of a new one."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - closed by the caller
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with lock:
+                lock.seek(0)
+                raise UserError(
+                    f"{folder}: process {lock.read().strip() or 'unknown'} is working here; wait for it to end, or "
+                    "stop it"
+                ) from None
+        try:
+            if os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / LOCK)):
+                return lock
+        except FileNotFoundError:
+            pass
+        lock.close()
 
 
 @contextmanager

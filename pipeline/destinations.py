@@ -41,6 +41,9 @@ def check_file(option: str, file: Path | None) -> None:
     """
     if file is None:
         return
+    target = file.absolute() if not file.is_symlink() else file.parent.absolute() / os.readlink(file)
+    if target.parts[1:2] in (("dev",), ("proc",)):
+        raise UserError(f"{option} {file}: a device; name a file")
     if file.exists() and not file.is_file():
         raise UserError(f"{option} {file}: a {'folder' if file.is_dir() else 'device'}; name a file")
     above = next(folder for folder in file.absolute().parents if os.path.lexists(folder))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lookbook.comparison.rows import Row
     from recsys.interchange.evaluate import Evaluation
 
+LONGEST = 10_000  # list that is scored
 METRICS = ("ndcg", "map_elliot", "map", "recall", "precision", "hit_rate", "coverage")
 
 
@@ -84,14 +85,14 @@ def parse_cutoffs(text: str) -> list[int]:
     [5, 12]
 
     Raises:
-        UserError: a cutoff is not a whole number above 0.
+        UserError: a cutoff is not a whole number from 1 to 10,000.
     """
     try:
         cutoffs = sorted({int(part) for part in text.split(",")})
     except ValueError:
         cutoffs = [0]
-    if cutoffs[0] < 1:
-        raise UserError(f"--cutoffs {text}: expected whole numbers above 0, such as 5,12")
+    if cutoffs[0] < 1 or cutoffs[-1] > LONGEST:
+        raise UserError(f"--cutoffs {text}: expected whole numbers from 1 to {LONGEST:,}, such as 5,12")
     return cutoffs
 
 

@@ -7,6 +7,8 @@ import typer
 
 from lookbook.cli import command
 
+WRITTEN = ("index.html", "garments.html", "numbers.tex", "figures", "tables")  # in the folder of a report
+
 
 @command
 def report(
@@ -15,14 +17,18 @@ def report(
     """Write the report of the study in this folder from what is there; `dvc repro report` writes the whole one."""
     from lookbook.reporting.page.build import build_report, write_report
     from lookbook.reporting.settings import ReportedStudy
-    from pipeline.core.errors import UserError
+    from pipeline.core.errors import UserError, first_five
     from pipeline.core.outputs import new_folder
     from pipeline.core.params import read
     from pipeline.destinations import check_folder
 
     check_folder("--out", out)
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "index.html").is_file())):
-        raise UserError(f"{out}: is no report, so it is not replaced; name another folder: --out FOLDER")
+    others = [path.name for path in out.iterdir() if path.name not in WRITTEN] if out.is_dir() else [out.name]
+    if out.exists() and others:
+        raise UserError(
+            f"{out}: is no report alone, so it is not replaced: it holds {first_five(others)}; name another folder: "
+            "--out FOLDER"
+        )
     built = build_report(read(ReportedStudy), is_whole=False)
     with new_folder(out) as folder:
         write_report(folder, built)

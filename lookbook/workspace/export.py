@@ -104,7 +104,8 @@ def check_replaced(out: Path) -> None:
         raise UserError(
             f"{out}: exists and is no earlier export of a captioner; choose another --out, or remove it yourself"
         )
-    others = sorted(path.name for path in out.iterdir() if path.name not in (*written, *REPLACED))
+    known = {path.name for path in out.iterdir() if path.name in REPLACED or (path.name in written and path.is_file())}
+    others = sorted(path.name for path in out.iterdir() if path.name not in known)
     if others:
         raise UserError(
             f"{out}: holds other files than an earlier export's, {first_five(others)}; choose another --out, or move "
@@ -117,7 +118,7 @@ def read_written(folder: Path) -> list[str]:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         return list(about["files"]) if about["program"] == PROGRAM else []
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -75,20 +75,19 @@ class Shape:
 
 @dataclass(frozen=True)
 class Published:
-    """A published captioner: its shape, its parameters and those beside its language model, in thousand millions."""
+    """A published captioner: its parameters in thousand millions, and its shape."""
 
     parameters: float
-    beside: float
     shape: Shape
 
 
 PUBLISHED = {  # end of the hub id
-    "blip2-opt-2.7b": Published(3.7, 1.1, Shape("opt", 32, 2560, 10240, 33)),
-    "blip2-opt-6.7b": Published(7.8, 1.1, Shape("opt", 32, 4096, 16384, 33)),
-    "blip2-flan-t5-xl": Published(3.9, 1.1, Shape("t5", 24, 2048, 5120, 33)),
-    "blip2-flan-t5-xxl": Published(12.2, 1.1, Shape("t5", 24, 4096, 10240, 33)),
-    "llava-1.5-7b-hf": Published(7.1, 0.3, Shape("llama", 32, 4096, 11008, 576 + PROMPT_WORDS)),
-    "llava-1.5-13b-hf": Published(13.4, 0.3, Shape("llama", 40, 5120, 13824, 576 + PROMPT_WORDS)),
+    "blip2-opt-2.7b": Published(3.7, Shape("opt", 32, 2560, 10240, 33)),
+    "blip2-opt-6.7b": Published(7.8, Shape("opt", 32, 4096, 16384, 33)),
+    "blip2-flan-t5-xl": Published(3.9, Shape("t5", 24, 2048, 5120, 33)),
+    "blip2-flan-t5-xxl": Published(12.2, Shape("t5", 24, 4096, 10240, 33)),
+    "llava-1.5-7b-hf": Published(7.1, Shape("llama", 32, 4096, 11008, 576 + PROMPT_WORDS)),
+    "llava-1.5-13b-hf": Published(13.4, Shape("llama", 40, 5120, 13824, 576 + PROMPT_WORDS)),
 }
 HALF_PRECISION = "llava"  # part of the hub ids of models published in 16 bits; the others are in 32
 
@@ -123,7 +122,7 @@ def estimate(captioner: str, params: Params) -> Need:
     weights = None
     if parameters is not None:
         parts = machine["processes"] if machine["sharding"] == "fsdp" else 1
-        weights = estimate_weights(parameters, known.beside if known else None, shape, section, parts)
+        weights = estimate_weights(parameters, shape, section, parts)
     return Need(captioner, weights, item)
 
 
@@ -150,14 +149,11 @@ def count_activations(
     return total
 
 
-def estimate_weights(
-    parameters: float, beside: float | None, shape: Shape | None, section: Mapping[str, Any], processes: int = 1
-) -> float:
+def estimate_weights(parameters: float, shape: Shape | None, section: Mapping[str, Any], processes: int = 1) -> float:
     """Estimate the GB of a captioner's weights on one device in the precision of training.
 
     Args:
         parameters: in thousand millions.
-        beside: those beside the language model; None: all that are not in its layers.
         shape: of the captioner; None: every weight counts as one that is neither shared nor in 4 bits.
         section: `caption_train`.
         processes: which share the layers of the language model.
@@ -165,8 +161,7 @@ def estimate_weights(
     each = 2 if section["precision"] == "bf16" else 4
     layers = count_layer_parameters(shape) if shape else 0.0
     if section["quantization"] == "nf4" and shape:
-        whole = parameters - layers if beside is None else beside
-        return each * whole + NF4_BYTES * (parameters - whole)
+        return each * (parameters - layers) + NF4_BYTES * layers
     return each * (parameters - layers + layers / processes)
 
 

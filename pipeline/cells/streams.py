@@ -107,7 +107,7 @@ def _read_header(open_file: Callable[[], IO[bytes]], path: str, needed: Sequence
 
 
 class _SpaceError(Exception):
-    """A cell, or the text in a quoted one, begins with a space."""
+    """A cell begins with a space."""
 
 
 class _QuoteCounter:
@@ -123,9 +123,11 @@ class _QuoteCounter:
             _SpaceError: there is a space after a comma or a line end.
         """
         data = self.file.read(size)
-        if any(space in data or space == self.last + data[:1] for space in SPACES):
-            raise _SpaceError
-        self.quotes, self.last = self.quotes + data.count(QUOTE), data[-1:] or self.last
+        if any(space in self.last + data for space in SPACES):
+            outside = (self.last + data).split(QUOTE)[self.quotes % 2 :: 2]
+            if any(space in text for text in outside for space in SPACES):
+                raise _SpaceError
+        self.quotes, self.last = self.quotes + data.count(QUOTE), data[-1:].replace(QUOTE, b"") if data else self.last
         return data
 
     def close(self) -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from features.files import number_rows
 from recsys.arrivals.models import Model
 from recsys.arrivals.ranks import Distinct
 from recsys.purchases.arrivals import Arrivals
 from recsys.purchases.dataset import COMMON, Split
 from recsys.ranking.dense import rank_above, rank_columns
-from recsys.ranking.scorers import find_different, score_different
+from recsys.ranking.scorers import DifferentItems, ItemFactors, find_different, score_different
 from recsys.ranking.topk import Lists, pack, take_highest, unpack
 from recsys.scoring.metrics import compute_metrics
 
@@ -84,8 +85,11 @@ def rank_everything(
     """
     lists: dict[str, list[np.ndarray]] = {source: [] for source in sources}
     of_fit = find_different(model.items)
+    same = {source: match_vectors(of_fit.items, columns, distinct) for source, distinct in sources.items()}
     for block, user in _blocks(everyone, model):
-        scores = score_different(user, of_fit)
+        different = score_different(user, DifferentItems(of_fit.items, None))
+        scores = different if of_fit.number is None else different[:, of_fit.number]
+        shared = {source: different[:, known] for source, (_, known) in same.items()}
         seen = everyone.seen[block].tocoo()
         scores[seen.row, seen.col] = -np.inf
         others = _number(rank_columns(scores, k), arrivals.data.items)
@@ -93,9 +97,31 @@ def rank_everything(
         seen_by = np.ascontiguousarray(user[:, columns])
         for source, distinct in sources.items():
             own = distinct.score(seen_by)
+            own[:, same[source][0]] = shared[source]
             own = own if distinct.sizes is None else own[:, distinct.row]
             lists[source].append(_merge(others, _number(rank_above(own, least, k), arrivals.items), k))
     return {source: np.concatenate(parts) for source, parts in lists.items()}
+
+
+def match_vectors(of_fit: ItemFactors, columns: np.ndarray, arrivals: Distinct) -> tuple[np.ndarray, np.ndarray]:
+    """Find the arrivals that have the vector and bias of an item of the fit: two products may round them differently.
+
+    Args:
+        of_fit: the items of the fit that differ.
+        columns: of the model's factors, those that the arrivals have.
+        arrivals: the arrivals that differ.
+
+    Returns:
+        Columns of `arrivals.right`, and the row of the same item of the fit for each.
+    """
+    others = np.delete(of_fit.vectors, columns, axis=1)
+    rows = np.flatnonzero(~others.any(axis=1))
+    known = np.column_stack([of_fit.vectors[rows][:, columns], of_fit.bias[rows]])
+    number = number_rows([known, arrivals.right.T])
+    row_of = dict(zip(number[: len(rows)].tolist(), rows.tolist(), strict=True))
+    found = [(column, row_of[own]) for column, own in enumerate(number[len(rows) :].tolist()) if own in row_of]
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def score_everything(lists: np.ndarray, everyone: Everyone, k: int) -> dict[str, float]:

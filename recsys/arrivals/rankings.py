@@ -13,7 +13,7 @@ from recsys.arrivals.models import Model, list_runs, open_model, run_file
 from recsys.arrivals.ranks import Distinct, compute_contributions, find_distinct, rank_distinct
 from recsys.arrivals.sources import Source
 from recsys.purchases.arrivals import Arrivals
-from recsys.ranking.scorers import ItemFactors
+from recsys.ranking.scorers import ItemFactors, project_items
 from recsys.recommenders import ColdRecommender
 
 BLOCK_USERS = 16_384  # whose factors are in memory
@@ -85,15 +85,11 @@ def rank_runs(
 def project_sources(
     recommender: ColdRecommender[Any], model: Model, sources: Sequence[Source], item_ids: Sequence[str]
 ) -> Projection:
-    """Return the factors of the arrivals for each source, without the columns that are 0 for all of them.
-
-    Arrivals of equal features get equal factors in all digits: they are ties.
-    """
-    items = {}
-    for source in sources:
-        different, number = source.features.select(item_ids).find_different()
-        projected = recommender.project(model.learned, different)
-        items[source.name] = ItemFactors(projected.vectors[number], projected.bias[number])
+    """Return the factors of the arrivals for each source, without the columns that are 0 for all of them."""
+    items = {
+        source.name: project_items(recommender.project, model.learned, source.features.select(item_ids))
+        for source in sources
+    }
     used = np.any([own.vectors.any(axis=0) for own in items.values()], axis=0)
     columns = np.flatnonzero(used) if used.any() else np.arange(1)
     return Projection(columns, {name: ItemFactors(own.vectors[:, columns], own.bias) for name, own in items.items()})

@@ -140,9 +140,10 @@ def _open(path: Path) -> IO[bytes]:
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Tell whether the first row names columns: one of its words is known, or it is the only row without numbers."""
-    first, *others = [row[:2] for row in rows if len(row) > 1]
-    if any(re.sub(r"[^a-z]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
-        return True
+    whole = [row for row in rows if len(row) > 1]
+    first, *others = [row[:2] for row in whole]
+    if any(re.sub(r"[_\-\s]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
+        return not any(map(_is_number, whole[0][2:3]))  # a rating: the words are ids
     return bool(others) and not any(map(_is_number, first)) and all(map(_is_number, chain(*others)))
 
 

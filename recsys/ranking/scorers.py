@@ -1,6 +1,6 @@
 """The kinds of scores that a fitted recommender returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from features.files import number_rows
+from features.files import Rows, number_rows
 
 
 class Scorer(Protocol):
@@ -58,6 +58,21 @@ def score_different(user: np.ndarray, different: DifferentItems) -> np.ndarray:
     """
     scores = user @ different.items.vectors.T + different.items.bias
     return scores if different.number is None else scores[:, different.number]
+
+
+def project_items(
+    project: Callable[[Mapping[str, np.ndarray], Rows], ItemFactors], learned: Mapping[str, np.ndarray], features: Rows
+) -> ItemFactors:
+    """Project items that were not in the fit; those of equal features get equal factors in all digits: they are ties.
+
+    Args:
+        project: of the recommender.
+        learned: what it needs.
+        features: of the items, (n, dim).
+    """
+    different, number = features.find_different()
+    projected = project(learned, different)
+    return ItemFactors(projected.vectors[number], projected.bias[number])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from features.files import Rows
 from recsys.arrivals.ranks import compute_contributions, rank_relevant
 from recsys.ranking.recommend import recommend
-from recsys.ranking.scorers import Factors, ItemFactors, RandomOrder, Scorer, SparseProduct
+from recsys.ranking.scorers import Factors, ItemFactors, RandomOrder, Scorer, SparseProduct, project_items
 from recsys.scoring.metrics import compute_metrics
 
 USERS = 10_000  # measured at most
@@ -70,5 +70,5 @@ def measure_arrivals(
         k: the length of a list.
     """
     own = relevant[users]
-    ranks = rank_relevant(factors.user[users], project(factors.learned, features), own, k)
+    ranks = rank_relevant(factors.user[users], project_items(project, factors.learned, features), own, k)
     return float(compute_contributions(ranks, own, k).sum() / len(users))

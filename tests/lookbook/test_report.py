@@ -486,7 +486,7 @@ def test_a_study_with_nothing_but_parameters_has_a_report(
 def test_a_folder_that_is_no_report_is_not_replaced(reported: Path) -> None:
     result = CliRunner().invoke(app, ["report", "--out", "data"])
     assert result.exit_code == 1
-    assert "data: is no report" in result.output
+    assert "data: is no report alone" in result.output
 
 
 def test_a_repository_of_pages_is_not_replaced(reported: Path) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints: a key of everything that a result depends on, one writer, files that are whole or absent."""
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -85,6 +86,26 @@ def test_what_is_still_open_keeps_no_stage_from_ending(tmp_path: Path, monkeypat
     with checkpoints.checkpoint_folder(tmp_path / "other"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_removed_while_its_lock_is_taken_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process ends between the opening of the lock and its taking."""
+    take, taken = fcntl.flock, []
+
+    def take_late(lock: object, how: int) -> None:
+        if not taken:
+            taken.append(lock)
+            (tmp_path / "work").rename(tmp_path / "gone")
+        take(lock, how)
+
+    monkeypatch.setattr(checkpoints.fcntl, "flock", take_late)
+    with checkpoints.checkpoint_folder(tmp_path / "work") as folder:
+        (folder / "part").write_text("done")
+        with pytest.raises(UserError, match="is working here"), checkpoints.lock_folder(folder):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["gone"]
 
 
 def test_a_second_writer_is_refused_with_the_number_of_the_first(tmp_path: Path) -> None:

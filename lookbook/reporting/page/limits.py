@@ -11,10 +11,8 @@ SMALL_TAGGER = "tiny-stanza"
 def list_limits(dataset: str, captioners: Sequence[str], params: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each limit of a study.
 
-    >>> for limit in list_limits("boutique", ["tiny-llava"], {}):
-    ...     print(limit)
-    tiny-llava learned from drawn garments alone: its captions of photographs show that the study runs, and no more.
-    Each captioner was fine-tuned once, so what differs between captioners contains the chance of one training.
+    >>> list_limits("boutique", ["tiny-llava"], {})[0]
+    'tiny-llava was pre-trained on drawn garments alone: its captions of photographs show that the study runs.'
 
     Args:
         dataset: its name.
@@ -31,10 +29,10 @@ def list_limits(dataset: str, captioners: Sequence[str], params: Mapping[str, An
     small = [name for name in captioners if name in SMALL_CAPTIONERS]
     limits = []
     if small:
-        their = "its" if len(small) == 1 else "their"
+        was, their = ("was", "its") if len(small) == 1 else ("were", "their")
         limits.append(
-            f"{' and '.join(small)} learned from drawn garments alone: {their} captions of photographs show that the "
-            "study runs, and no more."
+            f"{' and '.join(small)} {was} pre-trained on drawn garments alone: {their} captions of photographs show "
+            "that the study runs."
         )
     if params.get("caption_attributes", {}).get("tagger") == SMALL_TAGGER:
         limits.append(

@@ -259,7 +259,9 @@ def test_a_missing_file_is_named(shop: Path) -> None:
 
 @pytest.mark.parametrize("cutoffs", ["0", "5;12", "-1", "a", ""])
 def test_wrong_cutoffs_are_refused(shop: Path, cutoffs: str) -> None:
-    assert f"--cutoffs {cutoffs}: expected whole numbers above 0, such as 5,12" in message(shop, "--cutoffs", cutoffs)
+    assert f"--cutoffs {cutoffs}: expected whole numbers from 1 to 10,000, such as 5,12" in message(
+        shop, "--cutoffs", cutoffs
+    )
 
 
 def test_wrong_columns_are_named(shop: Path) -> None:

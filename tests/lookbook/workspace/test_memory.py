@@ -206,7 +206,7 @@ def test_a_captioner_whose_pictures_differ_in_tokens_is_named(
 )
 def test_what_processes_do_not_share_is_whole_in_each(name: str, gigabytes: float) -> None:
     known, section = PUBLISHED[name], {"precision": "fp32", "quantization": "none"}
-    found = memory.estimate_weights(known.parameters, known.beside, known.shape, section, 8)
+    found = memory.estimate_weights(known.parameters, known.shape, section, 8)
     assert found == pytest.approx(gigabytes, rel=0.06)
 
 

@@ -45,6 +45,14 @@ def test_a_space_before_a_cell_is_no_part_of_it(
     assert read(tmp_path) == [{"user": f"u{n}", "item": f"i{n}"} for n in range(200)]
 
 
+def test_a_space_inside_quotes_is_read_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(streams, "_stream_rows", None)
+    rows = [f'u{n},i{n},"nice, soft""; {n}\n and, warm"\n' for n in range(50)]
+    (tmp_path / "a.csv").write_text("user,item,note\n" + "".join(rows))
+    assert read(tmp_path) == [{"user": f"u{n}", "item": f"i{n}"} for n in range(50)]
+
+
 def test_an_empty_number_is_missing_beside_a_space_too(tmp_path: Path) -> None:
     types = {"user": pa.string(), "rating": pa.float64()}
     for text in ("user,rating\nu,\nu,1.5\n", 'user,rating\nu,\nu, "1.5"\n'):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from recsys.arrivals import everything
-from recsys.arrivals.everything import draw_everyone, rank_everything, score_everything
+from recsys.arrivals.everything import draw_everyone, match_vectors, rank_everything, score_everything
 from recsys.arrivals.models import open_model, run_file
 from recsys.arrivals.rankings import project_sources
-from recsys.arrivals.ranks import find_distinct
+from recsys.arrivals.ranks import Distinct, find_distinct
+from recsys.ranking.scorers import ItemFactors
 from recsys.recommenders import vbpr
 from tests.recsys.arrivals.examples import N_ITEMS, Example, draw_example, read_scores
 
@@ -45,6 +46,37 @@ def test_lists_are_those_of_sorted_scores(
         lists = rank_everything(everyone, model, arrivals, projection.columns, distinct, K)
     for source in ("none", "other", "reference"):
         assert [[item for item in row if item >= 0] for row in lists[source].tolist()] == slow_lists(example, source)
+
+
+def test_an_arrival_of_the_vector_of_an_item_of_the_fit_is_its_tie() -> None:
+    """Their scores come of two products, of other shapes: here the arrivals' are all a little higher."""
+    of_fit = ItemFactors(np.array([[0, 1, 2], [0, 3, 4], [5, 3, 4]], np.float32), np.array([1, 0, 0], np.float32))
+    arrivals = find_distinct(
+        ItemFactors(np.array([[3, 4], [1, 2], [3, 4], [-0.0, 0]], np.float32), np.array([0, 1, 0, 0], np.float32))
+    )
+    of_arrivals, of_items = match_vectors(of_fit, np.array([1, 2]), arrivals)
+    assert arrivals.right[:, of_arrivals].T.tolist() == [[3, 4, 0], [1, 2, 1]]
+    assert of_items.tolist() == [1, 0]
+
+
+def test_arrivals_of_known_features_stand_behind_their_ties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = draw_example(tmp_path)
+    arrivals = example.arrivals
+    everyone = draw_everyone(arrivals, example.split, 1000, 0)
+    with open_model(run_file(tmp_path, 0), arrivals.data) as model:
+        columns = np.arange(model.items.vectors.shape[1])
+        n = len(arrivals.items)
+        known = ItemFactors(model.items.vectors[:n], model.items.bias[:n])
+        score = Distinct.score
+        monkeypatch.setattr(Distinct, "score", lambda own, user: score(own, user) + np.float32(1e-3))
+        lists = rank_everything(everyone, model, arrivals, columns, {"known": find_distinct(known)}, N_ITEMS)["known"]
+    number = dict(zip(arrivals.data.items[:n].tolist(), arrivals.items.tolist(), strict=True))
+    for row, seen in zip(lists.tolist(), everyone.seen, strict=True):
+        place = {item: rank for rank, item in enumerate(row)}
+        for column, (item, arrival) in enumerate(number.items()):
+            if column not in seen.indices:
+                assert abs(place[item] - place[arrival]) == 1
+                assert (place[item] < place[arrival]) == (item < arrival)
 
 
 def test_figures_are_those_of_plain_loops(tmp_path: Path) -> None:

@@ -60,7 +60,19 @@ def test_a_header_in_other_words_is_no_purchase(tmp_path: Path, header: str, ite
         read_purchases(tmp_path / "a.tsv")
 
 
-@pytest.mark.parametrize("rows", ["u1\ti1\nu2\ti2\n", "7\t11\n8\t12\n", "7\t11\n", "anna\tred\n7\tx\n", "u\ti\n"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "u1\ti1\nu2\ti2\n",
+        "7\t11\n8\t12\n",
+        "7\t11\n",
+        "anna\tred\n7\tx\n",
+        "u\ti\n",
+        "customer42\tjeans\n7\tx\n",
+        "u1\tSKU-100\n7\tx\n",
+        "item\tx\t1\n7\tx\t2\n",
+    ],
+)
 def test_a_first_row_like_the_others_is_a_purchase(tmp_path: Path, rows: str) -> None:
     (tmp_path / "a.tsv").write_text(rows)
     assert len(read_purchases(tmp_path / "a.tsv").user.codes) == rows.count("\n")

@@ -14,7 +14,7 @@ def test_the_small_models_are_those_of_the_sample() -> None:
 def test_of_a_shop_each_small_model_is_named_and_no_other() -> None:
     small = {"caption_attributes": {"tagger": SMALL_TAGGER}}
     words = " ".join(list_limits("boutique", ["llava-1.5-7b", "tiny-llava", "tiny-blip2-opt"], small))
-    assert words.startswith("tiny-llava and tiny-blip2-opt learned from drawn garments alone: their captions")
+    assert words.startswith("tiny-llava and tiny-blip2-opt were pre-trained on drawn garments alone: their captions")
     assert SMALL_TAGGER in words
     assert len(list_limits("boutique", ["llava-1.5-7b"], {"caption_attributes": {"tagger": "stanza-en"}})) == 1
     assert len(list_limits("boutique", [], {})) == 1
