@@ -257,7 +257,7 @@ def test_a_missing_file_is_named(shop: Path) -> None:
     assert "recs.tsv: no such file" in message(shop)
 
 
-@pytest.mark.parametrize("cutoffs", ["0", "5;12", "-1", "a", ""])
+@pytest.mark.parametrize("cutoffs", ["0", "5;12", "-1", "a", "", "5,100000000"])
 def test_wrong_cutoffs_are_refused(shop: Path, cutoffs: str) -> None:
     assert f"--cutoffs {cutoffs}: expected whole numbers from 1 to 10,000, such as 5,12" in message(
         shop, "--cutoffs", cutoffs

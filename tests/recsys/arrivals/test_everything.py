@@ -75,7 +75,6 @@ def test_arrivals_of_known_features_stand_behind_their_ties(tmp_path: Path, monk
         place = {item: rank for rank, item in enumerate(row)}
         for column, (item, arrival) in enumerate(number.items()):
             if column not in seen.indices:
-                assert abs(place[item] - place[arrival]) == 1
                 assert (place[item] < place[arrival]) == (item < arrival)
 
 
