@@ -44,7 +44,7 @@ def main() -> None:
     print(f"{train.shape[0]:,} users × {train.shape[1]:,} items, {train.nnz:,} purchases; neighbours of {len(of):,}")
     print(f"{wall:,.0f} s, {cpu:,.0f} CPU s, {found.nnz:,} neighbours")
     computed = COPIES * own + POINTER_BYTES
-    print(f"peak {synthetic.peak_mb() / 1024:.1f} GB; computed at most {computed / 2**30:.1f} GB, Python and libraries beside")
+    print(f"peak {synthetic.peak_mb() / 1024:.1f} GB; computed at most {computed / 2**30:.1f} GB beside Python itself")
 
 
 if __name__ == "__main__":

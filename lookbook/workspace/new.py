@@ -23,12 +23,18 @@ from lookbook.shops.orders import Purchases, build_purchases, choose_orders
 from lookbook.shops.pictures import Pictures, find_pictures, fold
 from lookbook.shops.sources import Sources
 from lookbook.shops.tables import EXAMPLES, Table, read_table
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, first_five
 from pipeline.core.outputs import new_file, new_folder
 from pipeline.core.params import REFERENCE, load, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
+WRITTEN = (
+    shop.ITEMS,
+    shop.PURCHASES,
+    shop.IMAGES_ZIP,
+    ".gitignore",
+)  # in the folder of a data set; DVC writes the last
 SECOND = "second"  # the source that only the sample has: another description of the same garment
 NEED_PURCHASES = (  # axes
     "catalogues",
@@ -194,6 +200,12 @@ def _refuse_taken(name: str, again: bool) -> None:
     for path in (RAW / name, STUDIES / f"{name}.yaml"):
         if path.exists() and not again:
             raise UserError(f"{path}: exists already; choose another --name, or write its data anew with --replace")
+    others = [path.name for path in (RAW / name).glob("*") if path.name not in WRITTEN]
+    if others:
+        raise UserError(
+            f"{RAW / name}: holds {first_five(others)}, which --replace would delete; move it elsewhere first, or "
+            "choose another --name"
+        )
 
 
 def choose_all_columns(

@@ -170,6 +170,16 @@ def test_files_in_the_folder_that_is_replaced_are_kept(project: Path, moved: Pat
     assert "--replace" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["supplier_prices.csv", "images"])
+def test_what_others_put_there_is_no_part_of_the_data_and_is_kept(project: Path, name: str) -> None:
+    folder = create("boutique").folder
+    (folder / ".gitignore").write_text("/items.csv\n")  # as DVC writes
+    plan_study("boutique", Sources(ITEMS, ORDERS, PICTURES), {}, [], again=True)
+    (folder / name).mkdir()
+    with pytest.raises(UserError, match=rf"data/raw/boutique: holds {name}, which --replace would delete; move it"):
+        plan_study("boutique", Sources(ITEMS, ORDERS, PICTURES), {}, [], again=True)
+
+
 def test_pictures_below_a_named_folder_are_kept(project: Path) -> None:
     PICTURES.rename("data/raw-pictures")
     create("boutique", Sources(ITEMS, ORDERS, Path("data/raw-pictures")))
