@@ -1,14 +1,15 @@
 """What tuning measures equals plain loops, for every kind of scorer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from features.files import all_rows
+from features.files import Rows, all_rows
 from recsys.purchases.dataset import dataset_of
-from recsys.ranking.scorers import Factors
+from recsys.ranking.scorers import Factors, ItemFactors
 from recsys.recommenders import bpr, contentknn, itemknn, mostpop, random, vbpr
 from recsys.tuning import measures
 from recsys.tuning.measures import draw_users, measure_arrivals, measure_lists
@@ -73,3 +74,18 @@ def test_arrivals_are_measured_among_themselves() -> None:
     assert isinstance(fitted, Factors)
     scores = fitted.user @ vectors.T + bias
     assert found == pytest.approx(slow_ndcg(scores, relevant, users, 12), abs=1e-9)
+
+
+def test_arrivals_of_equal_features_are_measured_as_ties() -> None:
+    """A product may round equal rows by their place: here the later ones get more."""
+    train = shop()
+    fitted = contentknn.fit(dataset_of(train), contentknn.Settings(), RUN, all_rows(parity_features(90)))
+    features = all_rows(np.tile(parity_features(2)[:1], (30, 1)))
+    relevant = sp.csr_matrix(np.eye(60, 30, dtype=np.float32))
+
+    def project(learned: Mapping[str, np.ndarray], rows: Rows) -> ItemFactors:
+        items = contentknn.project(learned, rows)
+        return ItemFactors(items.vectors, items.bias + np.arange(len(items.bias), dtype=np.float32))
+
+    found = measure_arrivals(fitted, project, features, relevant, np.arange(30), 12)
+    assert found == pytest.approx(sum(1 / np.log2(np.arange(12) + 2)) / 30)
