@@ -29,12 +29,8 @@ from pipeline.core.params import REFERENCE, load, suggest
 
 RAW = Path("data/raw")
 STUDIES = Path("studies")
-WRITTEN = (
-    shop.ITEMS,
-    shop.PURCHASES,
-    shop.IMAGES_ZIP,
-    ".gitignore",
-)  # in the folder of a data set; DVC writes the last
+# In the folder of a data set; DVC writes the last.
+WRITTEN = (shop.ITEMS, shop.PURCHASES, shop.IMAGES_ZIP, ".gitignore")
 SECOND = "second"  # the source that only the sample has: another description of the same garment
 NEED_PURCHASES = (  # axes
     "catalogues",
