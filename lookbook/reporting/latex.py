@@ -11,7 +11,7 @@ Marks = Literal["stars", "letters", "none"]
 MOST_ROWS = 42  # that fit a page with title and notes
 MOST_SIGNS = 90  # of a cell; the CSV has all
 WIDE = 8  # columns; more need the width of the page
-NARROW_SIGNS, PAGE_SIGNS = 48, 96  # a row that fits a column, the page; wider tables are scaled down
+NARROW_SIGNS, PAGE_SIGNS = 48, 96  # of a table that fits a column, the page; wider ones are scaled down
 NEEDS = "% needs \\usepackage{booktabs} and \\usepackage{graphicx}\n"
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -83,8 +83,8 @@ def write_latex(table: Table, marks: Marks = "stars", intervals: bool = False) -
     body = _write_rows(table, marks, intervals)
     tabular = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
     tabular.append(r"\end{tabular}")
-    width = max(sum(len(cell) + 2 for cell in cells) for cells in (table.header, *table.rows[:MOST_ROWS]))
-    if width > (PAGE_SIGNS if star else NARROW_SIGNS):
+    widths = [max(map(len, cells)) + 2 for cells in zip(table.header, *table.rows[:MOST_ROWS], strict=True)]
+    if sum(widths) > (PAGE_SIGNS if star else NARROW_SIGNS):
         tabular = [
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             *tabular[:-1],

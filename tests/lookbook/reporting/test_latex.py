@@ -93,6 +93,13 @@ def test_intervals_stand_in_a_line_of_their_own() -> None:
     assert "scriptsize" not in write_latex(table(intervals={(1, 2): "[+1.0, +2.0]"}))
 
 
+def test_a_table_is_as_wide_as_the_longest_cells_of_its_columns() -> None:
+    short, long = "1.0", "1.0" * 8
+    assert "resizebox" not in write_latex(table([[short] * 4] * 2))
+    one_long_cell_a_row = [[long if place == column else short for place in range(4)] for column in range(4)]
+    assert "resizebox" in write_latex(table(one_long_cell_a_row))
+
+
 def test_a_long_table_ends_where_the_page_does_and_says_so() -> None:
     text = write_latex(table([[f"row {n}", "PT", "1.0", "1.0"] for n in range(MOST_ROWS + 5)]))
     assert f"row {MOST_ROWS - 1} " in text
