@@ -15,7 +15,7 @@ from catalogue.prepared.images import pack_images
 from catalogue.readers import Raw
 from catalogue.readers.loading import load_reader
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
-from pipeline.checkpoints import checkpoint_folder, key_folder
+from pipeline.checkpoints import checkpoint_folder, key_folder, write_hashes
 from pipeline.core.errors import first_five
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.core.params import Section, read
@@ -60,6 +60,7 @@ def main() -> None:
         if params.machine.cluster != "none":
             pack_on_cluster(work, list(names), params.machine.where(), params.dataset, RAW / params.dataset, section)
         pack_images(folder / "images", names, raw.read_image, section.image_size, work)  # last: it empties `work`
+        write_hashes(folder / "images")
     counts |= splits | purchases
     write_json(METRICS, counts)
     print_summary(_summarise(counts, raw))

@@ -16,14 +16,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import new_file
+from pipeline.core.outputs import new_file, read_json, write_json
 
 LOCK = "lock"
+HASHES = "sha256.json"  # in a large folder: the size and hash of each other file, which need not be read again
 REMOVED = ".removed-"  # begins the name of a folder that nobody needs any more
 METADATA = "checkpoint"  # one key, because safetensors writes several in any order
 OTHER_KIND = (
@@ -43,14 +44,33 @@ def key_folder(name: str, params: Any, inputs: Sequence[Path], libraries: Sequen
     Args:
         name: begins the folder's name.
         params: every parameter that the work reads, as values that JSON can hold.
-        inputs: files and folders that the work reads, code included; a path that does not exist counts as empty.
+        inputs: files and folders that the work reads, code included; a path that does not exist counts as empty. A
+            folder with a list of `write_hashes` counts by it, where its files have the sizes of that list.
         libraries: packages whose version may change the result.
     """
     versions = {library: importlib.metadata.version(library) for library in libraries}
-    hashes = [(str(path.relative_to(root.parent)), hash_file(path)) for root in inputs for path in list_files(root)]
+    hashes = [(str(path.relative_to(root.parent)), hash_file(path)) for root in inputs for path in _list_hashed(root)]
     text = json.dumps([params, hashes, versions], sort_keys=True, default=str)
     root = Path(os.environ.get("CHECKPOINT_DIR", ".checkpoints"))
     return root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def write_hashes(folder: Path) -> None:
+    """Write the size and hash of every file of a folder into `sha256.json` there."""
+    files = {str(path.relative_to(folder)): [path.stat().st_size, hash_file(path)] for path in list_files(folder)}
+    write_json(folder / HASHES, files)
+
+
+def _list_hashed(root: Path) -> list[Path]:
+    """Return the files whose hashes tell what an input holds: its list of hashes alone, where that fits its files."""
+    files, listed = list_files(root), root / HASHES
+    if listed not in files:
+        return files
+    try:
+        sizes = {root / name: size for name, (size, _) in read_json(listed).items()}
+    except (UserError, *OTHER_KIND):
+        return files
+    return [listed] if sizes == {path: path.stat().st_size for path in files if path != listed} else files
 
 
 def list_files(root: Path) -> list[Path]:
@@ -191,8 +211,17 @@ def load_part(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     content = load(path)
     if content is None:
-        raise UserError(f"{path}: removed or damaged while this run used it; run `dvc repro` again")
+        refuse_lost_part(path)
     return content
+
+
+def refuse_lost_part(path: Path) -> NoReturn:
+    """Refuse to go on without a finished part.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(f"{path}: removed or damaged while this run used it; run `dvc repro` again")
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -5,7 +5,9 @@ all users are at once. Ranges are those of the sorted ids, one after another, so
 all. What depends on other users (`sampling`, `split: date`) is done by one process instead.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.checkpoints import is_whole, load_part, part_path, save
+from pipeline.checkpoints import is_whole, load_part, part_path, refuse_lost_part, save
 from pipeline.cluster import Write, make_files
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.machine import Where
@@ -30,6 +32,7 @@ GROUPS = 4  # row groups of the input in a part of the first round
 RANGE_ROWS = 4_000_000  # purchases of a range of users, about
 SAMPLED = 16  # row groups whose users say where ranges begin
 PARTS = ("train", "test", "validation")
+KINDS = {"I32": np.int32, "I64": np.int64, "U8": np.uint8}  # of safetensors, that files of the first round have
 Arrays = dict[str, np.ndarray]
 
 
@@ -112,11 +115,36 @@ def open_rows(items: Path, purchases: Path, bounds: Sequence[str]) -> Write:
             number = sought[user]
             order = np.argsort(number, kind="stable")
             columns = {"user": user, "item": table["item"].to_numpy(), "day": table["day"].to_numpy()}
-            arrays = {name: values[order] for name, values in columns.items()}
-            ends = np.searchsorted(number[order], np.arange(len(bounds) + 1), side="right")
-            save(path, arrays | {"ends": ends} | _pack_names(names), {})
+            arrays = {name: values[order] for name, values in columns.items()} | _pack_names(names)
+            ends = {"ends": number[order], "user_ends": sought}
+            arrays |= {name: _find_ends(numbers, len(bounds) + 1) for name, numbers in ends.items()}
+            checks = [_check(arrays, _cut(arrays, range_)) for range_ in range(len(bounds) + 1)]
+            save(path, arrays | {"checks": np.array(checks, dtype=np.uint32)}, {})
 
     return write
+
+
+def _find_ends(numbers: np.ndarray, n_ranges: int) -> np.ndarray:
+    """Return a 0 and where each range ends, of the ascending numbers of the ranges that rows or users are in."""
+    return np.concatenate([[0], np.searchsorted(numbers, np.arange(n_ranges), side="right")])
+
+
+def _cut(arrays: Mapping[str, Any], number: int) -> dict[str, slice]:
+    """Return the slice of each array of a file of the first round that belongs to a range."""
+    rows = slice(*arrays["ends"][number : number + 2].tolist())
+    users = slice(*arrays["user_ends"][number : number + 2].tolist())
+    name_ends = slice(users.start, users.stop + 1)
+    ends = arrays["name_ends"][name_ends]
+    names = slice(int(ends[0]), int(ends[-1]))
+    return {"user": rows, "item": rows, "day": rows, "name_ends": name_ends, "names": names}
+
+
+def _check(arrays: Mapping[str, Any], slices: Mapping[str, slice]) -> int:
+    """Return the CRC-32 of these slices of the arrays."""
+    check = 0
+    for name, part in slices.items():
+        check = zlib.crc32(np.ascontiguousarray(arrays[name][part]).data, check)
+    return check
 
 
 def open_split(files: Sequence[Path], items: Path, params: RecInteractions) -> Write:
@@ -180,13 +208,39 @@ def _read_range(files: Sequence[Path], number: int) -> tuple[Purchases, np.ndarr
     """Read the purchases of a range in file order, its users numbered by their sorted ids, and those ids."""
     ids, items, days = [], [], []
     for file in files:
-        arrays, _ = load_part(file)
-        rows = slice(arrays["ends"][number - 1] if number else 0, arrays["ends"][number])
-        ids.append(pl.Series(_unpack_names(arrays), dtype=pl.String).gather(arrays["user"][rows]))
-        items.append(arrays["item"][rows])
-        days.append(arrays["day"][rows])
+        arrays, first = _read_slices(file, number)
+        ids.append(pl.Series(_unpack_names(arrays), dtype=pl.String).gather(arrays["user"] - first))
+        items.append(arrays["item"])
+        days.append(arrays["day"])
     user, names = number_by_id(pl.concat(ids).cast(pl.Categorical(pl.Categories.random())))
     return Purchases(user, np.concatenate(items), np.concatenate(days)), names
+
+
+def _read_slices(file: Path, number: int) -> tuple[Arrays, int]:
+    """Read what a file of the first round has of a range, and no more; return it, and the number of its first user.
+
+    Raises:
+        UserError: the file was removed, or this part of it damaged, since it was made.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "numpy") as stored:
+            lazy = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
+            slices = _cut(lazy, number)
+            arrays = {name: _take(lazy[name], part) for name, part in slices.items()}
+            is_whole = _check(arrays, dict.fromkeys(slices, slice(None))) == lazy["checks"][number : number + 1][0]
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError):
+        is_whole = False
+    if not is_whole:
+        refuse_lost_part(file)
+    arrays["name_ends"] = arrays["name_ends"] - slices["names"].start
+    return arrays, slices["name_ends"].start
+
+
+def _take(stored: Any, part: slice) -> np.ndarray:
+    """Read a slice of an array of a safetensors file, which refuses an empty one at the array's end."""
+    return stored[part] if part.stop > part.start else np.zeros(0, KINDS[stored.get_dtype()])
 
 
 def _restrict(purchases: Purchases, original: np.ndarray, catalogue: str) -> Purchases:
@@ -205,14 +259,13 @@ def _get_part(arrays: Arrays, name: str) -> Purchases:
 
 
 def _pack_names(names: np.ndarray) -> Arrays:
-    """Pack texts into bytes and where each ends."""
+    """Pack texts into bytes and where each ends, after a 0."""
     encoded = [name.encode() for name in names]
-    ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     return {"names": np.frombuffer(b"".join(encoded), np.uint8), "name_ends": ends}
 
 
 def _unpack_names(arrays: Arrays) -> np.ndarray:
     """Return the texts that `_pack_names` packed: (n,) object."""
     data, ends = arrays["names"].tobytes(), arrays["name_ends"].tolist()
-    names = [data[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []
-    return np.array(names, dtype=object)
+    return np.array([data[start:end].decode() for start, end in pairwise(ends)], dtype=object)

@@ -45,6 +45,36 @@ def test_the_key_depends_on_params_code_and_data_and_on_nothing_else(inputs: lis
     assert key(inputs, {"lr": 1e-4}) not in (first, changed)
 
 
+def test_a_list_of_hashes_stands_for_its_files_as_long_as_it_fits_them(
+    inputs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    hash_file = checkpoints.hash_file
+    monkeypatch.setattr(checkpoints, "hash_file", lambda path: hashed.append(path.name) or hash_file(path))
+    checkpoints.write_hashes(inputs[0])
+    hashed.clear()
+    first = key(inputs)
+    assert hashed == [checkpoints.HASHES, "data.npy"]
+    (inputs[0] / "a.py").write_text("2")
+    checkpoints.write_hashes(inputs[0])
+    listed = key(inputs)
+    assert listed != first
+    for change in ("longer", "added", "removed", "damaged list"):
+        if change == "longer":
+            (inputs[0] / "a.py").write_text("33")
+        elif change == "added":
+            checkpoints.write_hashes(inputs[0])
+            (inputs[0] / "b.py").write_text("4")
+        elif change == "removed":
+            checkpoints.write_hashes(inputs[0])
+            (inputs[0] / "b.py").unlink()
+        else:
+            (inputs[0] / checkpoints.HASHES).write_text("[")
+        hashed.clear()
+        assert key(inputs) not in (first, listed), change
+        assert "a.py" in hashed
+
+
 def test_the_folder_can_be_moved(inputs: list[Path]) -> None:
     assert checkpoints.key_folder("work", None, inputs, LIBRARIES).parent == inputs[0].parent / "moved"
 

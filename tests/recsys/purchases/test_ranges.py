@@ -1,5 +1,6 @@
 """The split in ranges of users, made here: the files of all users at once; test_cluster.py has real nodes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.checkpoints import load_part, part_path
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import write_parquet
 from pipeline.core.params import REFERENCE, load
 from pipeline.machine import HERE
 from recsys.purchases import ranges
-from recsys.purchases.ranges import can_share, find_bounds, write_in_ranges
+from recsys.purchases.ranges import can_share, find_bounds, open_rows, write_in_ranges
 from recsys.purchases.reading import read_items, read_purchases
 from recsys.purchases.row_groups import ROWS, open_tables
 from recsys.purchases.settings import RecInteractions
@@ -96,6 +98,39 @@ def test_files_that_are_there_are_not_made_again(shop: Path) -> None:
     after = [path.stat().st_mtime_ns for path in made]
     assert [old == new for old, new in zip(before, after, strict=True)] == [False] + [True] * (len(made) - 1)
     assert read_bytes(Path("again")) == read_bytes(Path("ranges"))
+
+
+def test_a_range_reads_its_own_part_of_a_file_and_checks_it(shop: Path) -> None:
+    bounds = find_bounds(PURCHASES)
+    file = part_path(shop, "rows")
+    open_rows(ITEMS, PURCHASES, bounds)({file: (0, 4)})
+    n_ranges = len(bounds) + 1
+    expected = [ranges._read_slices(file, number) for number in range(n_ranges)]
+    arrays, _ = load_part(file)
+    rows, users = np.diff(arrays["ends"]), np.diff(arrays["user_ends"])
+    assert [len(part["day"]) for part, _ in expected] == rows.tolist()
+    assert [len(ranges._unpack_names(part)) for part, _ in expected] == users.tolist()
+    whole = file.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little") + find_offset(whole, "day")
+    for number in range(n_ranges):
+        at = start + 4 * int(arrays["ends"][number])
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])  # the first day of this range alone
+        for other in range(n_ranges):
+            if other == number:
+                with pytest.raises(UserError, match="removed or damaged"):
+                    ranges._read_slices(file, other)
+            else:
+                part, first = ranges._read_slices(file, other)
+                assert first == expected[other][1]
+                assert all(np.array_equal(part[name], values) for name, values in expected[other][0].items())
+    file.unlink()
+    with pytest.raises(UserError, match="removed or damaged"):
+        ranges._read_slices(file, 0)
+
+
+def find_offset(content: bytes, name: str) -> int:
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return int(header[name]["data_offsets"][0])
 
 
 def test_what_all_users_at_once_refuse_is_refused(shop: Path) -> None:
