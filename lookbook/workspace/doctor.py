@@ -1,6 +1,7 @@
 """Check whether this machine is ready for the study of params.yaml; each finding comes with what to do."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -98,6 +99,19 @@ def _check_torch(params: Params, path: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("torch", "ok", f"torch {torch.__version__}, {name}, {os.cpu_count()} CPU cores")
+
+
+def _check_cluster(params: Params, path: Path) -> Iterator[Finding]:
+    """Look for Ray where the study's parts are made by it; without, there is nothing to find."""
+    if params["machine"]["cluster"] == "none":
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    nodes = f"the nodes of {address}" if address else "this machine alone (RAY_ADDRESS is not set)"
+    if importlib.util.find_spec("ray") is None:
+        remedy = "pip install -e '.[cluster]' on every node, or set machine.cluster: none"
+        yield Finding("cluster", "error", "machine.cluster: ray, and Ray is not installed here", remedy)
+    else:
+        yield Finding("cluster", "ok", f"Ray {importlib.metadata.version('ray')}, for {nodes}")
 
 
 def _check_memory(params: Params, path: Path) -> Iterator[Finding]:
@@ -320,6 +334,7 @@ CHECKS: dict[str, Callable[[Params, Path], Iterator[Finding]]] = {
     "python": _check_python,
     "parameters": _check_parameters,
     "torch": _check_torch,
+    "cluster": _check_cluster,
     "memory": _check_memory,
     "disk": _check_disk,
     "java": _check_java,

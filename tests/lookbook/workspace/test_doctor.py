@@ -51,6 +51,18 @@ def test_a_missing_gpu_is_an_error(project: Path) -> None:
     )
 
 
+def test_a_study_that_ray_shares_needs_ray(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.examine(Path("params.yaml"), ["cluster"]) == []
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("cluster: none", "cluster: ray"))
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    found = examine("cluster")
+    assert found.status == "ok"
+    assert found.message.endswith("for the nodes of head:6379")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert examine("cluster").status == "error"
+    assert "pip install -e '.[cluster]'" in examine("cluster").remedy
+
+
 def test_parameters_are_checked(project: Path) -> None:
     write_params(project, lr=-1.0)
     finding = examine("parameters")
@@ -82,7 +94,8 @@ def test_wrong_parameters_are_named_and_what_reads_them_is_not_checked(project: 
     assert list(findings) == ["python", "parameters", "java", "remote", "git", "not checked"]
     assert findings["parameters"].status == "error"
     assert key in findings["parameters"].message
-    assert findings["not checked"].message.startswith("torch, memory, disk, corenlp, models, tagger, data, licence: ")
+    left_out = "torch, cluster, memory, disk, corenlp, models, tagger, data, licence: "
+    assert findings["not checked"].message.startswith(left_out)
 
 
 def test_java_that_does_not_answer_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
