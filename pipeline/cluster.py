@@ -15,7 +15,8 @@ import platform
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.memory import keep_freed_memory
+from pipeline.core.outputs import new_file
 from pipeline.core.progress import open_bar
 from pipeline.core.record import name_processor
 from pipeline.machine import HERE, Where
@@ -35,6 +37,7 @@ AHEAD = 2  # tasks that wait for each slot
 PATIENCE_SECONDS = 60.0  # until a file that a node wrote is seen here; NFS keeps for a while that it was not there
 HINT_SECONDS = 20.0  # without a process for the first task, until what it waits for is printed
 STORE_BYTES = 80_000_000  # of Ray's object store on this machine; only names travel
+HARDWARE = "hardware"  # beside the files: what made them
 ROOT = Path(__file__).parents[1]
 PASSED = (  # variables of this process that the processes of nodes get
     *("CHECKPOINT_DIR", "HF_HOME", "HF_HUB_OFFLINE", "LOOKBOOK_READERS"),
@@ -86,26 +89,60 @@ def make_files(
 
     Raises:
         UserError: what `open_` or its function refuses; Ray is not installed or not reached; a process was ended
-            again and again; nodes differ in hardware or libraries.
+            again and again; nodes differ in hardware or libraries, among each other or from those of files that are
+            there.
     """
     missing = {path: part for path, part in parts.items() if not is_whole(path)}
+    finished = {path.parent for path in parts if path not in missing}
     if missing and where.cluster == "ray":
         for path in missing:
             path.unlink(missing_ok=True)  # a node takes what it finds for whole
-        _make_on_ray(missing, open_, arguments, where, together)
+        _make_on_ray(missing, finished, open_, arguments, where, together)
     elif missing:
+        _record_hardware(missing, finished, _describe(where.device == "cuda"))
         open_(*arguments)(missing)
     return list(parts)
 
 
+def _record_hardware(missing: Iterable[Path], finished: Collection[Path], hardware: str) -> None:
+    """Write into the folders of missing files what makes them: files of one folder are made by one kind.
+
+    Args:
+        missing: files that are not there.
+        finished: folders that hold files of an earlier try.
+        hardware: `_describe` of the processes.
+
+    Raises:
+        UserError: files of an earlier try were made by another kind.
+    """
+    for folder in {path.parent for path in missing}:
+        file = folder / HARDWARE
+        earlier = file.read_text(encoding="utf-8") if file.is_file() else None
+        if folder in finished and earlier not in (None, hardware):
+            raise UserError(
+                f"{folder}: files of an earlier try were made by {earlier}, and the rest would be made by {hardware}, "
+                "whose last bits may differ; go on with hardware and libraries of that kind, or remove the folder to "
+                "make all files again"
+            )
+        if earlier != hardware:
+            with new_file(file) as partial:
+                partial.write_text(hardware, encoding="utf-8")
+
+
 def _make_on_ray(
-    missing: Mapping[Path, Any], open_: Open, arguments: tuple[Any, ...], where: Where, together: int
+    missing: Mapping[Path, Any],
+    finished: Collection[Path],
+    open_: Open,
+    arguments: tuple[Any, ...],
+    where: Where,
+    together: int,
 ) -> None:
     """Submit tasks while slots are free, and wait until every file is seen here; leave the cluster where one fails."""
     ray = _connect(where)
     gpu = where.device == "cuda"
     slots = _Slots(ray, min(where.threads, _count_cpus(ray)), gpu)
     work = _Work(uuid.uuid4().hex, os.getcwd(), _find_hardware(ray, slots, gpu), open_, arguments, gpu)
+    _record_hardware(missing, finished, work.hardware)
     shared, make = ray.put(work), slots.remote(_make)
     rest = _cut(missing, max(1, min(together, len(missing) // (AHEAD * slots.count()))))
     running: dict[Any, Mapping[Path, Any]] = {}
@@ -187,7 +224,7 @@ def _connect(where: Where) -> Any:
             runtime_env={"env_vars": variables},
             **alone,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UserError(
             f"RAY_ADDRESS={address}: no Ray cluster can be reached there ({str(error).splitlines()[0]}); start one, or "
             "give the same token, as docs/cluster.md says; unset RAY_ADDRESS to use this machine alone, or set "
@@ -271,7 +308,7 @@ def _receive(ray: Any, task: Any, path: Path) -> Any:
 def _make(work: _Work, parts: Mapping[Path, Any]) -> list[int]:
     """Make the files of some parts in a process of a node, and return their sizes in bytes."""
     if work.key not in _opened:
-        os.chdir(work.folder)
+        _enter(work.folder)
         here = _describe(work.gpu)
         if here != work.hardware:
             raise UserError(
@@ -283,6 +320,21 @@ def _make(work: _Work, parts: Mapping[Path, Any]) -> list[int]:
         _opened[work.key] = work.open(*work.arguments)
     _opened[work.key]({path: part for path, part in parts.items() if not path.is_file()})
     return [path.stat().st_size for path in parts]
+
+
+def _enter(folder: str) -> None:
+    """Make the study's folder the current one.
+
+    Raises:
+        UserError: this node does not see it.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: node {platform.node()} of the Ray cluster does not see the study's folder ({error.strerror}); "
+            "all nodes must see it, and CHECKPOINT_DIR if it is set, on one file system under the same path"
+        ) from None
 
 
 def _describe(gpu: bool) -> str:
@@ -324,5 +376,7 @@ def _wait_until_seen(path: Path, size: int) -> None:
                 f"{path}: a node wrote it, but it is not seen here; all nodes must see the study's folder "
                 f"({os.getcwd()}), and CHECKPOINT_DIR if it is set, on one file system under the same path"
             )
-        os.listdir(path.parent)  # asks the server again
+        for folder in (path.parent.parent, path.parent):  # asks the server again; a node may have made the folder too
+            with suppress(FileNotFoundError):
+                os.listdir(folder)
         time.sleep(0.2)

@@ -1,7 +1,9 @@
 """Files of parts in this process, and what is refused without a cluster; test_cluster_nodes.py has real nodes."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -55,7 +57,32 @@ def test_nothing_is_opened_where_nothing_is_missing(tmp_path: Path) -> None:
 def test_files_that_were_finished_stay_when_one_fails(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="3 is refused"):
         make_files(list_parts(tmp_path), open_numbers, 1, 3, "refuse")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt"]
+    assert sorted(path.name for path in tmp_path.glob("?.txt")) == ["0.txt", "1.txt", "2.txt"]
+
+
+@pytest.mark.parametrize("where", [Where(), Where("ray")])
+def test_files_of_one_folder_are_made_by_one_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Where
+) -> None:
+    parts = list_parts(tmp_path / "files")
+    make_files(dict(list(parts.items())[:2]), open_numbers, 3)
+    monkeypatch.setattr(cluster, "_describe", lambda gpu: "a processor of another kind")
+    monkeypatch.setattr(cluster, "_make_on_ray", make_as_ray)
+    with pytest.raises(UserError, match=r"made by .*torch.*would be made by a processor of another kind.*remove the f"):
+        make_files(parts, open_numbers, 3, where=where)
+    for path in list(parts)[:2]:
+        path.unlink()
+    assert read_numbers(make_files(parts, open_numbers, 3, where=where)) == [0, 3, 6, 9, 12]
+    assert (tmp_path / "files" / cluster.HARDWARE).read_text() == "a processor of another kind"
+    monkeypatch.undo()
+    assert make_files(parts, open_refused) == list(parts)  # nothing is missing
+
+
+def make_as_ray(
+    missing: Mapping[Path, int], finished: set[Path], open_: cluster.Open, arguments: tuple[int], *_: object
+) -> None:
+    cluster._record_hardware(missing, finished, cluster._describe(False))
+    open_(*arguments)(missing)
 
 
 def test_without_ray_the_message_says_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +120,14 @@ def test_a_process_of_other_hardware_is_refused_before_it_makes_a_file(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_node_that_does_not_see_the_study_is_named(tmp_path: Path) -> None:
+    work = cluster._Work("key", str(tmp_path / "absent"), cluster._describe(False), open_numbers, (1,), False)
+    with pytest.raises(
+        UserError, match=r"absent: node \S+ of the Ray cluster does not see the study's folder \(No such"
+    ):
+        cluster._make(work, list_parts(tmp_path))
+
+
 def test_hardware_is_described_by_processor_and_libraries() -> None:
     import torch
 
@@ -128,6 +163,7 @@ def test_the_opening_line_says_which_gpus_stay_idle(
 ) -> None:
     resources = {"CPU": 16.0, "GPU": 8.0}
     ray = SimpleNamespace(
+        exceptions=SimpleNamespace(RayError=RuntimeError),
         is_initialized=lambda: False,
         init=lambda *_, **__: None,
         nodes=lambda: [{"Resources": resources, "Alive": True}],
@@ -151,3 +187,26 @@ def test_a_file_that_is_not_seen_names_what_must_be_shared(tmp_path: Path, monke
         cluster._wait_until_seen(tmp_path / "short", 2)
     with pytest.raises(UserError, match="must see the study's folder"):
         cluster._wait_until_seen(tmp_path / "absent", 0)
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 0.3)
+    with pytest.raises(UserError, match="must see the study's folder"):
+        cluster._wait_until_seen(tmp_path / "a node" / "made these" / "absent", 0)
+
+
+def test_a_cluster_that_asks_for_a_token_that_is_not_here_is_one_message(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    code = (
+        "import pathlib\n"
+        "from pipeline.cluster import make_files\n"
+        "from pipeline.core.stage import run\n"
+        "from pipeline.machine import Where\n"
+        "from tests.helpers.cluster_work import open_numbers\n"
+        "run(lambda: make_files({pathlib.Path('a'): 1}, open_numbers, 1, where=Where('ray')) and None)"
+    )
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:6399", "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment.pop("RAY_AUTH_TOKEN", None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "RAY_ADDRESS=127.0.0.1:6399: no Ray cluster can be reached there" in done.stderr
+    assert "Traceback" not in done.stderr
