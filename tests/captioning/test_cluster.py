@@ -1,8 +1,10 @@
 """Captions and features on a real Ray cluster of two nodes: the bytes of one process."""
 
 import shutil
+import time
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -35,6 +37,29 @@ def test_two_nodes_write_the_captions_of_one_process(
     run_stage(monkeypatch, family, "adapter")
     assert read_all("data/captions") == expected
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_a_node_that_is_killed_changes_no_caption(
+    two_nodes: Nodes, tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_project("llava", {"caption_generate.batch_size": 1, "machine.threads": 1})
+    run_stage(monkeypatch, "llava")
+    expected = read_all("data/captions")
+    shutil.rmtree("data/captions")
+    change_params("cluster: none", "cluster: ray")
+    killed = Thread(target=kill_after_two_batches, args=(two_nodes, two_nodes.join(5)))
+    two_nodes.wait(3)
+    killed.start()
+    run_stage(monkeypatch, "llava")
+    killed.join()
+    assert read_all("data/captions") == expected
+
+
+def kill_after_two_batches(nodes: Nodes, name: str) -> None:
+    end = time.monotonic() + 300
+    while len(list(Path(".checkpoints").rglob("*.safetensors"))) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    nodes.kill(name)
 
 
 def test_two_nodes_extract_the_features_of_one_process(

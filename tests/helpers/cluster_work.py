@@ -14,7 +14,7 @@ from pipeline.core.outputs import new_file
 def open_numbers(factor: int, at: int = -1, what: str = "", log: str = "", seconds: float = 0) -> Write:
     """Open what writes `number * factor`; `what` happens at the number `at`: refuse, fail, die.
 
-    With `log`, the process adds a line for each file: its id, and the file's name.
+    With `log`, the process adds a line for each file: its id, the file's name, and the GPUs that it may see.
     """
 
     def write(parts: Mapping[Path, int]) -> None:
@@ -30,7 +30,7 @@ def open_numbers(factor: int, at: int = -1, what: str = "", log: str = "", secon
                 partial.write_text(str(number * factor))
             if log:
                 with open(log, "a") as lines:
-                    lines.write(f"{os.getpid()} {path.name}\n")
+                    lines.write(f"{os.getpid()} {path.name} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}\n")
 
     return write
 

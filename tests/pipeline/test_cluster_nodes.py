@@ -15,7 +15,8 @@ from pipeline.cluster import make_files
 from pipeline.core.errors import UserError
 from pipeline.machine import Where
 from tests.helpers.cluster_work import open_numbers, open_refused
-from tests.helpers.ray_nodes import Nodes, driver_environment, needs_ray
+from tests.helpers.ray_nodes import Nodes, driver_environment, needs_ray, start_two_nodes
+from tests.helpers.repository import ROOT
 
 pytestmark = needs_ray
 RAY = Where("ray", 1)
@@ -29,7 +30,7 @@ from pipeline.machine import Where
 from tests.helpers.cluster_work import open_numbers
 at, what, log, seconds = int(sys.argv[2]), sys.argv[3], sys.argv[4], float(sys.argv[5])
 parts = {Path(sys.argv[1]) / f"{number}.txt": number for number in range(12)}
-run(lambda: make_files(parts, open_numbers, 3, at, what, log, seconds, where=Where("ray", 1)) and None)
+run(lambda: make_files(parts, open_numbers, 3, at, what, log, seconds, where=Where("ray", 1, sys.argv[6])) and None)
 """
 
 
@@ -43,9 +44,11 @@ def read_numbers(folder: str | Path = "out") -> list[int]:
     ]
 
 
-def start_driver(nodes: Nodes, folder: Path, *options: object) -> "subprocess.Popen[str]":
-    """Start a driver of 12 parts: at which one something happens, what, the log, and the seconds of a part."""
-    command = [sys.executable, "-c", DRIVER, str(folder), *map(str, options)]
+def start_driver(
+    nodes: Nodes, folder: Path, at: int, what: str, log: Path | str, seconds: float, device: str = "cpu"
+) -> "subprocess.Popen[str]":
+    """Start a driver of 12 parts: at which one something happens, what, the log, the seconds of a part, the device."""
+    command = [sys.executable, "-c", DRIVER, *map(str, (folder, at, what, log, seconds, device))]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, env=driver_environment(nodes), stdout=pipe, stderr=pipe, text=True, cwd=folder.parent
@@ -65,7 +68,7 @@ def list_made(log: Path) -> list[str]:
 
 def test_two_nodes_make_the_files_and_each_opens_once(two_nodes: Nodes) -> None:
     log = Path("log.txt").absolute()
-    made = make_files(list_parts(), open_numbers, 3, -1, "", str(log), 0.2, where=RAY, together=2)
+    made = make_files(list_parts(), open_numbers, 3, -1, "", str(log), 1.0, where=RAY, together=2)
     assert read_numbers() == [3 * number for number in range(12)]
     assert made == list(list_parts())
     processes = Counter(line.split()[0] for line in list_made(log))
@@ -98,6 +101,31 @@ def test_nodes_of_another_kind_are_refused(two_nodes: Nodes, monkeypatch: pytest
     with pytest.raises(UserError, match="nodes of the Ray cluster differ"):
         make_files(list_parts(), open_numbers, 3, where=RAY)
     assert [path.name for path in Path("out").iterdir()] == [cluster.HARDWARE]
+
+
+def test_each_process_of_nodes_with_a_gpu_gets_one_of_them(tmp_path: Path) -> None:
+    """Nodes that say they have two GPUs, and none that PyTorch finds."""
+    (tmp_path / "logs").mkdir()
+    with start_two_nodes(tmp_path / "logs", "--num-gpus=2", "--num-cpus=2") as nodes:
+        driver = start_driver(nodes, tmp_path / "out", -1, "", tmp_path / "log.txt", 0.5, "cuda")
+        _, errors = driver.communicate(timeout=SECONDS)
+    assert driver.returncode == 0, errors
+    assert "2 node(s), 4 CPU, 4 GPU" in errors
+    assert read_files(tmp_path / "out") == [3 * number for number in range(12)]
+    gpus = {line.split()[0]: line.split()[2] for line in list_made(tmp_path / "log.txt")}
+    assert len(gpus) == 4
+    assert sorted(gpus.values()) == ["0", "0", "1", "1"]
+
+
+def test_without_an_address_this_machine_alone_makes_the_files(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    options = map(str, (tmp_path / "out", -1, "", "", 0, "cpu"))
+    driver = subprocess.run(
+        [sys.executable, "-c", DRIVER, *options], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert driver.returncode == 0, driver.stderr
+    assert "this machine alone, since RAY_ADDRESS is not set: 1 node(s)" in driver.stderr
+    assert read_files(tmp_path / "out") == [3 * number for number in range(12)]
 
 
 def test_a_user_sees_the_cluster_and_one_message(nodes: Nodes, tmp_path: Path) -> None:

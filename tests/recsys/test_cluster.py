@@ -8,9 +8,11 @@ import pytest
 
 import recsys.ranking.recommend
 import recsys.recommenders._neighbours
-from recsys import fit, interactions, score, tune
+from recsys import features, fit, interactions, score, tune
 from recsys.purchases import ranges
 from tests.helpers.ray_nodes import Nodes, needs_ray
+from tests.helpers.repository import ROOT
+from tests.recsys.encoding.examples import write_study
 
 pytestmark = needs_ray
 
@@ -36,6 +38,28 @@ def test_two_nodes_write_the_lists_and_the_choice_of_one_process(
     assert run_stages(monkeypatch, recommender) == expected
     assert sys.modules["ray"].is_initialized()
     assert list(Path(".checkpoints").iterdir()) == []
+
+
+def test_two_nodes_encode_the_texts_of_one_process(two_nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study()
+    params = (ROOT / "params.yaml").read_text()
+    axis = params[params.index("\ntexts:") : params.index("\nrecommenders:")]
+    params = params.replace(axis, "\ntexts:\n- original\n- augmented").replace("threads: 2", "threads: 1")
+    Path("params.yaml").write_text(params)
+    monkeypatch.setattr("features.shards.SHARD_ITEMS", 2)
+    monkeypatch.setattr(sys, "argv", ["recsys.features", "--extractor", "sbert"])
+    features.main()
+    expected = read_all("data/features")
+    assert len(expected) >= 4
+    shutil.rmtree("data/features")
+    Path("params.yaml").write_text(params.replace("cluster: none", "cluster: ray"))
+    features.main()
+    assert read_all("data/features") == expected
+    assert sys.modules["ray"].is_initialized()
+
+
+def read_all(folder: str) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
 def test_two_nodes_write_the_scores_of_one_process(
