@@ -11,6 +11,7 @@ from typing import Literal
 
 from lookbook.reporting.formatting import Values, format_interval, format_p_in_sentence, format_value, name_of
 from lookbook.reporting.sources import describe_source, split_source
+from recsys.scoring.arms import split_name
 
 Finding = Literal["better", "worse", "equal", "not shown"]
 
@@ -174,7 +175,7 @@ def _write_finding(row: Values) -> str:
         words = FT_AND_NONE
     else:
         words = FT_AND_BEST
-    recommender = name_of(row["recommender"].partition("-")[0])
+    recommender = name_of(split_name(row["recommender"])[0])
     return words[judge(row)].format(other=describe_source(row["b"]), recommender=recommender)
 
 
@@ -203,17 +204,17 @@ def write_others(rows: Sequence[Values], primary: Values, secondary: Sequence[Va
     best = [row for row in secondary if row["a"] != "reference" and row["b"] != "none"]
     phrases = {write_pair(primary): primary}
     phrases |= {f"Fine-tuned captions minus {describe_source(row['b'])}": row for row in best[:1]}
-    features = primary["recommender"].partition("-")[2]
+    features = split_name(primary["recommender"])[1]
     sentences = []
     for phrase, pair in phrases.items():
         same = [row for row in rows if all(row[key] == pair[key] for key in ("a", "b", "metric"))]
         others = [
             row
             for row in same
-            if row["recommender"].partition("-")[2] == features and row["recommender"] != primary["recommender"]
+            if split_name(row["recommender"])[1] == features and row["recommender"] != primary["recommender"]
         ]
         figures = [
-            f"{format_interval(row['metric'], row)} with {name_of(row['recommender'].partition('-')[0])}"
+            f"{format_interval(row['metric'], row)} with {name_of(split_name(row['recommender'])[0])}"
             + ("" if row["low"] > 0 or row["high"] < 0 else " (it holds zero)")
             for row in others
         ]

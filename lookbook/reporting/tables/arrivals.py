@@ -8,7 +8,7 @@ from lookbook.reporting.answer import judge, name_measure
 from lookbook.reporting.formatting import ONE_RUN, Table, Values, format_interval, format_p, format_value, name_of
 from lookbook.reporting.ranked import PICTURES, Ranked, find_metric
 from lookbook.reporting.sources import describe_source, is_ranked, label_source, sort_sources
-from recsys.scoring.arms import build_name
+from recsys.scoring.arms import build_name, split_name
 
 CANNOT = "cannot rank arrivals"
 ELSEWHERE = "Pictures alone are compared with words in the table of the features of the primary comparison."
@@ -28,17 +28,18 @@ def arrivals_table(ranked: Ranked, features: str, name: str) -> Table:
     body: list[list[str]] = []
     frame: list[Values] = []
     for recommender, source in _list_arms(ranked, features):
-        arms = [build_name(other, recommender.partition("-")[2]) for other in ranked.recommenders]
+        own = split_name(recommender)[1]
+        arms = [build_name(other, own) for other in ranked.recommenders]
         values = [ranked.read_source(arm, source) for arm in arms]
         found = {word: ranked.find_row(recommender, source, other, first) for word, other in baselines.items()}
         intervals = [format_interval(metric, row) if row else "" for row in found.values()]
         scores = [format_value(metric, figures.get(metric)) for figures in values]
         similarity = values[0].get("similarity")
-        label = label_source(source) + (f", {recommender.partition('-')[2]}" if source == PICTURES else "")
+        label = label_source(source) + (f", {own}" if source == PICTURES else "")
         body.append([label, *scores, "" if similarity is None else format_value("similarity", similarity), *intervals])
         frame.append(
-            {"source": source, "features": recommender.partition("-")[2]}
-            | {arm.partition("-")[0]: figures.get(metric) for arm, figures in zip(arms, values, strict=True)}
+            {"source": source, "features": own}
+            | {split_name(arm)[0]: figures.get(metric) for arm, figures in zip(arms, values, strict=True)}
             | {"similarity": similarity}
             | {f"{key}_{word}": row[key] for word, row in found.items() if row for key in ("difference", "low", "high")}
         )

@@ -61,7 +61,7 @@ def test_its_lists_lie_where_they_are_scored() -> None:
 def test_no_other_module_builds_a_name_or_takes_one_apart(package: str) -> None:
     """Nor the name of a masked text: `catalogue.descriptions.variants` alone knows how those are called."""
     homes = {ROOT / "recsys/scoring/arms.py", ROOT / "catalogue/descriptions/variants.py"}
-    copy = re.compile(r"""f?["'](vbpr-|masked-)[{"']""")
+    copy = re.compile(r"""f?["'](vbpr-|masked-)[{"']|\.partition\(["']-["']\)\[""")
     copies = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in sorted((ROOT / package).rglob("*.py"))
