@@ -143,7 +143,7 @@ CHANGES = {
     },
     "pipeline/orphans.py": {"caption_train"},
     "captioning/families/llava.py": {"caption_train", "caption_generate_pt", "caption_generate_ft"},
-    "recsys/purchases/sampling.py": {"rec_interactions"},
+    "recsys/purchases/division.py": {"rec_interactions"},
     "lookbook/reporting/formatting.py": {"report"},
     "lookbook/cli/score.py": set(),
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import UserError
 from pipeline.core.params import REFERENCE, load
 from recsys import interactions
-from recsys.purchases import sampling
+from recsys.purchases import division
 from recsys.purchases.dataset import read_split, restrict
 from recsys.purchases.settings import RecInteractions
 from recsys.purchases.splits import Purchases
@@ -250,16 +250,16 @@ def test_an_empty_side_is_refused(tmp_path: Path, chosen: dict[str, Any], name: 
 
 def test_a_sample_has_its_own_users(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Purchases(*np.array([(user, user % 3, day) for user in range(40) for day in (1, 1, 2)], dtype=np.int32).T)
-    monkeypatch.setitem(sampling.SAMPLES, "2M", 30)
+    monkeypatch.setitem(division.SAMPLES, "2M", 30)
     ids = np.array([f"u{user:02}" for user in range(40)], dtype=object)
-    sample, sample_ids = sampling.draw_sample(whole, ids, params(sampling="2M"))
+    sample, sample_ids = division.draw_sample(whole, ids, params(sampling="2M"))
     assert len(sample) == 30
     assert sorted(set(sample.user)) == list(range(10))
     assert [int(name[1:]) % 3 for name in sample_ids[sample.user]] == sample.item.tolist()
-    sparser, _ = sampling.draw_sample(whole, ids, params(sampling="2M", sampling_study=True))
+    sparser, _ = division.draw_sample(whole, ids, params(sampling="2M", sampling_study=True))
     assert len(sparser) == 30
     assert len(set(sparser.user)) == 15  # two days each: the second purchase of day 1 is lost
-    assert sampling.draw_sample(whole, ids, params())[0] is whole
+    assert division.draw_sample(whole, ids, params())[0] is whole
 
 
 def test_the_studys_sampling_needs_a_sample() -> None:
