@@ -25,10 +25,10 @@ GARMENTS = 2  # of a product
 def write_study(folder: Path, n_users: int) -> None:
     """Write what `rec_score` reads, but for the lists."""
     from pipeline.core.params import load
+    from recsys.purchases.division import write_interactions
     from recsys.purchases.reading import read_items
     from recsys.purchases.settings import RecInteractions
     from recsys.purchases.splits import Purchases
-    from recsys.purchases.writing import write_interactions
 
     n_items = synthetic.HM[1]
     ids = [f"{100_000_000 + number:010}" for number in range(n_items)]

@@ -37,11 +37,10 @@ from pipeline.core.stage import print_summary, run
 from pipeline.machine import MACHINE, Machine
 from pipeline.names import ROOT
 from recsys.purchases.dataset import CATALOGUES
-from recsys.purchases.division import draw_sample
+from recsys.purchases.division import draw_sample, write_interactions
 from recsys.purchases.ranges import can_share, write_in_ranges
 from recsys.purchases.reading import read_items, read_purchases
 from recsys.purchases.settings import RecInteractions
-from recsys.purchases.writing import write_interactions
 
 PURCHASES = Path("data/prepared/purchases.parquet")
 ITEMS = Path("data/prepared/items.parquet")

@@ -21,12 +21,11 @@ from pipeline.cluster import Write, make_files
 from pipeline.core.outputs import new_folder, write_json, write_parquet
 from pipeline.machine import Where
 from recsys.purchases.dataset import CATALOGUES, PUBLISHED
-from recsys.purchases.division import Tally, divide_rows, refuse_empty
+from recsys.purchases.division import Tally, divide_rows, refuse_empty, tabulate, tabulate_users
 from recsys.purchases.reading import choose_known, number_by_id, read_items, refuse_unknown_items
 from recsys.purchases.row_groups import open_tables
 from recsys.purchases.settings import RecInteractions
 from recsys.purchases.splits import Purchases
-from recsys.purchases.writing import tabulate, tabulate_users
 
 GROUPS = 4  # row groups of the input in a part of the first round
 RANGE_ROWS = 4_000_000  # purchases of a range of users, about

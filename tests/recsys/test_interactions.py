@@ -14,9 +14,9 @@ from pipeline.core.params import REFERENCE, load
 from recsys import interactions
 from recsys.purchases import division
 from recsys.purchases.dataset import read_split, restrict
+from recsys.purchases.division import write_interactions
 from recsys.purchases.settings import RecInteractions
 from recsys.purchases.splits import Purchases
-from recsys.purchases.writing import write_interactions
 
 PARAMS = load(REFERENCE)["rec_interactions"]
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=60)

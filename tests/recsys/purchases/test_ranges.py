@@ -16,11 +16,11 @@ from pipeline.core.outputs import write_parquet
 from pipeline.core.params import REFERENCE, load
 from pipeline.machine import HERE
 from recsys.purchases import ranges
+from recsys.purchases.division import write_interactions
 from recsys.purchases.ranges import can_share, find_bounds, open_rows, write_in_ranges
 from recsys.purchases.reading import read_items, read_purchases
 from recsys.purchases.row_groups import ROWS, open_tables
 from recsys.purchases.settings import RecInteractions
-from recsys.purchases.writing import write_interactions
 
 N_ROWS, N_ITEMS = 3_000, 40
 ITEMS, PURCHASES = Path("items.parquet"), Path("purchases.parquet")
