@@ -69,8 +69,13 @@ def caption_pictures(arm: str, folder: Path, arguments: argparse.Namespace) -> I
     """Caption pictures in batches."""
     import torch
 
-    from captioning.generation.batch_files import caption_batches, open_captioner, read_batch, write_batches
-    from captioning.generation.loading import load_captioner
+    from captioning.generation.batch_files import (
+        caption_batches,
+        load_captioner,
+        open_captioner,
+        read_batch,
+        write_batches,
+    )
     from captioning.generation.settings import Params
     from catalogue.prepared.images import ImageStore
     from pipeline.batches import make_batches

@@ -5,9 +5,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from captioning.generation.loading import load_captioner
+import torch
+
 from captioning.generation.settings import Params
-from captioning.modelling import Caption, Captioner, ImageInputs, prepare_images
+from captioning.modelling import DTYPES, Caption, Captioner, ImageInputs, describe_image_tokens, load, prepare_images
 from captioning.modelling.memory import explain_out_of_memory
 from catalogue.prepared.images import ImageStore
 from pipeline.batches import make_batches
@@ -66,6 +67,26 @@ def open_captioner(model: Path, family: str, adapter: Path | None, params: Param
             write(batches)
 
     return write_or_explain
+
+
+def load_captioner(model: Path, family: str, adapter: Path | None, params: Params) -> Captioner:
+    """Loads the captioner on this process's device.
+
+    Args:
+        model: folder of the captioner.
+        family: name of a module in `captioning.families`.
+        adapter: folder of a LoRA adapter, if there is one.
+        params: of the stage.
+
+    Raises:
+        UserError: what `captioning.modelling.load` refuses.
+    """
+    torch.set_num_threads(params.machine.threads)
+    device = "cuda:0" if params.device == "cuda" else "cpu"  # of a cluster's process, its own GPU
+    section = params.caption_generate
+    captioner = load(model, family, DTYPES[section.precision], device, adapter, section.quantization)
+    print(f"{model.name}: {describe_image_tokens(captioner)}", flush=True)
+    return captioner
 
 
 def open_captions(captioner: Captioner, store: ImageStore, max_new_tokens: int) -> Write:
