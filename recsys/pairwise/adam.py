@@ -1,13 +1,34 @@
-"""Adam (Kingma and Ba 2015) on a table of which a step reads few rows."""
+"""Tables of parameters: their first values, Adam (Kingma and Ba 2015) by steps that read few rows, and their arrays."""
 
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch.optim.adam import adam
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
+
+
+def draw_initial(rows: int, columns: int, seed: int, stream: int, device: str) -> torch.Tensor:
+    """Draw normal values of standard deviation 0.1: (rows, columns).
+
+    Args:
+        rows: how many rows.
+        columns: how many columns.
+        seed: the seed of the run.
+        stream: the number of the parameter. Its values depend on the seed and on nothing else that is drawn, so that
+            two runs with one seed and different features start from the same users and items.
+        device: where the values are used.
+    """
+    values = np.random.default_rng((seed, stream)).standard_normal((rows, columns), dtype=np.float32)
+    return torch.from_numpy(0.1 * values).to(device)
+
+
+def to_array(parameter: torch.Tensor) -> np.ndarray:
+    """Return a parameter as an array in the CPU's memory."""
+    return parameter.detach().cpu().numpy()
 
 
 @dataclass

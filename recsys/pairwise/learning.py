@@ -17,7 +17,7 @@ import torch
 
 from pipeline import checkpoints
 from pipeline.core.errors import UserError
-from recsys.pairwise.factors import to_array
+from recsys.pairwise.adam import to_array
 from recsys.pairwise.settings import PairwiseSettings
 from recsys.pairwise.triples import Batch, Triples
 from recsys.purchases.dataset import Dataset

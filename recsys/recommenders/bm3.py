@@ -197,7 +197,7 @@ def compare_directions(
 def read_factors(model: "GraphModel", settings: Settings) -> Factors:
     """Return P e_u and P e_i as arrays, and what `project` needs."""
     from recsys.graphs.layers import apply_layer
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     tables = model.read_tables()
     users, items = (

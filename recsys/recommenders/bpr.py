@@ -43,8 +43,7 @@ def new_model(n_users: int, n_items: int, settings: Settings, run: Run) -> "Pair
     """
     from torch.nn.functional import pad
 
-    from recsys.pairwise.adam import Adam
-    from recsys.pairwise.factors import draw_initial
+    from recsys.pairwise.adam import Adam, draw_initial
     from recsys.pairwise.model import PairwiseModel
 
     users = draw_initial(n_users, settings.factors, run.seed, 0, run.device)
@@ -64,7 +63,7 @@ def compare(
 
 def read_factors(model: "PairwiseModel") -> Factors:
     """Return what the model has learned, as arrays."""
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     items = to_array(model.items.values)
     return Factors(to_array(model.users.values), items[:, :-1], items[:, -1])

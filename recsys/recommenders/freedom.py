@@ -158,7 +158,7 @@ def read_factors(
     model: "GraphModel", modalities: "Mapping[str, Modality]", alike: "Sparse", settings: Settings
 ) -> Factors:
     """Return the vectors by all purchases as arrays, and what `project` needs."""
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     tables = model.read_tables()
     users, items = compute_vectors(tables, model.whole, alike, settings.layers)

@@ -200,7 +200,7 @@ def read_factors(
     from recsys.graphs.items import sum_similarities
     from recsys.graphs.learned import join_edges
     from recsys.graphs.modalities import project_rows
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     tables = model.read_tables()
     users, items = compute_vectors(tables, model.whole, build_edges(tables, modalities, raw, settings), settings.layers)

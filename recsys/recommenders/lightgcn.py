@@ -85,7 +85,7 @@ def read_factors(model: "GraphModel", layers: int) -> Factors:
     """Return the propagated vectors as arrays."""
     import numpy as np
 
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     tables = model.read_tables()
     users, items = model.whole.average_layers(tables["users"], tables["items"], layers)

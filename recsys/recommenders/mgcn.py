@@ -258,7 +258,7 @@ def read_factors(
     import torch
 
     from recsys.graphs.items import sum_similarities
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     tables = model.read_tables()
     rows = [torch.arange(len(tables[name]), device=tables[name].device) for name in ("users", "items")]

@@ -100,8 +100,7 @@ def new_paper_model(
     """
     import torch
 
-    from recsys.pairwise.adam import Adam
-    from recsys.pairwise.factors import draw_initial
+    from recsys.pairwise.adam import Adam, draw_initial
     from recsys.pairwise.model import PairwiseModel
     from recsys.pairwise.visual import Visual
 
@@ -135,7 +134,7 @@ def compare_paper(
 
 def read_paper_factors(model: "PairwiseModel") -> Factors:
     """Return what a model of the paper has learned, as arrays."""
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     assert model.visual is not None
     items, seen = to_array(model.items.values), to_array(model.visual.project_all())
@@ -267,7 +266,7 @@ def read_linear_factors(model: "PairwiseModel", seen: "torch.Tensor", offset: st
         seen: what the items' features become, (n_items, factors).
         offset: the name of b among what is learned.
     """
-    from recsys.pairwise.factors import to_array
+    from recsys.pairwise.adam import to_array
 
     assert model.visual is not None
     assert model.visual.offset is not None

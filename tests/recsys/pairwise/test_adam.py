@@ -1,9 +1,9 @@
-"""Adam against torch's: on every row, and on the rows of each step alone."""
+"""Adam against torch's: on every row, and on the rows of each step alone; and the values that a table starts from."""
 
 import pytest
 import torch
 
-from recsys.pairwise.adam import Adam
+from recsys.pairwise.adam import Adam, draw_initial
 
 RATE = 0.03
 
@@ -49,3 +49,10 @@ def test_a_sparse_step_leaves_the_other_rows_alone() -> None:
     ours = Adam(start(), RATE, sparse=True)
     ours.update(torch.ones(2, 3), torch.tensor([1, 4]))
     assert ((ours.values != start()).all(1) == torch.tensor([False, True, False, False, True, False, False])).all()
+
+
+def test_initial_values_depend_on_seed_and_stream_only() -> None:
+    first = draw_initial(5, 3, seed=1, stream=0, device="cpu")
+    assert (first == draw_initial(5, 3, 1, 0, "cpu")).all()
+    assert (first != draw_initial(5, 3, 1, 1, "cpu")).all()
+    assert (first != draw_initial(5, 3, 2, 0, "cpu")).all()

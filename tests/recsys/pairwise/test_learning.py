@@ -12,7 +12,6 @@ from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.graphs.model import GraphModel
 from recsys.pairwise import learning
-from recsys.pairwise.factors import draw_initial
 from recsys.pairwise.model import PairwiseModel
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
@@ -169,10 +168,3 @@ def test_a_measurement_draws_nothing(module: Any) -> None:
     stopping = Stopping(lambda scorer: float(seen.append(deepcopy(scorer)) or len(seen)), patience=0, every=1)
     last = fit(module, DATA, None, stopping, epochs=2)
     assert same(seen[-1], last)
-
-
-def test_initial_values_depend_on_seed_and_stream_only() -> None:
-    first = draw_initial(5, 3, seed=1, stream=0, device="cpu")
-    assert (first == draw_initial(5, 3, 1, 0, "cpu")).all()
-    assert (first != draw_initial(5, 3, 1, 1, "cpu")).all()
-    assert (first != draw_initial(5, 3, 2, 0, "cpu")).all()
