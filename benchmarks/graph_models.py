@@ -37,7 +37,7 @@ from features.files import all_rows
 from pipeline.core.memory import keep_freed_memory
 from pipeline.core.params import REFERENCE, load
 from recsys.graphs.modalities import Modality, read_modality
-from recsys.pairwise.triples import Batch, Triples
+from recsys.pairwise.learning import Batch, Triples
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.settings import Run
 from recsys.recommenders import bm3, freedom, lightgcn, mgcn

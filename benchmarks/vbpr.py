@@ -95,7 +95,7 @@ def run_variant(folder: Path, variant: str, dim: int, seconds: float, device: st
     """Learn by a variant in this process, and print a line of JSON."""
     import torch
 
-    from recsys.pairwise.triples import Triples
+    from recsys.pairwise.learning import Triples
 
     torch.set_num_threads(2)
     if variant != "plain":

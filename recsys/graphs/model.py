@@ -9,8 +9,7 @@ import torch
 from recsys.graphs.learned import EpochEdges
 from recsys.graphs.purchases import Purchases
 from recsys.pairwise.adam import Adam
-from recsys.pairwise.learning import Table
-from recsys.pairwise.triples import Batch
+from recsys.pairwise.learning import Batch, Table
 
 DECAY_EPOCHS = 50  # after which the learning rates are `decay` times what they were
 Leaves = dict[str, torch.Tensor]  # the tables of a model as leaves of autograd, by name

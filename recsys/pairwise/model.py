@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from recsys.pairwise.adam import Adam
-from recsys.pairwise.triples import Batch
+from recsys.pairwise.learning import Batch
 from recsys.pairwise.visual import Visual
 
 # Rows of a batch: of its users, of its bought and other items, and of those items' projected features (None without

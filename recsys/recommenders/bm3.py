@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from recsys.graphs.modalities import Modality
     from recsys.graphs.model import GraphModel, Leaves
     from recsys.graphs.purchases import Purchases
-    from recsys.pairwise.triples import Batch
+    from recsys.pairwise.learning import Batch
 
     # The name of what is dropped of, and rows of it; returns what multiplies them, (len(rows), width).
     DrawMask = Callable[[str, torch.Tensor], torch.Tensor]

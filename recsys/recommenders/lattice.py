@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from recsys.graphs.modalities import Modality
     from recsys.graphs.model import GraphModel, Leaves
     from recsys.graphs.purchases import Purchases
-    from recsys.pairwise.triples import Batch
+    from recsys.pairwise.learning import Batch
 
 SEEDED = True
 NEEDS_FEATURES = True

@@ -1,4 +1,4 @@
-"""Fixed and measured numbers of epochs, killed fits that continue, divergence."""
+"""Triples, fixed and measured numbers of epochs, killed fits that continue, divergence."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from features.files import all_rows
 from pipeline.core.errors import UserError
 from recsys.graphs.model import GraphModel
 from recsys.pairwise import learning
+from recsys.pairwise.learning import Triples
 from recsys.pairwise.model import PairwiseModel
 from recsys.purchases.dataset import Dataset, dataset_of
 from recsys.ranking.scorers import Factors
@@ -168,3 +170,30 @@ def test_a_measurement_draws_nothing(module: Any) -> None:
     stopping = Stopping(lambda scorer: float(seen.append(deepcopy(scorer)) or len(seen)), patience=0, every=1)
     last = fit(module, DATA, None, stopping, epochs=2)
     assert same(seen[-1], last)
+
+
+def test_triples_are_a_bought_and_another_item_of_the_user_drawn_uniformly() -> None:
+    bought = shop(8, 6).toarray()
+    bought[2] = 1  # nothing left to compare with: never drawn
+    users, better, worse = (part.numpy() for part in Triples(sp.csr_matrix(bought)).draw(60_000, 0))
+    assert (bought[users, better] == 1).all()
+    assert (bought[users, worse] == 0).all()
+    assert set(users) == {0, 1, 3, 4, 5, 6, 7}
+    for user in set(users):
+        for drawn, possible in ((better, bought[user] == 1), (worse, bought[user] == 0)):
+            shares = np.bincount(drawn[users == user], minlength=6) / (users == user).sum()
+            np.testing.assert_allclose(shares[possible], 1 / possible.sum(), atol=0.03)
+    np.testing.assert_allclose(np.bincount(users, minlength=8)[[0, 1, 3, 4, 5, 6, 7]] / 60_000, 1 / 7, atol=0.01)
+
+
+def test_draws_are_a_function_of_the_key() -> None:
+    triples = Triples(shop())
+    first = triples.draw(500, 1, 0, 2)
+    assert all((batch == repeated).all() for batch, repeated in zip(first, triples.draw(500, 1, 0, 2), strict=True))
+    for key in ((1, 0, 3), (1, 1, 2), (2, 0, 2)):
+        assert any((batch != repeated).any() for batch, repeated in zip(first, triples.draw(500, *key), strict=True))
+
+
+def test_nothing_to_learn_from_is_an_error() -> None:
+    with pytest.raises(UserError, match="nothing to learn from"):
+        Triples(sp.csr_matrix(np.ones((3, 4), np.float32)))
