@@ -12,8 +12,7 @@ from catalogue.preparation.purchases import find_first_sales, write_purchases
 from catalogue.preparation.splits import LAUNCH, split_items
 from catalogue.preparation.tables import build_items, build_truth
 from catalogue.prepared.images import pack_images
-from catalogue.readers import Raw
-from catalogue.readers.loading import load_reader
+from catalogue.readers import Raw, load_reader
 from catalogue.readers.settings import DATASET_NAME, CataloguePrepare
 from pipeline.checkpoints import checkpoint_folder, key_folder, write_hashes
 from pipeline.core.errors import first_five

@@ -14,8 +14,7 @@ import pandas as pd
 
 from catalogue.prepared import images
 from catalogue.prepared.views import list_views
-from catalogue.readers import Raw
-from catalogue.readers.loading import load_reader
+from catalogue.readers import Raw, load_reader
 from catalogue.readers.settings import CataloguePrepare
 from pipeline.cluster import Write, make_files
 from pipeline.core.errors import UserError

@@ -1,12 +1,13 @@
 """Readers of raw data: one module for each layout, each with a function `open_raw`.
 
-To add a layout, write a module with `open_raw`, name it in `READERS`, and list it in catalogue/readers/loading.py.
+To add a layout, write a module with `open_raw`, name it in `READERS`, and list it in catalogue/readers/_every.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -63,3 +64,8 @@ class Reader(Protocol):
         Raises:
             UserError: a file, folder or column is missing, or the data contradicts itself.
         """
+
+
+def load_reader(dataset: str) -> Reader:
+    """Load the reader of a data set: its own, else the one for any shop."""
+    return cast(Reader, import_module(f"catalogue.readers.{READERS.get(dataset, ANY_OTHER)}"))

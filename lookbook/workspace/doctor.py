@@ -17,7 +17,7 @@ import psutil
 from captioning.scores.java import corenlp
 from captioning.tagging.advice import warn_of_tiny
 from captioning.tagging.extract import explain_download
-from catalogue.readers.loading import load_reader
+from catalogue.readers import load_reader
 from catalogue.readers.settings import CataloguePrepare
 from lookbook.workspace import licences, memory, remotes
 from lookbook.workspace.check import MODEL_KEYS, NO_FOLDER, find_problems, list_wrong_values, summarise

@@ -8,8 +8,7 @@ import pytest
 from catalogue import prepare
 from catalogue.preparation.packing import pack_on_cluster
 from catalogue.prepared import images
-from catalogue.readers import Raw
-from catalogue.readers.loading import load_reader
+from catalogue.readers import Raw, load_reader
 from pipeline.core.errors import UserError
 from pipeline.core.params import read
 from pipeline.machine import HERE
