@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.graphs import purchases
+from recsys.graphs.model import GraphModel
 from tests.recsys import replay
 
 GOLDEN = Path(__file__).parents[1] / "golden/mmrec"
@@ -33,6 +34,23 @@ def test_the_command_ends_with_1_where_a_run_differs(tmp_path: Path, capsys: pyt
     np.savez(tmp_path / "LightGCN.npz", **arrays)
     assert replay.main([str(GOLDEN / "data.npz"), str(tmp_path / "LightGCN.npz")]) == 1
     assert "NOT EQUAL" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["losses", "final/embedding_dict.item_emb"])
+def test_nan_is_no_equal_run(key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arrays = dict(np.load(GOLDEN / "LightGCN.npz"))
+    arrays[key].flat[3] = np.nan
+    np.savez(tmp_path / "LightGCN.npz", **arrays)
+    assert replay.main([str(GOLDEN / "data.npz"), str(tmp_path / "LightGCN.npz")]) == 1
+    assert "nan" in capsys.readouterr().out
+
+
+def test_a_model_that_learns_nan_is_no_equal_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = GraphModel.step
+    monkeypatch.setattr(GraphModel, "step", lambda *arguments: step(*arguments) * np.nan)
+    deviations = replay.compute_deviations(GOLDEN / "data.npz", GOLDEN / "LightGCN.npz")
+    assert deviations["weights"] <= replay.WEIGHT  # of its losses alone
+    assert not replay.are_close(deviations)
 
 
 def test_another_list_is_seen() -> None:
