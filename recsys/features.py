@@ -9,7 +9,8 @@ with one). An item without words has the vector of the empty text; each text var
 (`unfilled`: every missing description). Rows are found by id, so no missing item moves another row.
 
 `reduce: pca95` projects pictures, and words, on the principal components that keep 95 % of their variance. Those of
-words are of the shop's own descriptions, whatever captions there are, so that all variants have the same components.
+words are of the shop's own descriptions of the train items, whatever captions there are: all variants have the same
+components, and the words of arrivals have no part in what recommenders are fitted on.
 
 Of `rec_features` in params.yaml a cell reads the extractor's own sub-section. A killed extraction continues after the
 last shard of some 4,000 items or texts that it finished; the features have the same bytes (CPU).
@@ -86,7 +87,9 @@ def encode_texts(encoder: Encoder, texts: list[str]) -> str:
     """Write the features of every text variant, and a note for each variant that the study lacks."""
     tables = {text: read_text(TEXTS / f"{text}.parquet") for text in texts}
     folders = {text: FOLDER / "text" / text / encoder.name for text in CATALOGUE_OF}
-    n_texts, dim = write_text_features(folders, encoder, tables, IMAGES)
+    items = read_items(ITEMS, ["item_id", "split"])
+    train = items.loc[items["split"] == "train", "item_id"].tolist()
+    n_texts, dim = write_text_features(folders, encoder, tables, IMAGES, train)
     for text in CATALOGUE_OF.keys() - set(texts):
         write_note(folders[text], text)
     n_items = len({item for table in tables.values() for item in table["item_id"]})

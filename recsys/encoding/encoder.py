@@ -74,7 +74,7 @@ class Encoder:
 
         Args:
             vectors: of `encode_texts`.
-            own: the shop's own descriptions, on which they are fitted; all texts where it has none.
+            own: the shop's own descriptions of the train items, on which they are fitted; all texts where it has none.
         """
         if not self.reduces or not vectors:
             return None

@@ -1,6 +1,6 @@
 """Feature files: of every picture, or of every text variant."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,11 @@ def write_image_features(folder: Path, encoder: Encoder, ids: Sequence[str], ima
 
 
 def write_text_features(
-    folders: Mapping[str, Path], encoder: Encoder, tables: Mapping[str, pd.DataFrame], images: Path
+    folders: Mapping[str, Path],
+    encoder: Encoder,
+    tables: Mapping[str, pd.DataFrame],
+    images: Path,
+    train: Collection[str],
 ) -> tuple[int, int]:
     """Write the features of every text variant, a row for each item of its catalogue.
 
@@ -43,6 +47,7 @@ def write_text_features(
         encoder: an extractor of text features.
         tables: text variant → `item_id`, `text` and `source`.
         images: the folder of packed images.
+        train: ids of the train items; where `reduce` says so, words are projected on the components of theirs.
 
     Returns:
         How many different texts there are, and the number of dimensions.
@@ -50,7 +55,7 @@ def write_text_features(
     Raises:
         UserError: an item has no picture and the extractor reads pictures, or a feature is not finite.
     """
-    vectors, components = _encode(encoder, list(tables.values()))
+    vectors, components = _encode(encoder, list(tables.values()), train)
     ids = sorted({item for table in tables.values() for item in table["item_id"]})
     pictures = np.empty((len(ids), 0), dtype=np.float16)  # (n_items, dim of the picture), dim 0 without pictures
     if encoder.reads_pictures and ids:
@@ -102,14 +107,25 @@ def place_side_by_side(
         yield np.hstack([pictures[block], np.stack([vectors[text] for text in texts[block]])])
 
 
-def _encode(encoder: Encoder, tables: Sequence[pd.DataFrame]) -> tuple[dict[str, np.ndarray], Components | None]:
-    """Encode the texts of all variants, fine-tuned captions last, and project them where `reduce` says so."""
+def _encode(
+    encoder: Encoder, tables: Sequence[pd.DataFrame], train: Collection[str]
+) -> tuple[dict[str, np.ndarray], Components | None]:
+    """Encode the texts of all variants, fine-tuned captions last, and project them where `reduce` says so.
+
+    The components are of the shop's own words of the train items: nothing that a recommender is fitted on has seen the
+    descriptions of arrivals.
+    """
     groups: dict[str, set[str]] = {
         source: {text for table in tables for text in table.loc[table["source"] == source, "text"]}
         for source in SOURCES
     }
     vectors = encoder.encode_texts(groups)
-    components = encoder.fit_words(vectors, set().union(*(groups[source] for source in SHOP_SOURCES)))
+    own = {
+        text
+        for table in tables
+        for text in table.loc[table["source"].isin(SHOP_SOURCES) & table["item_id"].isin(train), "text"]
+    }
+    components = encoder.fit_words(vectors, own)
     return project(vectors, components), components
 
 

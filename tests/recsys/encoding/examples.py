@@ -18,6 +18,7 @@ from recsys.encoding.feature_sets import read_text, write_image_features, write_
 from recsys.extractors import ExtractorSettings
 
 IDS = [f"{number:010d}" for number in (351332007, 5, 108775015, 42, 999999999, 351332001, 77, 8)]
+TRAIN = sorted(IDS)[:3]
 SETTINGS = ExtractorSettings(model="m", batch_size=3, precision="fp32", reduce="none")
 REDUCED = SETTINGS.model_copy(update={"reduce": "pca95"})
 IMAGES = Path("data/prepared/images")
@@ -38,7 +39,8 @@ def write_study() -> None:
     """Items whose pictures are packed in another order than items.parquet, and two texts, in the working directory."""
     IMAGES.mkdir(parents=True)
     pack_images(IMAGES, {item: item for item in reversed(sorted(IDS))}, picture, 16)
-    write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": sorted(IDS)}))
+    splits = ["train"] * 3 + ["test", "validation", None, None, None]
+    write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": sorted(IDS), "split": splits}))
     words = {item: ["", "a red shirt", "a blue hat"][row % 3] for row, item in enumerate(sorted(IDS))}
     write_text("original", {item: words[item] for item in sorted(IDS)[:5]})
     write_text("augmented", words | {sorted(IDS)[0]: "a caption"})
@@ -106,5 +108,5 @@ def encode_images(name: str, encoder: Encoder, ids: Sequence[str] = tuple(sorted
 def encode_texts(name: str, encoder: Encoder, texts: list[str]) -> dict[str, Features]:
     folders = {text: Path("data/features/text", text, name) for text in texts}
     tables = {text: read_text(Path(f"data/texts/{text}.parquet")) for text in texts}
-    write_text_features(folders, encoder, tables, IMAGES)
+    write_text_features(folders, encoder, tables, IMAGES, TRAIN)
     return {text: read_features(folder) for text, folder in folders.items()}

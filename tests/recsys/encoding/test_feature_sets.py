@@ -18,6 +18,7 @@ from tests.recsys.encoding.examples import (
     IDS,
     IMAGES,
     REDUCED,
+    TRAIN,
     Both,
     Greys,
     Lengths,
@@ -128,6 +129,22 @@ def test_captions_change_no_component_of_words() -> None:
     assert rows[0].shape == (8, 2)
     np.testing.assert_array_equal(rows[0][1:], rows[1][1:])
     assert rows[0][0, 1] != rows[1][0, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_words_of_arrivals_change_no_row_of_other_items(seed: int) -> None:
+    """Whether `original` or a masked text has them: the components are of the train items' words."""
+    random, rows = np.random.default_rng(seed), []
+    table = read_text(Path("data/texts/original.parquet")).assign(source="own")
+    held_out = ~table["item_id"].isin(TRAIN)
+    for sources in (("own", "own"), ("own", "reference")):
+        words = [random.choice(list("abc "), random.integers(40)).tobytes().hex() for _ in range(held_out.sum())]
+        for text, source in zip(("original", "masked-reference"), sources, strict=True):
+            table.loc[held_out, ["text", "source"]] = [[word, source] for word in words]
+            write_parquet(f"data/texts/{text}.parquet", table)
+        stored = encode_texts("plane", encoder(Plane(), REDUCED), ["original", "masked-reference"])
+        rows.append([features.take(TRAIN) for features in stored.values()])
+    np.testing.assert_array_equal(rows[0], rows[1])
 
 
 def test_too_few_items_to_reduce_name_the_extractors_own_key() -> None:
