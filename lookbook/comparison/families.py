@@ -121,16 +121,17 @@ def list_shown(study: Study, rankings: Mapping[str, Ranking]) -> Iterator[Pair]:
     """Yield the comparisons that are shown, whether they are tested or not.
 
     In every model: both captions of each captioner; the writer's fine-tuned captions with no words and with the shop's
-    own descriptions. In those of the primary comparison's recommender also: every source with the writer's pre-trained
-    captions and with no words; the fine-tuned captions with what needs no captions and with captions of other
-    garments. Pictures are compared with the sources of the primary comparison's features.
+    own descriptions. In those of the primary comparison's recommender, and of every recommender on its features, also:
+    every source with the writer's pre-trained captions and with no words; the fine-tuned captions with what needs no
+    captions and with captions of other garments. Pictures are compared with the sources of the primary comparison's
+    features.
     """
     ft, pt = (f"{study.writer}-{variant}" for variant in VARIANTS)
     for name, ranking in rankings.items():
         sources = ranking.sources
         pairs = [(f"{captioner}-ft", f"{captioner}-pt") for captioner in study.captioners]
         pairs += [(ft, NONE), (REFERENCE, ft)]
-        if split_name(name)[0] == study.primary.recommender:
+        if study.primary.recommender == split_name(name)[0] or study.primary.features == split_name(name)[1]:
             pairs += [(source, base) for base in (pt, NONE) for source in sources if (source, base) != (NONE, pt)]
             pairs += [(ft, source) for source in sources if is_without_captions(source) or source == SHUFFLED]
         for a, b in dict.fromkeys(pairs):

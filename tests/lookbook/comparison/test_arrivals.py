@@ -1,6 +1,7 @@
 """Rows of the arrivals on a small study: equal to its files, which are tested, what is claimed, and refusals."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,30 @@ def test_pictures_are_compared_with_the_words_of_the_primary_features(study: Pat
     assert (row["recommender_b"], row["p"]) == ("vbpr-sbert", None)
     a, b = read_ndcg(PATHS.ranked / "vbpr-resnet50", "pictures"), read_ndcg(SBERT, PT)
     assert row["difference"] == pytest.approx((a - b).to_numpy().mean())
+
+
+def test_every_recommender_on_the_primary_features_shows_the_pairs_that_the_primary_shows(study: Path) -> None:
+    """Controls, doses and imputations too, with intervals and no p; what is tested stays as it is."""
+    for path in PATHS.ranked.glob("vbpr-*"):
+        name = path.name.replace("vbpr", "contentknn")
+        shutil.copytree(path, PATHS.ranked / name)
+        shutil.copy(PATHS.metrics / f"{path.name}.json", PATHS.metrics / f"{name}.json")
+    alone, rows = compare(), compare(content_recommenders=["vbpr", "contentknn"])
+    assert [row for row in rows if row["recommender"].startswith("vbpr")] == alone
+    pairs, others = (
+        {
+            frozenset((row["a"], row["b"])): row
+            for row in rows
+            if row["recommender"] == name and not row["recommender_b"]
+        }
+        for name in ("vbpr-sbert", "contentknn-sbert")
+    )
+    assert pairs.keys() <= others.keys()
+    assert {frozenset(pair) for pair in ((FT, "shuffled"), ("replaced-50", PT), ("ridge-resnet50", "none"))} <= set(
+        others
+    )
+    assert all(row["p"] is None and row["family"] is None and row["low"] <= row["high"] for row in others.values())
+    assert all("replaced-50" not in (row["a"], row["b"]) for row in rows if row["recommender"] == "contentknn-clip")
 
 
 def test_no_pair_is_compared_twice(study: Path) -> None:
