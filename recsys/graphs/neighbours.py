@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 BLOCK_VALUES = 16_000_000  # similarities held at once
 DIGITS = 12  # of a similarity: rounding alone never breaks a tie
 MOST_KEPT = 4  # graphs that a process keeps in memory
+MOST_KEPT_BYTES = 256_000_000  # of the neighbours of other items than those of a graph
 NONE = -1  # in the place of a neighbour that is missing
 
 _kept: dict[str, "Neighbours"] = {}
+_kept_of_others: dict[str, "Neighbours"] = {}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Neighbours:
 
     items: np.ndarray
     similarities: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes they take."""
+        return self.items.nbytes + self.similarities.nbytes
 
 
 def find_neighbours(features: Rows, k: int, device: str = "cpu", folder: Path | None = None) -> Neighbours:
@@ -71,6 +78,21 @@ def hash_rows(features: Rows, k: int) -> str:
     for _, block in features.blocks():
         digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
+
+
+def find_nearest_once(queries: Rows, items: Rows, k: int) -> Neighbours:
+    """Find the k items most similar to each query as `find_nearest`, once in a process for the same features.
+
+    The runs of a recommender differ in what they learned, not in the features of items and arrivals.
+    """
+    key = f"{hash_rows(queries, k)} {hash_rows(items, k)}"
+    if key not in _kept_of_others:
+        found = find_nearest(queries, items, k)
+        room = MOST_KEPT_BYTES - found.nbytes
+        while _kept_of_others and sum(own.nbytes for own in _kept_of_others.values()) > room:
+            del _kept_of_others[next(iter(_kept_of_others))]
+        _kept_of_others[key] = found
+    return _kept_of_others[key]
 
 
 def find_nearest(queries: Rows, items: Rows, k: int, device: str = "cpu") -> Neighbours:

@@ -179,11 +179,11 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
     """
     from recsys.graphs.items import average_neighbours, mix_modalities
     from recsys.graphs.modalities import divide_arrivals
-    from recsys.graphs.neighbours import find_nearest
+    from recsys.graphs.neighbours import find_nearest_once
 
     k, parts = int(learned["neighbours"][0]), divide_arrivals(learned, features)
     graphs = [
-        average_neighbours(find_nearest(part, all_rows(learned[f"{name}.features"]), k), len(learned["vectors"]))
+        average_neighbours(find_nearest_once(part, all_rows(learned[f"{name}.features"]), k), len(learned["vectors"]))
         for name, part in parts.items()
     ]
     weights = weigh_modalities(parts, float(learned.get("image_weight", [1.0])[0]))

@@ -227,7 +227,7 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
     """
     from recsys.graphs.items import weigh_neighbours
     from recsys.graphs.modalities import divide_arrivals
-    from recsys.graphs.neighbours import Neighbours, find_nearest
+    from recsys.graphs.neighbours import Neighbours, find_nearest, find_nearest_once
 
     k, frozen = int(learned["neighbours"][0]), float(learned["frozen"][0])
     by_seen, by_raw = [], []
@@ -235,7 +235,7 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
         share = float(learned[f"{name}.share"][0])
         near = find_nearest(project_features(learned, name, part), all_rows(learned[f"{name}.seen"]), k)
         by_seen.append((near.items, near.similarities * np.float32(share)))
-        near = find_nearest(part, all_rows(learned[f"{name}.features"]), k)
+        near = find_nearest_once(part, all_rows(learned[f"{name}.features"]), k)
         by_raw.append(frozen * share * weigh_neighbours(near, learned[f"{name}.degrees"]))
     joined = Neighbours(*(np.hstack(parts) for parts in zip(*by_seen, strict=True)))
     graph = (1 - frozen) * weigh_neighbours(joined, learned["degrees"])

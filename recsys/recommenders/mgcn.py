@@ -288,11 +288,11 @@ def project(learned: Mapping[str, np.ndarray], features: Rows) -> ItemFactors:
 
     from recsys.graphs.items import weigh_neighbours
     from recsys.graphs.modalities import divide_arrivals
-    from recsys.graphs.neighbours import NONE, find_nearest
+    from recsys.graphs.neighbours import NONE, find_nearest_once
 
     parts, seen, known = divide_arrivals(learned, features), [], []
     for name, part in parts.items():
-        nearest = find_nearest(part, all_rows(learned[f"{name}.features"]), int(learned["neighbours"][0]))
+        nearest = find_nearest_once(part, all_rows(learned[f"{name}.features"]), int(learned["neighbours"][0]))
         rows = weigh_neighbours(nearest, learned[f"{name}.degrees"]) @ learned[f"{name}.vectors"]
         seen.append(torch.from_numpy(rows.astype(np.float32)))
         known.append((nearest.items != NONE).any(1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.files import all_rows
 from recsys.graphs import neighbours
-from recsys.graphs.neighbours import NONE, Neighbours, find_nearest, find_neighbours
+from recsys.graphs.neighbours import NONE, Neighbours, find_nearest, find_nearest_once, find_neighbours
 
 GOLDEN = Path(__file__).parents[2] / "golden/mmrec"
 
@@ -17,6 +17,7 @@ GOLDEN = Path(__file__).parents[2] / "golden/mmrec"
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_kept", {})
+    monkeypatch.setattr(neighbours, "_kept_of_others", {})
 
 
 def find_slowly(queries: np.ndarray, items: np.ndarray, k: int) -> list[list[int]]:
@@ -108,6 +109,30 @@ def test_what_was_found_is_found_once(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     np.testing.assert_array_equal(find_neighbours(rows, 3, folder=tmp_path).items, first.items)
     assert len(calls) == 2
+
+
+def test_those_of_other_items_are_found_once_for_the_same_features_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(neighbours, "find_nearest", lambda *arguments: calls.append(1) or find_nearest(*arguments))
+    random = np.random.default_rng(0)
+    few, many, others = (all_rows(random.normal(size=(n, 5)).astype(np.float32)) for n in (8, 30, 30))
+    asked = [(few, many, 3), (few, others, 3), (many, others, 3), (few, many, 4)]
+    for _ in range(2):  # with copies of the features, as of another run
+        for queries, items, k in asked:
+            found = find_nearest_once(all_rows(queries.array.copy()), all_rows(items.array.copy()), k)
+            np.testing.assert_array_equal(found.items, find_nearest(queries, items, k).items)
+            np.testing.assert_array_equal(found.similarities, find_nearest(queries, items, k).similarities)
+    assert len(calls) == len(asked)
+
+
+def test_a_process_keeps_those_of_other_items_within_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MOST_KEPT_BYTES", 500)
+    random, sizes = np.random.default_rng(0), []
+    for _ in range(9):
+        rows = all_rows(random.normal(size=(9, 2)).astype(np.float32))
+        find_nearest_once(rows, rows, 2)  # 144 bytes
+        sizes.append(len(neighbours._kept_of_others))
+    assert sizes == [1, 2, 3, 3, 3, 3, 3, 3, 3]
 
 
 def test_a_process_keeps_few_graphs() -> None:

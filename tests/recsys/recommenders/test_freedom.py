@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from features.files import all_rows
+from recsys.graphs import neighbours
 from recsys.graphs.modalities import read_modality
 from recsys.graphs.neighbours import find_nearest
 from recsys.purchases.dataset import dataset_of
@@ -128,6 +129,30 @@ def test_the_rows_of_the_fit_do_not_depend_on_new_arrivals() -> None:
     expected = np.stack([fitted.learned["vectors"][row].mean(0) for row in nearest])
     np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-6)
     assert not bias.any()
+
+
+def test_runs_find_the_neighbours_of_arrivals_once_and_have_vectors_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+    monkeypatch.setattr(neighbours, "_kept_of_others", {})
+    random, rows = np.random.default_rng(0), pictures_and_words()
+    sources = [rows.take(np.arange(3)) + part for part in (1e-3, 0.5)]
+    first = fit_on_rows(freedom, rows).learned
+    monkeypatch.setattr(neighbours, "find_nearest", lambda *arguments: calls.append(1) or find_nearest(*arguments))
+    for _ in range(3):
+        run = {**first, "vectors": random.normal(size=first["vectors"].shape).astype(np.float32)}
+        for values in sources:
+            nearest = [
+                find_nearest(all_rows(part), all_rows(run[f"{name}.features"]), 10).items
+                for name, part in zip(("image", "text"), np.split(values, [rows.n_pictures], axis=1), strict=True)
+            ]
+            weight = run["image_weight"][0]
+            expected = sum(
+                share * run["vectors"][own].mean(1) for share, own in zip((weight, 1 - weight), nearest, strict=True)
+            )
+            np.testing.assert_allclose(freedom.project(run, all_rows(values)).vectors, expected, rtol=1e-4, atol=1e-6)
+    assert len(calls) == len(sources) * 2  # one by pictures and one by words
 
 
 def test_content_matters() -> None:
