@@ -1,4 +1,4 @@
-"""python benchmarks/arrivals.py [--size hm/100|hm/10|hm] [--sources 20] [--runs 5] [--recommender vbpr|contentknn]
+"""python benchmarks/arrivals.py [--size hm/100|hm/10|hm] [--sources 20] [--runs 5] [--recommender NAME]
 
 Ranks new arrivals for every source of their words, as `rec_rank_arrivals` does after its inputs are read: among
 themselves for all users, among all items for 50,000 of them, with all files and figures. Prints CPU seconds of each
@@ -7,7 +7,8 @@ part, and the peak memory of the process. One thread.
 Users are a share of H&M's 1,362,281; items are its 104,547, of which 10,424 are arrivals. Purchases are synthetic, 2
 arrivals a user: three in ten are what the user's factors rank best of 500 random arrivals, so that hits are about as
 frequent as with a good model; the others are random. Features have 384 dimensions, VBPR has 64 factors (`paper`: half
-of them project features); factors are random, and each source's features are those of the first with more noise.
+of them project features), FREEDOM 64 and 10 neighbours; factors are random, and each source's features are those of
+the first with more noise. NAME is vbpr, contentknn or freedom.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from recsys.arrivals.tables import write_rankings
 from recsys.purchases.arrivals import Arrivals
 from recsys.purchases.dataset import dataset_of
 from recsys.ranking.scorers import Factors
-from recsys.recommenders import contentknn, vbpr
+from recsys.recommenders import contentknn, freedom, vbpr
 
 SHARES = {"hm/1000": 1000, "hm/100": 100, "hm/10": 10, "hm": 1}
 N_ARRIVALS = 10_424
@@ -42,11 +43,16 @@ PER_USER = 24.5
 ARRIVALS_PER_USER = 2
 LIKED, DRAWN = 0.3, 500  # this share of the arrivals bought is the best of so many random ones
 EVERYONE = 50_000
-RECOMMENDERS = {"vbpr": vbpr, "contentknn": contentknn}
+NEIGHBOURS = 10
+RECOMMENDERS = {"vbpr": vbpr, "contentknn": contentknn, "freedom": freedom}
 
 
-def draw_learned(name: str, random: np.random.Generator) -> dict[str, np.ndarray]:
+def draw_learned(name: str, n_items: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw what the recommender's `project` needs."""
+    if name == "freedom":  # every run has the same features
+        features = np.random.default_rng(1).standard_normal((n_items, DIM), dtype=np.float32)
+        vectors = random.standard_normal((n_items, FACTORS), dtype=np.float32)
+        return {"content.features": features, "vectors": vectors, "neighbours": np.array([NEIGHBOURS], np.int32)}
     centre = np.zeros(DIM, np.float32)
     if name == "contentknn":
         return {"centre": centre}
@@ -85,7 +91,7 @@ def write_inputs(folder: Path, name: str, n_users: int, n_sources: int, n_runs: 
         write_features(folder / f"sources/{source:02}", ids, own * (1 - share) ** 0.5 + noise * share**0.5)
     width = DIM if name == "contentknn" else FACTORS
     for run in range(n_runs):
-        learned = draw_learned(name, random)
+        learned = draw_learned(name, n_items, random)
         user = random.normal(0, width**-0.5, (n_users, width)).astype(np.float32)
         item = random.normal(0, 1, (n_items, width)).astype(np.float32)
         write_model(run_file(folder, run), Factors(user, item, np.zeros(n_items, np.float32), learned), data)
