@@ -46,8 +46,15 @@ def check_config(config: PretrainedConfig) -> str:
     """Says why a config is not of a vision-language model without a family of its own; empty if it is."""
     if config.model_type in OWN_FAMILY:
         return f"{config.model_type} has a family of its own: {OWN_FAMILY[config.model_type]}"
-    known = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    return "" if known else f"{config.model_type} is not a model that writes text about images"
+    if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        return f"{config.model_type} is not a model that writes text about images"
+    whole, words = (bool(getattr(part, "is_encoder_decoder", False)) for part in (config, config.get_text_config()))
+    if whole != words:  # T5Gemma 2: captions would be empty, and training learn nothing
+        return (
+            f"{config.model_type} has encoder and decoder, and its text config says otherwise (is_encoder_decoder: "
+            f"{whole} and {words}); use another model, such as Florence-2, or write a family for it"
+        )
+    return ""
 
 
 def load_processor(folder: Path, model: Any) -> Any:

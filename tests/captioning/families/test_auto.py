@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from transformers import Molmo2Config
+from safetensors.torch import save_file
+from transformers import Molmo2Config, T5Gemma2Config
 
 from captioning.families import auto
 from captioning.modelling import Captioner, ImageInputs, apply_lora, describe_image_tokens, load, prepare_images
@@ -159,6 +160,18 @@ def test_a_model_with_a_family_of_its_own_is_refused(tiny_folder: Callable[[str]
 def test_a_llava_folder_is_a_model_like_any_other(tiny_folder: Callable[[str], Path]) -> None:
     with pytest.raises(UserError, match="not a model that writes text about images"):
         load(_text_model(tiny_folder("llava")), "auto", torch.float32)
+
+
+def test_a_model_whose_text_config_knows_no_encoder_is_refused_by_name(tmp_path: Path) -> None:
+    """The captions of T5Gemma 2 came out empty, and its training ended in a traceback."""
+    words = auto_models.TEXT | {"head_dim": 8, "vocab_size": 32, "sliding_window": 64}
+    encoder = {"text_config": words, "vision_config": auto_models.SIGLIP | {"image_size": 32}, "mm_tokens_per_image": 4}
+    T5Gemma2Config(encoder=encoder, decoder=words).save_pretrained(tmp_path)
+    save_file({}, tmp_path / "model.safetensors")  # the config is looked at before the weights
+    with pytest.raises(
+        UserError, match=r"auto does not fit: t5gemma2 has encoder and decoder.*True and False\); use another"
+    ):
+        load(tmp_path, "auto", torch.float32)
 
 
 def _text_model(folder: Path) -> Path:
