@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from captioning.interchange.caption_files import read_caption_file
@@ -24,7 +25,7 @@ from pipeline.cells.missing import find_nobody, is_missing
 from pipeline.core.params import REFERENCE, load
 from recsys.interchange.reading import read_lists, read_purchases
 from recsys.interchange.tables import NAMES
-from tests.helpers.fuzzing import INPUTS, Rows, damage, try_all, write_csv, write_json, write_list
+from tests.helpers.fuzzing import INPUTS, Rows, damage, try_all, write_csv, write_json, write_list, write_parquet
 from tests.helpers.wild_shop import list_purchases, list_rows
 
 # .ci/full runs the slow ones
@@ -149,20 +150,37 @@ def restyle_captions_as_json(draws: Random) -> bytes:
     return write_json(rows, draws, lambda row: row | {"references": json.loads(row["references"])})
 
 
-@pytest.mark.parametrize("ending", ["csv", "json"])
+def restyle_captions_as_parquet(draws: Random) -> bytes:
+    return write_parquet(
+        {"id": [name for name, _, _ in CAPTIONS], "caption": [text for _, text, _ in CAPTIONS]}
+        | {"references": [of for _, _, of in CAPTIONS]},
+        draws,
+    )
+
+
+MAKE_CAPTIONS = {"csv": restyle_captions, "json": restyle_captions_as_json, "parquet": restyle_captions_as_parquet}
+
+
+@pytest.mark.parametrize("ending", MAKE_CAPTIONS)
 def test_captions_in_other_styles_are_the_same(tmp_path: Path, ending: str) -> None:
-    path, make = tmp_path / f"a.{ending}", {"csv": restyle_captions, "json": restyle_captions_as_json}[ending]
+    path, make = tmp_path / f"a.{ending}", MAKE_CAPTIONS[ending]
     clean = {name: text for name, text, _ in CAPTIONS}, {name: of for name, _, of in CAPTIONS}, []
     assert try_all(f"captions {ending}", make, path, lambda: tuple(read_caption_file(path)), lambda: clean) == 1
 
 
-@pytest.mark.parametrize("ending", ["csv", "json"])
+@pytest.mark.parametrize("ending", MAKE_CAPTIONS)
 def test_damaged_captions_are_refused_or_read_as_they_are(tmp_path: Path, ending: str) -> None:
-    path, make = tmp_path / f"a.{ending}", {"csv": restyle_captions, "json": restyle_captions_as_json}[ending]
+    path, make = tmp_path / f"a.{ending}", MAKE_CAPTIONS[ending]
 
     def allowed() -> dict[str, str]:
         if ending == "csv":
             return {name.strip(): text for name, text in plain_rows(path, ("id", "caption"))}
+        if ending == "parquet":
+            table = pq.read_table(path)
+            return {
+                name.strip(): text
+                for name, text in zip(*(table[key].to_pylist() for key in ("id", "caption")), strict=True)
+            }
         rows = json.loads(path.read_text("utf-8-sig"))
         return {str(row["id"]).strip(): row["caption"] for row in rows}
 
@@ -192,23 +210,39 @@ def restyle_lists_as_csv(draws: Random) -> bytes:
     return write_csv([names, *([user, item, str(score)] for user, item, score in LISTS)], draws)
 
 
+def restyle_lists_as_parquet(draws: Random) -> bytes:
+    users, items, scores = (list(column) for column in zip(*LISTS, strict=True))
+    names = [draws.choice(("user", "user_id", "userId")), draws.choice(("item", "item_id", "itemId")), "score"]
+    return write_parquet(dict(zip(names, (users, items, scores), strict=True)), draws)
+
+
+def plain_columns(path: Path, values: str) -> list[tuple]:
+    """Read user, item and a column of numbers of a Parquet file by pyarrow alone."""
+    table = pq.read_table(path)
+    names = [next(name for name in table.column_names if name in NAMES[key]) for key in ("user", "item", values)]
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
 def pair_rows(path: Path, read: Callable[[Path], Any]) -> list[tuple]:
     rows = read(path)
     users, items = ([ids.names[int(code)].as_py() for code in ids.codes] for ids in (rows.user, rows.item))
     return list(zip(users, items, *(values.tolist() for values in rows.values.values()), strict=True))
 
 
-@pytest.mark.parametrize("ending", ["tsv", "csv", "tsv.gz", "csv.gz"])
+@pytest.mark.parametrize("ending", ["tsv", "csv", "tsv.gz", "csv.gz", "parquet"])
 @pytest.mark.parametrize("kind", ["same", "bad"])
 def test_lists_in_other_styles_are_the_same_and_damaged_ones_read_as_they_are(
     tmp_path: Path, ending: str, kind: str
 ) -> None:
-    path, make = tmp_path / f"a.{ending}", restyle_lists if ending.startswith("tsv") else restyle_lists_as_csv
+    path, form = tmp_path / f"a.{ending}", ending.removesuffix(".gz")
+    make = {"tsv": restyle_lists, "csv": restyle_lists_as_csv, "parquet": restyle_lists_as_parquet}[form]
     pack = gzip.compress if ending.endswith("gz") else bytes
 
     def allowed() -> list[tuple]:
         if kind == "same" or ending.endswith("gz"):
             return LISTS
+        if ending == "parquet":
+            return plain_columns(path, "score")
         if ending == "csv":
             header = [name.strip() for name in next(csv.reader(io.StringIO(path.read_text("utf-8-sig", "replace"))))]
             user, item = (next(name for name in header if name in NAMES[kind]) for kind in ("user", "item"))
@@ -223,3 +257,15 @@ def test_lists_in_other_styles_are_the_same_and_damaged_ones_read_as_they_are(
     assert kind == "bad" or share == 1
     if kind == "same":
         assert [row[:2] for row in pair_rows(path, read_purchases)] == [row[:2] for row in LISTS]
+
+
+def test_damaged_purchases_in_parquet_are_refused_or_read_as_they_are(tmp_path: Path) -> None:
+    path, (users, items, ratings) = tmp_path / "a.parquet", map(list, zip(*LISTS, strict=True))
+    columns = {"user": users, "item": items, "rating": ratings}
+    try_all(
+        "purchases parquet",
+        lambda draws: damage(write_parquet(columns, draws), draws),
+        path,
+        lambda: pair_rows(path, read_purchases),
+        lambda: plain_columns(path, "rating"),
+    )

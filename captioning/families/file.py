@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.cells.rows import read_table
 from pipeline.core.errors import UserError, first_five
 
-UNREADABLE = (ValueError, TypeError, OSError, NotImplementedError, RecursionError)  # of json, pandas and pyarrow
+# Of json, pandas and pyarrow.
+UNREADABLE = (ValueError, TypeError, OSError, NotImplementedError, RecursionError, pa.ArrowException)
 FORMATS = (".csv", ".json", ".parquet")
 IDS = ("item_id", "image_id", "id")  # `id` comes last: in COCO's annotations it is the id of the annotation
 HALF = "have half a character (a surrogate such as \\ud83d without its other half); write it whole or remove it"

@@ -130,7 +130,7 @@ def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Pai
     form = find_form(path)
     try:
         table = {"parquet": read_parquet, "csv": read_csv, "tsv": read_tsv}[form](path, columns, numbers)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, zlib.error) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read as {form.upper()}: {error}") from None
     if not len(table):
         raise UserError(f"{path}: has no rows")
@@ -150,7 +150,11 @@ def _number_ids(column: pa.ChunkedArray, path: Path, name: str) -> Ids:
         column = pc.dictionary_encode(column)
     column = column.unify_dictionaries().combine_chunks()
     codes = column.indices.to_numpy().astype(np.int32, copy=False)
-    names = column.dictionary.cast(pa.string())
+    try:
+        names = column.dictionary.cast(pa.string())
+        names.validate(full=True)  # a Parquet file may hold any bytes as text
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UserError(f"{path}: {name}: ids cannot be read as text in UTF-8: {error}; write them again") from None
     if pc.any(pc.equal(names, "")).as_py():
         raise UserError(f"{path}: rows have an empty {name}")
     nobody = find_nobody(names) if name == "user" else find_missing(names)

@@ -9,6 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.core.errors import UserError
 
 Rows = list[list[str]]
@@ -68,6 +71,22 @@ def write_json(rows: Rows, draws: Random, convert: Callable[[dict], dict] = dict
     shuffled = [{key: values[key] for key in draws.sample(list(values), len(values))} for values in objects]
     text = json.dumps(shuffled, indent=draws.choice((None, 2)), ensure_ascii=draws.random() < 0.5)
     return draws.choice((b"", b"\xef\xbb\xbf")) + text.encode()
+
+
+def write_parquet(columns: dict[str, list], draws: Random) -> bytes:
+    """Write columns as Parquet of one of several forms; codes, compression and the order of columns differ."""
+    names = draws.sample(list(columns), len(columns))
+    table = pa.table({name: columns[name] for name in names})
+    stream = io.BytesIO()
+    pq.write_table(
+        table,
+        stream,
+        compression=draws.choice(("none", "snappy", "zstd", "gzip")),
+        use_dictionary=draws.choice((True, False)),
+        data_page_version=draws.choice(("1.0", "2.0")),
+        row_group_size=draws.choice((1, 2, 100)),
+    )
+    return stream.getvalue()
 
 
 def write_list(texts: Sequence[str], draws: Random) -> str:

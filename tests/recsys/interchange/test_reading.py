@@ -39,6 +39,17 @@ def test_ids_are_what_was_written_in_the_order_of_first_appearance(
     assert [read.item.names[int(code)].as_py() for code in read.item.codes] == [item for _, item in rows]
 
 
+@pytest.mark.parametrize("column", ["user", "item"])
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string()])
+def test_ids_that_are_not_utf8_are_refused_by_file_and_column(tmp_path: Path, column: str, kind: pa.DataType) -> None:
+    ids = pa.array([b"a", b"M\xfcller"], pa.binary())
+    columns = {name: pa.array(["a", "b"]) for name in ("user", "item")} | {column: ids.view(kind)}
+    pq.write_table(pa.table(columns), tmp_path / "lists.parquet")
+    for read in (read_purchases, read_lists):
+        with pytest.raises(UserError, match=rf"lists\.parquet: {column}: ids cannot be read as text in UTF-8"):
+            read(tmp_path / "lists.parquet")
+
+
 def test_blocks_of_a_large_file_share_their_ids(tmp_path: Path) -> None:
     """Larger than a block of the reader, so that dictionaries must be joined."""
     n = 2_000_000
