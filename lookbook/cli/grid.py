@@ -42,7 +42,7 @@ def grid(
 ) -> None:
     """Show what each cell of a grid of parameters reached: validation loss, scores, NDCG of new arrivals, seconds."""
     from lookbook.workspace.grid import find_trained, find_waiting, make_table, queue_cells, read_grid, read_runs
-    from lookbook.workspace.raw_data import require_tracked
+    from lookbook.workspace.raw_data import require_tracked, require_tracked_models
     from pipeline.core.outputs import new_file
     from pipeline.core.params import load
     from pipeline.destinations import check_file
@@ -51,6 +51,7 @@ def grid(
     params = load(Path("params.yaml"))
     if queue:
         require_tracked(str(params.get("dataset", "")))
+        require_tracked_models(params)
     cells = read_grid(file, params)
     names = captioner or list(params["captioners"])
     runs = read_runs(names, params, all_commits)

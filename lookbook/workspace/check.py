@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,20 @@ def list_allowed_names() -> dict[str, list[str]]:
     }
 
 
+def list_named_models(values: Mapping[str, Any]) -> list[str]:
+    """List the folders under data/models/ that a parameter file names."""
+    named = [section.get(key) for section, _, key in _list_model_keys(values)]
+    named = [name for name in named if isinstance(name, str) and name not in NO_FOLDER]
+    return list(dict.fromkeys([*map(str, _as_mapping(values.get("captioners"))), *named]))
+
+
+def _list_model_keys(values: Mapping[str, Any]) -> list[tuple[Values, str, str]]:
+    """List section, its name, and key, of each value that is a folder under data/models/, captioners aside."""
+    features = _as_mapping(values.get("rec_features"))
+    keys = [(_as_mapping(values.get(section)), section, key) for section, key in MODEL_KEYS]
+    return keys + [(_as_mapping(features.get(name)), f"rec_features.{name}", "model") for name in features]
+
+
 def _check_captioners(values: Values) -> Iterator[str]:
     families = allowed_names("captioning/families")
     for name, captioner in _as_mapping(values.get("captioners")).items():
@@ -141,10 +155,7 @@ def _check_features_adapter(values: Values) -> Iterator[str]:
 
 
 def _check_model_folders(values: Values) -> Iterator[str]:
-    features = _as_mapping(values.get("rec_features"))
-    keys = [(_as_mapping(values.get(section)), section, key) for section, key in MODEL_KEYS]
-    keys += [(_as_mapping(features.get(name)), f"rec_features.{name}", "model") for name in features]
-    for section_values, section, key in keys:
+    for section_values, section, key in _list_model_keys(values):
         name = section_values.get(key)
         if isinstance(name, str) and name not in NO_FOLDER and not _holds_a_model(MODELS / name):
             problem = (

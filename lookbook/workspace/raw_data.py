@@ -1,11 +1,15 @@
-"""Whether queued experiments will find the raw data: they run in temporary folders that hold what git and DVC track."""
+"""Whether queued experiments will find their inputs: they run in temporary folders that hold what git and DVC track."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from lookbook.workspace.check import ADAPTERS, list_named_models
 from pipeline.core.errors import UserError
+from pipeline.model_folders import MODELS
 
 RAW = Path("data/raw")
 MADE = ("sample",)  # data sets that a stage makes
@@ -18,11 +22,31 @@ def require_tracked(dataset: str) -> None:
         UserError: the raw data is neither in git nor in DVC, or has changed since it was added; the message has the
             commands that add it.
     """
-    folder = RAW / dataset
-    if dataset in MADE or not folder.exists() or _in_commit(folder):
+    if dataset not in MADE:
+        _require(RAW / dataset, f"Raw data of {dataset}")
+
+
+def require_tracked_models(params: Mapping[str, Any]) -> None:
+    """Refuse folders of models and adapters that a study names and that temporary folders would lack.
+
+    Raises:
+        UserError: as `require_tracked`.
+    """
+    for name in list_named_models(params):
+        _require(MODELS / name, f"Model {name}")
+    adapter = (params.get("caption_features") or {}).get("features_adapter")
+    if adapter is not None and adapter not in params["captioners"]:
+        _require(ADAPTERS / str(adapter), f"Adapter {adapter}")
+
+
+def _require(folder: Path, title: str) -> None:
+    if not folder.exists() or _in_commit(folder):
         return
     pointer = Path(f"{folder}.dvc")
-    commands = f"dvc add {folder} && git add {RAW} && git commit -m 'Raw data of {dataset}'"
+    add = f"dvc add {folder} && git add {folder.parent}"
+    if folder.parent == ADAPTERS or (folder / "hub.json").is_file():  # small, and git ignores .dvc files of adapters
+        add = f"git add --force {folder}"
+    commands = f"{add} && git commit -m '{title}'"
     if not _in_commit(pointer):
         link = "it is a link, which DVC does not add: move the folder itself there first; " * folder.is_symlink()
         raise UserError(

@@ -1,17 +1,18 @@
-"""Cells of a grid are queued only where their temporary folders will hold the raw data; with real git and DVC."""
+"""Cells of a grid are queued only where their temporary folders will hold what they read; with real git and DVC."""
 
 import json
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from lookbook.cli.main import app
-from lookbook.workspace.raw_data import require_tracked
+from lookbook.workspace.raw_data import require_tracked, require_tracked_models
 from pipeline.core.errors import UserError
 from tests.helpers.repository import ROOT, dvc
 
@@ -62,10 +63,10 @@ def commit(message: str) -> None:
     subprocess.run(["git", "commit", "--quiet", "-m", message], check=True)
 
 
-def add() -> None:
+def add(require: Callable[[], None] = lambda: require_tracked("boutique")) -> None:
     """Run the remedy of the message, as it is written there."""
     with pytest.raises(UserError) as refusal:
-        require_tracked("boutique")
+        require()
     command = str(refusal.value).partition("run: ")[2].replace("dvc add", f"{shlex.quote(sys.executable)} -m dvc add")
     subprocess.run(command, shell=True, check=True)
 
@@ -108,3 +109,60 @@ def test_what_a_stage_makes_or_git_holds_needs_nothing(project: Path) -> None:
     subprocess.run(["git", "add", "--force", str(RAW / "images.zip")], check=True)
     commit("In git")
     require_tracked("boutique")
+
+
+def test_a_tagger_that_git_ignores_is_refused_before_anything_is_queued(project: Path) -> None:
+    """The folder that studies/thesis-hm.yaml names: queued cells failed at their first stage."""
+    write_model("stanza-en")
+    values = {"dataset": "sample", "lr": 0.1, "captioners": {}, "caption_attributes": {"tagger": "stanza-en"}}
+    Path("params.yaml").write_text(json.dumps(values))
+    ended = CliRunner().invoke(app, ["grid", "grid.yaml", "--queue"])
+    assert ended.exit_code == 1
+    assert "data/models/stanza-en: in neither git nor DVC" in ended.stderr
+    assert "run: dvc add data/models/stanza-en && git add data/models && git commit" in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "file", "params"),
+    [
+        ("data/models/stanza-en", "en/pos/combined.pt", {"caption_attributes": {"tagger": "stanza-en"}}),
+        ("data/models/bert", "model.safetensors", {"caption_classifier": {"encoder": "bert"}}),
+        ("data/models/clip", "hub.json", {"rec_features": {"clip": {"model": "clip"}}}),
+        ("data/models/tiny", "model.safetensors", {"captioners": {"tiny": {"family": "llava"}}}),
+        ("data/adapters/old", "adapter.safetensors", {"caption_features": {"features_adapter": "old"}}),
+    ],
+)
+def test_after_its_remedy_every_model_is_in_a_temporary_folder(
+    project: Path, folder: str, file: str, params: dict[str, object]
+) -> None:
+    path, params = Path(folder, file), {"captioners": {}} | params
+    path.parent.mkdir(parents=True)
+    path.write_text("weights")
+    add(lambda: require_tracked_models(params))
+    require_tracked_models(params)
+    clone = project.parent / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
+    if (project / ".dvc/cache").exists():
+        shutil.copytree(project / ".dvc/cache", clone / ".dvc/cache")
+    dvc(clone, "checkout")
+    assert (clone / path).read_text() == "weights"
+
+
+def test_models_of_git_of_packages_and_of_stages_need_nothing(project: Path) -> None:
+    write_model("tiny")
+    commit("A model")
+    Path("data/adapters/tiny").mkdir(parents=True)  # made by caption_train
+    require_tracked_models(
+        {
+            "captioners": {"tiny": {"family": "llava"}},
+            "caption_classifier": {"encoder": "minilm"},
+            "caption_features": {"captioner": "tiny", "features_adapter": "tiny"},
+            "caption_score": {"clip_model": "none"},
+        }
+    )
+
+
+def write_model(name: str) -> None:
+    Path(f"data/models/{name}").mkdir(parents=True)
+    Path(f"data/models/{name}/weights.pt").write_text("weights")
