@@ -31,9 +31,11 @@ HEADER_WORDS = frozenset(
         "user", "userid", "uid", "customer", "customerid", "customerno", "client", "clientid", "reviewer", "reviewerid",
         "visitor", "visitorid", "session", "sessionid", "item", "itemid", "itemno", "iid", "article", "articleid",
         "articleno", "product", "productid", "productcode", "stockcode", "sku", "asin", "parentasin", "movie",
-        "movieid", "rating", "score", "rank", "timestamp",
+        "movieid", "rating", "score", "rank", "timestamp", "account", "artikel", "buyer", "email", "garment", "kunde",
+        "member", "name", "order", "orderid", "shopper", "style", "title", "username", "variant",
     )
 )  # fmt: skip
+MOST_WORDS = 3  # of a column's name; titles have more
 _IDS = pa.dictionary(pa.int32(), pa.string())
 _TYPES = {"user": _IDS, "item": _IDS, "timestamp": pa.string()}  # our name -> type; the others are numbers
 
@@ -139,12 +141,36 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first row names columns: one of its words is known, or it is the only row without numbers."""
+    """Tell whether the first row names columns: one of its words is known, or it is the only row without numbers.
+
+    Ids may hold such words beside digits (`customer42`, `item-7`), or in other rows too (`user_anna`).
+    """
     whole = [row for row in rows if len(row) > 1]
     first, *others = [row[:2] for row in whole]
-    if any(re.sub(r"[_\-\s]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first):
+    columns = [[row[place] for row in others] for place in range(2)]
+    if any(re.sub(r"[_\-\s]", "", cell.partition(":")[0].lower()) in HEADER_WORDS for cell in first) or (
+        not any(map(_has_digit, first)) and any(map(_has_known_word, first, columns))
+    ):
         return not any(map(_is_number, whole[0][2:3]))  # a rating: the words are ids
     return bool(others) and not any(map(_is_number, first)) and all(map(_is_number, chain(*others)))
+
+
+def _has_known_word(cell: str, others: Sequence[str]) -> bool:
+    """Tell whether a cell has a word of a column's name, which no id of words below it has."""
+    words = _split(cell.partition(":")[0])
+    ids = [set(_split(other)) for other in others if not _has_digit(other)] if HEADER_WORDS.intersection(words) else []
+    return len(words) <= MOST_WORDS and any(
+        word in HEADER_WORDS and not any(word in id_ for id_ in ids) for word in words
+    )
+
+
+def _split(name: str) -> list[str]:
+    """Split a name into words in lower case: `buyerName`, `buyer_name` and `Buyer-Name` are `buyer` and `name`."""
+    return re.sub(r"(?<=[^\W\d_])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])|[\W_]+", " ", name).lower().split()
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 def _is_number(text: str) -> bool:
