@@ -25,6 +25,7 @@ TURNS = {  # orientation -> what makes it upright
     8: Image.Transpose.ROTATE_90,
 }
 PNG = b"\x89PNG\r\n\x1a\n"
+WIDE = ("PNG", "PPM")  # formats whose grey of 16 bits Pillow opens with 32; that of a TIFF it opens as `I;16`
 PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
@@ -92,17 +93,19 @@ def _encode(picture: Image.Image, image_size: int) -> tuple[bytes, int, int]:
     turn = TURNS.get(_find_orientation(picture))
     picture.draft("RGB", (image_size, image_size))  # decodes a JPEG at a fraction of its size, four times as fast
     upright = picture if turn is None else picture.transpose(turn)  # exif_transpose fails on EXIF it cannot write
-    upright = _without_alpha(_in_8_bits(upright)).convert("RGB")
+    upright = _without_alpha(_in_8_bits(upright, picture.format)).convert("RGB")
     upright.thumbnail((image_size, image_size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     upright.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue(), upright.width, upright.height
 
 
-def _in_8_bits(picture: Image.Image) -> Image.Image:
+def _in_8_bits(picture: Image.Image, kind: str | None) -> Image.Image:
     """Scale grey of 16 bits down, because `convert` cuts it off at 255, which makes all but black white."""
     if picture.mode == "F":
         raise ValueError("pixels are floating-point numbers of no known range: save it as PNG or JPEG")
+    if picture.mode == "I" and kind not in WIDE:
+        raise ValueError("pixels are whole numbers of no known range, such as 32 bits: save it as PNG or JPEG")
     if not picture.mode.startswith("I"):
         return picture
     grey = np.asarray(picture, dtype=np.float64)

@@ -42,10 +42,12 @@ def test_a_small_image_of_another_kind_becomes_an_rgb_jpeg_of_its_size(kind: str
     assert abs(np.asarray(stored, dtype=int).mean() - before.mean()) < 3
 
 
-def test_grey_of_16_bits_is_scaled_and_not_cut_off() -> None:
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_grey_of_16_bits_is_scaled_and_not_cut_off(kind: str) -> None:
+    """Pillow opens it as `I;16`, or as `I` as if it had 32 bits: of a PPM always, of a PNG by its version."""
     ramp = np.tile(np.linspace(0, 65_535, 64).astype(np.uint16), (32, 1))
-    Image.fromarray(ramp).save(buffer := io.BytesIO(), "PNG")
-    stored = np.asarray(Image.open(io.BytesIO(shrink(buffer.getvalue(), 64, "a.png")[0])), dtype=int)[16, :, 0]
+    Image.fromarray(ramp).save(buffer := io.BytesIO(), kind)
+    stored = np.asarray(Image.open(io.BytesIO(shrink(buffer.getvalue(), 64, "a")[0])), dtype=int)[16, :, 0]
     assert np.abs(stored - ramp[16] / 257).max() < 8
 
 
@@ -126,9 +128,13 @@ def test_exif_that_cannot_be_written_turns_as_other_exif_does(orientation: int, 
         assert np.abs(difference).mean() < 12
 
 
-def test_pixels_of_no_known_range_are_refused() -> None:
-    Image.fromarray(np.ones((20, 30), np.float32)).save(buffer := io.BytesIO(), "TIFF")
-    with pytest.raises(UserError, match=r"a\.tif: truncated or damaged: pixels are floating-point .*save it as PNG"):
+@pytest.mark.parametrize(("values", "kind"), [(np.float32, "floating-point numbers"), (np.int32, "whole numbers")])
+@pytest.mark.parametrize("largest", [252, 30_000])
+def test_pixels_of_no_known_range_are_refused(values: type, kind: str, largest: int) -> None:
+    """A TIFF of 32 bits became black where its values end at 252, and white where they are large."""
+    pixels = np.linspace(0, largest, 600).reshape(20, 30).astype(values)
+    Image.fromarray(pixels).save(buffer := io.BytesIO(), "TIFF")
+    with pytest.raises(UserError, match=rf"a\.tif: truncated or damaged: pixels are {kind} .*save it as PNG"):
         shrink(buffer.getvalue(), 64, "a.tif")
 
 
