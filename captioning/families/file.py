@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.cells.missing import is_missing
 from pipeline.cells.rows import read_table
 from pipeline.core.errors import UserError, first_five
 
@@ -156,8 +157,8 @@ def convert_id(value: object, path: Path, number: int, name: str = "id") -> str:
 
 
 def is_text(value: object, path: Path) -> bool:
-    """Tells whether a value is text. In CSV, where every value is, `nan` stands for a missing value."""
-    return isinstance(value, str) and not (path.suffix == ".csv" and value.lower() == "nan")
+    """Tells whether a value is text. In CSV, where every value is, words such as NULL stand for a missing value."""
+    return isinstance(value, str) and not (path.suffix == ".csv" and value.strip() and is_missing(value))
 
 
 def is_whole(text: str) -> bool:

@@ -2,9 +2,9 @@
 
 JSON is a list of objects, `[{"id": 7, "caption": "…", "references": ["…", …]}]`; CSV and Parquet have these columns. In
 CSV several references are a list as JSON, Python or NumPy write it, a single one may be plain text, an empty cell is an
-empty caption, and `nan` is a missing one. The id may also be called `item_id`, or `image_id` as in COCO's results. Of
-several such columns the first of `captioning.families.file.IDS` counts. References may come from a second file: COCO's
-annotations, or one with id and references.
+empty caption, and `nan`, `NULL` or `None` is a missing one. The id may also be called `item_id`, or `image_id` as in
+COCO's results. Of several such columns the first of `captioning.families.file.IDS` counts. References may come from a
+second file: COCO's annotations, or one with id and references.
 """
 
 from collections import Counter

@@ -63,9 +63,9 @@ def test_an_unreadable_cell_is_refused_by_id(tmp_path: Path, column: str, value:
         read_captions(write(tmp_path, rows), "pt", IDS, ALL_IDS)
 
 
-def test_an_empty_caption_and_words_that_pandas_takes_for_missing_are_captions(tmp_path: Path) -> None:
+def test_an_empty_caption_is_one_and_in_json_so_are_words_for_a_missing_value(tmp_path: Path) -> None:
     rows = TABLE.assign(caption=["", "N/A", "null", *TABLE["caption"][3:]])
-    table = read_captions(write(tmp_path, rows), "pt", ALL_IDS[:0:-1][:3], ALL_IDS)
+    table = read_captions(write(tmp_path, rows, "captions.json"), "pt", ALL_IDS[:0:-1][:3], ALL_IDS)
     assert table["caption"].tolist() == ["", "N/A", "null"]
     assert table["tokens"].tolist() == [0, 1, 1]
 
@@ -108,8 +108,8 @@ def test_a_caption_that_is_no_text_is_named(tmp_path: Path, ending: str) -> None
     refused("1 captions are no text, first 0000000011", write(tmp_path, rows, f"captions.{ending}"))
 
 
-def test_nan_in_a_csv_file_is_a_missing_caption(tmp_path: Path) -> None:
-    rows = TABLE.assign(caption=["nan", *TABLE["caption"][1:]])
+def test_a_word_for_a_missing_value_in_a_csv_file_is_no_caption(tmp_path: Path) -> None:
+    rows = TABLE.assign(caption=["NULL", "", *TABLE["caption"][2:]])
     refused("1 captions are no text, first 0000000011", write(tmp_path, rows))
 
 

@@ -90,11 +90,18 @@ def test_half_a_character_is_refused_by_its_id(tmp_path: Path, where: str) -> No
     assert len(read_caption_file(write(path, rows)).captions) == 2
 
 
-@pytest.mark.parametrize("word", ["nan", "NaN"])
-def test_a_word_for_a_missing_caption_is_no_text(tmp_path: Path, word: str) -> None:
-    (tmp_path / "a.csv").write_text(f"id,caption,references\n7,a cap,a cap\n8,{word},a tie\n")
+@pytest.mark.parametrize("word", ["nan", "NaN", "NULL", "None", r"\N", "N/A", " null "])
+def test_a_word_for_a_missing_text_is_none(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,caption,references\n7,a cap,a cap\n8,{word},a tie\n")
     with pytest.raises(UserError, match=r"1 captions are no text, first 8"):
-        read_caption_file(tmp_path / "a.csv")
+        read_caption_file(path)
+    for references in (word, f'"{["a tie", word]}"'):
+        path.write_text(f"id,caption,references\n7,a cap,a cap\n8,a tie,{references}\n")
+        with pytest.raises(UserError, match=r"1 ids have a reference that is no text, first 8"):
+            read_caption_file(path)
+    path.write_text(f"id,caption,references\n7,,a cap\n8,{word} of them,{word} of these\n")
+    assert list(read_caption_file(path).captions) == ["7", "8"]
 
 
 @pytest.mark.parametrize(
