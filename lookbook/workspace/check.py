@@ -112,8 +112,8 @@ def list_allowed_names() -> dict[str, list[str]]:
 def list_named_models(values: Mapping[str, Any]) -> list[str]:
     """List the folders under data/models/ that a parameter file names."""
     named = [section.get(key) for section, _, key in _list_model_keys(values)]
-    named = [name for name in named if isinstance(name, str) and name not in NO_FOLDER]
-    return list(dict.fromkeys([*map(str, _as_mapping(values.get("captioners"))), *named]))
+    names = [name for name in named if isinstance(name, str) and name not in NO_FOLDER]
+    return list(dict.fromkeys([*map(str, _as_mapping(values.get("captioners"))), *names]))
 
 
 def _list_model_keys(values: Mapping[str, Any]) -> list[tuple[Values, str, str]]:
