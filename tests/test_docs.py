@@ -63,6 +63,11 @@ def test_the_words_are_the_fields_own(page: Path) -> None:
     assert [line for line in prose(page) if HOUSE_WORDS.search(line)] == []
 
 
+@pytest.mark.parametrize("path", [*ROOT.glob("*.yaml"), *ROOT.glob("studies/*.yaml")], ids=lambda path: path.name)
+def test_parameters_and_stages_are_explained_without_house_words(path: Path) -> None:
+    assert [line for line in path.read_text(encoding="utf-8").splitlines() if HOUSE_WORDS.search(line)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_to_files_and_headings_lead_somewhere(page: Path) -> None:
     broken = []

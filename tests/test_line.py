@@ -268,8 +268,8 @@ def test_artifacts_are_outputs_of_the_line() -> None:
     assert {"adapter", "captions", "items"} <= artifacts.keys()
 
 
-def test_wings_never_depend_on_each_others_code() -> None:
+def test_packages_side_by_side_never_depend_on_each_others_code() -> None:
     for name, cell in CELLS.items():
-        rooms = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}
-        assert "lookbook" in rooms or not {"captioning", "recsys"} <= rooms, name
-        assert "lookbook" not in rooms or name.split("@")[0] in ("rate", "compare", "report"), name
+        packages = {dep.split("/")[0] for dep in cell["deps"] if dep.split("/")[0] in PACKAGES}
+        assert "lookbook" in packages or not {"captioning", "recsys"} <= packages, name
+        assert "lookbook" not in packages or name.split("@")[0] in ("rate", "compare", "report"), name

@@ -36,7 +36,7 @@ def init(
         typer.Option(help="what=NAME, such as description=Title, or what= for none; repeatable (default: guessed)"),
     ] = None,
     captioner: Annotated[
-        str, typer.Option(help="captioner: a folder under data/models/ (default: by the machine, and said)")
+        str, typer.Option(help="captioner: a folder under data/models/ (default: one that fits this machine)")
     ] = "",
     family: Annotated[str, typer.Option(help="its family: a module of captioning/families/")] = "blip2_opt",
     views: Annotated[

@@ -39,7 +39,7 @@ def captions_in_layout(metrics: Values, captioners: list[str]) -> Table:
     columns = [CAPTION_METRICS.get(column, column) for column in read_published("captions").columns[3:]]
     header = ["Captioner", "Captions", *(CAPTION_COLUMNS[column] for column in columns)]
     skipped = [note for note in list_skipped(metrics) if any(f" {column}:" in note for column in columns)]
-    notes = ["In percent, CIDEr × 100. PT: as it comes; FT: fine-tuned.", *skipped]
+    notes = ["In percent, CIDEr × 100. PT: pre-trained; FT: fine-tuned.", *skipped]
     return _make("captions", "Captions of the test garments", header, found, columns, notes, format_value)
 
 
