@@ -36,7 +36,10 @@ def init(
         typer.Option(help="what=NAME, such as description=Title, or what= for none; repeatable (default: guessed)"),
     ] = None,
     captioner: Annotated[
-        str, typer.Option(help="captioner: a folder under data/models/ (default: one that fits this machine)")
+        str,
+        typer.Option(
+            help="captioner: a folder under data/models/ (default: blip2-opt-2.7b with a GPU, else tiny-blip2-opt)"
+        ),
     ] = "",
     family: Annotated[str, typer.Option(help="its family: a module of captioning/families/")] = "blip2_opt",
     views: Annotated[
