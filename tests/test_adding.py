@@ -19,7 +19,17 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from tests.helpers.additions import CONTENT_SCORE, EXTRACTOR, FAMILY, IMAGE_EXTRACTOR, READER, RECOMMENDER, SCORE
+from features.files import write_features
+from tests.helpers.additions import (
+    CONTENT_RECOMMENDER,
+    CONTENT_SCORE,
+    EXTRACTOR,
+    FAMILY,
+    IMAGE_EXTRACTOR,
+    READER,
+    RECOMMENDER,
+    SCORE,
+)
 from tests.helpers.raw_data import write_hm_zip, write_sample
 from tests.helpers.repository import PACKAGES, ROOT
 from tests.helpers.scored_study import write_classifier, write_study
@@ -177,6 +187,28 @@ def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
     lists = pd.read_csv(project / "lists.tsv", sep="\t", header=None, names=["user", "item", "score"])
     assert lists.loc[lists["user"] == "u", "item"].tolist() == ["c", "d", "b"]
     assert list_cells(project).issuperset(("rec_fit@original-mine", "rec_fit@all-mine"))
+
+
+def test_a_recommender_with_features_is_one_file_and_its_name(project: Path) -> None:
+    def add(params: Any) -> None:
+        params["content_recommenders"].append("mine")
+        params["warm_content_recommenders"].append("mine")
+        params["rec_fit"]["mine"] = {}
+        params["rec_tune"]["mine"] = {}
+
+    change_params(project, add)
+    assert "'mine' is no known recommender" in lookbook(project, "check", check=False).stderr
+    write(project, "recsys/recommenders/mine.py", CONTENT_RECOMMENDER)
+    assert "4 content recommenders" in lookbook(project, "check").stdout
+    (project / "train.tsv").write_text("u\ta\t1\nv\ta\t1\nv\tb\t1\nw\tb\t1\nw\tc\t1\nw\td\t1\n")
+    write_features(project / "features", ["a", "b", "c", "d"], np.array([[1, 0], [0.9, 0.1], [0.8, 0.3], [0, 1.0]]))
+    options = ("--features", "features", "--out", "lists.tsv", "--top", 2)
+    lookbook(project, "recommend", "--train", "train.tsv", "--model", "mine", *options)
+    lists = pd.read_csv(project / "lists.tsv", sep="\t", header=None, names=["user", "item", "score"])
+    assert lists.loc[lists["user"] == "u", "item"].tolist() == ["d", "c"]
+    cells = {"rec_fit_text@augmented-mine-sbert", "rec_fit_image@original-mine-resnet50"}
+    cells |= {f"rec_{verb}_arrivals_text@mine-sbert" for verb in ("tune", "fit", "rank")}
+    assert list_cells(project) >= cells
 
 
 def test_recommenders_without_cells_are_a_name_each(project: Path) -> None:

@@ -56,6 +56,18 @@ def fit(*arguments, **options):
     scorer = mostpop.fit(*arguments, **options)
     return replace(scorer, item=-scorer.item)
 '''
+CONTENT_RECOMMENDER = '''
+"""Recommend what is least like what a user has bought."""
+
+from recsys.recommenders import contentknn
+from recsys.recommenders.contentknn import *  # noqa: F403
+
+
+def fit(*arguments, **options):
+    model = contentknn.fit(*arguments, **options)
+    model.user[:] *= -1
+    return model
+'''
 EXTRACTOR = '''
 """The vectors of sbert with the opposite sign."""
 

@@ -253,6 +253,13 @@ def test_the_seed_decides_the_bytes(whole: Whole, tiny_project: Project) -> None
     assert train("blip2_opt", "other")[1] != whole.adapter
 
 
+@pytest.mark.parametrize("steps", [1, 5, 1_000])
+def test_how_often_a_run_is_saved_changes_no_byte(whole: Whole, tiny_project: Project, steps: int) -> None:
+    """The run of `whole` is saved every two steps."""
+    tiny_project("blip2_opt", {"machine.checkpoint_steps": steps})
+    assert train("blip2_opt", "run")[1] == whole.adapter
+
+
 def test_the_best_epoch_is_kept_not_the_last(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the validation loss rise after the second epoch: the adapter is that of step 6."""
     tiny_project("blip2_opt", {"epochs": 9, "caption_train.patience": 2})
