@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from captioning import attributes
+from captioning.tagging import extract
 from captioning.tagging import vocabulary as vocabularies
 from pipeline.core.errors import UserError
 from sample.garments.attributes import sample
@@ -69,6 +71,24 @@ def test_attributes_of_every_description_and_vocabulary_of_training(project: Pat
         "0000000005": ["green", "shirt", "zip"],
     }
     assert vocabulary == ["cotton", "long", "red", "shirt", "sleeve", "zip"]
+
+
+def test_a_tagger_takes_the_threads_of_the_machine_and_the_small_one_takes_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(params.replace("  threads: 2", "  threads: 3"))
+    taken, torch_threads = [], extract.torch_threads
+
+    def take(number: int) -> AbstractContextManager[None]:
+        taken.append(number)
+        return torch_threads(number)
+
+    monkeypatch.setattr(extract, "torch_threads", take)
+    attributes.main()
+    monkeypatch.setattr(extract, "TINY", "another")
+    attributes.main()
+    assert list(dict.fromkeys(taken)) == [1, 3]
 
 
 def test_a_shops_colours_are_words_that_a_caption_can_match(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
