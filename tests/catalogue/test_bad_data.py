@@ -256,7 +256,7 @@ def slow_images(shop: Path) -> None:
 
 def wait_for_work(process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 60
-    while not list(Path(".checkpoints").glob("catalogue_prepare-*/lock")):
+    while not any(lock.read_text() for lock in Path(".checkpoints").glob("catalogue_prepare-*/lock")):
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -284,8 +284,10 @@ def test_a_second_run_at_once_is_refused_and_the_first_is_named(shop: Path) -> N
     slow_images(shop)
     first = start()
     wait_for_work(first)
+    first.send_signal(signal.SIGSTOP)  # a busy machine starts the second slowly
     second = start()
     _, problems = second.communicate(timeout=120)
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
     assert re.search(rf"process {first.pid} is working here", problems), problems
     assert "Traceback" not in problems

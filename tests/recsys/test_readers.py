@@ -34,7 +34,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("data/models").symlink_to(ROOT / "data" / "models")
     pictures = {item: picture(item) for item in IDS}
     pack_images(Path("data/prepared/images"), {item: item for item in IDS}, pictures.__getitem__, 64)
-    write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": IDS}))
+    write_parquet("data/prepared/items.parquet", pd.DataFrame({"item_id": IDS, "split": "train"}))
     words = pd.DataFrame({"item_id": IDS, "text": [f"a shirt, number {item}" for item in IDS], "source": "own"})
     write_parquet("data/texts/original.parquet", words)
     shipped = (ROOT / "studies" / "sample.yaml").read_text()
