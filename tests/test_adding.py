@@ -115,6 +115,14 @@ def copy_settings(section: Any, source: str) -> None:
         section["mine"] = deepcopy(section[source])
 
 
+def recommend(project: Path, purchases: str, *options: object) -> list[str]:
+    """Return what the recommender `mine` lists for the user u; a purchase is a letter of the user, and of the item."""
+    (project / "train.tsv").write_text("".join(f"{user}\t{item}\t1\n" for user, item in purchases.split()))
+    lookbook(project, "recommend", "--train", "train.tsv", "--model", "mine", "--out", "lists.tsv", *options)
+    lists = pd.read_csv(project / "lists.tsv", sep="\t", header=None, names=["user", "item", "score"])
+    return lists.loc[lists["user"] == "u", "item"].tolist()
+
+
 def list_cells(project: Path) -> set[str]:
     """List the cells of dvc.yaml with the parameters of the project."""
     from dvc.repo import Repo
@@ -182,10 +190,7 @@ def test_a_recommender_is_one_file_and_its_name(project: Path) -> None:
     assert "recommenders.5: 'mine' is no known recommender" in lookbook(project, "check", check=False).stderr
     write(project, "recsys/recommenders/mine.py", RECOMMENDER)
     assert "6 recommenders" in lookbook(project, "check").stdout
-    (project / "train.tsv").write_text("u\ta\t1\nv\ta\t1\nv\tb\t1\nw\ta\t1\nw\tb\t1\nw\tc\t1\nw\td\t1\n")
-    lookbook(project, "recommend", "--train", "train.tsv", "--model", "mine", "--out", "lists.tsv", "--top", 3)
-    lists = pd.read_csv(project / "lists.tsv", sep="\t", header=None, names=["user", "item", "score"])
-    assert lists.loc[lists["user"] == "u", "item"].tolist() == ["c", "d", "b"]
+    assert recommend(project, "ua va vb wa wb wc wd", "--top", 3) == ["c", "d", "b"]
     assert list_cells(project).issuperset(("rec_fit@original-mine", "rec_fit@all-mine"))
 
 
@@ -200,12 +205,8 @@ def test_a_recommender_with_features_is_one_file_and_its_name(project: Path) -> 
     assert "'mine' is no known recommender" in lookbook(project, "check", check=False).stderr
     write(project, "recsys/recommenders/mine.py", CONTENT_RECOMMENDER)
     assert "4 content recommenders" in lookbook(project, "check").stdout
-    (project / "train.tsv").write_text("u\ta\t1\nv\ta\t1\nv\tb\t1\nw\tb\t1\nw\tc\t1\nw\td\t1\n")
     write_features(project / "features", ["a", "b", "c", "d"], np.array([[1, 0], [0.9, 0.1], [0.8, 0.3], [0, 1.0]]))
-    options = ("--features", "features", "--out", "lists.tsv", "--top", 2)
-    lookbook(project, "recommend", "--train", "train.tsv", "--model", "mine", *options)
-    lists = pd.read_csv(project / "lists.tsv", sep="\t", header=None, names=["user", "item", "score"])
-    assert lists.loc[lists["user"] == "u", "item"].tolist() == ["d", "c"]
+    assert recommend(project, "ua va vb wb wc wd", "--features", "features", "--top", 2) == ["d", "c"]
     cells = {"rec_fit_text@augmented-mine-sbert", "rec_fit_image@original-mine-resnet50"}
     cells |= {f"rec_{verb}_arrivals_text@mine-sbert" for verb in ("tune", "fit", "rank")}
     assert list_cells(project) >= cells
